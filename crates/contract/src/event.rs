@@ -1,0 +1,68 @@
+//! What a run tells those who watch it. Each event is a row with a sequence number; the interface asks for all after one.
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// Where a run is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Written to the store; no worker has taken it yet.
+    Created,
+    Running,
+    /// Ended by the user; can be resumed.
+    Stopped,
+    /// Its worker is gone without a word; can be resumed.
+    Interrupted,
+    /// Ended by an error; can be resumed once the cause is mended.
+    Failed,
+    Finished,
+}
+
+impl Status {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Interrupted => "interrupted",
+            Self::Failed => "failed",
+            Self::Finished => "finished",
+        }
+    }
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Created, Self::Running, Self::Stopped, Self::Interrupted, Self::Failed, Self::Finished]
+            .into_iter()
+            .find(|s| s.as_str() == text)
+    }
+}
+
+/// What the worker is doing; progress counts units of this phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Loading models and proving the engine.
+    Load,
+    /// The arms that need no training, on the test prompts.
+    Baselines,
+    Train,
+    /// The tuned arm on the test prompts.
+    Evaluate,
+}
+
+/// Things that happen in a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    Status { status: Status, message: Option<String> },
+    Phase { phase: Phase, total: usize },
+    Progress { phase: Phase, done: usize, total: usize },
+    /// An iteration's rows are in the store.
+    Iteration { iteration: usize, reward_mean: f64, kl: f64 },
+    /// Something is wrong with the training, with its cause and what to do.
+    Guard { iteration: Option<usize>, guard: String, cause: String, remedy: String },
+    /// The result of the engine's proof (rule 5).
+    EngineProof { engine: String, batched: bool, detail: String },
+    Checkpoint { iteration: usize },
+    Resumed { iteration: usize },
+    Note { message: String },
+}

@@ -1,0 +1,22 @@
+//! The words that cross a process boundary: the experiment [`Spec`], run [`event`]s, results and error codes.
+//!
+//! Only data and its validation live here: no input or output, no model, no database.
+pub mod error;
+pub mod event;
+pub mod report;
+pub mod spec;
+
+pub use error::{Code, Error, Result};
+pub use spec::Spec;
+
+/// Arm names as they are stored, printed and exported.
+pub mod arm {
+    /// The frozen model answers the prompt as the user wrote it.
+    pub const RAW: &str = "raw";
+    /// The prompter before training (ρ_sft) rewrites the prompt; the frozen model answers the rewrite.
+    pub const UNTUNED: &str = "untuned";
+    /// The trained prompter (ρ) rewrites the prompt; the frozen model answers the rewrite.
+    pub const TUNED: &str = "tuned";
+    /// All arms, in the order in which they are run and shown.
+    pub const ALL: [&str; 3] = [RAW, UNTUNED, TUNED];
+}

@@ -1,0 +1,441 @@
+//! The experiment spec: the same TOML or JSON in the wizard, on the command line and in the database.
+//!
+//! Units are in the names, every default is written out by [`Default`], unknown keys are refused.
+//! Parsing from text (with the path of a wrong key) and hashing live in `experiment::spec`.
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// One problem with a spec: the path of the key (`training.group_size`) and a sentence that says what would fit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Problem {
+    pub path: String,
+    pub message: String,
+}
+
+/// A whole Align-Pro experiment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Shown in lists; not unique.
+    pub name: String,
+    /// Every random stream of the run is derived from this number.
+    #[serde(default)]
+    pub seed: u64,
+    #[serde(default)]
+    pub data: Data,
+    pub prompter: Prompter,
+    pub frozen: Frozen,
+    pub reward: Reward,
+    #[serde(default)]
+    pub training: Training,
+    #[serde(default)]
+    pub evaluation: Evaluation,
+}
+
+/// Where prompts come from and how they are split.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(default, deny_unknown_fields)]
+pub struct Data {
+    /// `"shipped"`, or the path of a `.jsonl` or `.csv` file (relative paths are relative to the spec file).
+    pub source: String,
+    /// Name of the column (CSV) or key (JSONL) that holds the prompt.
+    pub column: String,
+    /// How many prompts go into each split. Splits are drawn by `split_seed` and never overlap; prompts that are
+    /// equal after normalising case and white space fall into one split.
+    pub train: usize,
+    pub validation: usize,
+    pub test: usize,
+    /// Seed of the split, apart from the run's seed, so that seeds of one experiment share their test prompts.
+    /// The shipped prompts carry their own split and ignore it.
+    pub split_seed: u64,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { source: "shipped".into(), column: "prompt".into(), train: 256, validation: 48, test: 96, split_seed: 0 }
+    }
+}
+
+/// The model that is trained to rewrite prompts, ρ.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct Prompter {
+    /// Name of an installed model, or the path of a Hugging Face folder or GGUF file.
+    pub model: String,
+    /// What asks for a rewrite; `{prompt}` stands for the user's prompt. Sent as one user message.
+    #[serde(default = "Prompter::default_meta_prompt")]
+    pub meta_prompt: String,
+    #[serde(default = "Prompter::default_max_rewrite_tokens")]
+    pub max_rewrite_tokens: usize,
+    /// Temperature of the policy. The policy that is trained *is* the tempered distribution: ρ and ρ_sft both.
+    #[serde(default = "one")]
+    pub temperature: f64,
+    #[serde(default)]
+    pub lora: Lora,
+}
+
+impl Prompter {
+    pub fn default_meta_prompt() -> String {
+        "Rewrite the prompt below so that an assistant gives a more helpful, friendly and positive answer to it. \
+         Keep its subject and its question. Reply with the rewritten prompt only.\n\nPrompt: {prompt}"
+            .into()
+    }
+    fn default_max_rewrite_tokens() -> usize {
+        32
+    }
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// Low-rank adaptation (Hu et al. 2021): W + (alpha / rank)·B·A.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(default, deny_unknown_fields)]
+pub struct Lora {
+    pub rank: usize,
+    pub alpha: f64,
+    /// Probability with which an input element of A is dropped in training, in [0, 1).
+    pub dropout: f64,
+    /// Linear layers that get an adapter, by their Hugging Face names.
+    pub targets: Vec<String>,
+}
+
+/// Every linear layer of a Llama block, by its Hugging Face name.
+pub const LORA_TARGETS: [&str; 7] = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+
+impl Default for Lora {
+    fn default() -> Self {
+        Self { rank: 16, alpha: 32.0, dropout: 0.0, targets: LORA_TARGETS.map(String::from).to_vec() }
+    }
+}
+
+/// The model that answers and is never changed, π_F.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct Frozen {
+    /// Name of an installed model, or the path of a Hugging Face folder or GGUF file.
+    pub model: String,
+    #[serde(default)]
+    pub engine: Engine,
+    /// Quantisation applied while loading (mistral.rs only), such as `"q8_0"` or `"q4k"`. Absent: as on disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantisation: Option<String>,
+    #[serde(default = "Frozen::default_max_answer_tokens")]
+    pub max_answer_tokens: usize,
+    /// 0 decodes greedily.
+    #[serde(default = "Frozen::default_temperature")]
+    pub temperature: f64,
+    #[serde(default = "one")]
+    pub top_p: f64,
+    /// 0 keeps every token.
+    #[serde(default)]
+    pub top_k: usize,
+}
+
+impl Frozen {
+    fn default_max_answer_tokens() -> usize {
+        48
+    }
+    fn default_temperature() -> f64 {
+        0.7
+    }
+}
+
+/// What computes the frozen model's answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// mistral.rs on a GPU; on the CPU the built-in engine where it knows the architecture, otherwise mistral.rs one by one.
+    #[default]
+    Auto,
+    Builtin,
+    Mistralrs,
+}
+
+/// r(x, y) of the original prompt x and the answer y: Σ weight·part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct Reward {
+    pub parts: Vec<RewardPart>,
+}
+
+/// One weighted part of a reward.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(deny_unknown_fields)]
+pub struct RewardPart {
+    /// Name in tables and charts; by default the kind's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default = "one")]
+    pub weight: f64,
+    #[serde(flatten)]
+    pub program: RewardProgram,
+}
+
+/// Rewards that are plain programs. Each returns a number whose range its documentation in `rewards` states.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum RewardProgram {
+    /// VADER compound score of the answer, in [-1, 1].
+    Sentiment,
+    /// How much of what the prompt asks about the answer speaks of, in [0, 1].
+    Topicality,
+    /// 1 inside the band of words, falling linearly to 0 at half the lower and twice the upper bound.
+    LengthBand { min_words: usize, max_words: usize },
+    /// 1 where the pattern matches the answer (0 where not); the reverse with `forbid = true`.
+    Regex {
+        pattern: String,
+        #[serde(default)]
+        forbid: bool,
+    },
+    /// Flesch reading ease of the answer, divided by 100 and clamped to [0, 1].
+    Readability,
+}
+
+impl RewardPart {
+    /// The name under which the part is stored and shown.
+    pub fn label(&self) -> String {
+        if let Some(name) = &self.name {
+            return name.clone();
+        }
+        match self.program {
+            RewardProgram::Sentiment => "sentiment",
+            RewardProgram::Topicality => "topicality",
+            RewardProgram::LengthBand { .. } => "length_band",
+            RewardProgram::Regex { .. } => "regex",
+            RewardProgram::Readability => "readability",
+        }
+        .into()
+    }
+}
+
+/// How the prompter is trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(default, deny_unknown_fields)]
+pub struct Training {
+    pub algorithm: Algorithm,
+    pub iterations: usize,
+    pub prompts_per_iteration: usize,
+    /// Rewrites per prompt, G.
+    pub group_size: usize,
+    /// λ: weight of KL(ρ‖ρ_sft) of the whole rewrite, subtracted from its reward.
+    pub kl_coefficient: f64,
+    pub learning_rate: f64,
+    /// Iterations over which the learning rate rises from 0.
+    pub warmup_iterations: usize,
+    pub schedule: Schedule,
+    /// Optimiser steps on each batch of rewrites.
+    pub updates_per_batch: usize,
+    /// ε of the clipped ratio.
+    pub clip_ratio: f64,
+    pub max_gradient_norm: f64,
+    pub weight_decay: f64,
+    /// Rewrites per forward and backward pass; gradients accumulate over a batch. Rounded up to whole groups.
+    pub rewrites_per_pass: usize,
+    /// Divide advantages by the group's standard deviation. Off: it would change what λ means.
+    pub scale_by_group_deviation: bool,
+    /// Divide each rewrite's loss by its length. Off: it would change what λ means.
+    pub scale_by_length: bool,
+    /// Evaluate on the validation prompts every so many iterations (0: never).
+    pub validate_every_iterations: usize,
+    /// Keep what `resume` needs every so many iterations.
+    pub checkpoint_every_iterations: usize,
+}
+
+impl Default for Training {
+    fn default() -> Self {
+        Self {
+            algorithm: Algorithm::Grpo,
+            iterations: 40,
+            prompts_per_iteration: 4,
+            group_size: 4,
+            kl_coefficient: 0.02,
+            learning_rate: 5e-4,
+            warmup_iterations: 2,
+            schedule: Schedule::Constant,
+            updates_per_batch: 1,
+            clip_ratio: 0.2,
+            max_gradient_norm: 1.0,
+            weight_decay: 0.0,
+            rewrites_per_pass: 16,
+            scale_by_group_deviation: false,
+            scale_by_length: false,
+            validate_every_iterations: 0,
+            checkpoint_every_iterations: 5,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithm {
+    #[default]
+    Grpo,
+}
+
+/// How the learning rate goes on after the warm-up.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum Schedule {
+    #[default]
+    Constant,
+    /// Linearly to 0 at the last iteration.
+    Linear,
+    /// Half a cosine to 0 at the last iteration.
+    Cosine,
+}
+
+/// How the arms are compared on held-out prompts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(default, deny_unknown_fields)]
+pub struct Evaluation {
+    /// S: answers per prompt and arm, each to a rewrite of its own.
+    pub answers_per_prompt: usize,
+    /// Prompts × answers decoded together. Part of the spec because it fixes the order of sums, bit for bit.
+    pub answers_per_batch: usize,
+    pub bootstrap_resamples: usize,
+    pub permutations: usize,
+}
+
+impl Default for Evaluation {
+    fn default() -> Self {
+        Self { answers_per_prompt: 2, answers_per_batch: 64, bootstrap_resamples: 10_000, permutations: 10_000 }
+    }
+}
+
+struct Checker(Vec<Problem>);
+
+impl Checker {
+    fn require(&mut self, ok: bool, path: impl Into<String>, message: impl Into<String>) {
+        if !ok {
+            self.0.push(Problem { path: path.into(), message: message.into() });
+        }
+    }
+    fn at_least(&mut self, value: usize, least: usize, path: &str) {
+        self.require(value >= least, path, format!("is {value}; it must be at least {least}"));
+    }
+    fn at_most(&mut self, value: usize, most: usize, path: &str) {
+        self.require(value <= most, path, format!("is {value}; it must be at most {most}"));
+    }
+    fn finite(&mut self, value: f64, ok: bool, path: &str, wanted: &str) {
+        self.require(value.is_finite() && ok, path, format!("is {value}; it must be {wanted}"));
+    }
+}
+
+impl Spec {
+    /// Every impossible value, with its path; empty when the spec can run.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut c = Checker(Vec::new());
+        c.require(!self.name.trim().is_empty(), "name", "is empty; give the experiment a name");
+        c.require(i64::try_from(self.seed).is_ok(), "seed", format!("is {}; it must be at most {}", self.seed, i64::MAX));
+        self.check_data(&mut c);
+        self.check_models(&mut c);
+        self.check_reward(&mut c);
+        self.check_training(&mut c);
+        c.0
+    }
+
+    fn check_data(&self, c: &mut Checker) {
+        let d = &self.data;
+        c.require(!d.source.is_empty(), "data.source", "is empty; write \"shipped\" or the path of a .jsonl or .csv file");
+        c.require(!d.column.is_empty(), "data.column", "is empty; name the column that holds the prompts");
+        c.require(
+            i64::try_from(d.split_seed).is_ok(),
+            "data.split_seed",
+            format!("is {}; it must be at most {}", d.split_seed, i64::MAX),
+        );
+        c.at_least(d.train, 1, "data.train");
+        c.at_least(d.test, 2, "data.test");
+        if self.training.validate_every_iterations > 0 {
+            c.at_least(d.validation, 2, "data.validation");
+        }
+    }
+
+    fn check_models(&self, c: &mut Checker) {
+        let (p, f) = (&self.prompter, &self.frozen);
+        c.require(!p.model.is_empty(), "prompter.model", "is empty; name a model (`alignpro models list` shows them)");
+        c.require(
+            p.meta_prompt.matches("{prompt}").count() == 1,
+            "prompter.meta_prompt",
+            "must contain {prompt} exactly once: it stands for the user's prompt",
+        );
+        c.at_least(p.max_rewrite_tokens, 1, "prompter.max_rewrite_tokens");
+        c.at_most(p.max_rewrite_tokens, 4096, "prompter.max_rewrite_tokens");
+        c.finite(p.temperature, p.temperature > 0.0 && p.temperature <= 10.0, "prompter.temperature", "above 0 and at most 10");
+        c.at_least(p.lora.rank, 1, "prompter.lora.rank");
+        c.at_most(p.lora.rank, 1024, "prompter.lora.rank");
+        c.finite(p.lora.alpha, p.lora.alpha > 0.0, "prompter.lora.alpha", "above 0");
+        c.finite(p.lora.dropout, (0.0..1.0).contains(&p.lora.dropout), "prompter.lora.dropout", "at least 0 and below 1");
+        c.require(!p.lora.targets.is_empty(), "prompter.lora.targets", format!("is empty; choose from {}", LORA_TARGETS.join(", ")));
+        for (i, target) in p.lora.targets.iter().enumerate() {
+            let path = format!("prompter.lora.targets[{i}]");
+            c.require(
+                LORA_TARGETS.contains(&target.as_str()),
+                path.clone(),
+                format!("is \"{target}\"; choose from {}", LORA_TARGETS.join(", ")),
+            );
+            c.require(!p.lora.targets[..i].contains(target), path, format!("repeats \"{target}\""));
+        }
+        c.require(!f.model.is_empty(), "frozen.model", "is empty; name a model (`alignpro models list` shows them)");
+        c.at_least(f.max_answer_tokens, 1, "frozen.max_answer_tokens");
+        c.at_most(f.max_answer_tokens, 32_768, "frozen.max_answer_tokens");
+        c.finite(f.temperature, (0.0..=10.0).contains(&f.temperature), "frozen.temperature", "at least 0 (greedy) and at most 10");
+        c.finite(f.top_p, f.top_p > 0.0 && f.top_p <= 1.0, "frozen.top_p", "above 0 and at most 1");
+        c.require(
+            f.quantisation.is_none() || f.engine != Engine::Builtin,
+            "frozen.quantisation",
+            "needs engine = \"mistralrs\" or \"auto\": the built-in engine runs models as they are on disk",
+        );
+    }
+
+    fn check_reward(&self, c: &mut Checker) {
+        c.require(!self.reward.parts.is_empty(), "reward.parts", "is empty; add at least one [[reward.parts]]");
+        let labels: Vec<_> = self.reward.parts.iter().map(RewardPart::label).collect();
+        for (i, part) in self.reward.parts.iter().enumerate() {
+            let path = format!("reward.parts[{i}]");
+            c.finite(part.weight, part.weight != 0.0, &format!("{path}.weight"), "a number other than 0");
+            c.require(
+                !labels[..i].contains(&labels[i]),
+                format!("{path}.name"),
+                format!("\"{}\" is taken by another part; give this one a name of its own", labels[i]),
+            );
+            if let RewardProgram::LengthBand { min_words, max_words } = part.program {
+                c.require(
+                    min_words <= max_words && max_words > 0,
+                    format!("{path}.min_words"),
+                    format!("is {min_words} with max_words = {max_words}; the band must not be empty"),
+                );
+            }
+        }
+    }
+
+    fn check_training(&self, c: &mut Checker) {
+        let (t, e) = (&self.training, &self.evaluation);
+        c.at_least(t.iterations, 1, "training.iterations");
+        c.at_least(t.prompts_per_iteration, 1, "training.prompts_per_iteration");
+        c.require(
+            t.prompts_per_iteration <= self.data.train,
+            "training.prompts_per_iteration",
+            format!("is {} but data.train is {}; one iteration draws different prompts", t.prompts_per_iteration, self.data.train),
+        );
+        c.require(
+            t.group_size >= 2,
+            "training.group_size",
+            format!("is {}; a group of one has no advantage to learn from: use 2 or more", t.group_size),
+        );
+        c.finite(t.kl_coefficient, t.kl_coefficient >= 0.0, "training.kl_coefficient", "at least 0");
+        c.finite(t.learning_rate, t.learning_rate > 0.0 && t.learning_rate <= 1.0, "training.learning_rate", "above 0 and at most 1");
+        c.at_most(t.warmup_iterations, t.iterations, "training.warmup_iterations");
+        c.at_least(t.updates_per_batch, 1, "training.updates_per_batch");
+        c.finite(t.clip_ratio, t.clip_ratio > 0.0 && t.clip_ratio < 1.0, "training.clip_ratio", "above 0 and below 1");
+        c.finite(t.max_gradient_norm, t.max_gradient_norm > 0.0, "training.max_gradient_norm", "above 0");
+        c.finite(t.weight_decay, (0.0..1.0).contains(&t.weight_decay), "training.weight_decay", "at least 0 and below 1");
+        c.at_least(t.rewrites_per_pass, 1, "training.rewrites_per_pass");
+        c.at_least(t.checkpoint_every_iterations, 1, "training.checkpoint_every_iterations");
+        c.at_least(e.answers_per_prompt, 1, "evaluation.answers_per_prompt");
+        c.at_least(e.answers_per_batch, 1, "evaluation.answers_per_batch");
+        c.at_least(e.bootstrap_resamples, 100, "evaluation.bootstrap_resamples");
+        c.at_least(e.permutations, 100, "evaluation.permutations");
+    }
+}

@@ -1,0 +1,49 @@
+//! Answers from models that stay frozen, behind one trait.
+use contract::Result;
+use std::ops::ControlFlow;
+
+/// How answers are drawn; the same for a whole batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AnswerDecoding {
+    pub max_tokens: usize,
+    /// 0 decodes greedily.
+    pub temperature: f64,
+    pub top_p: f64,
+    pub top_k: usize,
+}
+
+/// One prompt to answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AnswerRequest {
+    /// The user's message; the engine applies the model's chat template.
+    pub prompt: String,
+    /// Seed of this request's own random stream.
+    pub seed: u64,
+}
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub text: String,
+    /// Drawn tokens, the stop token included if one was drawn.
+    pub tokens: Vec<u32>,
+    /// Log-probability of each token ([`lm::Drawn::log_prob`]).
+    pub log_probs: Vec<f32>,
+    /// Cut at `max_tokens`.
+    pub truncated: bool,
+}
+
+/// A frozen language model: a batch in, answers out, in the same order. Equal requests get equal answers.
+pub trait FrozenModel: Send {
+    /// Engine and model in a few words, for people.
+    fn describe(&self) -> String;
+    /// Identity of the model: a checksum of its files and of what was done to them (quantisation).
+    fn identity(&self) -> &str;
+    /// Answers every request. `on_progress` hears how many are done, and can break ([`contract::Code::Stopped`]).
+    fn answer(
+        &mut self,
+        requests: &[AnswerRequest],
+        decoding: &AnswerDecoding,
+        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Vec<Answer>>;
+}

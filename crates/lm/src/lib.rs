@@ -1,0 +1,31 @@
+//! Language models that can be trained: a Llama in candle with LoRA on frozen weights.
+//!
+//! Knows no experiment. Text in and out goes through [`Tokenizer`]; weights come from a [`ModelFolder`]; [`Llama`] samples
+//! ([`Llama::generate`]) and scores text ([`Llama::log_probs`]) with or without an [`Adapter`], which [`AdamW`] trains.
+pub mod adapter;
+pub mod config;
+pub mod error;
+pub mod folder;
+pub mod generate;
+pub mod gguf;
+pub mod kernels;
+pub mod llama;
+pub mod optimiser;
+pub mod packed;
+pub mod sampler;
+pub mod stream;
+pub mod tokenizer;
+
+pub use adapter::{Adapter, LoraConfig};
+pub use config::LlamaConfig;
+pub use error::{Error, Result};
+pub use folder::ModelFolder;
+pub use generate::{Generation, Request};
+pub use llama::Llama;
+pub use optimiser::{AdamW, AdamWConfig, Gradients};
+pub use packed::Group;
+pub use sampler::{Decoding, Drawn};
+pub use stream::Stream;
+pub use tokenizer::{Message, Tokenizer};
+
+pub use candle_core::{Device, Tensor};

@@ -1,0 +1,136 @@
+//! The rows, as the rest of the program sees them.
+use contract::Spec;
+use contract::event::{Event, Status};
+use std::collections::BTreeMap;
+
+/// A run to be created.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewRun {
+    pub spec: Spec,
+    /// Hex SHA-256 of the spec's canonical JSON.
+    pub spec_hash: String,
+    /// Version of this program.
+    pub program_version: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    pub id: i64,
+    pub name: String,
+    pub status: Status,
+    /// Why it failed or stopped.
+    pub message: Option<String>,
+    pub spec: Spec,
+    pub spec_hash: String,
+    pub program_version: String,
+    /// Milliseconds since 1970 (UTC).
+    pub created_at_ms: i64,
+    pub started_at_ms: Option<i64>,
+    pub finished_at_ms: Option<i64>,
+    pub iterations_done: usize,
+}
+
+/// A named fact of a run: `model.prompter.checksum`, `data.test.checksum`, `machine.cpu` …
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    pub key: String,
+    pub value: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredEvent {
+    pub sequence: i64,
+    pub run: i64,
+    pub at_ms: i64,
+    pub event: Event,
+}
+
+/// One training iteration. Metric names are explained in docs/algorithms/.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Iteration {
+    /// From 1.
+    pub iteration: usize,
+    /// Named numbers; one that is not finite is stored as NULL and read back as None.
+    pub metrics: BTreeMap<String, Option<f64>>,
+    pub started_at_ms: i64,
+    pub seconds: f64,
+}
+
+/// One rewrite in training, with its answer and what it was worth.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Episode {
+    pub iteration: usize,
+    /// Position in the iteration's batch.
+    pub index: usize,
+    /// Number of the prompt in its split.
+    pub prompt_index: usize,
+    pub prompt: String,
+    pub rewrite: String,
+    pub answer: String,
+    pub reward: f64,
+    pub reward_parts: BTreeMap<String, f64>,
+    /// Σ over the rewrite's tokens of log ρ − log ρ_sft.
+    pub kl: f64,
+    pub advantage: f64,
+    pub closeness: f64,
+    pub rewrite_tokens: usize,
+    pub answer_tokens: usize,
+    pub rewrite_truncated: bool,
+    pub answer_truncated: bool,
+    pub rewrite_seed: u64,
+    pub answer_seed: u64,
+}
+
+/// What `resume` needs, besides the rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    /// Iterations that are done.
+    pub iteration: usize,
+    /// `Adapter::to_bytes`.
+    pub adapter: Vec<u8>,
+    /// `AdamW::to_bytes`.
+    pub optimiser: Vec<u8>,
+    /// Anything else, as JSON (guards' memory).
+    pub state: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Split {
+    Validation,
+    Test,
+}
+
+impl Split {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// One answer of an evaluation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EvaluationAnswer {
+    pub split: Split,
+    /// Iterations trained when it was made (0 for raw and untuned).
+    pub iteration: usize,
+    pub arm: String,
+    pub prompt_index: usize,
+    /// 0..S.
+    pub answer_index: usize,
+    pub prompt: String,
+    /// None in the raw arm.
+    pub rewrite: Option<String>,
+    pub answer: String,
+    pub reward: f64,
+    pub reward_parts: BTreeMap<String, f64>,
+    pub kl: Option<f64>,
+    pub closeness: Option<f64>,
+    pub rewrite_tokens: Option<usize>,
+    pub answer_tokens: usize,
+    pub rewrite_truncated: Option<bool>,
+    pub answer_truncated: bool,
+    pub rewrite_seed: Option<u64>,
+    pub answer_seed: u64,
+}
