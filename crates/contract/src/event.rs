@@ -53,16 +53,45 @@ pub enum Phase {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Event {
-    Status { status: Status, message: Option<String> },
-    Phase { phase: Phase, total: usize },
-    Progress { phase: Phase, done: usize, total: usize },
+    Status {
+        status: Status,
+        message: Option<String>,
+    },
+    Phase {
+        phase: Phase,
+        total: usize,
+    },
+    Progress {
+        phase: Phase,
+        done: usize,
+        total: usize,
+    },
     /// An iteration's rows are in the store.
-    Iteration { iteration: usize, reward_mean: f64, kl: f64 },
+    Iteration {
+        iteration: usize,
+        reward_mean: f64,
+        kl: f64,
+    },
     /// Something is wrong with the training, with its cause and what to do.
-    Guard { iteration: Option<usize>, guard: String, cause: String, remedy: String },
+    Guard {
+        iteration: Option<usize>,
+        guard: String,
+        cause: String,
+        remedy: String,
+    },
     /// The result of the engine's proof (rule 5).
-    EngineProof { engine: String, batched: bool, detail: String },
-    Checkpoint { iteration: usize },
-    Resumed { iteration: usize },
-    Note { message: String },
+    EngineProof {
+        engine: String,
+        batched: bool,
+        detail: String,
+    },
+    Checkpoint {
+        iteration: usize,
+    },
+    Resumed {
+        iteration: usize,
+    },
+    Note {
+        message: String,
+    },
 }

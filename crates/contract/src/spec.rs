@@ -340,11 +340,7 @@ impl Spec {
         let d = &self.data;
         c.require(!d.source.is_empty(), "data.source", "is empty; write \"shipped\" or the path of a .jsonl or .csv file");
         c.require(!d.column.is_empty(), "data.column", "is empty; name the column that holds the prompts");
-        c.require(
-            i64::try_from(d.split_seed).is_ok(),
-            "data.split_seed",
-            format!("is {}; it must be at most {}", d.split_seed, i64::MAX),
-        );
+        c.require(i64::try_from(d.split_seed).is_ok(), "data.split_seed", format!("is {}; it must be at most {}", d.split_seed, i64::MAX));
         c.at_least(d.train, 1, "data.train");
         c.at_least(d.test, 2, "data.test");
         if self.training.validate_every_iterations > 0 {

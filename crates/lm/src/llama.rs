@@ -16,7 +16,13 @@ impl Llama {
     /// Log-probability of every completion token given what stands before it, under softmax(logits / temperature):
     /// one tensor [tokens] (f32) in the order group, completion, token. Differentiable with respect to the adapter.
     /// `dropout_seed` switches the adapter's dropout on (training).
-    pub fn log_probs(&self, adapter: Option<&Adapter>, groups: &[Group<'_>], temperature: f64, dropout_seed: Option<u64>) -> Result<Tensor> {
+    pub fn log_probs(
+        &self,
+        adapter: Option<&Adapter>,
+        groups: &[Group<'_>],
+        temperature: f64,
+        dropout_seed: Option<u64>,
+    ) -> Result<Tensor> {
         todo!("{} {} {temperature} {dropout_seed:?}", adapter.is_some(), groups.len())
     }
 }

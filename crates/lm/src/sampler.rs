@@ -67,11 +67,7 @@ pub fn draw(logits: &[f32], decoding: &Decoding, stream: &mut Stream) -> Drawn {
         }
         chosen
     };
-    Drawn {
-        token: token as u32,
-        log_prob: (f64::from(scaled(logits[token])) - log_sum) as f32,
-        entropy: (log_sum - weighted / sum) as f32,
-    }
+    Drawn { token: token as u32, log_prob: (f64::from(scaled(logits[token])) - log_sum) as f32, entropy: (log_sum - weighted / sum) as f32 }
 }
 
 /// Top-k, then top-p over what is left (renormalised), as transformers applies them. Ties go to the lower token id.
