@@ -2,7 +2,7 @@
 //!
 //! Units are in the names, every default is written out by [`Default`], unknown keys are refused.
 //! Parsing from text (with the path of a wrong key) and hashing live in `experiment::spec`.
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use ts_rs::TS;
 
 /// One problem with a spec: the path of the key (`training.group_size`) and a sentence that says what would fit.
@@ -160,17 +160,80 @@ pub struct Reward {
     pub parts: Vec<RewardPart>,
 }
 
-/// One weighted part of a reward.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[serde(deny_unknown_fields)]
+/// One weighted part of a reward. In a file its keys stand flat: `kind = "length_band"`, `weight`, `min_words` …
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
 pub struct RewardPart {
     /// Name in tables and charts; by default the kind's name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
     pub name: Option<String>,
-    #[serde(default = "one")]
     pub weight: f64,
     #[serde(flatten)]
     pub program: RewardProgram,
+}
+
+/// The keys of a part as a file holds them. Serde cannot refuse unknown keys beside a flattened enum, so they are read flat first.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FlatPart {
+    name: Option<String>,
+    #[serde(default = "one")]
+    weight: f64,
+    kind: RewardKind,
+    min_words: Option<usize>,
+    max_words: Option<usize>,
+    pattern: Option<String>,
+    forbid: Option<bool>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RewardKind {
+    Sentiment,
+    Topicality,
+    LengthBand,
+    Regex,
+    Readability,
+}
+
+impl<'de> Deserialize<'de> for RewardPart {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        FlatPart::deserialize(deserializer)?.sort()
+    }
+}
+
+impl FlatPart {
+    /// The part, or which key does not belong to its kind, or is missing.
+    fn sort<E: serde::de::Error>(self) -> Result<RewardPart, E> {
+        let known: &'static [&'static str] = match self.kind {
+            RewardKind::LengthBand => &["name", "weight", "kind", "min_words", "max_words"],
+            RewardKind::Regex => &["name", "weight", "kind", "pattern", "forbid"],
+            RewardKind::Sentiment | RewardKind::Topicality | RewardKind::Readability => &["name", "weight", "kind"],
+        };
+        let given = [
+            ("min_words", self.min_words.is_some()),
+            ("max_words", self.max_words.is_some()),
+            ("pattern", self.pattern.is_some()),
+            ("forbid", self.forbid.is_some()),
+        ];
+        if let Some((key, _)) = given.iter().find(|(key, is_given)| *is_given && !known.contains(key)) {
+            return Err(E::unknown_field(key, known));
+        }
+        let program = match self.kind {
+            RewardKind::Sentiment => RewardProgram::Sentiment,
+            RewardKind::Topicality => RewardProgram::Topicality,
+            RewardKind::Readability => RewardProgram::Readability,
+            RewardKind::LengthBand => RewardProgram::LengthBand {
+                min_words: self.min_words.ok_or_else(|| E::missing_field("min_words"))?,
+                max_words: self.max_words.ok_or_else(|| E::missing_field("max_words"))?,
+            },
+            RewardKind::Regex => RewardProgram::Regex {
+                pattern: self.pattern.ok_or_else(|| E::missing_field("pattern"))?,
+                forbid: self.forbid.unwrap_or(false),
+            },
+        };
+        Ok(RewardPart { name: self.name, weight: self.weight, program })
+    }
 }
 
 /// Rewards that are plain programs. Each returns a number whose range its documentation in `rewards` states.
