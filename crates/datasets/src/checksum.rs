@@ -1,0 +1,48 @@
+//! What a run keeps to show which prompts it used.
+use crate::Splits;
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+
+/// Hex SHA-256 of each split and of the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checksums {
+    /// Of the source's bytes.
+    pub source: String,
+    pub train: String,
+    pub validation: String,
+    pub test: String,
+}
+
+impl Splits {
+    /// Checksums of the source's bytes and of each split: of its prompts in their order, each behind its length in bytes
+    /// (a little-endian u64), so that moving text from one prompt to the next changes the sum.
+    pub fn checksums(&self) -> Checksums {
+        Checksums {
+            source: self.source_checksum.clone(),
+            train: of_prompts(&self.train),
+            validation: of_prompts(&self.validation),
+            test: of_prompts(&self.test),
+        }
+    }
+}
+
+pub(crate) fn of_bytes(bytes: &[u8]) -> String {
+    hex(Sha256::new_with_prefix(bytes))
+}
+
+fn of_prompts(prompts: &[String]) -> String {
+    let mut hasher = Sha256::new();
+    for prompt in prompts {
+        hasher.update((prompt.len() as u64).to_le_bytes());
+        hasher.update(prompt.as_bytes());
+    }
+    hex(hasher)
+}
+
+fn hex(hasher: Sha256) -> String {
+    hasher.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
