@@ -1,7 +1,13 @@
 //! A model on disk: a Hugging Face folder.
-use crate::{LlamaConfig, Result, Tokenizer};
+use crate::config::Json;
+use crate::{Error, LlamaConfig, Result, Tokenizer};
+use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{Device, Tensor};
-use std::collections::BTreeMap;
+use safetensors::tensor::{Dtype, Metadata};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// A checked Hugging Face folder of a supported architecture: `config.json`, `*.safetensors`, `tokenizer.json`, a chat template.
@@ -11,26 +17,223 @@ pub struct ModelFolder {
     pub config: LlamaConfig,
     /// Tokens that end an answer, from `generation_config.json`, `config.json` and the tokenizer.
     pub stop_tokens: Vec<u32>,
+    tokenizer: Tokenizer,
+    /// Names of the files with the weights.
+    weight_files: Vec<String>,
 }
+
+/// Files besides the weights that determine the model's answers.
+const SMALL_FILES: [&str; 6] =
+    ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", INDEX];
+const WEIGHTS: &str = "model.safetensors";
+/// Says which file holds which tensor when the weights are in several.
+const INDEX: &str = "model.safetensors.index.json";
+/// More than any real header needs; keeps a damaged length from being allocated.
+const LONGEST_HEADER: u64 = 100_000_000;
 
 impl ModelFolder {
     /// Reads and checks the folder's small files and that every weight file is there and whole; loads no weights.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when a file is missing, cut off or damaged, the architecture is not supported, a tensor is missing or of the
+    /// wrong shape or type, the tokenizer belongs to another model or has no chat template, or the weights are a pickle.
     pub fn open(path: &Path) -> Result<Self> {
-        todo!("{}", path.display())
+        if !path.is_dir() {
+            let what = if path.exists() { "is not a folder" } else { "does not exist" };
+            return Err(Error::Model(format!(
+                "the model folder {} {what}; give a folder with config.json, tokenizer.json and model.safetensors",
+                path.display()
+            )));
+        }
+        let config_path = path.join("config.json");
+        let text = read_text(&config_path)?
+            .ok_or_else(|| Error::Model(format!("{} is missing, so this is not a Hugging Face model folder", config_path.display())))?;
+        let config = LlamaConfig::parse(&text, &config_path)?;
+        let weight_files = weight_files(path)?;
+        check_weights(path, &weight_files, &config)?;
+        let tokenizer = Tokenizer::open(path)?;
+        let tokens = tokenizer.vocabulary_size();
+        if tokens > config.vocab_size {
+            return Err(Error::Model(format!(
+                "{} knows {tokens} tokens, but the model has {} (`vocab_size`): the tokenizer belongs to another model",
+                path.join("tokenizer.json").display(),
+                config.vocab_size
+            )));
+        }
+        let stop_tokens = stop_tokens(path, &text, &config, &tokenizer)?;
+        Ok(Self { path: path.to_owned(), config, stop_tokens, tokenizer, weight_files })
     }
+
     pub fn tokenizer(&self) -> Result<Tokenizer> {
-        todo!()
+        Ok(self.tokenizer.clone())
     }
-    /// All weights by their Hugging Face names, as stored (bf16, f16 or f32), read through a memory map.
+
+    /// All weights by their Hugging Face names, as stored (bf16, f16 or f32), read through a memory map. Those that
+    /// [`LlamaConfig::tensors`] names, and no other.
     pub fn weights(&self, device: &Device) -> Result<BTreeMap<String, Tensor>> {
-        todo!("{device:?}")
+        let paths: Vec<PathBuf> = self.weight_files.iter().map(|name| self.path.join(name)).collect();
+        // SAFETY: the map is read here only and dropped at the end. Should another program cut the file off meanwhile, reading ends the
+        // process (SIGBUS), as with every memory map; nothing of ours writes into a model folder after it has got its name.
+        let files = unsafe { MmapedSafetensors::multi(&paths) }
+            .map_err(|error| Error::Model(format!("the weights in {} cannot be read: {error}", self.path.display())))?;
+        let tensors = self.config.tensors().into_iter();
+        tensors.map(|(name, _)| files.load(&name, device).map(|tensor| (name, tensor)).map_err(Error::from)).collect()
     }
+
     /// SHA-256 of each file that determines the model's answers, by file name.
     pub fn checksums(&self) -> Result<BTreeMap<String, String>> {
-        todo!()
+        let names = SMALL_FILES.into_iter().chain(self.weight_files.iter().map(String::as_str));
+        let there = names.filter(|name| self.path.join(name).is_file());
+        there.map(|name| Ok((name.to_owned(), checksum(&self.path.join(name))?))).collect()
     }
+
     /// SHA-256 over [`Self::checksums`], in hex: the identity of the model.
     pub fn checksum(&self) -> Result<String> {
-        todo!()
+        let mut hash = Sha256::new();
+        for (name, checksum) in self.checksums()? {
+            hash.update(format!("{name} {checksum}\n"));
+        }
+        Ok(hex(&hash.finalize()))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn checksum(path: &Path) -> Result<String> {
+    let mut hash = Sha256::new();
+    let read = File::open(path).and_then(|mut file| std::io::copy(&mut file, &mut hash));
+    read.map_err(|error| unreadable(path, &error))?;
+    Ok(hex(&hash.finalize()))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    Error::Model(format!("{} cannot be read: {error}", path.display()))
+}
+
+/// The text of a file that may be absent.
+fn read_text(path: &Path) -> Result<Option<String>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(path, &error)),
+    }
+}
+
+/// Names of the files with the weights: one, or those that the index names.
+fn weight_files(folder: &Path) -> Result<Vec<String>> {
+    if folder.join(WEIGHTS).is_file() {
+        return Ok(vec![WEIGHTS.into()]);
+    }
+    let path = folder.join(INDEX);
+    let Some(text) = read_text(&path)? else {
+        let pickle = ["pytorch_model.bin", "pytorch_model.bin.index.json"].into_iter().find(|name| folder.join(name).exists());
+        return Err(Error::Model(match pickle {
+            Some(name) => format!(
+                "{} holds its weights as a pickle, which can run any program when it is read, so it is refused; save the model with \
+                 `save_pretrained(…, safe_serialization=True)` to get {WEIGHTS}",
+                folder.join(name).display()
+            ),
+            None => format!("{} is missing; the weights must be safetensors", folder.join(WEIGHTS).display()),
+        }));
+    };
+    let index = Json::parse(&text, &path)?;
+    let Some(map) = index.get("weight_map").and_then(|map| map.as_object()) else {
+        return Err(index.wrong("weight_map", "is missing; it must say which file holds which tensor; fetch the file again"));
+    };
+    let mut names = BTreeSet::new();
+    for (tensor, name) in map {
+        // A name with a folder in it could lead out of the model's folder.
+        match name.as_str().filter(|name| name.ends_with(".safetensors") && !name.contains(['/', '\\'])) {
+            Some(name) => names.insert(name.to_owned()),
+            None => {
+                return Err(
+                    index.wrong("weight_map", &format!("gives {name} for {tensor}, which is not a safetensors file of this folder"))
+                );
+            }
+        };
+    }
+    Ok(names.into_iter().collect())
+}
+
+/// Whether all tensors of `config` are there, with their shapes, in files that are whole.
+fn check_weights(folder: &Path, files: &[String], config: &LlamaConfig) -> Result<()> {
+    let mut found = BTreeMap::new();
+    for name in files {
+        let path = folder.join(name);
+        for (tensor, info) in read_header(&path)?.tensors() {
+            found.insert(tensor, (path.clone(), info.dtype, info.shape.clone()));
+        }
+    }
+    for (name, shape) in config.tensors() {
+        let Some((path, dtype, stored)) = found.get(&name) else {
+            return Err(Error::Model(format!(
+                "tensor `{name}` is in none of the weight files of {} ({})",
+                folder.display(),
+                files.join(", ")
+            )));
+        };
+        if *stored != shape {
+            let path = path.display();
+            return Err(Error::Model(format!("{path}: tensor `{name}` has the shape {stored:?}, but config.json asks for {shape:?}")));
+        }
+        if !matches!(dtype, Dtype::BF16 | Dtype::F16 | Dtype::F32) {
+            let path = path.display();
+            return Err(Error::Model(format!("{path}: tensor `{name}` is of type {dtype:?}; BF16, F16 and F32 are supported")));
+        }
+    }
+    Ok(())
+}
+
+/// The header of a safetensors file that is as long as its header says.
+fn read_header(path: &Path) -> Result<Metadata> {
+    let wrong = |reason: String| Error::Model(format!("{} {reason}; fetch the file again", path.display()));
+    let mut file = File::open(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => wrong("is missing".into()),
+        _ => unreadable(path, &error),
+    })?;
+    let length = file.metadata().map_err(|error| unreadable(path, &error))?.len();
+    let mut prefix = [0; 8];
+    if length < 8 {
+        return Err(wrong(format!("is cut off: it has {length} bytes")));
+    }
+    file.read_exact(&mut prefix).map_err(|error| unreadable(path, &error))?;
+    let header = u64::from_le_bytes(prefix);
+    if header > LONGEST_HEADER {
+        return Err(wrong("is not a safetensors file, or is damaged".into()));
+    }
+    if length < 8 + header {
+        return Err(wrong(format!("is cut off: its header alone takes {} bytes, but the file has {length}", 8 + header)));
+    }
+    let mut json = vec![0; header as usize];
+    file.read_exact(&mut json).map_err(|error| unreadable(path, &error))?;
+    let metadata: Metadata =
+        serde_json::from_slice(&json).map_err(|error| wrong(format!("is not a safetensors file, or is damaged ({error})")))?;
+    let expected = 8 + header + metadata.data_len() as u64;
+    match length.cmp(&expected) {
+        std::cmp::Ordering::Less => Err(wrong(format!("is cut off: it should have {expected} bytes, but has {length}"))),
+        std::cmp::Ordering::Greater => Err(wrong(format!("is damaged: it should have {expected} bytes, but has {length}"))),
+        std::cmp::Ordering::Equal => Ok(metadata),
+    }
+}
+
+/// Tokens that end an answer.
+fn stop_tokens(folder: &Path, config_text: &str, config: &LlamaConfig, tokenizer: &Tokenizer) -> Result<Vec<u32>> {
+    let mut tokens: BTreeSet<u32> = tokenizer.end().into_iter().collect();
+    let config_path = folder.join("config.json");
+    tokens.extend(Json::parse(config_text, &config_path)?.tokens("eos_token_id")?);
+    let path = folder.join("generation_config.json");
+    if let Some(text) = read_text(&path)? {
+        tokens.extend(Json::parse(&text, &path)?.tokens("eos_token_id")?);
+    }
+    match tokens.last() {
+        None => {
+            Err(Error::Model(format!("{}: no token ends an answer (`eos_token_id`), so answers would never end", config_path.display())))
+        }
+        Some(last) if *last as usize >= config.vocab_size => {
+            Err(Error::Model(format!("{}: `eos_token_id` {last} is not below `vocab_size` ({})", folder.display(), config.vocab_size)))
+        }
+        Some(_) => Ok(tokens.into_iter().collect()),
     }
 }

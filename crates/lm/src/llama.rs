@@ -1,16 +1,84 @@
 //! The model.
-use crate::{Adapter, Group, LlamaConfig, ModelFolder, Result};
-use candle_core::{Device, Tensor};
+use crate::adapter::{DOWN, GATE_UP, OUT, QKV, layers_of, module};
+use crate::fused::Snapshot;
+use crate::kernels::attention::Heads;
+use crate::kernels::head::Head;
+use crate::kernels::projection::{Before, Projection};
+use crate::kernels::rows::Rotary;
+use crate::packed::Packed;
+use crate::{Adapter, Error, Group, LlamaConfig, ModelFolder, Result, fused, plain};
+use candle_core::{DType, Device, Tensor};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A Llama with frozen weights (f32). Cheap to clone: clones share the weights.
 #[derive(Clone)]
 pub struct Llama {
     pub config: LlamaConfig,
+    device: Device,
+    pub(crate) backend: Backend,
+}
+
+/// What computes.
+#[derive(Clone)]
+pub(crate) enum Backend {
+    /// Fused kernels on the CPU.
+    Fused(Arc<fused::Model>),
+    /// candle's operations on any device.
+    Plain(Arc<plain::Model>),
+}
+
+/// Weights by name, taken out as they are used so that two copies of the model never stand in memory.
+struct Weights(BTreeMap<String, Tensor>);
+
+impl Weights {
+    fn take(&mut self, name: &str) -> Result<Tensor> {
+        let tensor = self.0.remove(name).ok_or_else(|| Error::Model(format!("the model has no tensor {name}")))?;
+        Ok(tensor.to_dtype(DType::F32)?)
+    }
+
+    /// The layers of one projection of one block, side by side, [in, out].
+    fn projection(&mut self, config: &LlamaConfig, layer: usize, projection: usize) -> Result<Tensor> {
+        let (_, layers) = layers_of(config, projection);
+        let mut columns = Vec::with_capacity(layers.len());
+        for (name, _) in layers {
+            columns.push(self.take(&format!("model.layers.{layer}.{}.weight", module(name)))?.t()?);
+        }
+        Ok(Tensor::cat(&columns, 1)?.contiguous()?)
+    }
+
+    fn norm(&mut self, layer: usize, name: &str) -> Result<Tensor> {
+        self.take(&format!("model.layers.{layer}.{name}.weight"))
+    }
+}
+
+fn values(tensor: &Tensor) -> Result<Vec<f32>> {
+    Ok(tensor.flatten_all()?.to_vec1()?)
+}
+
+fn heads(config: &LlamaConfig) -> Heads {
+    Heads { query: config.num_attention_heads, key_value: config.num_key_value_heads, width: config.head_dim }
 }
 
 impl Llama {
+    /// Loads a model folder: fused kernels on the CPU, candle's operations on every other device.
     pub fn load(folder: &ModelFolder, device: &Device) -> Result<Self> {
-        todo!("{folder:?} {device:?}")
+        Self::from_weights(folder.config.clone(), folder.weights(&Device::Cpu)?, device, device.is_cpu())
+    }
+
+    /// From weights by their Hugging Face names. `fused = false` computes with candle's operations, also on the CPU.
+    pub fn from_weights(config: LlamaConfig, weights: BTreeMap<String, Tensor>, device: &Device, fused: bool) -> Result<Self> {
+        let weights = Weights(weights);
+        let backend = if fused && device.is_cpu() {
+            Backend::Fused(Arc::new(fused_model(&config, weights)?))
+        } else {
+            Backend::Plain(Arc::new(plain_model(&config, weights, device)?))
+        };
+        Ok(Self { config, device: device.clone(), backend })
+    }
+
+    pub fn device(&self) -> &Device {
+        &self.device
     }
 
     /// Log-probability of every completion token given what stands before it, under softmax(logits / temperature):
@@ -23,6 +91,87 @@ impl Llama {
         temperature: f64,
         dropout_seed: Option<u64>,
     ) -> Result<Tensor> {
-        todo!("{} {} {temperature} {dropout_seed:?}", adapter.is_some(), groups.len())
+        let packed = Packed::new(groups, self.config.max_position_embeddings, self.config.vocab_size)?;
+        if packed.predictions.is_empty() {
+            return Ok(Tensor::zeros(0, DType::F32, &self.device)?);
+        }
+        match (&self.backend, adapter) {
+            (Backend::Fused(model), Some(adapter)) => model.differentiable(adapter, Arc::new(packed), temperature, dropout_seed),
+            (Backend::Fused(model), None) => {
+                let log_probs = model.score(None, &packed, temperature);
+                let n = log_probs.len();
+                Ok(Tensor::from_vec(log_probs, n, &self.device)?)
+            }
+            (Backend::Plain(model), _) => model.log_probs(adapter, &packed, temperature, dropout_seed.is_some()),
+        }
     }
+
+    /// The values of [`Self::log_probs`] without dropout, where no gradient is needed: less memory, nothing is kept.
+    pub fn score(&self, adapter: Option<&Adapter>, groups: &[Group<'_>], temperature: f64) -> Result<Vec<f32>> {
+        let packed = Packed::new(groups, self.config.max_position_embeddings, self.config.vocab_size)?;
+        if packed.predictions.is_empty() {
+            return Ok(Vec::new());
+        }
+        match &self.backend {
+            Backend::Fused(model) => {
+                let snapshot = adapter.map(Snapshot::new).transpose()?;
+                Ok(model.score(snapshot.as_ref(), &packed, temperature))
+            }
+            Backend::Plain(model) => Ok(model.log_probs(adapter, &packed, temperature, false)?.to_vec1()?),
+        }
+    }
+}
+
+fn fused_model(config: &LlamaConfig, mut weights: Weights) -> Result<fused::Model> {
+    let epsilon = config.rms_norm_eps as f32;
+    let mut layers = Vec::with_capacity(config.num_hidden_layers);
+    for layer in 0..config.num_hidden_layers {
+        let attention_norm = Before::Norm(values(&weights.norm(layer, "input_layernorm")?)?.into(), epsilon);
+        let mlp_norm = Before::Norm(values(&weights.norm(layer, "post_attention_layernorm")?)?.into(), epsilon);
+        let mut project = |projection: usize, before: Before| -> Result<Arc<Projection>> {
+            let weight = weights.projection(config, layer, projection)?;
+            let (inputs, outputs) = weight.dims2()?;
+            Ok(Arc::new(Projection { inputs, outputs, before, weight: values(&weight)? }))
+        };
+        let (qkv, out) = (project(QKV, attention_norm)?, project(OUT, Before::Nothing)?);
+        let (gate_up, down) = (project(GATE_UP, mlp_norm)?, project(DOWN, Before::SwiGlu)?);
+        layers.push([qkv, out, gate_up, down]);
+    }
+    let embedding = weights.take("model.embed_tokens.weight")?;
+    let (weight, embedding) = if config.tie_word_embeddings {
+        (values(&embedding.t()?.contiguous()?)?, None)
+    } else {
+        (values(&weights.take("lm_head.weight")?.t()?.contiguous()?)?, Some(values(&embedding)?))
+    };
+    let norm = values(&weights.take("model.norm.weight")?)?.into();
+    let head = Head { width: config.hidden_size, vocabulary: config.vocab_size, norm, epsilon, weight: Arc::new(weight) };
+    let rotary = Rotary::new(config.rope_theta, config.head_dim, config.max_position_embeddings);
+    Ok(fused::Model { layers, head: Arc::new(head), embedding, heads: heads(config), rotary: Arc::new(rotary) })
+}
+
+fn plain_model(config: &LlamaConfig, mut weights: Weights, device: &Device) -> Result<plain::Model> {
+    let mut layers = Vec::with_capacity(config.num_hidden_layers);
+    for layer in 0..config.num_hidden_layers {
+        let mut projection = |p: usize| -> Result<Tensor> { Ok(weights.projection(config, layer, p)?.to_device(device)?) };
+        layers.push(plain::Layer {
+            weights: [projection(QKV)?, projection(OUT)?, projection(GATE_UP)?, projection(DOWN)?],
+            attention_norm: weights.norm(layer, "input_layernorm")?.to_device(device)?,
+            mlp_norm: weights.norm(layer, "post_attention_layernorm")?.to_device(device)?,
+        });
+    }
+    let embedding = weights.take("model.embed_tokens.weight")?.to_device(device)?;
+    let head = if config.tie_word_embeddings { embedding.clone() } else { weights.take("lm_head.weight")?.to_device(device)? };
+    let rotary = Rotary::new(config.rope_theta, config.head_dim, config.max_position_embeddings);
+    let table = |values: &[f32]| Tensor::from_slice(values, (config.max_position_embeddings, config.head_dim / 2), device);
+    let (cosines, sines) = rotary.tables();
+    Ok(plain::Model {
+        layers,
+        norm: weights.take("model.norm.weight")?.to_device(device)?,
+        epsilon: config.rms_norm_eps,
+        embedding,
+        head: head.t()?.contiguous()?,
+        heads: heads(config),
+        cosines: table(cosines)?,
+        sines: table(sines)?,
+    })
 }

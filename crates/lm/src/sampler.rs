@@ -1,6 +1,7 @@
 //! Drawing one token from a row of logits. Every engine uses this one function, so that equal logits and equal seeds give
 //! equal tokens.
 use crate::Stream;
+use crate::kernels::rows::exp;
 
 /// How tokens are drawn.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,73 +28,113 @@ pub struct Drawn {
     pub entropy: f32,
 }
 
-/// Draws a token from `logits` (one value for each token of the vocabulary). Uses exactly one uniform number of `stream`, also when
-/// greedy, so that streams stay in step. NaN logits count as −∞.
-pub fn draw(logits: &[f32], decoding: &Decoding, stream: &mut Stream) -> Drawn {
-    let uniform = stream.uniform();
-    let temperature = if decoding.temperature > 0.0 { decoding.temperature as f32 } else { 1.0 };
-    let (mut best, mut highest) = (0usize, f32::NEG_INFINITY);
-    for (i, &value) in logits.iter().enumerate() {
-        if value > highest {
-            (best, highest) = (i, value);
+/// Values that are summed in one go; a draw first finds its block, then its token.
+const BLOCK: usize = 512;
+
+/// softmax(logits / temperature), not yet divided by its sum.
+struct Weights {
+    /// exp((logit − highest) / temperature); 0 for NaN.
+    values: Vec<f32>,
+    /// Sum of each block of `values`.
+    blocks: Vec<f64>,
+    sum: f64,
+    /// Σ value·ln value, for the entropy.
+    weighted: f64,
+}
+
+impl Weights {
+    fn new(logits: &[f32], highest: f32, temperature: f32) -> Self {
+        let inverse = 1.0 / temperature;
+        let mut values = vec![0.0; logits.len()];
+        let mut blocks = Vec::with_capacity(logits.len().div_ceil(BLOCK));
+        let mut weighted = 0f64;
+        for (values, logits) in values.chunks_mut(BLOCK).zip(logits.chunks(BLOCK)) {
+            let (mut sums, mut products) = ([0f32; 16], [0f32; 16]);
+            for (values, logits) in values.chunks_mut(16).zip(logits.chunks(16)) {
+                for (lane, (value, &logit)) in values.iter_mut().zip(logits).enumerate() {
+                    // Below −104 the exponential is 0 in f32; the bound keeps 0·(−∞) out of the entropy, and NaN becomes the bound.
+                    let scaled = ((logit - highest) * inverse).max(-104.0);
+                    *value = exp(scaled);
+                    sums[lane] += *value;
+                    products[lane] += *value * scaled;
+                }
+            }
+            blocks.push(sums.iter().map(|v| f64::from(*v)).sum());
+            weighted += products.iter().map(|v| f64::from(*v)).sum::<f64>();
         }
+        Self { values, sum: blocks.iter().sum(), blocks, weighted }
     }
-    let inverse = 1.0 / temperature;
-    let scaled = |value: f32| if value.is_nan() { f32::NEG_INFINITY } else { (value - highest) * inverse };
-    let (mut sum, mut weighted) = (0f64, 0f64);
-    for &value in logits {
-        let s = scaled(value);
-        let e = f64::from(s.exp());
-        sum += e;
-        if e > 0.0 {
-            weighted += e * f64::from(s);
+
+    /// The token at which the running sum passes `uniform` of the whole.
+    fn choose(&self, uniform: f64, otherwise: usize) -> usize {
+        let mut rest = uniform * self.sum;
+        for (block, sum) in self.blocks.iter().enumerate() {
+            if rest >= *sum {
+                rest -= sum;
+                continue;
+            }
+            let start = block * BLOCK;
+            for (i, &value) in self.values[start..].iter().take(BLOCK).enumerate() {
+                rest -= f64::from(value);
+                if rest < 0.0 && value > 0.0 {
+                    return start + i;
+                }
+            }
+            // The block's sum and its running sum differ in the last bit: the next block's first token is as right as this one's last.
+            rest = 0.0;
         }
+        otherwise
     }
-    let log_sum = sum.ln();
-    let token = if decoding.temperature <= 0.0 {
-        best
-    } else if decoding.top_k > 0 || decoding.top_p < 1.0 {
-        draw_truncated(logits, decoding, uniform, &scaled, sum)
-    } else {
-        let mut rest = uniform * sum;
-        let mut chosen = best;
-        for (i, &value) in logits.iter().enumerate() {
-            let e = f64::from(scaled(value).exp());
-            rest -= e;
-            if e > 0.0 && rest < 0.0 {
-                chosen = i;
+
+    /// Top-k, then top-p over what is left (renormalised), as transformers applies them. Ties go to the lower token id.
+    fn choose_truncated(&self, decoding: &Decoding, uniform: f64) -> usize {
+        let mut order: Vec<usize> = (0..self.values.len()).collect();
+        let by_weight = |a: &usize, b: &usize| self.values[*b].total_cmp(&self.values[*a]).then(a.cmp(b));
+        let mut kept_sum = self.sum;
+        if decoding.top_k > 0 && decoding.top_k < order.len() {
+            order.select_nth_unstable_by(decoding.top_k - 1, by_weight);
+            order.truncate(decoding.top_k);
+            kept_sum = order.iter().map(|t| f64::from(self.values[*t])).sum();
+        }
+        order.sort_unstable_by(by_weight);
+        let (mut mass, mut keep) = (0.0, 0);
+        for token in &order {
+            mass += f64::from(self.values[*token]);
+            keep += 1;
+            if mass >= decoding.top_p * kept_sum {
                 break;
             }
         }
-        chosen
-    };
-    Drawn { token: token as u32, log_prob: (f64::from(scaled(logits[token])) - log_sum) as f32, entropy: (log_sum - weighted / sum) as f32 }
+        let mut rest = uniform * mass;
+        for token in &order[..keep] {
+            rest -= f64::from(self.values[*token]);
+            if rest < 0.0 {
+                return *token;
+            }
+        }
+        order[keep - 1]
+    }
 }
 
-/// Top-k, then top-p over what is left (renormalised), as transformers applies them. Ties go to the lower token id.
-fn draw_truncated(logits: &[f32], decoding: &Decoding, uniform: f64, scaled: &dyn Fn(f32) -> f32, sum: f64) -> usize {
-    let mut order: Vec<(f32, usize)> = logits.iter().enumerate().map(|(i, &v)| (scaled(v), i)).collect();
-    let by_probability = |a: &(f32, usize), b: &(f32, usize)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-    if decoding.top_k > 0 && decoding.top_k < order.len() {
-        order.select_nth_unstable_by(decoding.top_k - 1, by_probability);
-        order.truncate(decoding.top_k);
+/// Draws a token from `logits` (one value for each token of the vocabulary, at least one). Uses exactly one uniform number of `stream`,
+/// also when greedy, so that streams stay in step. NaN logits count as −∞.
+pub fn draw(logits: &[f32], decoding: &Decoding, stream: &mut Stream) -> Drawn {
+    let uniform = stream.uniform();
+    let temperature = if decoding.temperature > 0.0 { decoding.temperature as f32 } else { 1.0 };
+    let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let best = logits.iter().position(|v| *v == highest).unwrap_or(0);
+    let weights = Weights::new(logits, highest, temperature);
+    let token = if decoding.temperature <= 0.0 {
+        best
+    } else if decoding.top_k > 0 || decoding.top_p < 1.0 {
+        weights.choose_truncated(decoding, uniform)
+    } else {
+        weights.choose(uniform, best)
+    };
+    let log_sum = weights.sum.ln();
+    Drawn {
+        token: token as u32,
+        log_prob: (f64::from((logits[token] - highest) / temperature) - log_sum) as f32,
+        entropy: (log_sum - weights.weighted / weights.sum) as f32,
     }
-    order.sort_unstable_by(by_probability);
-    let kept_sum: f64 = if order.len() == logits.len() { sum } else { order.iter().map(|o| f64::from(o.0.exp())).sum() };
-    let (mut mass, mut keep) = (0.0, 0);
-    for entry in &order {
-        mass += f64::from(entry.0.exp());
-        keep += 1;
-        if mass >= decoding.top_p * kept_sum {
-            break;
-        }
-    }
-    let mut rest = uniform * mass;
-    for entry in &order[..keep] {
-        rest -= f64::from(entry.0.exp());
-        if rest < 0.0 {
-            return entry.1;
-        }
-    }
-    order[keep - 1].1
 }

@@ -1,0 +1,130 @@
+//! The model on the CPU, with fused kernels: one pass over plain slices for sampling and scoring, and one that candle
+//! differentiates with respect to the adapter.
+use crate::adapter::{DOWN, GATE_UP, OUT, QKV};
+use crate::kernels::attention::{Heads, attention};
+use crate::kernels::head::Head;
+use crate::kernels::matmul::Write;
+use crate::kernels::ops::{Attend, Project, Score, Values, predicting};
+use crate::kernels::projection::{Dropout, Lora, LoraShape, Projection};
+use crate::kernels::rows::Rotary;
+use crate::packed::Packed;
+use crate::{Adapter, Result, stream};
+use candle_core::{Device, Tensor};
+use std::sync::Arc;
+
+pub(crate) struct Model {
+    pub layers: Vec<[Arc<Projection>; 4]>,
+    pub head: Arc<Head>,
+    /// [vocabulary, width] where it is not the head's weight.
+    pub embedding: Option<Vec<f32>>,
+    pub heads: Heads,
+    pub rotary: Arc<Rotary>,
+}
+
+/// An adapter's values, copied once so that no lock is held while a pass runs.
+pub(crate) struct Snapshot {
+    shapes: [Arc<LoraShape>; 4],
+    layers: Vec<[Vec<f32>; 4]>,
+}
+
+impl Snapshot {
+    pub fn new(adapter: &Adapter) -> Result<Self> {
+        let mut layers = Vec::with_capacity(adapter.layers.len());
+        for vars in &adapter.layers {
+            let mut flats: [Vec<f32>; 4] = Default::default();
+            for (flat, var) in flats.iter_mut().zip(vars) {
+                *flat = Values::of(var.as_tensor())?.to_vec();
+            }
+            layers.push(flats);
+        }
+        Ok(Self { shapes: adapter.shapes.clone(), layers })
+    }
+
+    fn lora(&self, layer: usize, projection: usize) -> Lora<'_> {
+        Lora { shape: &self.shapes[projection], flat: &self.layers[layer][projection] }
+    }
+}
+
+/// Buffers of [`Model::pass`], reused from step to step.
+#[derive(Default)]
+pub(crate) struct Buffers {
+    qkv: Vec<f32>,
+    attended: Vec<f32>,
+    gate_up: Vec<f32>,
+    prepared: Vec<f32>,
+}
+
+impl Model {
+    /// Values in a row of the residual stream.
+    pub fn width(&self) -> usize {
+        self.head.width
+    }
+
+    /// Embeddings [tokens, width].
+    pub fn embed(&self, tokens: &[u32]) -> Vec<f32> {
+        let width = self.width();
+        let mut out = vec![0.0; tokens.len() * width];
+        for (row, &token) in out.chunks_exact_mut(width).zip(tokens) {
+            match &self.embedding {
+                Some(embedding) => row.copy_from_slice(&embedding[token as usize * width..][..width]),
+                None => {
+                    let column = self.head.weight[token as usize..].iter().step_by(self.head.vocabulary);
+                    row.iter_mut().zip(column).for_each(|(value, w)| *value = *w);
+                }
+            }
+        }
+        out
+    }
+
+    /// Takes `x` [rows, width] through every block, in place. `attend(block, qkv, out)` is the attention.
+    pub fn pass(
+        &self,
+        x: &mut [f32],
+        adapter: Option<&Snapshot>,
+        buffers: &mut Buffers,
+        attend: &mut dyn FnMut(usize, &mut [f32], &mut [f32]),
+    ) {
+        let rows = x.len() / self.width();
+        for (layer, projections) in self.layers.iter().enumerate() {
+            let lora = |projection: usize| adapter.map(|a| a.lora(layer, projection));
+            let Buffers { qkv, attended, gate_up, prepared } = buffers;
+            qkv.resize(rows * self.heads.row(), 0.0);
+            attended.resize(rows * self.heads.out(), 0.0);
+            gate_up.resize(rows * projections[GATE_UP].outputs, 0.0);
+            projections[QKV].forward(qkv, Write::Replace, x, lora(QKV), None, prepared);
+            attend(layer, qkv, attended);
+            projections[OUT].forward(x, Write::Add, attended, lora(OUT), None, prepared);
+            projections[GATE_UP].forward(gate_up, Write::Replace, x, lora(GATE_UP), None, prepared);
+            projections[DOWN].forward(x, Write::Add, gate_up, lora(DOWN), None, prepared);
+        }
+    }
+
+    /// Log-probabilities of a packed batch, not differentiable: nothing is kept from block to block.
+    pub fn score(&self, adapter: Option<&Snapshot>, packed: &Packed, temperature: f64) -> Vec<f32> {
+        let mut x = self.embed(&packed.tokens);
+        self.pass(&mut x, adapter, &mut Buffers::default(), &mut |_, qkv, out| attention(out, qkv, packed, self.heads, &self.rotary));
+        let (rows, tokens) = predicting(&x, packed, self.width());
+        self.head.scores(&rows, &tokens, temperature as f32, false).log_probs
+    }
+
+    /// Log-probabilities of a packed batch as a tensor that depends on the adapter's vars.
+    pub fn differentiable(&self, adapter: &Adapter, packed: Arc<Packed>, temperature: f64, dropout: Option<u64>) -> Result<Tensor> {
+        let rows = packed.tokens.len();
+        let mut x = Tensor::from_vec(self.embed(&packed.tokens), (rows, self.width()), &Device::Cpu)?;
+        let rate = adapter.config.dropout;
+        for (layer, (projections, vars)) in self.layers.iter().zip(&adapter.layers).enumerate() {
+            let project = |projection: usize| Project {
+                projection: projections[projection].clone(),
+                shape: adapter.shapes[projection].clone(),
+                dropout: dropout
+                    .filter(|_| rate > 0.0)
+                    .map(|seed| Dropout { rate, seed: stream::seed(seed, "dropout", &[layer as u64, projection as u64]) }),
+            };
+            let attend = Attend { packed: packed.clone(), heads: self.heads, rotary: self.rotary.clone() };
+            let attended = x.apply_op2(&vars[QKV], project(QKV))?.apply_op1(attend)?;
+            x = attended.apply_op3(&vars[OUT], &x, project(OUT))?;
+            x = x.apply_op2(&vars[GATE_UP], project(GATE_UP))?.apply_op3(&vars[DOWN], &x, project(DOWN))?;
+        }
+        Ok(x.apply_op1(Score::new(self.head.clone(), packed, temperature as f32))?)
+    }
+}

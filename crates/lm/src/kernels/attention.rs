@@ -1,0 +1,259 @@
+//! Grouped-query causal attention with rotary embedding, over packed groups and over a key/value cache.
+//!
+//! Rows of `qkv` hold the query heads, then the key heads, then the value heads. Keys and values are never repeated for their
+//! query heads, and a group's prompt is computed once for all its completions.
+use super::Shared;
+use super::matmul::{Mat, Write, matmul};
+use super::rows::{Rotary, dot, exp};
+use crate::packed::{Packed, Rows};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// How a row of `qkv` is divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heads {
+    pub query: usize,
+    pub key_value: usize,
+    /// Width of one head.
+    pub width: usize,
+}
+
+impl Heads {
+    /// Values in a row of `qkv`.
+    pub fn row(self) -> usize {
+        (self.query + 2 * self.key_value) * self.width
+    }
+    /// Values in a row of the output.
+    pub fn out(self) -> usize {
+        self.query * self.width
+    }
+    /// Values that the cache keeps of a row for keys (and as many for values).
+    pub fn cached(self) -> usize {
+        self.key_value * self.width
+    }
+    fn queries_per_key(self) -> usize {
+        self.query / self.key_value
+    }
+    fn key(self, head: usize) -> usize {
+        (self.query + head) * self.width
+    }
+    fn value(self, head: usize) -> usize {
+        (self.query + self.key_value + head) * self.width
+    }
+    fn scale(self) -> f32 {
+        1.0 / (self.width as f32).sqrt()
+    }
+}
+
+/// One group's rows of one key/value head, dense: keys and queries already turned.
+struct Local {
+    keys: Vec<f32>,
+    values: Vec<f32>,
+    rows: Range<usize>,
+    width: usize,
+}
+
+impl Local {
+    fn new(qkv: &[f32], packed: &Packed, rows: Range<usize>, heads: Heads, head: usize, rotary: &Rotary) -> Self {
+        let width = heads.width;
+        let keys = turned(qkv, packed, rows.clone(), heads, heads.key(head), rotary);
+        let mut values = Vec::with_capacity(rows.len() * width);
+        for row in rows.clone() {
+            values.extend_from_slice(&qkv[row * heads.row() + heads.value(head)..][..width]);
+        }
+        Self { keys, values, rows, width }
+    }
+    /// Where `rows` (numbers of the whole batch) lie in this group's buffers.
+    fn range(&self, rows: &Range<usize>) -> Range<usize> {
+        (rows.start - self.rows.start) * self.width..(rows.end - self.rows.start) * self.width
+    }
+}
+
+/// One head (starting at `column` of each row) of `rows`, turned, dense.
+fn turned(qkv: &[f32], packed: &Packed, rows: Range<usize>, heads: Heads, column: usize, rotary: &Rotary) -> Vec<f32> {
+    let mut out = vec![0.0; rows.len() * heads.width];
+    for (row, out) in rows.zip(out.chunks_exact_mut(heads.width)) {
+        rotary.turn(out, &qkv[row * heads.row() + column..][..heads.width], packed.positions[row]);
+    }
+    out
+}
+
+/// A stretch of rows that attends to `context` rows (all of them) and to itself (causally).
+struct Stretch {
+    context: Range<usize>,
+    own: Range<usize>,
+}
+
+fn stretches(group: &Rows) -> impl Iterator<Item = Stretch> + '_ {
+    let prompt = Stretch { context: group.prompt.start..group.prompt.start, own: group.prompt.clone() };
+    let completions = group.completions.iter().filter(|own| !own.is_empty());
+    std::iter::once(prompt).chain(completions.map(|own| Stretch { context: group.prompt.clone(), own: own.clone() }))
+}
+
+/// Probabilities [own, context + own] of one head in one stretch.
+fn probabilities(buffer: &mut Vec<f32>, queries: &[f32], local: &Local, stretch: &Stretch, heads: Heads) {
+    let (n, c) = (stretch.own.len(), stretch.context.len());
+    let columns = c + n;
+    buffer.resize(n * columns, 0.0);
+    let queries = Mat::new(queries, n, heads.width);
+    let scale = heads.scale();
+    if c > 0 {
+        let keys = Mat::new(&local.keys[local.range(&stretch.context)], c, heads.width);
+        matmul(buffer, columns, Write::Replace, scale, queries, keys.t(), 1);
+    }
+    let keys = Mat::new(&local.keys[local.range(&stretch.own)], n, heads.width);
+    matmul(&mut buffer[c..], columns, Write::Replace, scale, queries, keys.t(), 1);
+    for (i, row) in buffer.chunks_exact_mut(columns).enumerate() {
+        let (seen, hidden) = row.split_at_mut(c + i + 1);
+        softmax(seen);
+        hidden.fill(0.0);
+    }
+}
+
+fn softmax(row: &mut [f32]) {
+    let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut sum = 0.0;
+    for value in row.iter_mut() {
+        *value = exp(*value - highest);
+        sum += *value;
+    }
+    let inverse = 1.0 / sum;
+    row.iter_mut().for_each(|value| *value *= inverse);
+}
+
+/// One task for each group and key/value head: they write different columns of different rows.
+fn tasks(packed: &Packed, heads: Heads) -> Vec<(&Rows, usize)> {
+    packed.groups.iter().flat_map(|group| (0..heads.key_value).map(move |head| (group, head))).collect()
+}
+
+/// `out` [rows, query heads × width] from `qkv` [rows, all heads × width].
+pub(crate) fn attention(out: &mut [f32], qkv: &[f32], packed: &Packed, heads: Heads, rotary: &Rotary) {
+    assert!(qkv.len() == packed.tokens.len() * heads.row() && out.len() == packed.tokens.len() * heads.out());
+    let shared = Shared::new(out);
+    tasks(packed, heads).into_par_iter().for_each(|(group, head)| {
+        let local = Local::new(qkv, packed, group.all(), heads, head, rotary);
+        let (mut probs, mut result) = (Vec::new(), Vec::new());
+        for query in head * heads.queries_per_key()..(head + 1) * heads.queries_per_key() {
+            for stretch in stretches(group) {
+                let queries = turned(qkv, packed, stretch.own.clone(), heads, query * heads.width, rotary);
+                probabilities(&mut probs, &queries, &local, &stretch, heads);
+                let (n, c) = (stretch.own.len(), stretch.context.len());
+                result.resize(n * heads.width, 0.0);
+                let own = Mat::new(&local.values[local.range(&stretch.own)], n, heads.width);
+                matmul(&mut result, heads.width, Write::Replace, 1.0, Mat::strided(&probs[c..], n, n, c + n), own, 1);
+                if c > 0 {
+                    let context = Mat::new(&local.values[local.range(&stretch.context)], c, heads.width);
+                    matmul(&mut result, heads.width, Write::Add, 1.0, Mat::strided(&probs, n, c, c + n), context, 1);
+                }
+                for (row, result) in stretch.own.zip(result.chunks_exact(heads.width)) {
+                    // SAFETY: this task alone writes this query head of this group's rows; the range is inside by the assert above.
+                    unsafe { shared.part(row * heads.out() + query * heads.width, heads.width) }.copy_from_slice(result);
+                }
+            }
+        }
+    });
+}
+
+/// Gradients of one group's keys and values of one head, and scratch for one stretch.
+struct Backward {
+    keys: Vec<f32>,
+    values: Vec<f32>,
+    probs: Vec<f32>,
+    d_probs: Vec<f32>,
+    d_queries: Vec<f32>,
+}
+
+/// `d_qkv` from `d_out`, the gradient with respect to the output of [`attention`]. Probabilities are computed again.
+pub(crate) fn attention_backward(d_qkv: &mut [f32], d_out: &[f32], qkv: &[f32], packed: &Packed, heads: Heads, rotary: &Rotary) {
+    assert!(qkv.len() == packed.tokens.len() * heads.row() && d_qkv.len() == qkv.len());
+    assert!(d_out.len() == packed.tokens.len() * heads.out());
+    let shared = Shared::new(d_qkv);
+    tasks(packed, heads).into_par_iter().for_each(|(group, head)| {
+        let rows = group.all();
+        let local = Local::new(qkv, packed, rows.clone(), heads, head, rotary);
+        let zeros = vec![0.0; rows.len() * heads.width];
+        let mut b = Backward { keys: zeros.clone(), values: zeros, probs: vec![], d_probs: vec![], d_queries: vec![] };
+        // SAFETY: this task alone writes these heads of this group's rows; the ranges are inside by the asserts above.
+        let part = |row: usize, column: usize| unsafe { shared.part(row * heads.row() + column, heads.width) };
+        for query in head * heads.queries_per_key()..(head + 1) * heads.queries_per_key() {
+            for stretch in stretches(group) {
+                let queries = turned(qkv, packed, stretch.own.clone(), heads, query * heads.width, rotary);
+                let mut d_result = Vec::with_capacity(stretch.own.len() * heads.width);
+                for row in stretch.own.clone() {
+                    d_result.extend_from_slice(&d_out[row * heads.out() + query * heads.width..][..heads.width]);
+                }
+                stretch_backward(&mut b, &queries, &d_result, &local, &stretch, heads);
+                for (row, d) in stretch.own.zip(b.d_queries.chunks_exact(heads.width)) {
+                    rotary.turn_back(part(row, query * heads.width), d, packed.positions[row]);
+                }
+            }
+        }
+        for (i, row) in rows.enumerate() {
+            let range = i * heads.width..(i + 1) * heads.width;
+            rotary.turn_back(part(row, heads.key(head)), &b.keys[range.clone()], packed.positions[row]);
+            part(row, heads.value(head)).copy_from_slice(&b.values[range]);
+        }
+    });
+}
+
+fn stretch_backward(b: &mut Backward, queries: &[f32], d_result: &[f32], local: &Local, stretch: &Stretch, heads: Heads) {
+    let (n, c, w) = (stretch.own.len(), stretch.context.len(), heads.width);
+    probabilities(&mut b.probs, queries, local, stretch, heads);
+    let columns = c + n;
+    b.d_probs.resize(n * columns, 0.0);
+    b.d_queries.resize(n * w, 0.0);
+    let (queries, d_result) = (Mat::new(queries, n, w), Mat::new(d_result, n, w));
+    let parts = [(stretch.context.clone(), 0), (stretch.own.clone(), c)];
+    for (rows, first) in parts.iter().filter(|(rows, _)| !rows.is_empty()) {
+        let (range, m) = (local.range(rows), rows.len());
+        let values = Mat::new(&local.values[range.clone()], m, w);
+        matmul(&mut b.d_probs[*first..], columns, Write::Replace, 1.0, d_result, values.t(), 1);
+        let probs = Mat::strided(&b.probs[*first..], n, m, columns);
+        matmul(&mut b.values[range], w, Write::Add, 1.0, probs.t(), d_result, 1);
+    }
+    let scale = heads.scale();
+    for (d, p) in b.d_probs.chunks_exact_mut(columns).zip(b.probs.chunks_exact(columns)) {
+        let mean = dot(d, p);
+        for (d, &p) in d.iter_mut().zip(p) {
+            *d = p * (*d - mean) * scale;
+        }
+    }
+    let mut write = Write::Replace;
+    for (rows, first) in parts.iter().filter(|(rows, _)| !rows.is_empty()) {
+        let (range, m) = (local.range(rows), rows.len());
+        let d_scores = Mat::strided(&b.d_probs[*first..], n, m, columns);
+        matmul(&mut b.d_queries, w, write, 1.0, d_scores, Mat::new(&local.keys[range.clone()], m, w), 1);
+        matmul(&mut b.keys[range], w, Write::Add, 1.0, d_scores.t(), queries, 1);
+        write = Write::Add;
+    }
+}
+
+/// Cached keys (turned) and values that one decoded row sees: parts in order, each [positions, key/value heads × width].
+/// The last part ends with the row's own.
+pub(crate) struct Seen<'a> {
+    pub keys: [&'a [f32]; 2],
+    pub values: [&'a [f32]; 2],
+}
+
+/// Attention of single new rows, each over its own cache. `queries` [rows, `stride`] starts each row with the turned query heads.
+pub(crate) fn attention_cached(out: &mut [f32], queries: &[f32], stride: usize, seen: &[Seen<'_>], heads: Heads) {
+    let (group, w, cached) = (heads.queries_per_key(), heads.width, heads.cached());
+    out.par_chunks_mut(group * w).enumerate().for_each(|(task, out)| {
+        let (row, head) = (task / heads.key_value, task % heads.key_value);
+        let seen = &seen[row];
+        let mut probs = Vec::with_capacity((seen.keys[0].len() + seen.keys[1].len()) / cached);
+        for (i, out) in out.chunks_exact_mut(w).enumerate() {
+            let query = &queries[row * stride + (head * group + i) * w..][..w];
+            probs.clear();
+            for part in seen.keys {
+                probs.extend(part.chunks_exact(cached).map(|keys| dot(query, &keys[head * w..][..w]) * heads.scale()));
+            }
+            softmax(&mut probs);
+            out.fill(0.0);
+            let values = seen.values.iter().flat_map(|part| part.chunks_exact(cached));
+            for (p, values) in probs.iter().zip(values) {
+                out.iter_mut().zip(&values[head * w..][..w]).for_each(|(o, v)| *o += p * v);
+            }
+        }
+    });
+}

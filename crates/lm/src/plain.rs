@@ -1,0 +1,116 @@
+//! The model in candle's own operations: runs on every device, and is what the fused model is held against.
+use crate::adapter::{DOWN, GATE_UP, OUT, QKV};
+use crate::kernels::attention::Heads;
+use crate::kernels::plain;
+use crate::kernels::projection::Dropout;
+use crate::packed::Packed;
+use crate::{Adapter, Result};
+use candle_core::{Device, Tensor};
+
+pub(crate) struct Model {
+    pub layers: Vec<Layer>,
+    pub norm: Tensor,
+    pub epsilon: f64,
+    /// [vocabulary, width].
+    pub embedding: Tensor,
+    /// [width, vocabulary].
+    pub head: Tensor,
+    pub heads: Heads,
+    /// [positions, head width / 2].
+    pub cosines: Tensor,
+    pub sines: Tensor,
+}
+
+pub(crate) struct Layer {
+    /// [in, out] of each projection, in the adapter's order.
+    pub weights: [Tensor; 4],
+    pub attention_norm: Tensor,
+    pub mlp_norm: Tensor,
+}
+
+/// Keys and values of every block: [batch, key/value heads, positions, width].
+pub(crate) type Cache = Vec<(Tensor, Tensor)>;
+
+/// Added to scores that must not count. Finite, so that a row of nothing but padding stays a number.
+pub(crate) const HIDDEN: f32 = -1e30;
+
+impl Model {
+    pub fn device(&self) -> &Device {
+        self.embedding.device()
+    }
+
+    /// `tokens` and `positions` [batch × new]; `mask` broadcasts to [batch, heads, new, seen]. With a cache, keys and values are
+    /// appended to it. Returns the residual stream [batch × new, width].
+    pub fn pass(
+        &self,
+        tokens: &[u32],
+        positions: &[u32],
+        batch: usize,
+        mask: &Tensor,
+        adapter: Option<&Adapter>,
+        dropout: bool,
+        mut cache: Option<&mut Cache>,
+    ) -> Result<Tensor> {
+        let new = tokens.len() / batch;
+        let positions = Tensor::new(positions, self.device())?;
+        let table = |table: &Tensor| table.index_select(&positions, 0)?.reshape((batch, 1, new, self.heads.width / 2));
+        let (cosines, sines) = (table(&self.cosines)?, table(&self.sines)?);
+        let mut x = self.embedding.index_select(&Tensor::new(tokens, self.device())?, 0)?;
+        for (index, layer) in self.layers.iter().enumerate() {
+            let project = |x: &Tensor, projection: usize| {
+                let lora = adapter.map(|a| (&*a.shapes[projection], a.layers[index][projection].as_tensor()));
+                let rate = adapter.map_or(0.0, |a| a.config.dropout);
+                let dropout = (dropout && rate > 0.0).then_some(Dropout { rate, seed: 0 });
+                plain::project(x, &layer.weights[projection], lora, dropout)
+            };
+            let qkv = project(&plain::rms_norm(&x, &layer.attention_norm, self.epsilon)?, QKV)?;
+            let [queries, mut keys, mut values] = plain::split_heads(&qkv, batch, self.heads, &cosines, &sines)?;
+            if let Some(cache) = cache.as_deref_mut() {
+                if let Some((old_keys, old_values)) = cache.get(index) {
+                    keys = Tensor::cat(&[old_keys, &keys], 2)?;
+                    values = Tensor::cat(&[old_values, &values], 2)?;
+                    cache[index] = (keys.clone(), values.clone());
+                } else {
+                    cache.push((keys.clone(), values.clone()));
+                }
+            }
+            x = (project(&plain::attention(&queries, &keys, &values, mask)?, OUT)? + x)?;
+            let gate_up = project(&plain::rms_norm(&x, &layer.mlp_norm, self.epsilon)?, GATE_UP)?;
+            x = (project(&plain::swiglu(&gate_up)?, DOWN)? + x)?;
+        }
+        Ok(x)
+    }
+
+    /// Logits [rows, vocabulary].
+    pub fn logits(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(plain::rms_norm(x, &self.norm, self.epsilon)?.matmul(&self.head)?)
+    }
+
+    /// Log-probabilities of a packed batch [predictions], differentiable with respect to the adapter.
+    pub fn log_probs(&self, adapter: Option<&Adapter>, packed: &Packed, temperature: f64, dropout: bool) -> Result<Tensor> {
+        let positions: Vec<u32> = packed.positions.iter().map(|&p| p as u32).collect();
+        let mask = self.packed_mask(packed)?;
+        let x = self.pass(&packed.tokens, &positions, 1, &mask, adapter, dropout, None)?;
+        let (rows, tokens): (Vec<u32>, Vec<u32>) = packed.predictions.iter().map(|&(row, token)| (row as u32, token)).unzip();
+        let x = x.index_select(&Tensor::new(rows, self.device())?, 0)?;
+        let normed = plain::rms_norm(&x, &self.norm, self.epsilon)?;
+        Ok(plain::log_probs(&normed, &self.head, &Tensor::new(tokens, self.device())?, temperature)?)
+    }
+
+    /// [1, 1, rows, rows]: who sees whom in a packed batch.
+    fn packed_mask(&self, packed: &Packed) -> Result<Tensor> {
+        let n = packed.tokens.len();
+        let mut mask = vec![HIDDEN; n * n];
+        for group in &packed.groups {
+            for own in std::iter::once(&group.prompt).chain(&group.completions) {
+                for row in own.clone() {
+                    mask[row * n + own.start..=row * n + row].fill(0.0);
+                    if own != &group.prompt {
+                        mask[row * n + group.prompt.start..row * n + group.prompt.end].fill(0.0);
+                    }
+                }
+            }
+        }
+        Ok(Tensor::from_vec(mask, (1, 1, n, n), self.device())?)
+    }
+}
