@@ -1,0 +1,247 @@
+"""Makes the fixtures of crates/lm/tests/fixtures with PyTorch, transformers and peft.
+
+    python -m venv venv && venv/bin/pip install torch transformers peft safetensors gguf sentencepiece
+    venv/bin/python scripts/fixtures_lm.py tiny                  # tiny-tied/, tiny-untied/: log-probabilities, gradients, AdamW
+    venv/bin/python scripts/fixtures_lm.py gguf                  # import/: small GGUF files and what they must become
+    venv/bin/python scripts/fixtures_lm.py tokenizer MODEL       # smollm2-tokens.json, from the imported model folder
+    venv/bin/python scripts/fixtures_lm.py reference MODEL FILE  # log-probabilities and greedy texts of the imported model
+
+Everything is drawn from fixed seeds; a second run on the same versions writes the same bytes. Versions used: see the `versions`
+entry of each reference.json.
+"""
+
+import argparse
+import json
+import math
+from pathlib import Path
+
+FIXTURES = Path(__file__).resolve().parent.parent / "crates/lm/tests/fixtures"
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+def write_json(path, value):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def versions():
+    import peft, tokenizers, torch, transformers
+
+    return {"torch": torch.__version__, "transformers": transformers.__version__, "peft": peft.__version__, "tokenizers": tokenizers.__version__}
+
+
+def rounded(values):
+    """f32 values with all the digits that tell them apart."""
+    return [float(f"{float(v):.9g}") for v in values]
+
+
+# ---------------------------------------------------------------------------------------------------------------- tiny models
+
+
+def tiny_tokenizer(folder, vocabulary=64):
+    """A BPE of single characters with three special tokens, enough to open the folder."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    characters = "ĊĠabcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.,?!'"
+    tokens = (special + list(characters))[:vocabulary]
+    tokenizer = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(tokens)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    write_json(
+        folder / "tokenizer_config.json",
+        {"bos_token": special[1], "eos_token": special[2], "chat_template": CHAT_TEMPLATE, "tokenizer_class": "PreTrainedTokenizerFast"},
+    )
+
+
+def tiny_model(tied, theta):
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=64, hidden_size=32, intermediate_size=20, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=8,
+        max_position_embeddings=64, rms_norm_eps=1e-5, rope_parameters={"rope_type": "default", "rope_theta": theta},
+        tie_word_embeddings=tied, bos_token_id=1, eos_token_id=2, pad_token_id=0, attn_implementation="eager",
+    )
+    torch.manual_seed(20 + tied)
+    model = LlamaForCausalLM(config).eval()
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.ndim == 1:
+                weight.copy_(1 + 0.2 * torch.randn_like(weight))
+            elif "embed" in name:
+                weight.copy_(0.5 * torch.randn_like(weight))
+            else:
+                # Large enough that attention and logits are far from uniform.
+                weight.copy_(1.5 / math.sqrt(weight.shape[1]) * torch.randn_like(weight))
+    return model
+
+
+def log_probs(model, prompt, completion, temperature):
+    """Log-probability of each token of the completion under softmax(logits / temperature)."""
+    import torch
+
+    logits = model(torch.tensor([prompt + completion])).logits[0, len(prompt) - 1 : -1].float()
+    return torch.log_softmax(logits / temperature, -1).gather(1, torch.tensor(completion)[:, None])[:, 0]
+
+
+def tiny_pairs(generator):
+    """Pairs of prompt and completion, those with a common prompt side by side; a weight for each token."""
+    import torch
+
+    pairs = []
+    for prompt_length, lengths in [(5, [4, 7, 1]), (9, [6]), (1, [3, 8])]:
+        prompt = torch.randint(64, (prompt_length,), generator=generator).tolist()
+        for length in lengths:
+            completion = torch.randint(64, (length,), generator=generator).tolist()
+            weights = rounded(torch.randn(length, generator=generator))
+            pairs.append({"prompt": prompt, "completion": completion, "weights": weights})
+    return pairs
+
+
+def tiny(name, tied, theta):
+    import torch
+    from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+    from safetensors.torch import save_file
+
+    folder = FIXTURES / name
+    folder.mkdir(parents=True, exist_ok=True)
+    model = tiny_model(tied, theta)
+    weights = {k: v.contiguous() for k, v in model.state_dict().items() if not (tied and k == "lm_head.weight")}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    config = {
+        k: getattr(model.config, k)
+        for k in [
+            "model_type", "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+            "head_dim", "max_position_embeddings", "rms_norm_eps", "tie_word_embeddings", "bos_token_id", "eos_token_id", "pad_token_id", "hidden_act",
+        ]
+    }
+    write_json(folder / "config.json", {"architectures": ["LlamaForCausalLM"], **config, "rope_theta": theta, "torch_dtype": "float32"})
+    tiny_tokenizer(folder)
+
+    generator = torch.Generator().manual_seed(30 + tied)
+    pairs = tiny_pairs(generator)
+    with torch.no_grad():
+        for pair in pairs:
+            pair["log_probs"] = {str(t): rounded(log_probs(model, pair["prompt"], pair["completion"], t)) for t in (1.0, 0.7)}
+    lora = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, lora_dropout=0.0, target_modules=TARGETS, bias="none", task_type="CAUSAL_LM"))
+    with torch.no_grad():
+        for key, weight in lora.named_parameters():
+            if "lora_" in key:
+                weight.copy_(0.3 * torch.randn(weight.shape, generator=generator))
+        for pair in pairs:
+            pair["log_probs_adapter"] = {str(t): rounded(log_probs(lora, pair["prompt"], pair["completion"], t)) for t in (1.0, 0.7)}
+    lora.save_pretrained(folder / "adapter")
+    (folder / "adapter/README.md").unlink(missing_ok=True)
+    clean_adapter_config(folder / "adapter/adapter_config.json")
+
+    def loss():
+        total = 0.0
+        for pair in pairs:
+            total = total - (torch.tensor(pair["weights"]) * log_probs(lora, pair["prompt"], pair["completion"], 1.0)).sum()
+        return total
+
+    trained = {k: v for k, v in lora.named_parameters() if v.requires_grad}
+    first = loss()
+    first.backward()
+    peft_name = lambda key: key.replace(".default", "")
+    save_file({peft_name(k): v.grad.clone() for k, v in trained.items()}, folder / "gradients.safetensors")
+
+    optimiser = torch.optim.AdamW(trained.values(), lr=1e-2, weight_decay=0.1)
+    steps = []
+    for _ in range(3):
+        optimiser.zero_grad()
+        value = loss()
+        value.backward()
+        norm = torch.nn.utils.clip_grad_norm_(trained.values(), 1.0)
+        optimiser.step()
+        steps.append({"loss": rounded([value])[0], "gradient_norm": rounded([norm])[0]})
+    save_file({k: v.contiguous() for k, v in get_peft_model_state_dict(lora).items()}, folder / "adapter_after_adamw.safetensors")
+    reference = {
+        "versions": versions(),
+        "about": "log_probs: of each completion token, by temperature. loss: minus the sum of weights times log_probs_adapter at temperature 1. "
+        "gradients.safetensors: its gradient at the adapter. adamw: three steps of torch.optim.AdamW on it; adapter_after_adamw.safetensors: the result.",
+        "pairs": pairs,
+        "loss": rounded([first])[0],
+        "adamw": {"learning_rate": 1e-2, "weight_decay": 0.1, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "clip_norm": 1.0, "steps": steps},
+    }
+    write_json(folder / "reference.json", reference)
+
+
+def clean_adapter_config(path):
+    """peft writes its targets in the order of a set, which changes from run to run."""
+    config = json.loads(path.read_text())
+    config["target_modules"] = TARGETS
+    config["base_model_name_or_path"] = None
+    write_json(path, config)
+
+
+# ---------------------------------------------------------------------------------------------------------------- real model
+
+PROMPTS = [
+    ("What is the capital of France?", "The capital of France is Paris."),
+    ("Write one sentence about the sea.", "The sea breathes in and out, and the shore keeps count."),
+    ("Explain why the sky is blue.", "Air scatters short, blue waves of sunlight far more than long, red ones."),
+    ("Give me 3 uses for a paperclip.", "1. Hold papers\n2. Reset a phone\n3. Mark a page"),
+    ("Übersetze „Guten Morgen“ ins Englische.", "“Good morning” 🙂"),
+    ("Rewrite this prompt so that the answer is warm and kind: how do I boil an egg", "Could you lovingly walk me through boiling a perfect egg?"),
+]
+
+
+def reference(model_folder, out):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model_folder)
+    model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32, attn_implementation="eager").eval()
+    entries = []
+    with torch.no_grad():
+        for prompt, completion in PROMPTS:
+            messages = [{"role": "user", "content": prompt}]
+            ids = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False)
+            tokens = tokenizer.encode(completion, add_special_tokens=False) + [tokenizer.eos_token_id]
+            greedy = model.generate(
+                torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long), max_new_tokens=24, do_sample=False
+            )[0, len(ids) :]
+            entries.append({
+                "prompt": prompt, "completion": completion, "prompt_tokens": ids, "completion_tokens": tokens,
+                "log_probs": {str(t): rounded(log_probs(model, ids, tokens, t)) for t in (1.0, 0.7)},
+                "greedy_tokens": greedy.tolist(), "greedy_text": tokenizer.decode(greedy, skip_special_tokens=True),
+                "greedy_log_probs": rounded(log_probs(model, ids, greedy.tolist(), 1.0)),
+            })
+            print(prompt, "->", entries[-1]["greedy_text"])
+    write_json(Path(out), {"versions": versions(), "entries": entries})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("tiny")
+    commands.add_parser("gguf")
+    commands.add_parser("tokenizer").add_argument("model")
+    real = commands.add_parser("reference")
+    real.add_argument("model")
+    real.add_argument("out")
+    arguments = parser.parse_args()
+    if arguments.command == "tiny":
+        tiny("tiny-tied", True, 10_000.0)
+        tiny("tiny-untied", False, 500_000.0)
+    elif arguments.command == "reference":
+        reference(arguments.model, arguments.out)
+    else:
+        import fixtures_import
+
+        if arguments.command == "gguf":
+            fixtures_import.gguf_files(FIXTURES / "import")
+        else:
+            fixtures_import.smollm2_tokens(arguments.model, FIXTURES / "smollm2-tokens.json")
+
+
+if __name__ == "__main__":
+    main()
