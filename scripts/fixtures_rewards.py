@@ -154,7 +154,8 @@ PASSAGES = [
     "To make bread, mix flour, water, salt and yeast. Knead the dough for ten minutes! Let it rise until it has doubled. Then bake it.",
     "The constitutional implications of the administrative reorganisation remain controversial; institutional accountability "
     "necessitates comprehensive parliamentary deliberation.",
-    "Do you want to learn the guitar? Start with three simple chords. Practise every day, even if only for a few minutes, and play songs you love.",
+    "Do you want to learn the guitar? Start with three simple chords. "
+    "Practise every day, even if only for a few minutes, and play songs you love.",
     "Inflation means that prices rise over time. When there is more money but the same number of things to buy, each coin buys less.",
     "I was walking home when I saw a small dog near the old bridge. It looked hungry, so I gave it half of my sandwich.",
 ]
