@@ -1,1 +1,27 @@
+//! An Align-Pro experiment: the spec as text, the arms, the algorithm, the runner and the evaluation.
+//!
+//! The way through the crate, for who wants to run one:
+//! 1. [`prepare::from_text`] turns the text of a spec into a checked [`contract::Spec`], splits and a reward.
+//! 2. The caller loads the models it names into a [`Prompter`] and a [`inference::FrozenModel`].
+//! 3. [`prepare::Prepared::check_lengths`] refuses prompts that do not fit, before anything is computed.
+//! 4. [`Runner::run`] does the work: baselines, training, evaluation, report. Called again after a stop or a crash, it goes on.
+//!
+//! [`Pipeline`] is the path of one prompt (rewrite, answer, reward), [`grpo`] the whole algorithm, [`report::compute`] the
+//! figures from stored rows. Nothing here prints or loads weights.
+pub mod evaluation;
+pub mod grpo;
+pub mod guards;
+pub mod metrics;
+pub mod pipeline;
+pub mod prepare;
+pub mod prompter;
+pub mod report;
+pub mod runner;
+pub mod schedule;
+pub mod spec;
+pub mod streams;
+pub mod training;
 
+pub use pipeline::{Arm, Item, Pipeline, Trial};
+pub use prompter::{Prompter, Rewrite};
+pub use runner::{Inputs, Outcome, Progress, Runner};

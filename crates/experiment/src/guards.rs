@@ -1,0 +1,241 @@
+//! Guards: what can silently go wrong in a training, noticed, with its cause and what to do about it.
+//!
+//! A guard fires when its condition begins to hold and is silent while it goes on; it can fire again once the condition has
+//! been away for [`CALM`] iterations.
+use crate::metrics::{Metrics, SAME_REWARD};
+use contract::event::Event;
+use contract::report;
+use contract::spec::{RewardProgram, Spec};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Iterations without the condition after which a guard may fire again.
+pub const CALM: usize = 3;
+/// Iterations whose mean is the starting point that drift is measured from.
+pub const START: usize = 3;
+/// Shares of a batch above which a guard fires.
+pub const ZERO_SPREAD_SHARE: f64 = 0.5;
+pub const TRUNCATED_SHARE: f64 = 0.5;
+pub const EMPTY_SHARE: f64 = 0.1;
+/// Rewrites this many times longer or shorter than at the start.
+pub const LENGTH_FACTOR: f64 = 2.0;
+/// Divergence of a whole rewrite, in nats, that is an explosion whatever λ is.
+pub const KL_LIMIT: f64 = 50.0;
+/// A divergence this many times the mean of the three iterations before, and above [`KL_JUMP_FLOOR`] nats, is a jump.
+pub const KL_JUMP: f64 = 4.0;
+pub const KL_JUMP_FLOOR: f64 = 5.0;
+/// How far closeness may fall while the reward rises.
+pub const CLOSENESS_MARGIN: f64 = 0.15;
+/// How far the topicality of answers may fall while the reward rises.
+pub const TOPICALITY_MARGIN: f64 = 0.05;
+
+/// What the guards remember; part of a checkpoint.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Guards {
+    /// Guards whose condition holds, with how many iterations it has been away.
+    active: BTreeMap<String, usize>,
+    /// Metrics of the first [`START`] iterations, summed.
+    start: BTreeMap<String, f64>,
+    start_count: usize,
+    /// Divergence of the latest three iterations.
+    recent_kl: Vec<f64>,
+    /// Smallest and largest reward of any answer so far.
+    reward_range: Option<(f64, f64)>,
+}
+
+/// A guard whose condition holds now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alarm {
+    pub guard: &'static str,
+    pub cause: String,
+    pub remedy: String,
+}
+
+impl Alarm {
+    fn new(guard: &'static str, cause: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { guard, cause: cause.into(), remedy: remedy.into() }
+    }
+
+    /// As an event of the run.
+    pub fn event(&self, iteration: Option<usize>) -> Event {
+        Event::Guard { iteration, guard: self.guard.into(), cause: self.cause.clone(), remedy: self.remedy.clone() }
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", 100.0 * share)
+}
+
+impl Guards {
+    /// Looks at the metrics of an iteration and returns the guards that begin to hold.
+    pub fn observe(&mut self, iteration: usize, metrics: &Metrics, spec: &Spec) -> Vec<Event> {
+        let get = |name: &str| metrics.get(name).copied().flatten();
+        if let (Some(low), Some(high)) = (get("reward_min"), get("reward_max")) {
+            let (least, most) = self.reward_range.unwrap_or((low, high));
+            self.reward_range = Some((least.min(low), most.max(high)));
+        }
+        let mut alarms = alarms_of_batch(&get, spec);
+        alarms.extend(self.kl_alarm(&get, spec.training.kl_coefficient));
+        if self.start_count < START {
+            self.start_count += 1;
+            for name in ["rewrite_tokens", "closeness", "reward_mean"] {
+                *self.start.entry(name.into()).or_default() += get(name).unwrap_or(0.0);
+            }
+        } else {
+            alarms.extend(self.drift_alarms(&get));
+        }
+        if let Some(kl) = get("kl") {
+            self.recent_kl.push(kl);
+            if self.recent_kl.len() > 3 {
+                self.recent_kl.remove(0);
+            }
+        }
+        self.fire(iteration, &alarms)
+    }
+
+    fn fire(&mut self, iteration: usize, alarms: &[Alarm]) -> Vec<Event> {
+        self.active.retain(|guard, away| {
+            *away = if alarms.iter().any(|a| a.guard == guard) { 0 } else { *away + 1 };
+            *away < CALM
+        });
+        let mut events = Vec::new();
+        for alarm in alarms {
+            if self.active.insert(alarm.guard.into(), 0).is_none() {
+                events.push(alarm.event(Some(iteration)));
+            }
+        }
+        events
+    }
+
+    fn kl_alarm(&self, get: &dyn Fn(&str) -> Option<f64>, kl_coefficient: f64) -> Option<Alarm> {
+        let kl = get("kl")?;
+        let remedy = "Raise training.kl_coefficient, or lower training.learning_rate or training.updates_per_batch.";
+        let before = self.recent_kl.iter().sum::<f64>() / self.recent_kl.len().max(1) as f64;
+        let span = self.reward_range.map_or(0.0, |(low, high)| high - low);
+        let cause = if kl > KL_LIMIT {
+            format!("The divergence from the untuned prompter is {kl:.1} nats for a whole rewrite: hardly anything of it is left.")
+        } else if span > SAME_REWARD && kl_coefficient * kl > span {
+            let price = kl_coefficient * kl;
+            format!(
+                "The divergence of {kl:.1} nats costs {price:.2}, more than the {span:.2} that lie between the worst and the best reward seen."
+            )
+        } else if self.recent_kl.len() == 3 && kl > KL_JUMP_FLOOR && kl > KL_JUMP * before {
+            format!("The divergence from the untuned prompter jumped from {before:.1} to {kl:.1} nats.")
+        } else {
+            return None;
+        };
+        Some(Alarm::new("kl_explosion", cause, remedy))
+    }
+
+    fn drift_alarms(&self, get: &dyn Fn(&str) -> Option<f64>) -> Vec<Alarm> {
+        let start = |name: &str| self.start.get(name).map(|sum| sum / self.start_count as f64);
+        let both = |name: &str| start(name).zip(get(name));
+        let mut alarms = Vec::new();
+        if let Some((then, now)) = both("rewrite_tokens")
+            && then > 0.0
+            && !(1.0 / LENGTH_FACTOR..=LENGTH_FACTOR).contains(&(now / then))
+        {
+            let way = if now > then { "longer" } else { "shorter" };
+            alarms.push(Alarm::new(
+                "length_drift",
+                format!("Rewrites have become much {way}: {now:.1} tokens on average, {then:.1} at the start."),
+                "Read some rewrites. If the reward pays for length itself, add a length_band part; otherwise raise training.kl_coefficient.",
+            ));
+        }
+        if let (Some((reward_then, reward)), Some((then, now))) = (both("reward_mean"), both("closeness"))
+            && reward > reward_then
+            && now < then - CLOSENESS_MARGIN
+        {
+            alarms.push(leaving(format!(
+                "The reward rose from {reward_then:.2} to {reward:.2} while the closeness of rewrites to their prompts fell from {then:.2} to {now:.2}"
+            )));
+        }
+        alarms
+    }
+}
+
+/// Conditions that one batch alone shows.
+fn alarms_of_batch(get: &dyn Fn(&str) -> Option<f64>, spec: &Spec) -> Vec<Alarm> {
+    let mut alarms = Vec::new();
+    let above = |name: &str, limit: f64| get(name).filter(|share| *share > limit);
+    let constant = get("reward_min").zip(get("reward_max")).is_some_and(|(low, high)| high - low < SAME_REWARD);
+    if constant {
+        let value = get("reward_min").unwrap_or(0.0);
+        alarms.push(Alarm::new(
+            "constant_reward",
+            format!("Every answer of the batch got the same reward, {value:.3}: there is nothing to learn from it."),
+            "Check the reward on a few answers; choose one that tells these answers apart, or another part beside it.",
+        ));
+    } else if let Some(share) = above("zero_spread_groups", ZERO_SPREAD_SHARE) {
+        alarms.push(Alarm::new(
+            "zero_spread_groups",
+            format!("In {} of the groups all rewrites got the same reward, so these groups teach nothing.", percent(share)),
+            "Raise prompter.temperature or training.group_size, or use a reward with finer steps.",
+        ));
+    }
+    if let Some(share) = above("truncated_rewrites", TRUNCATED_SHARE) {
+        let limit = spec.prompter.max_rewrite_tokens;
+        alarms.push(Alarm::new(
+            "truncated_rewrites",
+            format!("{} of the rewrites were cut at {limit} tokens, so the frozen model saw unfinished prompts.", percent(share)),
+            "Raise prompter.max_rewrite_tokens, or ask for short rewrites in prompter.meta_prompt.",
+        ));
+    }
+    if let Some(share) = above("empty_rewrites", EMPTY_SHARE) {
+        alarms.push(Alarm::new(
+            "empty_rewrites",
+            format!("{} of the rewrites were empty, so the frozen model answered an empty message.", percent(share)),
+            "Make prompter.meta_prompt ask more clearly for a rewritten prompt, or raise training.kl_coefficient.",
+        ));
+    }
+    alarms
+}
+
+fn leaving(what: String) -> Alarm {
+    Alarm::new(
+        "leaving_the_subject",
+        format!("{what}: the gain may come from leaving the subject."),
+        "Give the reward a part that looks at the prompt (topicality), raise that part's weight, or raise training.kl_coefficient.",
+    )
+}
+
+/// The guard that ends a training: the loss or its gradient is not a finite number.
+pub fn not_finite(loss: f64, gradient_norm: f64) -> Alarm {
+    Alarm::new(
+        "not_finite",
+        format!(
+            "The loss is {loss} and the norm of its gradient {gradient_norm}; a step with these would destroy the adapter, so none was made."
+        ),
+        "Start a run with a lower training.learning_rate, a higher training.kl_coefficient or a single update per batch.",
+    )
+}
+
+/// After the evaluation: does the tuned arm's gain over the untuned one come from leaving the subject? Looks at topicality parts and at
+/// closeness.
+pub fn of_arms(spec: &Spec, untuned: &report::Arm, tuned: &report::Arm) -> Option<Alarm> {
+    if tuned.reward_mean <= untuned.reward_mean {
+        return None;
+    }
+    let mut fallen = Vec::new();
+    for part in spec.reward.parts.iter().filter(|p| p.program == RewardProgram::Topicality) {
+        let label = part.label();
+        if let (Some(before), Some(after)) = (untuned.reward_parts.get(&label), tuned.reward_parts.get(&label))
+            && *after < before - TOPICALITY_MARGIN
+        {
+            fallen.push(format!("{label} of the answers fell from {before:.2} to {after:.2}"));
+        }
+    }
+    if let (Some(before), Some(after)) = (untuned.rewrite_closeness, tuned.rewrite_closeness)
+        && after < before - CLOSENESS_MARGIN
+    {
+        fallen.push(format!("the closeness of rewrites fell from {before:.2} to {after:.2}"));
+    }
+    let (before, after) = (untuned.reward_mean, tuned.reward_mean);
+    (!fallen.is_empty()).then(|| {
+        leaving(format!(
+            "On the test prompts the reward rose from {before:.2} (untuned) to {after:.2} (tuned) while {}",
+            fallen.join(" and ")
+        ))
+    })
+}

@@ -1,0 +1,189 @@
+//! The path of a prompt through an arm: rewrite, answer, reward. Training, evaluation and `alignpro try` all go this way.
+use crate::prompter::{Prompter, Rewrite, group};
+use contract::{Result, arm, spec};
+use inference::{Answer, AnswerDecoding, AnswerRequest, FrozenModel};
+use lm::{Adapter, Request};
+use rewards::{Pair, Reward, Score};
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+/// What stands between the prompt and the frozen model.
+#[derive(Clone, Copy)]
+pub enum Arm<'a> {
+    /// Nothing.
+    Raw,
+    /// The prompter before training, ρ_sft.
+    Untuned,
+    /// The prompter with this adapter, ρ.
+    Tuned(&'a Adapter),
+}
+
+impl Arm<'_> {
+    /// Its name in tables and charts ([`contract::arm`]).
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Raw => arm::RAW,
+            Self::Untuned => arm::UNTUNED,
+            Self::Tuned(_) => arm::TUNED,
+        }
+    }
+}
+
+/// One prompt to send through an arm.
+#[derive(Debug, Clone, Copy)]
+pub struct Item<'a> {
+    pub prompt: &'a str,
+    pub rewrite_seed: u64,
+    pub answer_seed: u64,
+}
+
+/// What came of an item.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trial {
+    /// None in the raw arm.
+    pub rewrite: Option<Rewrite>,
+    pub answer: Answer,
+    /// Judged against the *original* prompt.
+    pub score: Score,
+    /// How close the rewrite stays to its prompt, in [0, 1]; None in the raw arm.
+    pub closeness: Option<f64>,
+}
+
+/// Wall-clock seconds of each stage.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Seconds {
+    pub rewrite: f64,
+    pub reference: f64,
+    pub answer: f64,
+    pub reward: f64,
+}
+
+/// Prompter, frozen model and reward, with how they are run.
+pub struct Pipeline {
+    pub prompter: Prompter,
+    pub frozen: Box<dyn FrozenModel>,
+    pub reward: Reward,
+    decoding: AnswerDecoding,
+    max_rows: usize,
+    rewrites_per_pass: usize,
+}
+
+impl Pipeline {
+    /// `spec` gives decoding and batch sizes; models and reward come loaded.
+    pub fn new(spec: &contract::Spec, prompter: Prompter, frozen: Box<dyn FrozenModel>, reward: Reward) -> Self {
+        let spec::Frozen { max_answer_tokens, temperature, top_p, top_k, .. } = spec.frozen;
+        Self {
+            prompter,
+            frozen,
+            reward,
+            decoding: AnswerDecoding { max_tokens: max_answer_tokens, temperature, top_p, top_k },
+            max_rows: spec.evaluation.answers_per_batch,
+            rewrites_per_pass: spec.training.rewrites_per_pass,
+        }
+    }
+
+    /// Sends `items` through an arm; results in their order. Items with the same prompt should stand together: they then share its
+    /// computation. `on_progress` hears at every decoding step how many items are answered, and can break ([`contract::Code::Stopped`]).
+    pub fn run(
+        &mut self,
+        arm: Arm<'_>,
+        items: &[Item<'_>],
+        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<(Vec<Trial>, Seconds)> {
+        let mut seconds = Seconds::default();
+        let rewrites = match arm {
+            Arm::Raw => None,
+            Arm::Untuned => Some(self.rewrite(None, items, &mut seconds, on_progress)?),
+            Arm::Tuned(adapter) => Some(self.rewrite(Some(adapter), items, &mut seconds, on_progress)?),
+        };
+        let begun = Instant::now();
+        let answers = self.answer(items, rewrites.as_deref(), on_progress)?;
+        seconds.answer = begun.elapsed().as_secs_f64();
+
+        let begun = Instant::now();
+        let pairs: Vec<Pair<'_>> = items.iter().zip(&answers).map(|(i, a)| Pair { prompt: i.prompt, answer: &a.text }).collect();
+        let scores = self.reward.score(&pairs)?;
+        let mut rewrites = rewrites.map(Vec::into_iter);
+        let mut trials = Vec::with_capacity(items.len());
+        for ((item, answer), score) in items.iter().zip(answers).zip(scores) {
+            let rewrite = rewrites.as_mut().and_then(Iterator::next);
+            let closeness = rewrite.as_ref().map(|r| rewards::closeness(item.prompt, &r.text));
+            trials.push(Trial { rewrite, answer, score, closeness });
+        }
+        seconds.reward = begun.elapsed().as_secs_f64();
+        Ok((trials, seconds))
+    }
+
+    fn answer(
+        &mut self,
+        items: &[Item<'_>],
+        rewrites: Option<&[Rewrite]>,
+        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Vec<Answer>> {
+        let message = |i: usize| rewrites.map_or(items[i].prompt, |r| r[i].text.as_str()).to_string();
+        let requests: Vec<_> =
+            items.iter().enumerate().map(|(i, item)| AnswerRequest { prompt: message(i), seed: item.answer_seed }).collect();
+        let mut answers = Vec::with_capacity(requests.len());
+        for batch in requests.chunks(self.max_rows) {
+            let before = answers.len();
+            answers.extend(self.frozen.answer(batch, &self.decoding, &mut |done| on_progress(before + done))?);
+        }
+        if answers.len() != items.len() {
+            let (got, model) = (answers.len(), self.frozen.describe());
+            return Err(contract::Error::engine(format!("{model} gave {got} answers to {} prompts.", items.len())));
+        }
+        Ok(answers)
+    }
+
+    fn rewrite(
+        &self,
+        adapter: Option<&Adapter>,
+        items: &[Item<'_>],
+        seconds: &mut Seconds,
+        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Vec<Rewrite>> {
+        let begun = Instant::now();
+        let mut requests: Vec<Request> = Vec::with_capacity(items.len());
+        for (i, item) in items.iter().enumerate() {
+            let prompt = match requests.last() {
+                Some(last) if items[i - 1].prompt == item.prompt => last.prompt.clone(),
+                _ => self.prompter.request(item.prompt)?,
+            };
+            requests.push(Request { prompt, seed: item.rewrite_seed });
+        }
+        let mut rewrites = self.prompter.draw(adapter, &requests, self.max_rows, &mut |_| on_progress(0))?;
+        seconds.rewrite = begun.elapsed().as_secs_f64();
+
+        let begun = Instant::now();
+        if adapter.is_some() {
+            self.score_reference(&requests, &mut rewrites)?;
+        } else {
+            // Without an adapter the prompter *is* ρ_sft: the divergence is 0 by definition.
+            rewrites.iter_mut().for_each(|r| r.reference.clone_from(&r.log_probs));
+        }
+        seconds.reference = begun.elapsed().as_secs_f64();
+        Ok(rewrites)
+    }
+
+    /// log ρ_sft of the rewrites, in passes of whole groups.
+    fn score_reference(&self, requests: &[Request], rewrites: &mut [Rewrite]) -> Result<()> {
+        let groups = group(requests, rewrites);
+        let mut log_probs = Vec::new();
+        let mut start = 0;
+        while start < groups.len() {
+            let (mut end, mut rows) = (start, 0);
+            while end < groups.len() && rows < self.rewrites_per_pass {
+                rows += groups[end].rewrites.len();
+                end += 1;
+            }
+            let scored = self.prompter.log_probs(None, &groups[start..end], None)?;
+            log_probs.extend(scored.to_vec1::<f32>().map_err(lm::Error::from)?);
+            start = end;
+        }
+        let mut rest = log_probs.into_iter();
+        for rewrite in rewrites {
+            rewrite.reference = rest.by_ref().take(rewrite.tokens.len()).collect();
+        }
+        Ok(())
+    }
+}

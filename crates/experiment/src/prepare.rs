@@ -1,0 +1,134 @@
+//! From the text of a spec to everything that can be checked before a model computes anything.
+use crate::prompter::Prompter;
+use crate::spec;
+use contract::{Error, Result, Spec};
+use datasets::Splits;
+use lm::{Message, Tokenizer};
+use rewards::Reward;
+use std::path::Path;
+use store::Fact;
+
+/// A checked experiment.
+pub struct Prepared {
+    pub spec: Spec,
+    /// [`spec::hash`].
+    pub spec_hash: String,
+    pub splits: Splits,
+    pub reward: Reward,
+    /// Checksums of the data and the folder that relative paths start from, to be stored with the run ([`store::Store::set_facts`]).
+    pub facts: Vec<Fact>,
+}
+
+/// Key of the fact that holds the folder which relative paths in the spec are relative to; a resume needs it.
+pub const FOLDER: &str = "spec.folder";
+
+/// Reads a spec (TOML or JSON), its data and its reward. `origin` names the text in errors, `folder` is where relative paths start.
+pub fn from_text(text: &str, origin: &str, folder: &Path) -> Result<Prepared> {
+    prepare(spec::parse(text, origin)?, folder)
+}
+
+/// The same for a spec that is parsed already, such as a stored run's.
+pub fn from_spec(spec: Spec, folder: &Path) -> Result<Prepared> {
+    spec::check(&spec, "The spec")?;
+    prepare(spec, folder)
+}
+
+fn prepare(spec: Spec, folder: &Path) -> Result<Prepared> {
+    let reward = Reward::new(&spec.reward)?;
+    let splits = datasets::load(&spec.data, folder)?;
+    let sums = splits.checksums();
+    let fact = |key: &str, value: String| Fact { key: key.into(), value };
+    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+    let facts = vec![
+        fact(FOLDER, folder.display().to_string()),
+        fact("data.source.checksum", sums.source),
+        fact("data.train.checksum", sums.train),
+        fact("data.validation.checksum", sums.validation),
+        fact("data.test.checksum", sums.test),
+    ];
+    let spec_hash = spec::hash(&spec)?;
+    Ok(Prepared { spec, spec_hash, splits, reward, facts })
+}
+
+/// The frozen model's side of [`Prepared::check_lengths`].
+#[derive(Clone, Copy)]
+pub struct FrozenContext<'a> {
+    pub tokenizer: &'a Tokenizer,
+    /// Tokens that the model can hold.
+    pub context: usize,
+}
+
+impl Prepared {
+    /// Refuses to go on with a run whose data changed since it began: `stored` are the run's facts. Facts of the models
+    /// (`model.….checksum`) are the caller's to compare, with [`unchanged`].
+    pub fn check_unchanged(&self, stored: &[Fact]) -> Result<()> {
+        unchanged(stored, &self.facts.iter().filter(|f| f.key != FOLDER).cloned().collect::<Vec<_>>())
+    }
+
+    /// Refuses prompts that do not fit: into the prompter's context with the meta-prompt and a full rewrite, or into the frozen model's
+    /// with a full answer. Also checks that a rewrite of full length fits the frozen model. Names the prompt and the lengths.
+    pub fn check_lengths(&self, prompter: &Prompter, frozen: Option<FrozenContext<'_>>) -> Result<()> {
+        let s = &self.splits;
+        for (split, prompts) in [("train", &s.train), ("validation", &s.validation), ("test", &s.test)] {
+            for (index, prompt) in prompts.iter().enumerate() {
+                let name = || format!("Prompt {} of the {split} split (\"{}\")", index + 1, beginning(prompt));
+                let request = prompter.request(prompt)?.len();
+                let rewrite = prompter.settings().max_rewrite_tokens;
+                fits(name, "request for a rewrite", request, ("prompter.max_rewrite_tokens", rewrite), ("prompter", prompter.context()))?;
+                if let Some(f) = frozen {
+                    let message = f.tokenizer.chat(&[Message::user(prompt.as_str())])?.len();
+                    let answer = self.spec.frozen.max_answer_tokens;
+                    fits(name, "message", message, ("frozen.max_answer_tokens", answer), ("frozen model", f.context))?;
+                }
+            }
+        }
+        let Some(f) = frozen else { return Ok(()) };
+        let around = f.tokenizer.chat(&[Message::user("")])?.len();
+        let (rewrite, answer) = (self.spec.prompter.max_rewrite_tokens, self.spec.frozen.max_answer_tokens);
+        if around + rewrite + answer > f.context {
+            return Err(Error::spec(format!(
+                "A rewrite of prompter.max_rewrite_tokens = {rewrite} and an answer of frozen.max_answer_tokens = {answer} tokens, with {around} for the chat \
+                 template, do not fit into the frozen model's context of {}: lower one of the two.",
+                f.context
+            )));
+        }
+        Ok(())
+    }
+}
+
+fn fits(name: impl Fn() -> String, what: &str, tokens: usize, (key, more): (&str, usize), (model, context): (&str, usize)) -> Result<()> {
+    if tokens + more <= context {
+        return Ok(());
+    }
+    Err(Error::data(format!(
+        "{} is too long: its {what} has {tokens} tokens, and with {key} = {more} that makes {}, but the {model}'s context holds {context}. \
+         Shorten or remove the prompt, or use a model with a longer context.",
+        name(),
+        tokens + more
+    )))
+}
+
+/// The first words of a prompt, to recognise it by.
+fn beginning(prompt: &str) -> String {
+    let line = prompt.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut short: String = line.chars().take(60).collect();
+    if short.len() < line.len() {
+        short.push('…');
+    }
+    short
+}
+
+/// Fails if a fact of `now` was stored with another value: a resumed run would mix two experiments.
+pub fn unchanged(stored: &[Fact], now: &[Fact]) -> Result<()> {
+    for fact in now {
+        if let Some(before) = stored.iter().find(|f| f.key == fact.key)
+            && before.value != fact.value
+        {
+            return Err(Error::run(format!(
+                "{} is not what it was when the run began ({} then, {} now): put the old file back, or start a new run.",
+                fact.key, before.value, fact.value
+            )));
+        }
+    }
+    Ok(())
+}

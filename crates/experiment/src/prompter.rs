@@ -1,0 +1,145 @@
+//! The prompter ρ: a language model that rewrites prompts.
+use contract::{Result, spec};
+use lm::{Adapter, Decoding, Group, Llama, LoraConfig, Message, Request, Tensor, Tokenizer};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// The base model ρ_sft with its tokenizer and settings. The trained ρ is the same base with an adapter.
+///
+/// The policy is the *tempered* distribution, softmax(logits / temperature), cut at `max_rewrite_tokens`; no top-p and no top-k, so
+/// that the log-probabilities are those of the distribution that was drawn from.
+pub struct Prompter {
+    model: Llama,
+    tokenizer: Arc<Tokenizer>,
+    stop_tokens: Vec<u32>,
+    settings: spec::Prompter,
+}
+
+/// One drawn rewrite.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rewrite {
+    /// The drawn tokens as text, white space trimmed at both ends and nothing else: labels or quotes that the prompter adds are part of what
+    /// it did. May be empty; the frozen model then answers an empty user message, and the guard for empty rewrites counts it.
+    pub text: String,
+    /// At least one: the stop token is a token of the rewrite.
+    pub tokens: Vec<u32>,
+    /// log ρ of each token.
+    pub log_probs: Vec<f32>,
+    /// Entropy of the distribution of each token, in nats.
+    pub entropies: Vec<f32>,
+    /// log ρ_sft of each token.
+    pub reference: Vec<f32>,
+    /// Cut at `max_rewrite_tokens`.
+    pub truncated: bool,
+}
+
+impl Rewrite {
+    /// Σ over tokens of log ρ − log ρ_sft: a single-sample, unbiased estimate of KL(ρ‖ρ_sft), in nats.
+    pub fn kl(&self) -> f64 {
+        self.log_ratios().sum()
+    }
+
+    /// Σ over tokens of exp(−d) − 1 + d with d = log ρ − log ρ_sft (Schulman's k3): also unbiased, never negative, less noisy.
+    pub fn kl_k3(&self) -> f64 {
+        self.log_ratios().map(|d| (-d).exp_m1() + d).sum()
+    }
+
+    fn log_ratios(&self) -> impl Iterator<Item = f64> + '_ {
+        self.log_probs.iter().zip(&self.reference).map(|(new, old)| f64::from(*new) - f64::from(*old))
+    }
+}
+
+/// A prompt's tokens and the tokens of its rewrites: a [`lm::Group`] that owns them.
+#[derive(Debug, Clone)]
+pub struct TokenGroup {
+    pub prompt: Arc<[u32]>,
+    pub rewrites: Vec<Vec<u32>>,
+}
+
+impl Prompter {
+    /// `stop_tokens` as [`lm::ModelFolder`] names them.
+    pub fn new(model: Llama, tokenizer: Arc<Tokenizer>, stop_tokens: Vec<u32>, settings: spec::Prompter) -> Self {
+        Self { model, tokenizer, stop_tokens, settings }
+    }
+
+    pub fn settings(&self) -> &spec::Prompter {
+        &self.settings
+    }
+
+    fn lora(&self) -> LoraConfig {
+        let l = &self.settings.lora;
+        LoraConfig { rank: l.rank, alpha: l.alpha, dropout: l.dropout, targets: l.targets.clone() }
+    }
+
+    /// An adapter that changes nothing yet.
+    pub fn untrained_adapter(&self, seed: u64) -> Result<Adapter> {
+        Ok(Adapter::new(&self.model, self.lora(), seed)?)
+    }
+
+    /// An adapter from a checkpoint.
+    pub fn adapter(&self, bytes: &[u8]) -> Result<Adapter> {
+        Ok(Adapter::from_bytes(&self.model, self.lora(), bytes)?)
+    }
+
+    /// Tokens that the model can hold, prompt and continuation together.
+    pub fn context(&self) -> usize {
+        self.model.config.max_position_embeddings
+    }
+
+    /// What asks for a rewrite of `prompt`, as tokens: the meta-prompt as one user message.
+    pub fn request(&self, prompt: &str) -> Result<Arc<[u32]>> {
+        let text = self.settings.meta_prompt.replacen("{prompt}", prompt, 1);
+        Ok(self.tokenizer.chat(&[Message::user(text)])?.into())
+    }
+
+    /// Draws one rewrite for each request and seed, at most `max_rows` at a time; `reference` is left empty. Breaking `on_step` gives
+    /// [`contract::Code::Stopped`].
+    pub fn draw(
+        &self,
+        adapter: Option<&Adapter>,
+        requests: &[Request],
+        max_rows: usize,
+        on_step: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Vec<Rewrite>> {
+        let decoding = Decoding {
+            max_tokens: self.settings.max_rewrite_tokens,
+            temperature: self.settings.temperature,
+            top_p: 1.0,
+            top_k: 0,
+            stop: self.stop_tokens.clone(),
+        };
+        let drawn = self.model.generate(adapter, requests, &decoding, max_rows, on_step)?;
+        drawn
+            .into_iter()
+            .map(|g| {
+                let text = self.tokenizer.decode(&g.tokens)?.trim().to_string();
+                Ok(Rewrite {
+                    text,
+                    tokens: g.tokens,
+                    log_probs: g.log_probs,
+                    entropies: g.entropies,
+                    reference: Vec::new(),
+                    truncated: !g.stopped,
+                })
+            })
+            .collect()
+    }
+
+    /// Log-probability of every token of the groups' rewrites, [tokens] (f32), in order; differentiable in the adapter.
+    pub fn log_probs(&self, adapter: Option<&Adapter>, groups: &[TokenGroup], dropout_seed: Option<u64>) -> lm::Result<Tensor> {
+        let groups: Vec<Group<'_>> = groups.iter().map(|g| Group { prompt: &g.prompt, completions: &g.rewrites }).collect();
+        self.model.log_probs(adapter, &groups, self.settings.temperature, dropout_seed)
+    }
+}
+
+/// Collects neighbours with the same request into groups, in order.
+pub fn group(requests: &[Request], rewrites: &[Rewrite]) -> Vec<TokenGroup> {
+    let mut groups: Vec<TokenGroup> = Vec::new();
+    for (request, rewrite) in requests.iter().zip(rewrites) {
+        match groups.last_mut() {
+            Some(last) if last.prompt == request.prompt => last.rewrites.push(rewrite.tokens.clone()),
+            _ => groups.push(TokenGroup { prompt: request.prompt.clone(), rewrites: vec![rewrite.tokens.clone()] }),
+        }
+    }
+    groups
+}

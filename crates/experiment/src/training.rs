@@ -1,0 +1,218 @@
+//! One training iteration: draw, answer, reward, learn; and its rows.
+use crate::grpo::{self, Policy, Rollout, Settings};
+use crate::guards::{self, Guards};
+use crate::metrics;
+use crate::pipeline::{Arm, Item, Pipeline, Trial};
+use crate::prompter::{Prompter, TokenGroup};
+use crate::schedule::learning_rate;
+use crate::streams::Streams;
+use candle_core::Var;
+use contract::event::{Event, Phase};
+use contract::{Code, Error, Result, Spec};
+use lm::{AdamW, AdamWConfig, Adapter, Tensor};
+use serde::{Deserialize, Serialize};
+use std::ops::{ControlFlow, Range};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use store::{Checkpoint, Episode, Iteration};
+
+/// The prompter being trained: everything that a checkpoint holds.
+pub struct Trainer {
+    adapter: Adapter,
+    vars: Vec<Var>,
+    optimiser: AdamW,
+    guards: Guards,
+    /// Iterations done.
+    pub iteration: usize,
+    /// Iterations that the newest checkpoint holds.
+    saved: usize,
+}
+
+/// [`Checkpoint::state`] as JSON.
+#[derive(Serialize, Deserialize)]
+struct State {
+    guards: Guards,
+}
+
+/// Rows and events of an iteration that went well, or why the training cannot go on.
+pub enum Step {
+    Done {
+        row: Iteration,
+        episodes: Vec<Episode>,
+        events: Vec<Event>,
+    },
+    /// Loss or gradient is not finite. Nothing of the iteration should be kept; the adapter has not been changed by the faulty step.
+    Diverged {
+        guard: Event,
+        error: Error,
+    },
+}
+
+impl Trainer {
+    /// An adapter that changes nothing yet, with a fresh optimiser.
+    pub fn start(prompter: &Prompter, spec: &Spec) -> Result<Self> {
+        let adapter = prompter.untrained_adapter(Streams::new(spec.seed).adapter())?;
+        Self::with(adapter, spec)
+    }
+
+    /// As it was when the checkpoint was made.
+    pub fn resume(prompter: &Prompter, spec: &Spec, checkpoint: &Checkpoint) -> Result<Self> {
+        let mut trainer = Self::with(prompter.adapter(&checkpoint.adapter)?, spec)?;
+        trainer.optimiser.restore(&checkpoint.optimiser)?;
+        let state: State = serde_json::from_str(&checkpoint.state).map_err(|e| {
+            let message = format!("The checkpoint of iteration {} is damaged: its state cannot be read.", checkpoint.iteration);
+            Error::database(message).with_detail(e)
+        })?;
+        trainer.guards = state.guards;
+        (trainer.iteration, trainer.saved) = (checkpoint.iteration, checkpoint.iteration);
+        Ok(trainer)
+    }
+
+    fn with(adapter: Adapter, spec: &Spec) -> Result<Self> {
+        let vars = adapter.vars();
+        let config = AdamWConfig { weight_decay: spec.training.weight_decay, ..AdamWConfig::default() };
+        let optimiser = AdamW::new(vars.clone(), config)?;
+        Ok(Self { adapter, vars, optimiser, guards: Guards::default(), iteration: 0, saved: 0 })
+    }
+
+    pub fn adapter(&self) -> &Adapter {
+        &self.adapter
+    }
+
+    /// All that [`Self::resume`] needs. Random streams are not in it: they follow from the run's seed and the iteration's number.
+    pub fn checkpoint(&self) -> Result<Checkpoint> {
+        let state = serde_json::to_string(&State { guards: self.guards.clone() })
+            .map_err(|e| Error::internal("The state of the guards cannot be written as JSON.").with_detail(e))?;
+        Ok(Checkpoint { iteration: self.iteration, adapter: self.adapter.to_bytes()?, optimiser: self.optimiser.to_bytes()?, state })
+    }
+
+    /// Notes that the store holds a checkpoint of where the training stands.
+    pub fn mark_saved(&mut self) {
+        self.saved = self.iteration;
+    }
+
+    /// Whether a stop now would lose iterations.
+    pub fn is_unsaved(&self) -> bool {
+        self.iteration > self.saved
+    }
+
+    /// The next iteration, on prompts of `train`. Not interrupted half-way: a request to stop waits for its end.
+    pub fn step(&mut self, pipeline: &mut Pipeline, spec: &Spec, train: &[String]) -> Result<Step> {
+        let (begun, started_at_ms) = (Instant::now(), now_ms());
+        let (iteration, t) = (self.iteration + 1, &spec.training);
+        let streams = Streams::new(spec.seed);
+        let prompts = streams.prompts(iteration, train.len(), t.prompts_per_iteration);
+        let items: Vec<Item<'_>> = (0..prompts.len() * t.group_size)
+            .map(|i| Item {
+                prompt: &train[prompts[i / t.group_size]],
+                rewrite_seed: streams.training_rewrite(iteration, i),
+                answer_seed: streams.training_answer(iteration, i),
+            })
+            .collect();
+        let (trials, seconds) = pipeline.run(Arm::Tuned(&self.adapter), &items, &mut |_| ControlFlow::Continue(()))?;
+
+        let settings = Settings::from(t);
+        let rollouts = rollouts(&trials, t.group_size);
+        let advantages = grpo::advantages(&rollouts, &settings);
+        let rate = learning_rate(t, iteration);
+        let learning = Instant::now();
+        let groups = token_groups(&pipeline.prompter, &items, &trials, t.group_size)?;
+        let policy = Learner { prompter: &pipeline.prompter, adapter: &self.adapter, vars: &self.vars, groups, streams, iteration };
+        let updates = grpo::train_on(&policy, &rollouts, &advantages, &settings, &mut self.optimiser, rate)?;
+        drop(policy);
+        if let Some(bad) = updates.iter().find(|u| !u.stepped) {
+            let alarm = guards::not_finite(bad.loss, bad.gradient_norm);
+            let error = Error::new(Code::Run, format!("Training failed in iteration {iteration}. {} {}", alarm.cause, alarm.remedy));
+            return Ok(Step::Diverged { guard: alarm.event(Some(iteration)), error });
+        }
+
+        let mut numbers = metrics::of_trials(&trials, t.group_size, t.kl_coefficient);
+        metrics::add_updates(&mut numbers, &updates, rate);
+        metrics::add_timings(&mut numbers, &trials, &seconds, learning.elapsed().as_secs_f64(), updates.len());
+        let mut events = self.guards.observe(iteration, &numbers, spec);
+        let number = |name: &str| numbers.get(name).copied().flatten().unwrap_or(0.0);
+        events.insert(0, Event::Iteration { iteration, reward_mean: number("reward_mean"), kl: number("kl") });
+        events.push(Event::Progress { phase: Phase::Train, done: iteration, total: t.iterations });
+        let flat: Vec<f64> = advantages.into_iter().flatten().collect();
+        let episodes = episodes(iteration, t.group_size, &prompts, &items, trials, &flat);
+        self.iteration = iteration;
+        let row = Iteration { iteration, metrics: numbers, started_at_ms, seconds: begun.elapsed().as_secs_f64() };
+        Ok(Step::Done { row, episodes, events })
+    }
+}
+
+/// The language model as a policy to train.
+struct Learner<'a> {
+    prompter: &'a Prompter,
+    adapter: &'a Adapter,
+    vars: &'a [Var],
+    groups: Vec<TokenGroup>,
+    streams: Streams,
+    iteration: usize,
+}
+
+impl Policy for Learner<'_> {
+    fn vars(&self) -> &[Var] {
+        self.vars
+    }
+    fn log_probs(&self, groups: Range<usize>, update: usize) -> lm::Result<Tensor> {
+        let dropout = (self.adapter.config.dropout > 0.0).then(|| self.streams.dropout(self.iteration, update, groups.start));
+        self.prompter.log_probs(Some(self.adapter), &self.groups[groups], dropout)
+    }
+}
+
+fn rollouts(trials: &[Trial], group_size: usize) -> Vec<grpo::Group> {
+    let rollout = |trial: &Trial| {
+        // The tuned arm always rewrites.
+        let (log_probs, reference) = trial.rewrite.as_ref().map(|r| (r.log_probs.clone(), r.reference.clone())).unwrap_or_default();
+        Rollout { reward: trial.score.total, log_probs, reference }
+    };
+    trials.chunks(group_size).map(|group| group.iter().map(rollout).collect()).collect()
+}
+
+fn token_groups(prompter: &Prompter, items: &[Item<'_>], trials: &[Trial], group_size: usize) -> Result<Vec<TokenGroup>> {
+    let rewrites = |group: &[Trial]| group.iter().filter_map(|t| t.rewrite.as_ref()).map(|r| r.tokens.clone()).collect();
+    items
+        .chunks(group_size)
+        .zip(trials.chunks(group_size))
+        .map(|(items, trials)| Ok(TokenGroup { prompt: prompter.request(items[0].prompt)?, rewrites: rewrites(trials) }))
+        .collect()
+}
+
+fn episodes(
+    iteration: usize,
+    group_size: usize,
+    prompts: &[usize],
+    items: &[Item<'_>],
+    trials: Vec<Trial>,
+    advantages: &[f64],
+) -> Vec<Episode> {
+    let rows = items.iter().zip(trials).zip(advantages).enumerate();
+    rows.filter_map(|(index, ((item, trial), advantage))| {
+        let rewrite = trial.rewrite?;
+        Some(Episode {
+            iteration,
+            index,
+            prompt_index: prompts[index / group_size],
+            prompt: item.prompt.into(),
+            reward: trial.score.total,
+            reward_parts: trial.score.parts,
+            kl: rewrite.kl(),
+            advantage: *advantage,
+            closeness: trial.closeness.unwrap_or(0.0),
+            rewrite_tokens: rewrite.tokens.len(),
+            rewrite_truncated: rewrite.truncated,
+            rewrite: rewrite.text,
+            answer_tokens: trial.answer.tokens.len(),
+            answer_truncated: trial.answer.truncated,
+            answer: trial.answer.text,
+            rewrite_seed: item.rewrite_seed,
+            answer_seed: item.answer_seed,
+        })
+    })
+    .collect()
+}
+
+/// Milliseconds since 1970; 0 on a machine whose clock stands before that.
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|d| i64::try_from(d.as_millis()).ok()).unwrap_or(0)
+}

@@ -1,0 +1,125 @@
+//! Each guard fires on its condition, says why and what to do, and is then silent until the condition has gone and come back.
+#![allow(clippy::expect_used)] // A helper that fails should fail its test.
+
+use contract::Spec;
+use contract::event::Event;
+use contract::report::Arm;
+use experiment::guards::{self, Guards};
+use experiment::metrics::Metrics;
+use std::collections::BTreeMap;
+
+fn spec() -> Spec {
+    let text = r#"
+        name = "guards"
+        prompter.model = "m"
+        frozen.model = "m"
+        reward.parts = [{ kind = "sentiment" }, { kind = "topicality", name = "on_topic" }]
+        training.kl_coefficient = 0.1
+    "#;
+    experiment::spec::parse(text, "guards.toml").expect("a good spec")
+}
+
+/// Metrics of a healthy iteration, with changes.
+fn metrics(changes: &[(&str, f64)]) -> Metrics {
+    let healthy = [
+        ("reward_mean", 0.5),
+        ("reward_min", 0.0),
+        ("reward_max", 1.0),
+        ("kl", 1.0),
+        ("closeness", 0.8),
+        ("rewrite_tokens", 20.0),
+        ("truncated_rewrites", 0.1),
+        ("empty_rewrites", 0.0),
+        ("zero_spread_groups", 0.0),
+    ];
+    healthy.iter().chain(changes).map(|(name, value)| (name.to_string(), Some(*value))).collect()
+}
+
+fn names(events: &[Event]) -> Vec<String> {
+    events
+        .iter()
+        .map(|event| match event {
+            Event::Guard { guard, cause, remedy, .. } => {
+                assert!(cause.ends_with('.') && remedy.ends_with('.'), "sentences: {cause} {remedy}");
+                guard.clone()
+            }
+            other => panic!("not a guard: {other:?}"),
+        })
+        .collect()
+}
+
+/// Guards that fire at iteration 5 after four healthy ones.
+fn after_healthy(changes: &[(&str, f64)]) -> Vec<String> {
+    let (mut guards, spec) = (Guards::default(), spec());
+    for i in 1..5 {
+        assert!(guards.observe(i, &metrics(&[]), &spec).is_empty());
+    }
+    names(&guards.observe(5, &metrics(changes), &spec))
+}
+
+#[test]
+fn each_condition_has_its_guard() {
+    let cases: [(&str, &[(&str, f64)]); 9] = [
+        ("constant_reward", &[("reward_min", 0.5), ("reward_max", 0.5), ("zero_spread_groups", 1.0)]),
+        ("zero_spread_groups", &[("zero_spread_groups", 0.75)]),
+        ("truncated_rewrites", &[("truncated_rewrites", 0.6)]),
+        ("empty_rewrites", &[("empty_rewrites", 0.2)]),
+        ("kl_explosion", &[("kl", 60.0)]),
+        // Costs 1.2, while rewards differ by 1 at most.
+        ("kl_explosion", &[("kl", 12.0)]),
+        // From 1 to 6 nats at once.
+        ("kl_explosion", &[("kl", 6.0)]),
+        ("length_drift", &[("rewrite_tokens", 45.0)]),
+        ("leaving_the_subject", &[("reward_mean", 0.7), ("closeness", 0.6)]),
+    ];
+    for (guard, changes) in cases {
+        assert_eq!(after_healthy(changes), [guard], "{changes:?}");
+    }
+    assert!(after_healthy(&[("reward_mean", 0.4), ("closeness", 0.6)]).is_empty(), "no gain, nothing to suspect");
+}
+
+#[test]
+fn a_guard_fires_once_until_its_condition_has_gone() {
+    let (mut guards, spec) = (Guards::default(), spec());
+    let (bad, good) = (metrics(&[("truncated_rewrites", 0.9)]), metrics(&[]));
+    let mut fired = Vec::new();
+    let course = [&bad, &bad, &good, &bad, &bad, &good, &good, &good, &bad];
+    for (i, metrics) in course.into_iter().enumerate() {
+        // Its memory survives a checkpoint.
+        let json = serde_json::to_string(&guards).expect("guards are data");
+        guards = serde_json::from_str(&json).expect("what was just written");
+        if !guards.observe(i + 1, metrics, &spec).is_empty() {
+            fired.push(i + 1);
+        }
+    }
+    assert_eq!(fired, [1, 9]);
+}
+
+#[test]
+fn a_gain_that_leaves_the_subject_is_called_one() {
+    let arm = |reward: f64, topicality: f64, closeness: f64| Arm {
+        name: String::new(),
+        n: 10,
+        prompts: 5,
+        reward_mean: reward,
+        reward_ci_low: reward,
+        reward_ci_high: reward,
+        reward_variance: None,
+        between_prompt_variance: None,
+        within_prompt_variance: None,
+        reward_parts: BTreeMap::from([("on_topic".into(), topicality), ("sentiment".into(), 0.5)]),
+        rewrite_closeness: Some(closeness),
+        rewrite_tokens: None,
+        answer_tokens: 1.0,
+        truncated_rewrites: None,
+        truncated_answers: 0.0,
+    };
+    let (spec, untuned) = (spec(), arm(0.5, 0.6, 0.8));
+    assert!(guards::of_arms(&spec, &untuned, &arm(0.9, 0.58, 0.7)).is_none());
+    assert!(guards::of_arms(&spec, &untuned, &arm(0.4, 0.2, 0.1)).is_none(), "no gain");
+    let cause = guards::of_arms(&spec, &untuned, &arm(0.9, 0.4, 0.5)).expect("both fell").cause;
+    assert!(
+        cause.contains("on_topic of the answers fell from 0.60 to 0.40 and the closeness of rewrites fell from 0.80 to 0.50"),
+        "{cause}"
+    );
+}

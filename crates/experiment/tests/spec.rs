@@ -1,0 +1,129 @@
+//! Specs as people write them, and what wrong ones are told.
+#![allow(clippy::unwrap_used)] // A helper that fails should fail its test.
+
+use contract::spec::{RewardPart, RewardProgram};
+use experiment::spec::{canonical_json, hash, parse, to_toml};
+
+const GOOD: &str = r#"name = "first"
+seed = 3
+
+[prompter]
+model = "smollm2-135m-instruct"
+
+[frozen]
+model = "smollm2-135m-instruct"
+
+[reward]
+[[reward.parts]]
+kind = "sentiment"
+weight = 0.5
+[[reward.parts]]
+kind = "length_band"
+name = "short"
+min_words = 5
+max_words = 40
+[[reward.parts]]
+kind = "regex"
+pattern = "(?i)thank"
+
+[training]
+iterations = 10
+"#;
+
+fn refusal(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from}");
+    parse(&GOOD.replacen(from, to, 1), "a.toml").unwrap_err().message
+}
+
+#[test]
+fn defaults_are_filled_in_and_parts_keep_their_flat_shape() {
+    let spec = parse(GOOD, "a.toml").unwrap();
+    assert_eq!((spec.training.iterations, spec.training.group_size), (10, 4));
+    assert_eq!(spec.reward.parts[0], RewardPart { name: None, weight: 0.5, program: RewardProgram::Sentiment });
+    assert_eq!(spec.reward.parts[1].label(), "short");
+    assert_eq!(spec.reward.parts[2].program, RewardProgram::Regex { pattern: "(?i)thank".into(), forbid: false });
+}
+
+#[test]
+fn toml_and_json_round_trip_to_the_same_hash() {
+    let spec = parse(GOOD, "a.toml").unwrap();
+    let (toml, json) = (to_toml(&spec).unwrap(), canonical_json(&spec).unwrap());
+    assert!(toml.contains("kl_coefficient") && toml.contains("meta_prompt"), "defaults are written out: {toml}");
+    for text in [toml, json.clone()] {
+        let again = parse(&text, "again").unwrap();
+        assert_eq!(again, spec);
+        assert_eq!(hash(&again).unwrap(), hash(&spec).unwrap());
+    }
+    assert!(json.starts_with("{\"data\":{\"column\":\"prompt\""), "sorted keys, no white space: {json}");
+    assert_eq!(hash(&spec).unwrap().len(), 64);
+    let mut other = spec.clone();
+    other.seed += 1;
+    assert_ne!(hash(&other).unwrap(), hash(&spec).unwrap());
+}
+
+#[test]
+fn unknown_keys_get_their_path_line_and_the_nearest_known_key() {
+    assert_eq!(
+        refusal("iterations = 10", "iteratons = 10"),
+        "a.toml, line 24: training.iteratons is not a key of the spec; did you mean \"iterations\"?"
+    );
+    assert_eq!(refusal("seed = 3", "sead = 3"), "a.toml, line 2: sead is not a key of the spec; did you mean \"seed\"?");
+    let message = refusal("iterations = 10", "max_answer_tokens = 10");
+    assert!(message.ends_with("training.max_answer_tokens is not a key of the spec; it belongs under [frozen]."), "{message}");
+    let message = refusal("iterations = 10", "colour = 10");
+    assert!(message.contains("known here: algorithm, iterations"), "{message}");
+}
+
+#[test]
+fn unknown_keys_inside_reward_parts_are_refused_too() {
+    let message = refusal("weight = 0.5", "wieght = 0.5");
+    assert!(message.contains("reward.parts[0].wieght is not a key of the spec; did you mean \"weight\"?"), "{message}");
+    let message = refusal("weight = 0.5", "pattern = \"x\"");
+    assert!(message.contains("reward.parts[0].pattern is not a key of the spec; known here: name, weight, kind."), "{message}");
+    let message = refusal("min_words = 5\n", "");
+    assert!(message.contains("reward.parts[1].min_words is missing"), "{message}");
+    let message = refusal("kind = \"sentiment\"", "kind = \"sentimant\"");
+    assert!(message.contains("reward.parts[0].kind is \"sentimant\"; did you mean \"sentiment\"?"), "{message}");
+}
+
+#[test]
+fn wrong_types_and_missing_keys_say_what_would_fit() {
+    assert_eq!(
+        refusal("iterations = 10", "iterations = \"ten\""),
+        "a.toml, line 24: training.iterations is string \"ten\"; it must be a whole number, 0 or more."
+    );
+    let message = refusal("iterations = 10", "iterations = -1");
+    assert!(message.contains("training.iterations is integer -1; it must be a whole number, 0 or more."), "{message}");
+    let message = refusal("iterations = 10", "kl_coefficient = \"small\"");
+    assert!(message.contains("it must be a number."), "{message}");
+    let message = refusal("[frozen]\nmodel = \"smollm2-135m-instruct\"", "[frozen]");
+    assert!(message.contains("frozen.model is missing"), "{message}");
+    let message = refusal("name = \"first\"", "name = first");
+    assert!(message.contains("a.toml, line 1 is not valid TOML"), "{message}");
+}
+
+#[test]
+fn all_impossible_values_are_listed_at_once() {
+    let message = refusal("iterations = 10", "iterations = 0\ngroup_size = 1\nclip_ratio = 2.0");
+    for part in ["training.iterations is 0; it must be at least 1", "training.group_size is 1", "training.clip_ratio is 2"] {
+        assert!(message.contains(part), "{part} in {message}");
+    }
+    let message = refusal("iterations = 10", "learning_rate = nan");
+    assert!(message.contains("training.learning_rate is NaN"), "{message}");
+}
+
+#[test]
+fn json_is_refused_as_helpfully() {
+    let spec = parse(GOOD, "a.toml").unwrap();
+    let json = serde_json::to_string_pretty(&spec).unwrap();
+    let message = parse(&json.replacen("\"iterations\"", "\"iteratons\"", 1), "a.json").unwrap_err().message;
+    assert!(
+        message.starts_with("a.json, line ") && message.contains("training.iteratons is not a key of the spec; did you mean"),
+        "{message}"
+    );
+    let message = parse(&json.replacen("\"iterations\": 10", "\"iterations\": \"ten\"", 1), "a.json").unwrap_err().message;
+    assert!(message.contains("training.iterations is string \"ten\"; it must be a whole number"), "{message}");
+    let message = parse("{\"name\": ", "a.json").unwrap_err().message;
+    assert!(message.contains("a.json, line 1 is not valid JSON: EOF"), "{message}");
+    assert!(parse(&format!("{json} x"), "a.json").unwrap_err().message.contains("not valid JSON"));
+}
