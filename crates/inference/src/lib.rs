@@ -1,4 +1,21 @@
 //! Answers from models that stay frozen, behind one trait.
+//!
+//! [`choose`] says which engine fits, [`admit`] lets an engine prove itself before its answers count, and [`Cached`] answers
+//! repeats. [`BuiltIn`] is the engine over [`lm`]; mistral.rs has a crate of its own because it takes minutes to build.
+mod builtin;
+mod cache;
+mod choose;
+mod context;
+#[cfg(test)]
+mod fake;
+mod proof;
+
+pub use builtin::BuiltIn;
+pub use cache::Cached;
+pub use choose::{EngineChoice, EngineKind, choose};
+pub use context::check_length;
+pub use proof::{LOG_PROB_TOLERANCE, OneByOne, PROOF_PROMPTS, Proof, admit, prove};
+
 use contract::Result;
 use std::ops::ControlFlow;
 

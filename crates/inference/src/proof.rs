@@ -1,0 +1,194 @@
+//! The fifth rule of the design: an engine proves that it answers prompts together as it answers them one by one.
+use crate::{Answer, AnswerDecoding, AnswerRequest, FrozenModel};
+use contract::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::ops::ControlFlow;
+
+/// What the engine is asked. Eight prompts of different length and subject: an engine that confuses the rows of a batch, or
+/// where one prompt ends and the next begins, gives different answers to them.
+pub const PROOF_PROMPTS: [&str; 8] = [
+    "What is the capital of France?",
+    "Write one sentence about the sea.",
+    "List three fruits.",
+    "Hello!",
+    "Explain in simple words why the sky looks blue on a clear day, and why it turns red in the evening.",
+    "Give me a short recipe for pancakes.",
+    "My neighbour's dog barks all night and I have an exam tomorrow. What could I do about it?",
+    "Is 17 a prime number?",
+];
+
+/// Tokens of each answer: enough for a wrong key or value to show in the tokens after it, few enough for a slow engine.
+const PROOF_TOKENS: usize = 16;
+
+/// Largest difference between log-probabilities (nats) that rounding can explain. A batch changes the order of floating-point
+/// sums and nothing else: in f32, over some tens of layers, that moves a log-probability by about 1e-5 and at most 1e-4. An
+/// engine that reads another row's keys or values moves it by tenths or more. 1e-3 lies well between.
+pub const LOG_PROB_TOLERANCE: f64 = 1e-3;
+
+/// What the proof found; kept with the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Proof {
+    /// [`FrozenModel::describe`] of the engine that was tried.
+    pub engine: String,
+    pub prompts: usize,
+    /// Together and one by one agree: the engine may answer several requests at a time.
+    pub batched: bool,
+    /// Largest difference of a token's log-probability, in nats; null where one was not a number.
+    pub max_log_prob_difference: Option<f64>,
+    /// How many of the prompts got another text.
+    pub texts_differ: usize,
+    /// The finding in one sentence.
+    pub detail: String,
+}
+
+/// Asks `model` the eight prompts greedily, one by one and then together, and compares.
+pub fn prove(model: &mut dyn FrozenModel) -> Result<Proof> {
+    let requests: Vec<AnswerRequest> = PROOF_PROMPTS.iter().map(|&p| AnswerRequest { prompt: p.into(), seed: 0 }).collect();
+    let decoding = AnswerDecoding { max_tokens: PROOF_TOKENS, temperature: 0.0, top_p: 1.0, top_k: 0 };
+    let mut alone = Vec::with_capacity(requests.len());
+    for request in &requests {
+        alone.extend(model.answer(std::slice::from_ref(request), &decoding, &mut |_| ControlFlow::Continue(()))?);
+    }
+    let together = model.answer(&requests, &decoding, &mut |_| ControlFlow::Continue(()))?;
+    let engine = model.describe();
+    if alone.len() != requests.len() || together.len() != requests.len() {
+        return Err(Error::engine(format!(
+            "{engine} gave {} answers one by one and {} together to {} prompts; this is a fault in the engine",
+            alone.len(),
+            together.len(),
+            requests.len()
+        )));
+    }
+    Ok(compare(engine, &alone, &together))
+}
+
+fn compare(engine: String, alone: &[Answer], together: &[Answer]) -> Proof {
+    let pairs = || alone.iter().zip(together);
+    let texts_differ = pairs().filter(|(a, b)| a.text != b.text || a.tokens != b.tokens || a.truncated != b.truncated).count();
+    let differences = pairs().flat_map(|(a, b)| a.log_probs.iter().zip(&b.log_probs)).map(|(a, b)| f64::from((a - b).abs()));
+    // −∞ minus −∞ is not a number either; no token with probability 0 can be drawn.
+    let max_log_prob_difference = differences.into_iter().try_fold(0.0, |max: f64, d| d.is_finite().then_some(max.max(d)));
+    let complete = pairs().all(|(a, b)| a.log_probs.len() == a.tokens.len() && b.log_probs.len() == b.tokens.len());
+    let batched = texts_differ == 0 && complete && max_log_prob_difference.is_some_and(|d| d <= LOG_PROB_TOLERANCE);
+    let n = alone.len();
+    let largest = match max_log_prob_difference {
+        Some(difference) => format!("log-probabilities differ by at most {difference:.1e}"),
+        None => "a log-probability is not a number".into(),
+    };
+    let detail = if batched {
+        format!("{engine} answers {n} prompts together as it does one by one ({largest}), so it works in batches")
+    } else {
+        format!(
+            "{engine} does not answer {n} prompts together as it does one by one ({texts_differ} texts differ, {largest}; \
+             rounding explains {LOG_PROB_TOLERANCE:.0e}), so it works one by one"
+        )
+    };
+    Proof { engine, prompts: n, batched, max_log_prob_difference, texts_differ, detail }
+}
+
+/// An engine that is given one request at a time, because it failed the proof.
+pub struct OneByOne<M: FrozenModel + ?Sized>(Box<M>);
+
+impl<M: FrozenModel + ?Sized> OneByOne<M> {
+    pub fn new(model: Box<M>) -> Self {
+        Self(model)
+    }
+}
+
+impl<M: FrozenModel + ?Sized> FrozenModel for OneByOne<M> {
+    fn describe(&self) -> String {
+        format!("{}, one by one", self.0.describe())
+    }
+
+    fn identity(&self) -> &str {
+        self.0.identity()
+    }
+
+    fn answer(
+        &mut self,
+        requests: &[AnswerRequest],
+        decoding: &AnswerDecoding,
+        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Vec<Answer>> {
+        let mut answers = Vec::with_capacity(requests.len());
+        for (done, request) in requests.iter().enumerate() {
+            // The engine's own count (0 or 1) is added, so that it can be stopped within an answer too.
+            answers.extend(self.0.answer(std::slice::from_ref(request), decoding, &mut |one| on_progress(done + one))?);
+        }
+        Ok(answers)
+    }
+}
+
+/// Lets an engine prove itself: as it is if it passes, one request at a time if not. The proof goes into the run's record.
+pub fn admit(mut model: Box<dyn FrozenModel>) -> Result<(Box<dyn FrozenModel>, Proof)> {
+    let proof = prove(model.as_mut())?;
+    if proof.batched { Ok((model, proof)) } else { Ok((Box::new(OneByOne::new(model)), proof)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{Fake, decoding, quiet, requests};
+
+    #[test]
+    fn the_prompts_are_eight_and_differ() {
+        let mut different = PROOF_PROMPTS.to_vec();
+        different.sort_unstable();
+        different.dedup();
+        assert_eq!(different.len(), 8);
+    }
+
+    #[test]
+    fn a_sound_engine_works_in_batches() {
+        let (model, proof) = admit(Box::new(Fake::sound())).unwrap();
+        assert!(proof.batched, "{}", proof.detail);
+        assert_eq!((proof.prompts, proof.texts_differ, proof.max_log_prob_difference), (8, 0, Some(0.0)));
+        assert_eq!(model.describe(), "fake");
+    }
+
+    #[test]
+    fn an_engine_that_mixes_answers_is_caught_and_then_answers_rightly() {
+        let (mut model, proof) = admit(Box::new(Fake::mixing())).unwrap();
+        assert!(!proof.batched);
+        assert_eq!(proof.texts_differ, 8);
+        assert!(proof.detail.contains("one by one"), "{}", proof.detail);
+        let batch = requests(&[("a", 1), ("b", 2), ("c", 3)]);
+        let mut heard = Vec::new();
+        let answers = model.answer(&batch, &decoding(0.7), &mut |done| {
+            heard.push(done);
+            ControlFlow::Continue(())
+        });
+        assert_eq!(answers.unwrap(), Fake::sound().answer(&batch, &decoding(0.7), &mut quiet).unwrap());
+        assert_eq!(heard, [1, 2, 3]);
+        assert_eq!((model.describe().as_str(), model.identity()), ("fake, one by one", "fake-1"));
+    }
+
+    #[test]
+    fn rounding_passes_and_anything_larger_does_not() {
+        assert!(prove(&mut Fake::imprecise(1e-4)).unwrap().batched);
+        let proof = prove(&mut Fake::imprecise(1e-2)).unwrap();
+        assert!(!proof.batched && proof.texts_differ == 0);
+        assert!(proof.max_log_prob_difference.is_some_and(|d| (d - 1e-2).abs() < 1e-5), "{proof:?}");
+    }
+
+    #[test]
+    fn not_a_number_is_no_proof_and_is_json() {
+        let proof = prove(&mut Fake::not_a_number()).unwrap();
+        assert_eq!((proof.batched, proof.max_log_prob_difference), (false, None));
+        let json = serde_json::to_string(&proof).unwrap();
+        assert_eq!(serde_json::from_str::<Proof>(&json).unwrap(), proof);
+    }
+
+    #[test]
+    fn a_lost_answer_is_an_error() {
+        assert_eq!(admit(Box::new(Fake::forgetful())).map(|_| ()).unwrap_err().code, contract::Code::Engine);
+    }
+
+    #[test]
+    fn one_by_one_stops_when_asked() {
+        let mut model = OneByOne::new(Box::new(Fake::sound()));
+        let error = model.answer(&requests(&[("a", 1), ("b", 1)]), &decoding(0.0), &mut |_| ControlFlow::Break(())).unwrap_err();
+        assert_eq!(error.code, contract::Code::Stopped);
+        assert_eq!(model.0.computed, 1);
+    }
+}

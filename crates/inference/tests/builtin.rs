@@ -1,0 +1,85 @@
+//! The built-in engine on a real model: `ALIGNPRO_TEST_MODEL` names the folder of SmolLM2-135M-Instruct.
+use contract::Code;
+use inference::{AnswerDecoding, AnswerRequest, BuiltIn, Cached, FrozenModel, LOG_PROB_TOLERANCE, admit};
+use lm::{Device, Llama, ModelFolder};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// The tests share one copy of the model, and use it one after the other.
+fn model() -> MutexGuard<'static, BuiltIn> {
+    static MODEL: OnceLock<Mutex<BuiltIn>> = OnceLock::new();
+    MODEL.get_or_init(|| Mutex::new(load())).lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn load() -> BuiltIn {
+    let path = std::env::var_os("ALIGNPRO_TEST_MODEL")
+        .unwrap_or_else(|| panic!("set ALIGNPRO_TEST_MODEL to the folder of SmolLM2-135M-Instruct (`make test` does)"));
+    let folder = ModelFolder::open(&PathBuf::from(path)).unwrap();
+    BuiltIn::new(Llama::load(&folder, &Device::Cpu).unwrap(), &folder).unwrap()
+}
+
+fn requests(prompts: &[(&str, u64)]) -> Vec<AnswerRequest> {
+    prompts.iter().map(|&(prompt, seed)| AnswerRequest { prompt: prompt.into(), seed }).collect()
+}
+
+fn decoding(temperature: f64, max_tokens: usize) -> AnswerDecoding {
+    AnswerDecoding { max_tokens, temperature, top_p: 1.0, top_k: 0 }
+}
+
+fn go_on(_done: usize) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+#[test]
+fn it_answers_and_says_what_was_cut() {
+    let batch = requests(&[("What is the capital of France?", 0), ("Write a long story about a lighthouse.", 0)]);
+    let answers = model().answer(&batch, &decoding(0.0, 12), &mut go_on).unwrap();
+    assert_eq!(answers[0].text, "The capital of France is Paris.");
+    assert!(!answers[0].truncated && answers[0].tokens.len() < 12, "{:?}", answers[0]);
+    assert!(answers[1].truncated && answers[1].tokens.len() == 12, "{:?}", answers[1]);
+    for answer in &answers {
+        assert_eq!(answer.tokens.len(), answer.log_probs.len());
+        assert!(answer.log_probs.iter().all(|p| p.is_finite() && *p <= 0.0));
+    }
+}
+
+#[test]
+fn a_seed_decides_an_answer_wherever_it_stands_in_a_batch() {
+    let mut model = model();
+    let sampled = decoding(1.0, 8);
+    let batch = requests(&[("Name a river.", 1), ("Name a river.", 2), ("Name a fruit.", 1), ("Name a river.", 1), ("Name a river.", 3)]);
+    let answers = model.answer(&batch, &sampled, &mut go_on).unwrap();
+    assert_eq!(answers[0], answers[3]);
+    assert!(answers[0].tokens != answers[1].tokens || answers[0].tokens != answers[4].tokens);
+    let alone = model.answer(&batch[2..3], &sampled, &mut go_on).unwrap();
+    assert_eq!(alone[0].tokens, answers[2].tokens);
+    for (a, b) in alone[0].log_probs.iter().zip(&answers[2].log_probs) {
+        assert!(f64::from((a - b).abs()) <= LOG_PROB_TOLERANCE);
+    }
+}
+
+#[test]
+fn a_prompt_must_leave_room_for_its_answer() {
+    let text = "again and again ".repeat(3000);
+    let error = model().answer(&requests(&[("Hello!", 0), (&text, 0)]), &decoding(0.0, 8), &mut go_on).unwrap_err();
+    assert_eq!(error.code, Code::Data);
+    assert!(error.message.contains("again and again") && error.message.contains("8192"), "{}", error.message);
+}
+
+#[test]
+fn it_stops_when_asked() {
+    let error = model().answer(&requests(&[("Hello!", 0)]), &decoding(0.0, 2000), &mut |_| ControlFlow::Break(())).unwrap_err();
+    assert_eq!(error.code, Code::Stopped);
+}
+
+#[test]
+fn it_passes_the_proof_and_its_answers_are_remembered() {
+    let (admitted, proof) = admit(Box::new(load())).unwrap();
+    assert!(proof.batched, "{}", proof.detail);
+    let mut cached = Cached::new(admitted, Cached::<dyn FrozenModel>::DEFAULT_MAX_BYTES);
+    let batch = requests(&[("Name a river.", 1), ("Name a fruit.", 1)]);
+    let first = cached.answer(&batch, &decoding(0.7, 8), &mut go_on).unwrap();
+    assert_eq!(cached.answer(&batch, &decoding(0.7, 8), &mut go_on).unwrap(), first);
+    assert_eq!((cached.hits(), cached.misses()), (2, 2));
+}
