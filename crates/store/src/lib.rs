@@ -1,119 +1,85 @@
 //! The run database: SQLite through sqlx. A fact is committed here before anyone is told.
+//!
+//! Every query is checked at compile time against the migrations (`scripts/prepare_queries.sh` refreshes the metadata in `.sqlx`).
+//! Every write is one `BEGIN IMMEDIATE` transaction, so that it is there whole or not at all and never fails half-way for want
+//! of a lock. docs/adr/0002-store.md has the reasons for what is stored how.
+//!
+//! All functions that take a run give [`contract::Code::Run`], with the ids that exist, when there is no such run; all can
+//! give [`contract::Code::Database`] (locked by another program, damaged) and [`contract::Code::Io`] (disk full, read-only).
+mod evaluation;
+mod events;
+mod faults;
+mod lock;
+mod numbers;
+mod open;
 pub mod records;
+mod runs;
+mod schema;
+mod training;
 
+#[cfg(test)]
+mod tests;
+
+pub use lock::RunLock;
 pub use records::*;
 
 use contract::Result;
-use contract::event::{Event, Status};
-use std::path::Path;
+use sqlx::{Sqlite, SqlitePool, Transaction};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// An open run database. Clones share the connection pool.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    pool: SqlitePool,
+    file: Arc<File>,
+}
 
-/// Held by the one worker that works on a run; the operating system gives it back when the worker dies.
-pub struct RunLock {}
+/// The database's path, twice.
+struct File {
+    /// As the user named it: for sentences.
+    named: PathBuf,
+    /// Absolute and without links, so that all processes agree on where the lock files lie.
+    real: PathBuf,
+}
 
 impl Store {
-    /// Opens the database, creating it if it is not there, and brings it to the newest schema (a copy of the file is kept first).
+    /// Opens the database, creating it if it is not there, and brings it to the newest schema. When a database that was there has to be
+    /// migrated, a copy is kept beside it as `<file>.before-v<newest schema>.bak`.
+    ///
+    /// A file that is not ours is neither created nor altered: not SQLite, another program's database, or one of a newer version
+    /// is [`contract::Code::Database`]; a missing folder or no permission to write is [`contract::Code::Io`].
     pub async fn open(path: &Path) -> Result<Self> {
-        todo!("{}", path.display())
-    }
-    /// Takes the run for this process, or says which worker holds it ([`contract::Code::Busy`]).
-    pub fn lock(&self, run: i64) -> Result<RunLock> {
-        todo!("{run}")
-    }
-    /// Runs that are `running` but whose worker is gone become `interrupted`. Returns them.
-    pub async fn mark_interrupted(&self) -> Result<Vec<i64>> {
-        todo!()
+        open::open(path, open::Missing::Create, &open::Settings::default(), &schema::MIGRATIONS).await
     }
 
-    pub async fn create_run(&self, run: &NewRun) -> Result<i64> {
-        todo!("{run:?}")
-    }
-    /// Newest first.
-    pub async fn runs(&self) -> Result<Vec<Run>> {
-        todo!()
-    }
-    /// The run, or [`contract::Code::Run`] with the ids that exist.
-    pub async fn run(&self, run: i64) -> Result<Run> {
-        todo!("{run}")
-    }
-    /// Sets the status and writes the status event, in one transaction.
-    pub async fn set_status(&self, run: i64, status: Status, message: Option<&str>) -> Result<()> {
-        todo!("{run} {status:?} {message:?}")
-    }
-    /// Notes model and data identities and machine facts of a run (replaces values of the same key).
-    pub async fn set_facts(&self, run: i64, facts: &[Fact]) -> Result<()> {
-        todo!("{run} {facts:?}")
-    }
-    pub async fn facts(&self, run: i64) -> Result<Vec<Fact>> {
-        todo!("{run}")
-    }
-    /// Asks the run's worker to stop.
-    pub async fn request_stop(&self, run: i64) -> Result<()> {
-        todo!("{run}")
-    }
-    pub async fn stop_requested(&self, run: i64) -> Result<bool> {
-        todo!("{run}")
-    }
-    /// Forgets an earlier request to stop (a worker that resumes calls it).
-    pub async fn clear_stop(&self, run: i64) -> Result<()> {
-        todo!("{run}")
+    /// As [`Store::open`], but a database that is not there is [`contract::Code::Database`] (for commands that only look).
+    pub async fn open_existing(path: &Path) -> Result<Self> {
+        open::open(path, open::Missing::Refuse, &open::Settings::default(), &schema::MIGRATIONS).await
     }
 
-    /// Appends an event; its sequence number is returned. Sequence numbers grow over the whole database.
-    pub async fn append(&self, run: i64, event: &Event) -> Result<i64> {
-        todo!("{run} {event:?}")
-    }
-    /// Events of a run after a sequence number, oldest first.
-    pub async fn events_after(&self, run: i64, sequence: i64) -> Result<Vec<StoredEvent>> {
-        todo!("{run} {sequence}")
+    /// The database's path as it was given to [`Store::open`].
+    pub fn path(&self) -> &Path {
+        &self.file.named
     }
 
-    /// Everything of one iteration, with its events and, if it is due, the checkpoint, in one transaction. An iteration that is
-    /// computed again after a resume replaces its earlier rows. Checkpoints older than the one given are dropped.
-    pub async fn commit_iteration(
-        &self,
-        run: i64,
-        iteration: &Iteration,
-        episodes: &[Episode],
-        events: &[Event],
-        checkpoint: Option<&Checkpoint>,
-    ) -> Result<()> {
-        todo!("{run} {iteration:?} {} {} {}", episodes.len(), events.len(), checkpoint.is_some())
-    }
-    /// A checkpoint alone (at a stop, or of an untrained adapter at the start).
-    pub async fn put_checkpoint(&self, run: i64, checkpoint: &Checkpoint) -> Result<()> {
-        todo!("{run} {}", checkpoint.iteration)
-    }
-    /// The newest checkpoint.
-    pub async fn checkpoint(&self, run: i64) -> Result<Option<Checkpoint>> {
-        todo!("{run}")
-    }
-    /// Ordered by iteration.
-    pub async fn iterations(&self, run: i64) -> Result<Vec<Iteration>> {
-        todo!("{run}")
-    }
-    /// Episodes of one iteration in order, or of all with `None`.
-    pub async fn episodes(&self, run: i64, iteration: Option<usize>) -> Result<Vec<Episode>> {
-        todo!("{run} {iteration:?}")
+    /// Waits until all connections are closed; the last one to close moves the write-ahead log into the database file.
+    /// Without it nothing is lost, but the `-wal` file may stay until the next opening.
+    pub async fn close(self) {
+        self.pool.close().await;
     }
 
-    /// A batch of evaluation answers, with its events, in one transaction; rows that are there already are replaced.
-    pub async fn commit_evaluation(&self, run: i64, answers: &[EvaluationAnswer], events: &[Event]) -> Result<()> {
-        todo!("{run} {} {}", answers.len(), events.len())
-    }
-    /// Evaluation answers, ordered by split, iteration, arm, prompt, answer; all splits with `None`.
-    pub async fn evaluation(&self, run: i64, split: Option<Split>) -> Result<Vec<EvaluationAnswer>> {
-        todo!("{run} {split:?}")
+    /// Starts a transaction that holds the write lock from its beginning: it waits for other writers here and cannot fail for
+    /// them later.
+    async fn write(&self) -> Result<Transaction<'static, Sqlite>> {
+        self.pool.begin_with("BEGIN IMMEDIATE").await.map_err(|e| self.explain(e))
     }
 
-    /// The final report, as it was computed from the rows.
-    pub async fn put_report(&self, run: i64, report: &contract::report::Report) -> Result<()> {
-        todo!("{run} {report:?}")
+    async fn commit(&self, transaction: Transaction<'static, Sqlite>) -> Result<()> {
+        transaction.commit().await.map_err(|e| self.explain(e))
     }
-    pub async fn report(&self, run: i64) -> Result<Option<contract::report::Report>> {
-        todo!("{run}")
+
+    fn explain(&self, error: sqlx::Error) -> contract::Error {
+        faults::explain(&self.file.named, error)
     }
 }

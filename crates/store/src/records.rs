@@ -13,6 +13,7 @@ pub struct NewRun {
     pub program_version: String,
 }
 
+/// A run as it stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     pub id: i64,
@@ -25,8 +26,11 @@ pub struct Run {
     pub program_version: String,
     /// Milliseconds since 1970 (UTC).
     pub created_at_ms: i64,
+    /// When a worker first took it.
     pub started_at_ms: Option<i64>,
+    /// When it finished, stopped, failed or was found interrupted; none while it is created or running.
     pub finished_at_ms: Option<i64>,
+    /// The newest iteration in the store (after a resume, later ones than the checkpoint's are there until they are replaced).
     pub iterations_done: usize,
 }
 
@@ -37,10 +41,12 @@ pub struct Fact {
     pub value: String,
 }
 
+/// An event with its place in the order of all events of the database.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredEvent {
     pub sequence: i64,
     pub run: i64,
+    /// Milliseconds since 1970 (UTC).
     pub at_ms: i64,
     pub event: Event,
 }
@@ -52,6 +58,7 @@ pub struct Iteration {
     pub iteration: usize,
     /// Named numbers; one that is not finite is stored as NULL and read back as None.
     pub metrics: BTreeMap<String, Option<f64>>,
+    /// Milliseconds since 1970 (UTC).
     pub started_at_ms: i64,
     pub seconds: f64,
 }
@@ -67,11 +74,13 @@ pub struct Episode {
     pub prompt: String,
     pub rewrite: String,
     pub answer: String,
+    /// This and the numbers below: one that is not finite is stored as NULL and read back as NaN.
     pub reward: f64,
     pub reward_parts: BTreeMap<String, f64>,
     /// Σ over the rewrite's tokens of log ρ − log ρ_sft.
     pub kl: f64,
     pub advantage: f64,
+    /// How close the rewrite stays to its prompt, in [0, 1].
     pub closeness: f64,
     pub rewrite_tokens: usize,
     pub answer_tokens: usize,
@@ -90,10 +99,11 @@ pub struct Checkpoint {
     pub adapter: Vec<u8>,
     /// `AdamW::to_bytes`.
     pub optimiser: Vec<u8>,
-    /// Anything else, as JSON (guards' memory).
+    /// Anything else, as JSON (guards' memory); text that is not JSON is refused.
     pub state: String,
 }
 
+/// Which held-out prompts an evaluation is made on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Split {
     Validation,
@@ -106,6 +116,9 @@ impl Split {
             Self::Validation => "validation",
             Self::Test => "test",
         }
+    }
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Validation, Self::Test].into_iter().find(|s| s.as_str() == text)
     }
 }
 

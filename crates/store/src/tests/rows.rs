@@ -1,0 +1,155 @@
+//! Rows with every field filled, different in every row.
+use super::mix;
+use crate::{Checkpoint, Episode, EvaluationAnswer, Iteration, NewRun, Split};
+use contract::report::{Arm, Comparison, Report};
+use contract::spec::{Data, Evaluation, Frozen, Lora, Prompter, Reward, Spec, Training};
+use std::collections::BTreeMap;
+
+/// Quotes, NUL, surrogate-pair characters, line ends: text that naive SQL or C strings would spoil.
+pub const AWKWARD: &str = "It's \"quoted\"\0 \u{1f469}\u{200d}\u{1f680} ?1 $x :y\r\n-- '; DROP TABLE runs;";
+
+pub fn spec(name: &str) -> Spec {
+    // Only the fields without a default are written out; the rest comes from the contract.
+    let json =
+        format!(r#"{{"name": {}, "prompter": {{"model": "a"}}, "frozen": {{"model": "b"}}, "reward": {{"parts": []}}}}"#, quoted(name));
+    let spec: Spec = serde_json::from_str(&json).unwrap();
+    Spec {
+        name: spec.name,
+        seed: i64::MAX as u64,
+        data: Data { split_seed: 7, ..spec.data },
+        prompter: Prompter { lora: Lora { dropout: 0.1, ..Lora::default() }, ..spec.prompter },
+        frozen: Frozen { temperature: 0.123_456_789_012_345_68, ..spec.frozen },
+        reward: Reward { parts: Vec::new() },
+        training: Training { learning_rate: 5.234_567_890_123_456e-4, ..spec.training },
+        evaluation: Evaluation { answers_per_prompt: 3, ..spec.evaluation },
+    }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap()
+}
+
+pub fn new_run(name: &str) -> NewRun {
+    NewRun { spec: spec(name), spec_hash: format!("hash of {name}"), program_version: "0.1.0".into() }
+}
+
+/// A finite number with a full mantissa.
+pub fn real(n: u64) -> f64 {
+    let value = f64::from_bits(mix(n));
+    if value.is_finite() { value } else { n as f64 + 1.0 / 3.0 }
+}
+
+pub fn parts(n: u64) -> BTreeMap<String, f64> {
+    [("sentiment".to_owned(), real(n)), ("topicality".to_owned(), real(n + 1)), (AWKWARD.to_owned(), real(n + 2))].into()
+}
+
+pub fn iteration(number: usize) -> Iteration {
+    let n = number as u64;
+    let metrics = [("reward_mean", Some(real(n))), ("kl", Some(real(n + 1))), ("loss", None)];
+    Iteration {
+        iteration: number,
+        metrics: metrics.map(|(name, value)| (name.to_owned(), value)).into(),
+        started_at_ms: 1_700_000_000_000 + number as i64,
+        seconds: 1.5 + number as f64,
+    }
+}
+
+pub fn episode(iteration: usize, index: usize) -> Episode {
+    let n = (iteration * 1000 + index) as u64;
+    Episode {
+        iteration,
+        index,
+        prompt_index: index / 4,
+        prompt: format!("prompt {index}"),
+        rewrite: format!("rewrite {iteration} {index} {AWKWARD}"),
+        answer: String::new(),
+        reward: real(n),
+        reward_parts: parts(n),
+        kl: real(n + 3),
+        advantage: real(n + 4),
+        closeness: 0.1 + 0.2,
+        rewrite_tokens: 32,
+        answer_tokens: index,
+        rewrite_truncated: index.is_multiple_of(2),
+        answer_truncated: index.is_multiple_of(3),
+        rewrite_seed: mix(n) >> 1,
+        answer_seed: i64::MAX as u64,
+    }
+}
+
+pub fn episodes(iteration: usize, count: usize) -> Vec<Episode> {
+    (0..count).map(|index| episode(iteration, index)).collect()
+}
+
+pub fn checkpoint(iteration: usize) -> Checkpoint {
+    let bytes = |n: usize, length: usize| (0..length).map(|i| mix((n * length + i) as u64) as u8).collect();
+    Checkpoint {
+        iteration,
+        adapter: bytes(iteration, 70_000),
+        optimiser: bytes(iteration + 1, 140_000),
+        state: format!("{{\"at\":{iteration}}}"),
+    }
+}
+
+pub fn answer(split: Split, iteration: usize, arm: &str, prompt_index: usize, answer_index: usize) -> EvaluationAnswer {
+    let n = (iteration * 1000 + prompt_index * 10 + answer_index) as u64;
+    let has_rewrite = arm != "raw";
+    EvaluationAnswer {
+        split,
+        iteration,
+        arm: arm.into(),
+        prompt_index,
+        answer_index,
+        prompt: format!("prompt {prompt_index}"),
+        rewrite: has_rewrite.then(|| AWKWARD.into()),
+        answer: format!("answer of {arm}"),
+        reward: real(n),
+        reward_parts: parts(n),
+        kl: has_rewrite.then(|| real(n + 1)),
+        closeness: has_rewrite.then_some(0.5),
+        rewrite_tokens: has_rewrite.then_some(12),
+        answer_tokens: 48,
+        rewrite_truncated: has_rewrite.then_some(true),
+        answer_truncated: false,
+        rewrite_seed: has_rewrite.then_some(n),
+        answer_seed: n + 1,
+    }
+}
+
+pub fn report(run: i64) -> Report {
+    Report {
+        run,
+        name: "report".into(),
+        status: "finished".into(),
+        seed: i64::MAX as u64,
+        spec_hash: "hash".into(),
+        arms: vec![Arm {
+            name: "raw".into(),
+            n: 192,
+            prompts: 96,
+            reward_mean: real(1),
+            reward_ci_low: real(2),
+            reward_ci_high: real(3),
+            reward_variance: Some(real(4)),
+            between_prompt_variance: Some(-0.001),
+            within_prompt_variance: None,
+            reward_parts: parts(5),
+            rewrite_closeness: None,
+            rewrite_tokens: None,
+            answer_tokens: 40.5,
+            truncated_rewrites: None,
+            truncated_answers: 0.25,
+        }],
+        comparisons: vec![Comparison {
+            arm: "tuned".into(),
+            baseline: "raw".into(),
+            prompts: 96,
+            mean_difference: real(6),
+            ci_low: real(7),
+            ci_high: real(8),
+            p_value: 1e-4,
+        }],
+        verdict: "They cannot be told apart.".into(),
+        warnings: vec![AWKWARD.into()],
+    }
+}

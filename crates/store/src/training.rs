@@ -1,0 +1,271 @@
+//! What training leaves: iterations with their metrics, episodes, checkpoints.
+use crate::numbers::{finite, integer, now_ms, or_nan, parts_from_json, parts_to_json, unsigned};
+use crate::{Checkpoint, Episode, Iteration, Store};
+use contract::event::Event;
+use contract::{Error, Result};
+use sqlx::SqliteConnection;
+
+/// A row of `episodes`.
+struct EpisodeRow {
+    iteration: i64,
+    position: i64,
+    prompt_index: i64,
+    prompt: String,
+    rewrite: String,
+    answer: String,
+    reward: Option<f64>,
+    reward_parts: String,
+    kl: Option<f64>,
+    advantage: Option<f64>,
+    closeness: Option<f64>,
+    rewrite_tokens: i64,
+    answer_tokens: i64,
+    rewrite_truncated: bool,
+    answer_truncated: bool,
+    rewrite_seed: i64,
+    answer_seed: i64,
+}
+
+impl Store {
+    /// Everything of one iteration, with its events and, if it is due, the checkpoint, in one transaction. An iteration that is
+    /// computed again after a resume replaces its earlier rows. The checkpoint, if given, replaces the one before.
+    ///
+    /// Numbers of an episode that are not finite read back as NaN. An episode of another iteration, or two with the same index,
+    /// are [`contract::Code::Internal`], and nothing is written.
+    pub async fn commit_iteration(
+        &self,
+        run: i64,
+        iteration: &Iteration,
+        episodes: &[Episode],
+        events: &[Event],
+        checkpoint: Option<&Checkpoint>,
+    ) -> Result<()> {
+        if let Some(stray) = episodes.iter().find(|e| e.iteration != iteration.iteration) {
+            let (found, wanted) = (stray.iteration, iteration.iteration);
+            return Err(Error::internal(format!("Episode {} belongs to iteration {found}, not to {wanted}", stray.index)));
+        }
+        let mut transaction = self.write().await?;
+        self.require_run(&mut transaction, run).await?;
+        self.write_iteration(&mut transaction, run, iteration).await?;
+        for episode in episodes {
+            self.write_episode(&mut transaction, run, episode).await?;
+        }
+        if let Some(checkpoint) = checkpoint {
+            self.write_checkpoint(&mut transaction, run, checkpoint).await?;
+        }
+        self.write_events(&mut transaction, run, events).await?;
+        self.commit(transaction).await
+    }
+
+    async fn write_iteration(&self, connection: &mut SqliteConnection, run: i64, iteration: &Iteration) -> Result<()> {
+        let number = integer(iteration.iteration, "an iteration's number")?;
+        // Its metrics and episodes go with it (ON DELETE CASCADE).
+        sqlx::query!("DELETE FROM iterations WHERE run = ? AND iteration = ?", run, number)
+            .execute(&mut *connection)
+            .await
+            .map_err(|e| self.explain(e))?;
+        sqlx::query!(
+            "INSERT INTO iterations (run, iteration, started_at_ms, seconds) VALUES (?, ?, ?, ?)",
+            run,
+            number,
+            iteration.started_at_ms,
+            iteration.seconds
+        )
+        .execute(&mut *connection)
+        .await
+        .map_err(|e| self.explain(e))?;
+        for (name, value) in &iteration.metrics {
+            let value = value.and_then(finite);
+            sqlx::query!("INSERT INTO iteration_metrics (run, iteration, name, value) VALUES (?, ?, ?, ?)", run, number, name, value)
+                .execute(&mut *connection)
+                .await
+                .map_err(|e| self.explain(e))?;
+        }
+        Ok(())
+    }
+
+    async fn write_episode(&self, connection: &mut SqliteConnection, run: i64, episode: &Episode) -> Result<()> {
+        let iteration = integer(episode.iteration, "an episode's iteration")?;
+        let position = integer(episode.index, "an episode's index")?;
+        let prompt_index = integer(episode.prompt_index, "an episode's prompt_index")?;
+        let (reward, parts) = (finite(episode.reward), parts_to_json(&episode.reward_parts)?);
+        let (kl, advantage, closeness) = (finite(episode.kl), finite(episode.advantage), finite(episode.closeness));
+        let rewrite_tokens = integer(episode.rewrite_tokens, "an episode's rewrite_tokens")?;
+        let answer_tokens = integer(episode.answer_tokens, "an episode's answer_tokens")?;
+        let rewrite_seed = integer(episode.rewrite_seed, "an episode's rewrite_seed")?;
+        let answer_seed = integer(episode.answer_seed, "an episode's answer_seed")?;
+        sqlx::query!(
+            "INSERT INTO episodes (run, iteration, position, prompt_index, prompt, rewrite, answer, reward, reward_parts, kl, advantage,
+                 closeness, rewrite_tokens, answer_tokens, rewrite_truncated, answer_truncated, rewrite_seed, answer_seed)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            run,
+            iteration,
+            position,
+            prompt_index,
+            episode.prompt,
+            episode.rewrite,
+            episode.answer,
+            reward,
+            parts,
+            kl,
+            advantage,
+            closeness,
+            rewrite_tokens,
+            answer_tokens,
+            episode.rewrite_truncated,
+            episode.answer_truncated,
+            rewrite_seed,
+            answer_seed
+        )
+        .execute(connection)
+        .await
+        .map_err(|e| self.explain(e))?;
+        Ok(())
+    }
+
+    /// A checkpoint alone (at a stop, or of an untrained adapter at the start); it replaces the one before.
+    pub async fn put_checkpoint(&self, run: i64, checkpoint: &Checkpoint) -> Result<()> {
+        let mut transaction = self.write().await?;
+        self.require_run(&mut transaction, run).await?;
+        self.write_checkpoint(&mut transaction, run, checkpoint).await?;
+        self.commit(transaction).await
+    }
+
+    async fn write_checkpoint(&self, connection: &mut SqliteConnection, run: i64, checkpoint: &Checkpoint) -> Result<()> {
+        let iteration = integer(checkpoint.iteration, "a checkpoint's iteration")?;
+        let now = now_ms();
+        sqlx::query!(
+            "INSERT INTO checkpoints (run, iteration, created_at_ms, state) VALUES (?, ?, ?, ?)
+             ON CONFLICT DO UPDATE SET iteration = excluded.iteration, created_at_ms = excluded.created_at_ms, state = excluded.state",
+            run,
+            iteration,
+            now,
+            checkpoint.state
+        )
+        .execute(&mut *connection)
+        .await
+        .map_err(|e| self.explain(e))?;
+        for (name, bytes) in [("adapter", &checkpoint.adapter), ("optimiser", &checkpoint.optimiser)] {
+            sqlx::query!(
+                "INSERT INTO checkpoint_parts (run, name, bytes) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET bytes = excluded.bytes",
+                run,
+                name,
+                bytes
+            )
+            .execute(&mut *connection)
+            .await
+            .map_err(|e| self.explain(e))?;
+        }
+        Ok(())
+    }
+
+    /// The newest checkpoint: the one written last.
+    pub async fn checkpoint(&self, run: i64) -> Result<Option<Checkpoint>> {
+        // One statement, so that a commit in between cannot mix two checkpoints.
+        let row = sqlx::query!(
+            "SELECT c.iteration, c.state, a.bytes AS adapter, o.bytes AS optimiser FROM checkpoints c
+             JOIN checkpoint_parts a ON a.run = c.run AND a.name = 'adapter'
+             JOIN checkpoint_parts o ON o.run = c.run AND o.name = 'optimiser' WHERE c.run = ?",
+            run
+        )
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(|e| self.explain(e))?;
+        let Some(row) = row else {
+            self.unless_missing::<()>(run, Vec::new()).await?;
+            return Ok(None);
+        };
+        let iteration = unsigned(row.iteration, "checkpoints.iteration")?;
+        Ok(Some(Checkpoint { iteration, adapter: row.adapter, optimiser: row.optimiser, state: row.state }))
+    }
+
+    /// Ordered by iteration.
+    pub async fn iterations(&self, run: i64) -> Result<Vec<Iteration>> {
+        // One statement, so that a commit in between cannot part an iteration from its metrics.
+        let rows = sqlx::query!(
+            r#"SELECT i.iteration, i.started_at_ms, i.seconds, m.name AS "name?", m.value AS "value?"
+               FROM iterations i LEFT JOIN iteration_metrics m ON m.run = i.run AND m.iteration = i.iteration
+               WHERE i.run = ? ORDER BY i.iteration, m.name"#,
+            run
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| self.explain(e))?;
+        let mut iterations: Vec<Iteration> = Vec::new();
+        for row in rows {
+            let iteration = unsigned(row.iteration, "iterations.iteration")?;
+            if iterations.last().is_none_or(|last| last.iteration != iteration) {
+                let (started_at_ms, seconds) = (row.started_at_ms, row.seconds);
+                iterations.push(Iteration { iteration, metrics: Default::default(), started_at_ms, seconds });
+            }
+            if let (Some(last), Some(name)) = (iterations.last_mut(), row.name) {
+                last.metrics.insert(name, row.value);
+            }
+        }
+        self.unless_missing(run, iterations).await
+    }
+
+    /// One metric's curve: (iteration, value) after an iteration (0 for all), ordered; None where it was not finite.
+    pub async fn metric_series(&self, run: i64, name: &str, after: usize) -> Result<Vec<(usize, Option<f64>)>> {
+        let after = integer(after, "an iteration's number")?;
+        let rows = sqlx::query!(
+            "SELECT iteration, value FROM iteration_metrics WHERE run = ? AND name = ? AND iteration > ? ORDER BY iteration",
+            run,
+            name,
+            after
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| self.explain(e))?;
+        let series = rows.into_iter().map(|row| Ok((unsigned(row.iteration, "iteration_metrics.iteration")?, row.value)));
+        self.unless_missing(run, series.collect::<Result<_>>()?).await
+    }
+
+    /// Episodes of one iteration in order, or of all with `None`.
+    pub async fn episodes(&self, run: i64, iteration: Option<usize>) -> Result<Vec<Episode>> {
+        let (first, last) = match iteration {
+            Some(i) => (integer(i, "an iteration's number")?, integer(i, "an iteration's number")?),
+            None => (0, i64::MAX),
+        };
+        let rows = sqlx::query_as!(
+            EpisodeRow,
+            r#"SELECT iteration, position, prompt_index, prompt, rewrite, answer, reward, reward_parts, kl, advantage, closeness,
+                   rewrite_tokens, answer_tokens, rewrite_truncated AS "rewrite_truncated: bool",
+                   answer_truncated AS "answer_truncated: bool", rewrite_seed, answer_seed
+               FROM episodes WHERE run = ? AND iteration BETWEEN ? AND ? ORDER BY iteration, position"#,
+            run,
+            first,
+            last
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|e| self.explain(e))?;
+        self.unless_missing(run, rows.into_iter().map(Episode::try_from).collect::<Result<_>>()?).await
+    }
+}
+
+impl TryFrom<EpisodeRow> for Episode {
+    type Error = Error;
+
+    fn try_from(row: EpisodeRow) -> Result<Self> {
+        Ok(Self {
+            iteration: unsigned(row.iteration, "episodes.iteration")?,
+            index: unsigned(row.position, "episodes.position")?,
+            prompt_index: unsigned(row.prompt_index, "episodes.prompt_index")?,
+            prompt: row.prompt,
+            rewrite: row.rewrite,
+            answer: row.answer,
+            reward: or_nan(row.reward),
+            reward_parts: parts_from_json(&row.reward_parts)?,
+            kl: or_nan(row.kl),
+            advantage: or_nan(row.advantage),
+            closeness: or_nan(row.closeness),
+            rewrite_tokens: unsigned(row.rewrite_tokens, "episodes.rewrite_tokens")?,
+            answer_tokens: unsigned(row.answer_tokens, "episodes.answer_tokens")?,
+            rewrite_truncated: row.rewrite_truncated,
+            answer_truncated: row.answer_truncated,
+            rewrite_seed: unsigned(row.rewrite_seed, "episodes.rewrite_seed")?,
+            answer_seed: unsigned(row.answer_seed, "episodes.answer_seed")?,
+        })
+    }
+}
