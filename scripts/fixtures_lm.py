@@ -4,7 +4,7 @@
     venv/bin/python scripts/fixtures_lm.py tiny                  # tiny-tied/, tiny-untied/: log-probabilities, gradients, AdamW
     venv/bin/python scripts/fixtures_lm.py gguf                  # import/: small GGUF files and what they must become
     venv/bin/python scripts/fixtures_lm.py tokenizer MODEL       # smollm2-tokens.json, from the imported model folder
-    venv/bin/python scripts/fixtures_lm.py reference MODEL FILE  # log-probabilities and greedy texts of the imported model
+    venv/bin/python scripts/fixtures_lm.py reference MODEL FILE  # smollm2.json: its log-probabilities and greedy texts
 
 Everything is drawn from fixed seeds; a second run on the same versions writes the same bytes. Versions used: see the `versions`
 entry of each reference.json.

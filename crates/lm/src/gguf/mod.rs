@@ -68,9 +68,6 @@ fn config(gguf: &Gguf, vocabulary: &Vocabulary) -> Result<LlamaConfig> {
         Some(width) => width,
         None => hidden_size.checked_div(heads).unwrap_or(0),
     };
-    if gguf.size_if_any("llama.rope.dimension_count")?.is_some_and(|turned| turned != head_dim) {
-        return Err(gguf.wrong("its rotary embeddings turn only a part of each head, which is not supported"));
-    }
     let config = LlamaConfig {
         hidden_size,
         intermediate_size: gguf.size("llama.feed_forward_length")?,
@@ -89,6 +86,9 @@ fn config(gguf: &Gguf, vocabulary: &Vocabulary) -> Result<LlamaConfig> {
         return Err(gguf.wrong(&format!("there are {tokens} tokens, but the embedding has only {rows} rows; fetch the file again")));
     }
     config.check().map_err(|reason| gguf.wrong(&format!("the metadata do not fit together: {reason}")))?;
+    if gguf.size_if_any("llama.rope.dimension_count")?.is_some_and(|turned| turned != head_dim) {
+        return Err(gguf.wrong("its rotary embeddings turn only a part of each head, which is not supported"));
+    }
     Ok(config)
 }
 

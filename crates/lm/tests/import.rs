@@ -1,0 +1,306 @@
+//! GGUF files become Hugging Face folders, or are refused with a sentence and nothing left behind. The files and what they must become
+//! are made by scripts/fixtures_lm.py with llama.cpp's `gguf` package and SentencePiece.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+use candle_core::quantized::gguf_file::{self, Content, Value};
+use candle_core::quantized::{GgmlDType, QTensor};
+use lm::{Device, Error, ModelFolder, Stream, Tensor};
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/import").join(name)
+}
+
+fn json(path: &Path) -> serde_json::Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Imports a file that must be refused; the sentence. Nothing may be left in the target's folder.
+fn refused(file: &Path) -> String {
+    let parent = tempfile::tempdir().unwrap();
+    let error = lm::gguf::import(file, &parent.path().join("model")).expect_err("the file must be refused");
+    assert!(matches!(error, Error::Model(_)), "{error:?}");
+    assert_eq!(names(parent.path()), Vec::<String>::new(), "something was left behind after: {error}");
+    error.to_string()
+}
+
+/// A copy of bytes.gguf with changed metadata and tensors.
+fn changed(folder: &Path, change: impl FnOnce(&mut HashMap<String, Value>, &mut BTreeMap<String, QTensor>)) -> PathBuf {
+    let mut file = File::open(fixture("bytes.gguf")).unwrap();
+    let mut content = Content::read(&mut file).unwrap();
+    let names: Vec<String> = content.tensor_infos.keys().cloned().collect();
+    let read = |name: &String| (name.clone(), content.tensor(&mut file, name, &Device::Cpu).unwrap());
+    let mut tensors: BTreeMap<String, QTensor> = names.iter().map(read).collect();
+    change(&mut content.metadata, &mut tensors);
+    let metadata: Vec<(&str, &Value)> = content.metadata.iter().map(|(key, value)| (key.as_str(), value)).collect();
+    let tensors: Vec<(&str, &QTensor)> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+    let path = folder.join("changed.gguf");
+    gguf_file::write(&mut File::create(&path).unwrap(), &metadata, &tensors).unwrap();
+    path
+}
+
+/// The sentence about bytes.gguf with changed metadata.
+fn refused_with(change: impl FnOnce(&mut HashMap<String, Value>)) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    refused(&changed(folder.path(), |metadata, _| change(metadata)))
+}
+
+fn text(value: &str) -> Value {
+    Value::String(value.into())
+}
+
+/// Every text becomes the tokens that the fixture's tokenizer made of it.
+fn check_tokens(model: &ModelFolder, texts: &serde_json::Value) {
+    let tokenizer = model.tokenizer().unwrap();
+    let texts = texts.as_array().unwrap();
+    assert!(texts.len() >= 60);
+    for entry in texts {
+        let expected: Vec<u32> = serde_json::from_value(entry["tokens"].clone()).unwrap();
+        let given = entry["text"].as_str().unwrap();
+        assert_eq!(tokenizer.encode(given).unwrap(), expected, "{given:?}");
+        if let Some(decoded) = entry["decoded"].as_str() {
+            assert_eq!(tokenizer.decode(&expected).unwrap(), decoded, "{given:?}");
+        }
+    }
+}
+
+/// Tensors, configuration and tokens of an imported fixture.
+fn check_import(name: &str, tied: bool) -> (tempfile::TempDir, ModelFolder) {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("model");
+    lm::gguf::import(&fixture(&format!("{name}.gguf")), &folder).unwrap();
+    assert_eq!(names(parent.path()), ["model"]);
+    let model = ModelFolder::open(&folder).unwrap();
+    assert_eq!(model.stop_tokens, [2]);
+    assert_eq!(model.config.tie_word_embeddings, tied);
+    assert_eq!((model.config.rope_theta, model.config.rms_norm_eps, model.config.head_dim), (100_000.0, 1e-5, 8));
+
+    // Exactly the de-quantised numbers rounded to bf16: the same arithmetic in f32, so no tolerance.
+    let expected = candle_core::safetensors::load(fixture(&format!("{name}.safetensors")), &Device::Cpu).unwrap();
+    let weights = model.weights(&Device::Cpu).unwrap();
+    assert_eq!(weights.len(), expected.len());
+    for (tensor, expected) in &expected {
+        let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<half::bf16>().unwrap();
+        assert_eq!(weights[tensor].dims(), expected.dims(), "{tensor}");
+        assert_eq!(values(&weights[tensor]), values(expected), "{tensor}");
+    }
+    check_tokens(&model, &json(&fixture(&format!("{name}.json")))["texts"]);
+    (parent, model)
+}
+
+#[test]
+fn a_byte_level_file_becomes_a_folder() {
+    let (_parent, model) = check_import("bytes", true);
+    // What mistral.rs and transformers look for.
+    let config = json(&model.path.join("config.json"));
+    assert_eq!(config["architectures"][0], "LlamaForCausalLM");
+    assert_eq!(
+        (&config["model_type"], &config["torch_dtype"], &config["hidden_act"]),
+        (&"llama".into(), &"bfloat16".into(), &"silu".into())
+    );
+    assert_eq!((config["rope_theta"].as_f64(), config["head_dim"].as_u64()), (Some(100_000.0), Some(8)));
+    assert_eq!(
+        (config["bos_token_id"].as_u64(), config["eos_token_id"].as_u64(), config["pad_token_id"].as_u64()),
+        (Some(1), Some(2), Some(2))
+    );
+    assert_eq!(json(&model.path.join("generation_config.json"))["eos_token_id"], 2);
+    assert_eq!(json(&model.path.join("special_tokens_map.json"))["eos_token"], "<|im_end|>");
+    let tokenizer = json(&model.path.join("tokenizer_config.json"));
+    assert!(tokenizer["chat_template"].as_str().unwrap().contains("add_generation_prompt"));
+    assert_eq!(tokenizer["added_tokens_decoder"]["2"]["content"], "<|im_end|>");
+}
+
+#[test]
+fn a_sentence_piece_file_becomes_a_folder() {
+    let (_parent, model) = check_import("pieces", false);
+    let messages = [lm::Message::user(" Hi ")];
+    assert_eq!(model.tokenizer().unwrap().render(&messages, true).unwrap(), "<s>[user] Hi</s>");
+    assert_eq!(json(&model.path.join("tokenizer_config.json"))["add_bos_token"], true);
+}
+
+#[test]
+fn the_words_of_llama_3_are_cut_as_its_tokenizer_cuts_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = changed(folder.path(), |metadata, _| drop(metadata.insert("tokenizer.ggml.pre".into(), text("llama-bpe"))));
+    lm::gguf::import(&file, &folder.path().join("model")).unwrap();
+    check_tokens(&ModelFolder::open(&folder.path().join("model")).unwrap(), &json(&fixture("bytes.json"))["texts_llama3"]);
+}
+
+#[test]
+fn two_imports_give_the_same_bytes_and_the_second_changes_nothing() {
+    let (parent, model) = check_import("bytes", true);
+    let written = fs::metadata(model.path.join("config.json")).unwrap().modified().unwrap();
+    lm::gguf::import(&fixture("bytes.gguf"), &model.path).unwrap();
+    assert_eq!(fs::metadata(model.path.join("config.json")).unwrap().modified().unwrap(), written);
+    assert_eq!(names(parent.path()), ["model"]);
+    let other = parent.path().join("other");
+    lm::gguf::import(&fixture("bytes.gguf"), &other).unwrap();
+    assert_eq!(ModelFolder::open(&other).unwrap().checksum().unwrap(), model.checksum().unwrap());
+}
+
+#[test]
+fn a_folder_that_holds_something_else_is_left_alone() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("model");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("thesis.txt"), "mine").unwrap();
+    let error = lm::gguf::import(&fixture("bytes.gguf"), &folder).unwrap_err().to_string();
+    assert!(error.contains("already holds something else"), "{error}");
+    assert_eq!((names(parent.path()), names(&folder)), (vec!["model".into()], vec!["thesis.txt".into()]));
+}
+
+#[test]
+fn what_a_killed_import_left_is_cleared_and_a_running_one_is_respected() {
+    let parent = tempfile::tempdir().unwrap();
+    let draft = parent.path().join(".model.importing");
+    fs::create_dir(&draft).unwrap();
+    fs::write(draft.join("model.safetensors"), "half").unwrap();
+    let running = File::create(draft.join(".lock")).unwrap();
+    running.lock().unwrap();
+    let error = lm::gguf::import(&fixture("bytes.gguf"), &parent.path().join("model")).unwrap_err().to_string();
+    assert!(error.contains("another import"), "{error}");
+    assert_eq!(names(&draft), [".lock", "model.safetensors"]);
+    drop(running);
+    lm::gguf::import(&fixture("bytes.gguf"), &parent.path().join("model")).unwrap();
+    assert_eq!(names(parent.path()), ["model"]);
+    assert!(!parent.path().join("model/.lock").exists());
+}
+
+#[test]
+fn files_that_are_no_gguf_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    assert!(refused(&path).contains("model.gguf cannot be read"));
+    assert!(refused(folder.path()).contains("is a folder"));
+    for bytes in [&b""[..], b"GG", b"PK\x03\x04 a zip archive, say, of a fair length"] {
+        fs::write(&path, bytes).unwrap();
+        assert!(refused(&path).contains("is not a GGUF file"));
+    }
+    fs::write(&path, [&b"GGUF"[..], &9u32.to_le_bytes(), &[0; 64]].concat()).unwrap();
+    assert!(refused(&path).contains("version 9"));
+}
+
+#[test]
+fn files_that_are_cut_off_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    let whole = fs::read(fixture("bytes.gguf")).unwrap();
+    // The last block of padding may be missing without loss: 32 bytes at the most.
+    for length in (24..whole.len() - 32).step_by(997).chain([whole.len() - 33]) {
+        fs::write(&path, &whole[..length]).unwrap();
+        let sentence = refused(&path);
+        assert!(sentence.contains("cut off") && sentence.contains(&format!("{length} bytes")), "{length}: {sentence}");
+    }
+}
+
+#[test]
+fn damaged_files_end_in_a_sentence_not_in_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    let whole = fs::read(fixture("bytes.gguf")).unwrap();
+    let mut head = Cursor::new(&whole);
+    let end = Content::read(&mut head).unwrap().tensor_data_offset;
+    let mut stream = Stream::new(3);
+    for _ in 0..400 {
+        let mut bytes = whole.clone();
+        for _ in 0..1 + stream.below(4) {
+            bytes[stream.below(end) as usize] = stream.below(256) as u8;
+        }
+        fs::write(&path, &bytes).unwrap();
+        let parent = tempfile::tempdir().unwrap();
+        // A changed letter in a token is no damage that can be seen; but there is a whole model or nothing.
+        match lm::gguf::import(&path, &parent.path().join("model")) {
+            Ok(()) => assert_eq!(names(parent.path()), ["model"]),
+            Err(error) => assert_eq!(names(parent.path()), Vec::<String>::new(), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_missing_entry_is_named() {
+    for key in [
+        "general.architecture",
+        "llama.block_count",
+        "llama.context_length",
+        "llama.embedding_length",
+        "llama.feed_forward_length",
+        "llama.attention.head_count",
+        "tokenizer.ggml.model",
+        "tokenizer.ggml.tokens",
+        "tokenizer.ggml.merges",
+        "tokenizer.chat_template",
+    ] {
+        let sentence = refused_with(|metadata| drop(metadata.remove(key).unwrap()));
+        assert!(sentence.contains(&format!("`{key}`")) && sentence.contains("changed.gguf"), "{key}: {sentence}");
+    }
+}
+
+#[test]
+fn models_that_are_not_supported_are_refused_by_name() {
+    let with = |key: &str, value: Value| refused_with(|metadata| drop(metadata.insert(key.into(), value)));
+    let sentence = with("general.architecture", text("qwen2"));
+    assert!(sentence.contains("\"qwen2\"") && sentence.contains("only \"llama\""), "{sentence}");
+    assert!(with("tokenizer.ggml.model", text("t5")).contains("\"t5\""));
+    assert!(with("tokenizer.ggml.pre", text("tekken")).contains("\"tekken\""));
+    assert!(with("llama.rope.scaling.type", text("yarn")).contains("scaled"));
+    assert!(with("llama.rope.dimension_count", Value::U32(4)).contains("part of each head"));
+    assert!(with("llama.expert_count", Value::U32(8)).contains("mixture of experts"));
+    assert!(with("split.count", Value::U16(3)).contains("--merge"));
+}
+
+#[test]
+fn impossible_entries_are_refused() {
+    let with = |key: &str, value: Value| refused_with(|metadata| drop(metadata.insert(key.into(), value)));
+    assert!(with("llama.block_count", text("many")).contains("`llama.block_count`"));
+    assert!(with("llama.attention.head_count", Value::U32(0)).contains("`num_attention_heads` is 0"));
+    assert!(with("llama.attention.head_count_kv", Value::U32(3)).contains("multiple"));
+    assert!(with("llama.block_count", Value::U32(3)).contains("`blk.2.attn_norm.weight` is missing"));
+    assert!(with("llama.feed_forward_length", Value::U32(96)).contains("ffn_gate"));
+    assert!(with("tokenizer.ggml.eos_token_id", Value::U32(99_999)).contains("`tokenizer.ggml.eos_token_id` is 99999"));
+    assert!(with("tokenizer.ggml.token_type", Value::Array(vec![Value::I32(1)])).contains("token_type"));
+    assert!(with("tokenizer.ggml.merges", Value::Array(vec![text("nospace")])).contains("entry 0"));
+    assert!(with("tokenizer.ggml.merges", Value::Array(vec![text("Ġqq xx")])).contains("tokenizer cannot be built"));
+    assert!(with("tokenizer.chat_template", text("{% for %}")).contains("chat template"));
+    let sentence = refused_with(|metadata| drop(metadata.remove("tokenizer.ggml.eos_token_id")));
+    assert!(sentence.contains("no token ends an answer"), "{sentence}");
+}
+
+#[test]
+fn wrong_tensors_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = changed(folder.path(), |_, tensors| drop(tensors.remove("blk.1.attn_k.weight")));
+    assert!(refused(&missing).contains("`blk.1.attn_k.weight` is missing"));
+    let put = |name: &'static str, tensor: Tensor| {
+        let stored = QTensor::quantize(&tensor, GgmlDType::F32).unwrap();
+        refused(&changed(folder.path(), |_, tensors| drop(tensors.insert(name.into(), stored))))
+    };
+    let narrow = put("blk.0.attn_q.weight", Tensor::zeros((16, 32), candle_core::DType::F32, &Device::Cpu).unwrap());
+    assert!(narrow.contains("`blk.0.attn_q.weight` has the shape [16, 32]"), "{narrow}");
+    let nan = put("output_norm.weight", Tensor::full(f32::NAN, 32, &Device::Cpu).unwrap());
+    assert!(nan.contains("`output_norm.weight` holds NaN"), "{nan}");
+}
+
+/// Root may write where permissions say no, but not into /sys, where the kernel makes folders itself.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_read_only_folder_is_named() {
+    let error = lm::gguf::import(&fixture("bytes.gguf"), Path::new("/sys/model")).unwrap_err();
+    assert!(matches!(error, Error::Io(_)));
+    assert!(error.to_string().contains("/sys") && error.to_string().contains("read-only"), "{error}");
+}
+
+#[test]
+fn a_folder_below_a_file_is_refused() {
+    let parent = tempfile::tempdir().unwrap();
+    fs::write(parent.path().join("file"), "").unwrap();
+    let error = lm::gguf::import(&fixture("bytes.gguf"), &parent.path().join("file/model")).unwrap_err().to_string();
+    assert!(error.contains("cannot be written"), "{error}");
+}
