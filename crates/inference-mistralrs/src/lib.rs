@@ -1,1 +1,19 @@
+//! mistral.rs as a frozen model: Hugging Face folders and GGUF files, quantised while loading if asked.
+//!
+//! A crate of its own, so that nothing that is edited often waits for mistral.rs to build. Its peculiarities are met here:
+//! it has no seed per request and its sampler is shared, so [`draws`] draws every token with [`lm::sampler::draw`], as the
+//! built-in engine does; and it decodes batches wrongly on the CPU, so what it answers counts only after [`inference::admit`].
+mod draws;
+mod engine;
+mod files;
+mod load;
+mod quantisation;
 
+pub use engine::MistralRs;
+pub use files::{ARCHITECTURES, GGUF_ARCHITECTURES};
+pub use quantisation::{QUANTISATIONS, check_quantisation};
+
+/// Whether mistral.rs, as it was built, would compute on a GPU of this machine.
+pub fn has_gpu() -> bool {
+    mistralrs::best_device(false).is_ok_and(|device| !device.is_cpu())
+}

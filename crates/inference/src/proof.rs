@@ -4,17 +4,18 @@ use contract::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
-/// What the engine is asked. Eight prompts of different length and subject: an engine that confuses the rows of a batch, or
-/// where one prompt ends and the next begins, gives different answers to them.
+/// What the engine is asked. Six prompts have the same number of (common) words, so that engines which batch only what is equally
+/// long do batch them: where they mix up rows, those six show it. A very short and a long one show what goes wrong between rows of
+/// different length.
 pub const PROOF_PROMPTS: [&str; 8] = [
-    "What is the capital of France?",
-    "Write one sentence about the sea.",
-    "List three fruits.",
+    "What is the capital city of France?",
+    "What is the best way to relax?",
+    "Why does the sky look so blue?",
     "Hello!",
-    "Explain in simple words why the sky looks blue on a clear day, and why it turns red in the evening.",
-    "Give me a short recipe for pancakes.",
-    "My neighbour's dog barks all night and I have an exam tomorrow. What could I do about it?",
-    "Is 17 a prime number?",
+    "How many legs does a spider have?",
+    "Who was the first man in space?",
+    "My neighbour's dog barks all night and I have an exam tomorrow. What could I do about it, without making an enemy of him?",
+    "Where do birds go in the winter?",
 ];
 
 /// Tokens of each answer: enough for a wrong key or value to show in the tokens after it, few enough for a slow engine.
@@ -136,6 +137,7 @@ mod tests {
         different.sort_unstable();
         different.dedup();
         assert_eq!(different.len(), 8);
+        assert_eq!(PROOF_PROMPTS.iter().filter(|prompt| prompt.split(' ').count() == 7).count(), 6);
     }
 
     #[test]

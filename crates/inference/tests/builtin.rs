@@ -1,4 +1,5 @@
 //! The built-in engine on a real model: `ALIGNPRO_TEST_MODEL` names the folder of SmolLM2-135M-Instruct.
+#![allow(clippy::unwrap_used)] // A helper that fails should fail its test.
 use contract::Code;
 use inference::{AnswerDecoding, AnswerRequest, BuiltIn, Cached, FrozenModel, LOG_PROB_TOLERANCE, admit};
 use lm::{Device, Llama, ModelFolder};

@@ -1,0 +1,275 @@
+//! The engine.
+use crate::draws::Draws;
+use crate::files::{Files, Kind};
+use crate::load::{TOGETHER, load};
+use crate::quantisation;
+use contract::{Code, Error, Result};
+use either::Either;
+use inference::{Answer, AnswerDecoding, AnswerRequest, FrozenModel, check_length};
+use lm::{Decoding, Message};
+use mistralrs::{Model, NormalRequest, Request, RequestMessage, Response, SamplingParams, StopTokens, TextMessageRole, TextMessages};
+use std::collections::HashMap;
+use std::future::Future;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+/// How often a waiting caller is asked whether to go on.
+const ASK_EVERY: Duration = Duration::from_millis(200);
+
+/// A model run by mistral.rs. It must pass [`inference::admit`] before its answers count.
+///
+/// Runs on threads of its own and may be used on a plain thread or inside another tokio runtime.
+pub struct MistralRs {
+    model: Arc<Model>,
+    runtime: Option<Runtime>,
+    files: Files,
+    identity: String,
+    description: String,
+    /// Positions that the model knows.
+    context: usize,
+}
+
+impl MistralRs {
+    /// Loads a Hugging Face folder or a GGUF file, on the GPU if there is one and mistral.rs was built for it. Folders are computed in f32
+    /// on the CPU. `quantisation`: one of [`crate::QUANTISATIONS`], applied while loading; folders only.
+    ///
+    /// # Errors
+    /// A sentence that names the file when it is missing, damaged, or of an architecture that mistral.rs does not run, and
+    /// one that lists the known quantisations when it is none of them.
+    pub fn load(path: &Path, quantisation: Option<&str>) -> Result<Self> {
+        let in_situ = quantisation.map(quantisation::parse).transpose()?;
+        let files = Files::open(path)?;
+        if in_situ.is_some() && matches!(files.kind, Kind::Gguf) {
+            return Err(Error::spec(format!(
+                "frozen.quantisation is set, but {} is a GGUF file, which is quantised already; remove frozen.quantisation or give a folder",
+                path.display()
+            )));
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .map_err(|e| Error::engine("mistral.rs cannot start its threads").with_detail(e))?;
+        let model = load(&runtime, &files, in_situ)?;
+        let context = model.max_sequence_length().ok().flatten().unwrap_or(usize::MAX);
+        let suffix = quantisation.map(str::to_lowercase);
+        let identity = suffix.iter().fold(files.checksum.clone(), |identity, name| format!("{identity}+{name}"));
+        let device = if crate::has_gpu() { "GPU" } else { "CPU" };
+        let description = format!(
+            "mistral.rs 0.8.1 on the {device}, {}",
+            [Some(files.name.clone()), suffix].into_iter().flatten().collect::<Vec<_>>().join(", ")
+        );
+        Ok(Self { model: Arc::new(model), runtime: Some(runtime), files, identity, description, context })
+    }
+
+    /// Runs `future` on the engine's own threads and waits. Not `block_on`, which would panic inside another runtime.
+    fn wait<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> Result<T> {
+        let (sender, receiver) = channel();
+        self.spawn(async move {
+            // The receiver waits below for as long as this runs.
+            let _ = sender.send(future.await);
+        });
+        receiver.recv().map_err(|_| Error::engine(format!("{} stopped working; start the run again", self.description)))
+    }
+
+    fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.runtime {
+            runtime.spawn(future);
+        }
+    }
+
+    /// Tokens of every prompt in the chat template. Equal prompts are encoded once.
+    fn encode(&self, requests: &[AnswerRequest], max_tokens: usize) -> Result<Vec<Vec<u32>>> {
+        let mut known: HashMap<&str, Vec<u32>> = HashMap::new();
+        for request in requests {
+            if !known.contains_key(request.prompt.as_str()) {
+                let tokens = match &self.files.kind {
+                    Kind::Folder { tokenizer, .. } => tokenizer.chat(&[Message::user(request.prompt.as_str())])?,
+                    Kind::Gguf => self.encode_by_engine(&request.prompt)?,
+                };
+                check_length(&request.prompt, tokens.len(), max_tokens, self.context)?;
+                known.insert(&request.prompt, tokens);
+            }
+        }
+        Ok(requests.iter().filter_map(|request| known.get(request.prompt.as_str()).cloned()).collect())
+    }
+
+    fn encode_by_engine(&self, prompt: &str) -> Result<Vec<u32>> {
+        let messages = TextMessages::new().add_message(TextMessageRole::User, prompt);
+        let model = self.model.clone();
+        self.wait(async move { model.tokenize(Either::Left(messages), None, true, true, None).await })?
+            .map_err(|e| Error::model(format!("the chat template in {} cannot be applied", self.files.path.display())).with_detail(e))
+    }
+
+    fn stop_tokens(&self) -> Vec<u32> {
+        match &self.files.kind {
+            Kind::Folder { stop, .. } => stop.clone(),
+            Kind::Gguf => Vec::new(),
+        }
+    }
+
+    /// Runs every job, [`TOGETHER`] at a time. Sets `cancelled` when one fails or `on_progress` breaks.
+    fn run(&self, jobs: Vec<Job>, cancelled: &AtomicBool, on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>) -> Result<Vec<Answer>> {
+        let (sender, receiver) = channel();
+        let mut answers: Vec<Option<Answer>> = vec![None; jobs.len()];
+        let mut failure: Option<Error> = None;
+        let mut waiting = jobs.into_iter();
+        let (mut started, mut ended) = (0, 0);
+        loop {
+            while failure.is_none()
+                && started - ended < TOGETHER
+                && let Some(job) = waiting.next()
+            {
+                self.start(job, sender.clone());
+                started += 1;
+            }
+            // After a failure too, what is in flight is waited for: the next call must not find it beside its own requests.
+            if ended == started {
+                break;
+            }
+            match receiver.recv_timeout(ASK_EVERY) {
+                Ok((index, Ok(answer))) => (answers[index], ended) = (Some(answer), ended + 1),
+                Ok((_, Err(error))) => (failure, ended) = (failure.or(Some(error)), ended + 1),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+            if failure.is_none() && on_progress(ended).is_break() {
+                failure = Some(Error::stopped("stopped"));
+            }
+            cancelled.store(failure.is_some(), Ordering::Relaxed);
+        }
+        match failure {
+            Some(error) => Err(error),
+            None => answers.into_iter().collect::<Option<Vec<_>>>().ok_or_else(|| Error::internal("an answer of mistral.rs was lost")),
+        }
+    }
+
+    /// Starts one request; its result goes to `done` under its index.
+    fn start(&self, job: Job, done: Sender<(usize, Result<Answer>)>) {
+        let model = self.model.clone();
+        let tokenizer = match &self.files.kind {
+            Kind::Folder { tokenizer, .. } => Some(tokenizer.clone()),
+            Kind::Gguf => None,
+        };
+        let description = self.description.clone();
+        let index = job.index;
+        // From here and not from the task: mistral.rs gets requests in their order.
+        let sent = send(&model, &job);
+        self.spawn(async move {
+            let work = tokio::spawn(async move {
+                let ended = receive(sent?, &job.draws).await?;
+                let text = match tokenizer {
+                    Some(tokenizer) => tokenizer.decode(ended.shown())?,
+                    None => model
+                        .detokenize(ended.shown().to_vec(), true)
+                        .await
+                        .map_err(|e| Error::engine("its tokens cannot be decoded").with_detail(e))?,
+                };
+                Ok(Answer { text, truncated: ended.truncated, tokens: ended.tokens, log_probs: ended.log_probs })
+            });
+            // A panic in mistral.rs ends the task, not this program.
+            let result: Result<Answer> = work.await.unwrap_or_else(|e| Err(Error::engine("it panicked").with_detail(e)));
+            let named = result.map_err(|e| match e.code {
+                Code::Engine => Error { message: format!("{description} failed to answer: {}", e.message), ..e },
+                _ => e,
+            });
+            // The receiver waits until every request that was started has ended.
+            let _ = done.send((index, named));
+        });
+    }
+}
+
+impl Drop for MistralRs {
+    fn drop(&mut self) {
+        // Dropping a runtime waits for its threads, which panics inside another runtime.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl FrozenModel for MistralRs {
+    fn describe(&self) -> String {
+        self.description.clone()
+    }
+
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    fn answer(
+        &mut self,
+        requests: &[AnswerRequest],
+        decoding: &AnswerDecoding,
+        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Vec<Answer>> {
+        let prompts = self.encode(requests, decoding.max_tokens)?;
+        let decoding = Decoding {
+            max_tokens: decoding.max_tokens,
+            temperature: decoding.temperature,
+            top_p: decoding.top_p,
+            top_k: decoding.top_k,
+            stop: self.stop_tokens(),
+        };
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let job = |(index, (prompt, request)): (usize, (Vec<u32>, &AnswerRequest))| {
+            let draws = Arc::new(Draws::new(decoding.clone(), request.seed, cancelled.clone()));
+            Job { index, prompt, decoding: decoding.clone(), draws }
+        };
+        let jobs = prompts.into_iter().zip(requests).enumerate().map(job).collect();
+        self.run(jobs, &cancelled, on_progress)
+    }
+}
+
+/// One request on its way.
+struct Job {
+    index: usize,
+    prompt: Vec<u32>,
+    decoding: Decoding,
+    draws: Arc<Draws>,
+}
+
+/// A continuation.
+struct Ended {
+    tokens: Vec<u32>,
+    log_probs: Vec<f32>,
+    truncated: bool,
+}
+
+impl Ended {
+    /// The tokens of the text: all but the stop token.
+    fn shown(&self) -> &[u32] {
+        &self.tokens[..self.tokens.len() - usize::from(!self.truncated && !self.tokens.is_empty())]
+    }
+}
+
+/// Hands a request to the engine; its response comes through the channel.
+fn send(model: &Model, job: &Job) -> Result<tokio::sync::mpsc::Receiver<Response>> {
+    let (response, responses) = tokio::sync::mpsc::channel(1);
+    let stop = (!job.decoding.stop.is_empty()).then(|| StopTokens::Ids(job.decoding.stop.clone()));
+    // One token is left of each step's logits, so the sampler need only look at the most probable one.
+    let sampling = SamplingParams { top_k: Some(1), max_len: Some(job.decoding.max_tokens), stop_toks: stop, ..SamplingParams::neutral() };
+    let prompt = RequestMessage::CompletionTokens(job.prompt.clone());
+    let mut request = NormalRequest::new_simple(prompt, sampling, response, job.index, None, None);
+    request.logits_processors = Some(vec![job.draws.clone()]);
+    let sender = model.inner().get_sender(None).map_err(|e| Error::engine("it is not running").with_detail(e))?;
+    // Its queue holds 10,000 requests, and no more than TOGETHER are on their way.
+    sender.try_send(Request::Normal(Box::new(request))).map_err(|_| Error::engine("it takes no more requests"))?;
+    Ok(responses)
+}
+
+async fn receive(mut responses: tokio::sync::mpsc::Receiver<Response>, draws: &Draws) -> Result<Ended> {
+    let fault = |message: &str| Error::engine(message);
+    let finish_reason = match responses.recv().await.ok_or_else(|| fault("it dropped a request"))? {
+        Response::CompletionDone(done) => done.choices.into_iter().next().map(|choice| choice.finish_reason),
+        Response::InternalError(e) | Response::ValidationError(e) => return Err(fault("it refused the request").with_detail(e)),
+        Response::CompletionModelError(message, _) => return Err(fault("the model cannot be computed").with_detail(message)),
+        _ => return Err(fault("it sent another kind of response than a completion")),
+    };
+    let (tokens, log_probs) = draws.take();
+    Ok(Ended { tokens, log_probs, truncated: finish_reason.as_deref() == Some("length") })
+}

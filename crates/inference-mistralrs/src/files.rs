@@ -1,0 +1,208 @@
+//! A model's files, checked before mistral.rs sees them: its own errors name neither file nor way out, and given a name that is
+//! not a path it would ask the network.
+use contract::{Error, Result};
+use lm::{ModelFolder, Tokenizer};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Architectures (`architectures` in `config.json`) that mistral.rs can run from a folder.
+pub const ARCHITECTURES: [&str; 20] = [
+    "LlamaForCausalLM",
+    "MistralForCausalLM",
+    "MixtralForCausalLM",
+    "GemmaForCausalLM",
+    "Gemma2ForCausalLM",
+    "PhiForCausalLM",
+    "Phi3ForCausalLM",
+    "PhiMoEForCausalLM",
+    "Qwen2ForCausalLM",
+    "Qwen3ForCausalLM",
+    "Qwen3MoeForCausalLM",
+    "Qwen3NextForCausalLM",
+    "Starcoder2ForCausalLM",
+    "DeepseekV2ForCausalLM",
+    "DeepseekV3ForCausalLM",
+    "Glm4ForCausalLM",
+    "Glm4MoeForCausalLM",
+    "Glm4MoeLiteForCausalLM",
+    "SmolLM3ForCausalLM",
+    "GraniteMoeHybridForCausalLM",
+];
+
+/// Architectures (`general.architecture`) that mistral.rs can run from a GGUF file.
+pub const GGUF_ARCHITECTURES: [&str; 8] = ["llama", "mistral3", "phi2", "phi3", "qwen2", "qwen3", "qwen3moe", "starcoder2"];
+
+/// What is known of a model before it is loaded.
+pub struct Files {
+    /// Absolute, so that mistral.rs takes it for a path and never for a name on the hub.
+    pub path: PathBuf,
+    pub name: String,
+    pub kind: Kind,
+    /// SHA-256 of what determines the answers, in hex.
+    pub checksum: String,
+}
+
+pub enum Kind {
+    /// `stop`: tokens that end an answer beside those that mistral.rs finds; complete for architectures that [`lm`] knows.
+    Folder { tokenizer: Tokenizer, stop: Vec<u32> },
+    /// Tokenizer, chat template and stop tokens are in the file, and mistral.rs reads them.
+    Gguf,
+}
+
+impl Files {
+    pub fn open(path: &Path) -> Result<Self> {
+        let shown = path.display();
+        let absolute = path
+            .canonicalize()
+            .map_err(|e| Error::model(format!("the model {shown} cannot be opened: {e}; give a folder or a GGUF file")))?;
+        let name = absolute.file_name().map_or_else(|| shown.to_string(), |name| name.to_string_lossy().into_owned());
+        let (kind, checksum) = if absolute.is_dir() { open_folder(&absolute)? } else { open_gguf(&absolute)? };
+        Ok(Self { path: absolute, name, kind, checksum })
+    }
+}
+
+fn open_folder(path: &Path) -> Result<(Kind, String)> {
+    let file = path.join("config.json");
+    let text = std::fs::read_to_string(&file)
+        .map_err(|e| Error::model(format!("{} cannot be read ({e}), so this is not a Hugging Face model folder", file.display())))?;
+    let config: Value =
+        serde_json::from_str(&text).map_err(|e| Error::model(format!("{} is not JSON ({e}); fetch the file again", file.display())))?;
+    let architecture = config["architectures"][0].as_str().unwrap_or_default();
+    if !ARCHITECTURES.contains(&architecture) {
+        return Err(Error::model(format!(
+            "{} names the architecture \"{architecture}\", which mistral.rs does not run; it runs {}",
+            file.display(),
+            ARCHITECTURES.join(", ")
+        )));
+    }
+    // transformers 5 writes it elsewhere, and mistral.rs then says "missing field".
+    if config.get("rope_theta").is_none() && config.get("rope_parameters").is_some() {
+        return Err(Error::model(format!(
+            "{} has `rope_parameters`, as transformers 5 writes it, but no `rope_theta`, which mistral.rs reads; copy `rope_theta` to the top \
+             level of the file",
+            file.display()
+        )));
+    }
+    if architecture == "LlamaForCausalLM" {
+        let folder = ModelFolder::open(path)?;
+        let kind = Kind::Folder { tokenizer: folder.tokenizer()?, stop: folder.stop_tokens.clone() };
+        return Ok((kind, folder.checksum()?));
+    }
+    Ok((Kind::Folder { tokenizer: Tokenizer::open(path)?, stop: Vec::new() }, checksum_folder(path)?))
+}
+
+fn open_gguf(path: &Path) -> Result<(Kind, String)> {
+    let mut magic = [0u8; 4];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+    if read.is_err() || &magic != b"GGUF" {
+        return Err(Error::model(format!(
+            "{} is not a GGUF file (it does not begin with \"GGUF\"); give a GGUF file or a folder with safetensors",
+            path.display()
+        )));
+    }
+    let mut hash = Sha256::new();
+    hash_file(path, &mut hash)?;
+    Ok((Kind::Gguf, hex(hash)))
+}
+
+/// SHA-256 over the name and content of every file that can determine an answer, by name.
+fn checksum_folder(path: &Path) -> Result<String> {
+    let unreadable = |e: std::io::Error| Error::io(format!("the folder {} cannot be read: {e}", path.display()));
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
+        if [".json", ".jinja", ".safetensors"].iter().any(|end| name.ends_with(end)) {
+            names.push(name);
+        }
+    }
+    if !names.iter().any(|name| name.ends_with(".safetensors")) {
+        return Err(Error::model(format!(
+            "the folder {} holds no .safetensors file, the only form of weights that is read",
+            path.display()
+        )));
+    }
+    names.sort_unstable();
+    let mut all = Sha256::new();
+    for name in names {
+        let mut one = Sha256::new();
+        hash_file(&path.join(&name), &mut one)?;
+        all.update(format!("{name} {}\n", hex(one)));
+    }
+    Ok(hex(all))
+}
+
+fn hash_file(path: &Path, hash: &mut Sha256) -> Result<()> {
+    let copied = File::open(path).and_then(|mut file| std::io::copy(&mut file, hash));
+    copied.map(|_| ()).map_err(|e| Error::io(format!("{} cannot be read: {e}", path.display())))
+}
+
+fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mistralrs::NormalLoaderType;
+    use mistralrs::core::GGUFArchitecture;
+
+    fn message(path: &Path) -> String {
+        Files::open(path).map(|_| ()).unwrap_err().message
+    }
+
+    #[test]
+    fn the_listed_architectures_are_known_to_mistralrs() {
+        for name in ARCHITECTURES {
+            assert!(NormalLoaderType::from_causal_lm_name(name).is_ok(), "{name}");
+        }
+        for name in GGUF_ARCHITECTURES {
+            assert!(GGUFArchitecture::from_value(name).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_not_there_never_becomes_a_name_on_the_hub() {
+        assert!(message(Path::new("HuggingFaceTB/SmolLM2-135M-Instruct")).contains("cannot be opened"));
+    }
+
+    #[test]
+    fn what_is_no_model_is_said_with_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(message(folder.path()).contains("config.json cannot be read"));
+        let config = folder.path().join("config.json");
+        std::fs::write(&config, "{").unwrap();
+        assert!(message(folder.path()).contains("is not JSON"));
+        std::fs::write(&config, r#"{"architectures": ["BertModel"]}"#).unwrap();
+        let unknown = message(folder.path());
+        assert!(unknown.contains("\"BertModel\"") && unknown.contains("Qwen3ForCausalLM"), "{unknown}");
+        std::fs::write(&config, r#"{"architectures": ["Qwen3ForCausalLM"], "rope_parameters": {"rope_theta": 1e6}}"#).unwrap();
+        assert!(message(folder.path()).contains("copy `rope_theta` to the top level"));
+        std::fs::write(&config, r#"{"architectures": ["Qwen3ForCausalLM"], "rope_theta": 1e6}"#).unwrap();
+        assert!(message(folder.path()).contains("tokenizer.json"));
+    }
+
+    #[test]
+    fn a_file_that_is_no_gguf_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for content in ["", "GG", "not a model"] {
+            let file = folder.path().join("model.gguf");
+            std::fs::write(&file, content).unwrap();
+            assert!(message(&file).contains("is not a GGUF file"));
+        }
+    }
+
+    #[test]
+    fn a_folder_s_checksum_is_of_names_and_contents() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(checksum_folder(folder.path()).unwrap_err().message.contains("no .safetensors file"));
+        std::fs::write(folder.path().join("model.safetensors"), "a").unwrap();
+        let first = checksum_folder(folder.path()).unwrap();
+        std::fs::write(folder.path().join("notes.txt"), "no part of the model").unwrap();
+        assert_eq!(checksum_folder(folder.path()).unwrap(), first);
+        std::fs::write(folder.path().join("model.safetensors"), "b").unwrap();
+        assert_ne!(checksum_folder(folder.path()).unwrap(), first);
+    }
+}

@@ -1,0 +1,65 @@
+//! Loading a model into mistral.rs.
+use crate::files::{Files, GGUF_ARCHITECTURES, Kind};
+use contract::{Error, Result};
+use mistralrs::{GgufModelBuilder, IsqType, Model, ModelDType, TextModelBuilder, TokenSource};
+use std::path::Path;
+use tokio::runtime::Runtime;
+
+/// Requests that mistral.rs may decode at a time. On the CPU release 0.8.1 mixes their answers: [`inference::admit`] finds that, and
+/// then sends one.
+pub const TOGETHER: usize = 32;
+
+/// What mistral.rs says when it cannot load.
+struct Refusal {
+    /// The innermost cause.
+    cause: String,
+    /// All of it.
+    detail: String,
+}
+
+/// Loads on a thread of its own: mistral.rs blocks while it loads, and a panic in it becomes an error.
+pub fn load(runtime: &Runtime, files: &Files, in_situ: Option<IsqType>) -> Result<Model> {
+    let handle = runtime.handle().clone();
+    let (path, gguf) = (files.path.clone(), matches!(files.kind, Kind::Gguf));
+    let load = move || if gguf { handle.block_on(load_gguf(&path)) } else { handle.block_on(load_folder(&path, in_situ)) };
+    let shown = files.path.display();
+    match std::thread::spawn(load).join() {
+        Ok(Ok(model)) => Ok(model),
+        Ok(Err(refusal)) => {
+            let of_architecture = gguf && refusal.cause.contains("rchitecture");
+            let known = if of_architecture { format!("; it runs {}", GGUF_ARCHITECTURES.join(", ")) } else { String::new() };
+            let cause = refusal.cause.lines().next().unwrap_or_default().trim_end_matches('.');
+            Err(Error::model(format!("mistral.rs cannot load {shown}: {cause}{known}")).with_detail(refusal.detail))
+        }
+        Err(panic) => {
+            let cause = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+            Err(Error::model(format!("mistral.rs cannot load {shown}; are its files whole?")).with_detail(cause.unwrap_or_default()))
+        }
+    }
+}
+
+// Neither keeps prompts between requests (prefix cache): an answer must not depend on what was asked before.
+
+async fn load_folder(path: &Path, in_situ: Option<IsqType>) -> Result<Model, Refusal> {
+    // On the CPU bf16 fails in a matrix product.
+    let dtype = if crate::has_gpu() { ModelDType::Auto } else { ModelDType::F32 };
+    let mut builder = TextModelBuilder::new(path.display())
+        .with_token_source(TokenSource::None)
+        .with_max_num_seqs(TOGETHER)
+        .with_prefix_cache_n(None)
+        .with_dtype(dtype);
+    if let Some(kind) = in_situ {
+        builder = builder.with_isq(kind);
+    }
+    builder.build().await.map_err(|e| Refusal { cause: e.root_cause().to_string(), detail: format!("{e:?}") })
+}
+
+async fn load_gguf(path: &Path) -> Result<Model, Refusal> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let builder = GgufModelBuilder::new(folder.display(), vec![file])
+        .with_token_source(TokenSource::None)
+        .with_max_num_seqs(TOGETHER)
+        .with_prefix_cache_n(None);
+    builder.build().await.map_err(|e| Refusal { cause: e.root_cause().to_string(), detail: format!("{e:?}") })
+}

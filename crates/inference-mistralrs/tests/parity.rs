@@ -1,0 +1,242 @@
+//! mistral.rs beside the built-in engine on a real model.
+//!
+//! `ALIGNPRO_TEST_MODEL` names the folder of SmolLM2-135M-Instruct, and `ALIGNPRO_TEST_GGUF` the file it was made from.
+#![allow(clippy::unwrap_used)] // A helper that fails should fail its test.
+use contract::Code;
+use inference::{Answer, AnswerDecoding, AnswerRequest, BuiltIn, FrozenModel, LOG_PROB_TOLERANCE, admit};
+use inference_mistralrs::MistralRs;
+use lm::{Device, Llama, ModelFolder};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+const PROMPTS: [&str; 32] = [
+    "What is the capital of France?",
+    "Name three primary colours.",
+    "Why is the sky blue?",
+    "Write a haiku about autumn rain.",
+    "How do I boil an egg?",
+    "Who wrote Romeo and Juliet?",
+    "Explain photosynthesis to a child of six.",
+    "Give me a slogan for a small bakery.",
+    "What is 12 times 11?",
+    "Translate \"good morning\" into Spanish.",
+    "List the planets of the solar system.",
+    "My cat does not eat. What should I do?",
+    "Suggest a name for a sailing boat.",
+    "What is the difference between weather and climate?",
+    "Write one sentence that contains the words lamp and river.",
+    "How does a bicycle stay upright?",
+    "Hello! How are you?",
+    "Summarise the story of the tortoise and the hare.",
+    "What should I pack for a week in Iceland in March, if I plan to hike and to visit the hot springs?",
+    "Is it safe to eat raw potatoes?",
+    "Define the word \"serendipity\".",
+    "Write a Python function that reverses a string.",
+    "What causes the tides?",
+    "Recommend a book for a rainy weekend.",
+    "How many legs does a spider have?",
+    "Complete the proverb: A bird in the hand",
+    "I feel nervous about a job interview tomorrow. Help me calm down.",
+    "Who was the first person to walk on the Moon?",
+    "Turn this into a polite request: give me the report now!",
+    "Which animals sleep through the winter?",
+    "What does \"GDP\" stand for?",
+    "Ein kurzer Gruß auf Deutsch, bitte: wie geht's?",
+];
+
+/// One engine at a time: each test loads half a gigabyte, and two would share the cores.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    // A test that failed has poisoned the lock and left nothing behind.
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn from_environment(name: &str, what: &str) -> PathBuf {
+    PathBuf::from(std::env::var_os(name).unwrap_or_else(|| panic!("set {name} to {what} (`make test` does)")))
+}
+
+fn folder() -> PathBuf {
+    from_environment("ALIGNPRO_TEST_MODEL", "the folder of SmolLM2-135M-Instruct")
+}
+
+fn mistralrs() -> MistralRs {
+    MistralRs::load(&folder(), None).unwrap()
+}
+
+fn built_in() -> BuiltIn {
+    let folder = ModelFolder::open(&folder()).unwrap();
+    BuiltIn::new(Llama::load(&folder, &Device::Cpu).unwrap(), &folder).unwrap()
+}
+
+fn requests(prompts: &[&str]) -> Vec<AnswerRequest> {
+    prompts.iter().enumerate().map(|(i, &prompt)| AnswerRequest { prompt: prompt.into(), seed: 1000 + i as u64 }).collect()
+}
+
+fn decoding(temperature: f64, max_tokens: usize) -> AnswerDecoding {
+    AnswerDecoding { max_tokens, temperature, top_p: 1.0, top_k: 0 }
+}
+
+fn answer(model: &mut dyn FrozenModel, requests: &[AnswerRequest], decoding: &AnswerDecoding) -> Vec<Answer> {
+    model.answer(requests, decoding, &mut |_| ControlFlow::Continue(())).unwrap()
+}
+
+/// One request a call: what mistral.rs can be trusted with on the CPU.
+fn one_by_one(model: &mut dyn FrozenModel, requests: &[AnswerRequest], decoding: &AnswerDecoding) -> Vec<Answer> {
+    requests.iter().flat_map(|request| answer(model, std::slice::from_ref(request), decoding)).collect()
+}
+
+/// Largest difference of the log-probabilities of the tokens that two answers have in common from the start.
+fn log_prob_difference(a: &Answer, b: &Answer) -> f64 {
+    let common = a.tokens.iter().zip(&b.tokens).take_while(|(a, b)| a == b).count();
+    let pairs = a.log_probs.iter().zip(&b.log_probs).take(common);
+    pairs.map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max)
+}
+
+/// Findings are shown, not only judged.
+#[allow(clippy::print_stderr)]
+fn note(line: &str) {
+    eprintln!("{line}");
+}
+
+#[test]
+fn both_engines_give_the_same_greedy_text_and_log_probabilities() {
+    let _alone = alone();
+    let (batch, greedy) = (requests(&PROMPTS), decoding(0.0, 24));
+    let ours = answer(&mut built_in(), &batch, &greedy);
+    let theirs = one_by_one(&mut mistralrs(), &batch, &greedy);
+    let mut largest = 0f64;
+    for ((prompt, a), b) in PROMPTS.iter().zip(&ours).zip(&theirs) {
+        assert_eq!((&a.text, &a.tokens, a.truncated), (&b.text, &b.tokens, b.truncated), "{prompt}");
+        assert_eq!(b.log_probs.len(), b.tokens.len(), "{prompt}");
+        largest = largest.max(log_prob_difference(a, b));
+    }
+    note(&format!("32 prompts, 24 tokens: largest difference of a log-probability {largest:.1e}"));
+    // Same weights, same f32 arithmetic, other order of sums: see LOG_PROB_TOLERANCE.
+    assert!(largest <= LOG_PROB_TOLERANCE, "{largest}");
+    assert!(ours.iter().any(|answer| answer.text.contains("Paris")));
+}
+
+#[test]
+fn equal_seeds_draw_equal_tokens_in_both_engines() {
+    let _alone = alone();
+    let batch = requests(&PROMPTS[..16]);
+    let sampled = AnswerDecoding { top_p: 0.95, top_k: 50, ..decoding(0.7, 16) };
+    let ours = answer(&mut built_in(), &batch, &sampled);
+    let mut engine = mistralrs();
+    let theirs = one_by_one(&mut engine, &batch, &sampled);
+    let equal = ours.iter().zip(&theirs).filter(|(a, b)| a.tokens == b.tokens).count();
+    let largest = ours.iter().zip(&theirs).map(|(a, b)| log_prob_difference(a, b)).fold(0.0, f64::max);
+    note(&format!("16 prompts at temperature 0.7: {equal} answers equal, largest difference {largest:.1e}"));
+    assert!(largest <= LOG_PROB_TOLERANCE, "{largest}");
+    // The engines differ by rounding, so a draw differs only where the uniform number falls within some 1e-5 of the border between two
+    // tokens: less than one draw in a thousand of these 256. All but two of the answers is a bound that chance does not break.
+    assert!(equal >= 14, "{equal} of 16");
+    // The seed, and nothing else, decides: the same again, and another with another seed.
+    assert_eq!(one_by_one(&mut engine, &batch[..2], &sampled), theirs[..2]);
+    let reseeded: Vec<_> = batch[..8].iter().map(|r| AnswerRequest { seed: r.seed + 77, ..r.clone() }).collect();
+    assert_ne!(one_by_one(&mut engine, &reseeded, &sampled), theirs[..8]);
+}
+
+#[test]
+fn the_admitted_engine_answers_a_batch_as_one_by_one() {
+    let _alone = alone();
+    let (batch, greedy) = (requests(&PROMPTS[..6]), decoding(0.0, 12));
+    let wanted = one_by_one(&mut mistralrs(), &batch, &greedy);
+    // Whether this release passes is noted, not asserted: a corrected one may.
+    let (mut admitted, proof) = admit(Box::new(mistralrs())).unwrap();
+    note(&proof.detail);
+    assert_eq!(proof.batched, !admitted.describe().ends_with("one by one"));
+    let answers = answer(admitted.as_mut(), &batch, &greedy);
+    for (a, b) in answers.iter().zip(&wanted) {
+        assert_eq!((&a.text, &a.tokens), (&b.text, &b.tokens));
+        assert!(log_prob_difference(a, b) <= LOG_PROB_TOLERANCE);
+    }
+}
+
+#[test]
+fn the_built_in_engine_proves_itself() {
+    let _alone = alone();
+    let (_, proof) = admit(Box::new(built_in())).unwrap();
+    note(&proof.detail);
+    assert!(proof.batched, "{}", proof.detail);
+}
+
+#[test]
+fn quantised_while_loading_and_from_gguf_it_still_knows_the_moon() {
+    let _alone = alone();
+    // A question whose answer's first token is decided by more than quantisation moves it; that of PROMPTS[0] is not.
+    let (question, greedy) = (requests(&PROMPTS[27..28]), decoding(0.0, 12));
+    let mut plain = mistralrs();
+    let wanted = one_by_one(&mut plain, &question, &greedy).remove(0);
+    let mut quantised = MistralRs::load(&folder(), Some("Q8_0")).unwrap();
+    assert_eq!(quantised.identity(), format!("{}+q8_0", plain.identity()));
+    let file = from_environment("ALIGNPRO_TEST_GGUF", "the file SmolLM2-135M-Instruct.Q4_1.gguf");
+    let mut gguf = MistralRs::load(&file, None).unwrap();
+    assert_ne!(gguf.identity(), plain.identity());
+    for model in [&mut quantised, &mut gguf] {
+        let answer = one_by_one(model, &question, &greedy).remove(0);
+        note(&format!(
+            "{}: {:?}, first log-probability {}, in f32 {}",
+            model.describe(),
+            answer.text,
+            answer.log_probs[0],
+            wanted.log_probs[0]
+        ));
+        assert!(answer.text.starts_with("The first person to walk on the Moon was Neil"), "{}", answer.text);
+        assert_eq!(answer.tokens.len(), answer.log_probs.len());
+        // More than rounding: what quantisation does to weights and activations: 0.05 and 0.03 here, up to 0.34 on other prompts.
+        assert!((answer.log_probs[0] - wanted.log_probs[0]).abs() < 0.3);
+    }
+    let error = MistralRs::load(&file, Some("q8_0")).map(|_| ()).unwrap_err();
+    assert!(error.message.contains("is quantised already"), "{}", error.message);
+}
+
+#[test]
+fn it_can_be_stopped_used_again_and_used_inside_another_runtime() {
+    let _alone = alone();
+    let mut engine = mistralrs();
+    let (question, greedy) = (requests(&PROMPTS[..1]), decoding(0.0, 12));
+    let long = requests(&PROMPTS[3..4]);
+    let stopped = engine.answer(&long, &decoding(0.0, 4000), &mut |_| ControlFlow::Break(()));
+    assert_eq!(stopped.unwrap_err().code, Code::Stopped);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let inside = runtime.block_on(async {
+        let answers = answer(&mut engine, &question, &greedy);
+        drop(engine);
+        answers
+    });
+    assert_eq!(inside[0].text, "The capital of France is Paris.");
+}
+
+#[test]
+fn a_prompt_longer_than_the_context_is_refused_by_both_engines() {
+    let _alone = alone();
+    let long = requests(&["again and again ".repeat(3000).as_str()]);
+    let engines: [Box<dyn FrozenModel>; 2] = [Box::new(built_in()), Box::new(mistralrs())];
+    for mut engine in engines {
+        let error = engine.answer(&long, &decoding(0.0, 8), &mut |_| ControlFlow::Continue(())).unwrap_err();
+        assert_eq!(error.code, Code::Data);
+        for part in ["again and again", "8192", "max_answer_tokens = 8"] {
+            assert!(error.message.contains(part), "{}", error.message);
+        }
+    }
+}
+
+#[test]
+fn a_damaged_model_is_an_error_with_its_name() {
+    let _alone = alone();
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(folder()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    let weights = copy.path().join("model.safetensors");
+    std::fs::File::options().write(true).open(&weights).unwrap().set_len(1_000_000).unwrap();
+    let error = MistralRs::load(copy.path(), None).map(|_| ()).unwrap_err();
+    assert!(error.code == Code::Model && error.message.contains("model.safetensors"), "{}", error.message);
+    let gguf = copy.path().join("model.gguf");
+    std::fs::write(&gguf, [b"GGUF".as_slice(), &[3, 0, 0, 0, 9, 9]].concat()).unwrap();
+    let error = MistralRs::load(&gguf, None).map(|_| ()).unwrap_err();
+    assert!(error.code == Code::Model && error.message.contains("model.gguf"), "{}", error.message);
+}
