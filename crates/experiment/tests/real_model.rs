@@ -1,5 +1,5 @@
 //! The runner on the real embedded model, whose folder ALIGNPRO_TEST_MODEL names.
-#![allow(clippy::unwrap_used)] // A helper that fails should fail its test.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A helper that fails should fail its test.
 
 use contract::event::Phase;
 use experiment::{Inputs, Outcome, Prompter, Runner, prepare};

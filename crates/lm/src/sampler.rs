@@ -138,3 +138,48 @@ pub fn draw(logits: &[f32], decoding: &Decoding, stream: &mut Stream) -> Drawn {
         entropy: (log_sum - weights.weighted / weights.sum) as f32,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoding(temperature: f64, top_p: f64, top_k: usize) -> Decoding {
+        Decoding { max_tokens: 1, temperature, top_p, top_k, stop: vec![] }
+    }
+
+    #[test]
+    fn log_probability_and_entropy_are_those_of_the_tempered_distribution() {
+        let logits: Vec<f32> = (0..1500).map(|i| ((i * 7919 % 1009) as f32) / 150.0 - 3.0).collect();
+        let scaled: Vec<f64> = logits.iter().map(|v| f64::from(*v) / 0.6).collect();
+        let log_sum = scaled.iter().map(|v| v.exp()).sum::<f64>().ln();
+        let entropy: f64 = scaled.iter().map(|v| (log_sum - v) * (v - log_sum).exp()).sum();
+        for seed in 0..50 {
+            for truncation in [(1.0, 0), (0.9, 0), (1.0, 40)] {
+                let drawn = draw(&logits, &decoding(0.6, truncation.0, truncation.1), &mut Stream::new(seed));
+                assert!((f64::from(drawn.log_prob) - (scaled[drawn.token as usize] - log_sum)).abs() < 1e-5);
+                assert!((f64::from(drawn.entropy) - entropy).abs() < 1e-5);
+            }
+        }
+    }
+
+    #[test]
+    fn impossible_tokens_are_never_drawn() {
+        let mut logits = vec![f32::NEG_INFINITY; 1200];
+        logits[700] = 1.0;
+        logits[3] = f32::NAN;
+        for (temperature, top_p, top_k) in [(0.0, 1.0, 0), (1.0, 1.0, 0), (1.0, 0.5, 0), (1.0, 1.0, 5)] {
+            let drawn = draw(&logits, &decoding(temperature, top_p, top_k), &mut Stream::new(1));
+            assert_eq!((drawn.token, drawn.log_prob, drawn.entropy), (700, 0.0, 0.0));
+        }
+    }
+
+    #[test]
+    fn every_draw_takes_one_number_from_its_stream() {
+        for temperature in [0.0, 1.0] {
+            let (mut a, mut b) = (Stream::new(9), Stream::new(9));
+            draw(&[0.0, 1.0, 2.0], &decoding(temperature, 1.0, 0), &mut a);
+            b.uniform();
+            assert_eq!(a.uniform(), b.uniform());
+        }
+    }
+}

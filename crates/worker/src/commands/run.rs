@@ -1,0 +1,173 @@
+//! `alignpro run SPEC` and `alignpro resume RUN`.
+use super::Context;
+use super::show::print;
+use super::try_prompt::base_folder;
+use crate::cli::EXIT_STOPPED;
+use crate::engine::{self, Loaded, proof_fact};
+use crate::home::read_error;
+use crate::machine::{CPU, Machine, THREADS};
+use crate::output::{Output, note};
+use crate::progress::Bars;
+use crate::signals;
+use contract::event::{Event, Phase, Status};
+use contract::{Code, Error, Result};
+use experiment::prepare::{Prepared, from_spec};
+use experiment::runner::{Inputs, Outcome, Progress, Runner};
+use std::path::Path;
+use std::process::ExitCode;
+use store::{Fact, NewRun, RunLock, Store};
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
+
+/// A run that this process holds.
+struct Held {
+    id: i64,
+    store: Store,
+    _lock: RunLock,
+}
+
+/// Runs a spec file. Everything that can be checked is checked before the first row is written.
+pub async fn start(context: &Context, file: &Path, seed: Option<u64>) -> Result<ExitCode> {
+    signals::listen();
+    let mut bars = Bars::new();
+    let (prepared, loaded) = block_in_place(|| {
+        let prepared = read_spec(file, seed)?;
+        bars.say("Loading the models …");
+        let loaded = engine::find(&context.home, &prepared.spec, folder_of(file))?.load(&prepared.spec)?;
+        loaded.check_lengths(&prepared)?;
+        Ok::<_, Error>((prepared, loaded))
+    })?;
+    let store = context.open_or_create().await?;
+    let new =
+        NewRun { spec: prepared.spec.clone(), spec_hash: prepared.spec_hash.clone(), program_version: env!("CARGO_PKG_VERSION").into() };
+    let id = store.create_run(&new).await?;
+    let held = Held { id, _lock: store.lock(id)?, store };
+    let facts: Vec<Fact> = prepared.facts.iter().chain(&loaded.facts).cloned().chain(Machine::look().facts()).collect();
+    held.store.set_facts(id, &facts).await?;
+    bars.say(&format!("Run {id} of {}", held.store.path().display()));
+    work(context, held, prepared, loaded, &mut bars).await
+}
+
+/// Goes on with a run.
+pub async fn resume(context: &Context, run: i64) -> Result<ExitCode> {
+    signals::listen();
+    let mut bars = Bars::new();
+    let store = context.open().await?;
+    let record = store.run(run).await?;
+    if record.status == Status::Finished {
+        note(&format!("Run {run} is finished; there is nothing to go on with."));
+        print(context, &store, run).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let held = Held { id: run, _lock: store.lock(run)?, store };
+    held.store.clear_stop(run).await?;
+    let facts = held.store.facts(run).await?;
+    let machine = Machine::look();
+    warn_of_another_machine(&facts, &machine.facts());
+    let (prepared, loaded) = block_in_place(|| {
+        let base = base_folder(&facts);
+        let prepared = from_spec(record.spec, &base)?;
+        prepared.check_unchanged(&facts)?;
+        bars.say("Loading the models …");
+        let loaded = engine::find(&context.home, &prepared.spec, &base)?.load(&prepared.spec)?;
+        loaded.check_unchanged(&facts)?;
+        loaded.check_lengths(&prepared)?;
+        Ok::<_, Error>((prepared, loaded))
+    })?;
+    // A run that was written but never begun has no facts yet.
+    let now = prepared.facts.iter().chain(&loaded.facts).cloned().chain(machine.facts());
+    let missing: Vec<Fact> = now.filter(|fact| facts.iter().all(|stored| stored.key != fact.key)).collect();
+    held.store.set_facts(run, &missing).await?;
+    work(context, held, prepared, loaded, &mut bars).await
+}
+
+/// Results are equal bit for bit only where the same sums are done in the same order.
+fn warn_of_another_machine(stored: &[Fact], now: &[Fact]) {
+    let value = |facts: &[Fact], key: &str| facts.iter().find(|fact| fact.key == key).map(|fact| fact.value.clone());
+    for (key, what) in [(CPU, "processor"), (THREADS, "number of threads")] {
+        if let (Some(before), Some(after)) = (value(stored, key), value(now, key))
+            && before != after
+        {
+            note(&format!(
+                "warning: the run began with another {what} ({before}; now {after}): its figures may differ from an uninterrupted run's in the last digits."
+            ));
+        }
+    }
+}
+
+/// The folder that relative paths in a spec file start at.
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn read_spec(file: &Path, seed: Option<u64>) -> Result<Prepared> {
+    let text = std::fs::read_to_string(file).map_err(|e| Error { code: Code::Spec, ..read_error(file, &e) })?;
+    let origin = file.display().to_string();
+    let mut spec = experiment::spec::parse(&text, &origin)?;
+    if let Some(seed) = seed {
+        spec.seed = seed;
+        experiment::spec::check(&spec, &format!("{origin} with --seed {seed}"))?;
+    }
+    from_spec(spec, folder_of(file))
+}
+
+/// From loaded models to the printed result.
+async fn work(context: &Context, held: Held, prepared: Prepared, loaded: Loaded, bars: &mut Bars) -> Result<ExitCode> {
+    let (id, store) = (held.id, held.store.clone());
+    let handle = Handle::current();
+    let outcome = block_in_place(|| match admitted(&handle, &store, id, prepared, loaded, bars) {
+        Ok(runner) => watch(runner, &handle, &store, id, bars),
+        Err(e) => {
+            // The first error says more than one about noting it.
+            let _ = handle.block_on(store.set_status(id, Status::Failed, Some(&e.message)));
+            Err(e)
+        }
+    });
+    bars.finish();
+    match outcome? {
+        Outcome::Finished(_) => {
+            print(context, &store, id).await?;
+            store.close().await;
+            Ok(ExitCode::SUCCESS)
+        }
+        Outcome::Stopped => {
+            if context.output == Output::Json {
+                print(context, &store, id).await?;
+            }
+            note(&format!("Run {id} is stopped and kept; `alignpro resume {id}` goes on with it."));
+            store.close().await;
+            Ok(ExitCode::from(EXIT_STOPPED))
+        }
+    }
+}
+
+/// Lets the engine prove itself, notes the proof, and makes the runner.
+fn admitted(handle: &Handle, store: &Store, run: i64, prepared: Prepared, loaded: Loaded, bars: &mut Bars) -> Result<Runner> {
+    bars.say("The engine proves itself on eight prompts …");
+    let (prompter, frozen, proof) = loaded.admit()?;
+    let event = Event::EngineProof { engine: proof.engine.clone(), batched: proof.batched, detail: proof.detail.clone() };
+    handle.block_on(async {
+        store.set_facts(run, &[proof_fact(&proof)?]).await?;
+        store.append(run, &event).await
+    })?;
+    let Prepared { spec, splits, reward, .. } = prepared;
+    Ok(Runner::new(Inputs { store: store.clone(), handle: handle.clone(), run, spec, splits, reward, prompter, frozen }))
+}
+
+/// Runs to the end or to a stop, and shows what the store has heard.
+fn watch(mut runner: Runner, handle: &Handle, store: &Store, run: i64, bars: &mut Bars) -> Result<Outcome> {
+    let newest = handle.block_on(store.events_after(run, 0))?.last().map_or(0, |event| event.sequence);
+    let (mut seen, mut shown) = (newest, None);
+    let mut observe = |progress: &Progress| {
+        bars.update(progress);
+        // Guards speak at the end of an iteration.
+        if progress.phase == Phase::Train && shown.replace(progress.done) != Some(progress.done) {
+            // What cannot be read now is still in the report.
+            for event in handle.block_on(store.events_after(run, seen)).unwrap_or_default() {
+                seen = event.sequence;
+                bars.event(&event.event);
+            }
+        }
+    };
+    runner.run(&signals::stop_requested, &mut observe)
+}

@@ -1,0 +1,118 @@
+//! `alignpro try RUN "a prompt"`: what each arm makes of one prompt.
+use super::Context;
+use crate::engine;
+use crate::output::printable;
+use crate::progress::Bars;
+use contract::{Error, Result, arm};
+use experiment::prepare::FOLDER;
+use experiment::{Arm, Item, Pipeline, Trial};
+use lm::stream;
+use rewards::Reward;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use store::{Checkpoint, Fact, Run, Store};
+
+/// What came of the prompt.
+#[derive(Debug, Serialize)]
+struct Tried {
+    run: i64,
+    /// Iterations that the tuned prompter was trained for.
+    iteration: usize,
+    prompt: String,
+    arms: Vec<TriedArm>,
+}
+
+#[derive(Debug, Serialize)]
+struct TriedArm {
+    name: &'static str,
+    /// Null in the raw arm.
+    rewrite: Option<String>,
+    rewrite_closeness: Option<f64>,
+    rewrite_truncated: Option<bool>,
+    answer: String,
+    answer_truncated: bool,
+    reward: f64,
+    reward_parts: BTreeMap<String, f64>,
+}
+
+pub async fn try_prompt(context: &Context, run: i64, prompt: &str, seed: u64) -> Result<ExitCode> {
+    if prompt.trim().is_empty() {
+        return Err(Error::data("The prompt is empty; write it in quotes: alignpro try RUN \"a prompt\"."));
+    }
+    let store = context.open().await?;
+    let record = store.run(run).await?;
+    let facts = store.facts(run).await?;
+    let checkpoint = newest(&store, run).await?;
+    let tried = tokio::task::block_in_place(|| send(context, &record, &facts, &checkpoint, prompt, seed))?;
+    context.output.result(&tried, || text(&tried))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn newest(store: &Store, run: i64) -> Result<Checkpoint> {
+    store.checkpoint(run).await?.ok_or_else(|| {
+        Error::run(format!("Run {run} has no trained prompter yet; `alignpro resume {run}` goes on until there is a checkpoint."))
+    })
+}
+
+/// The folder that relative paths of a stored run's spec start at.
+pub fn base_folder(facts: &[Fact]) -> PathBuf {
+    facts.iter().find(|f| f.key == FOLDER).map_or_else(|| PathBuf::from("."), |f| PathBuf::from(&f.value))
+}
+
+fn send(context: &Context, run: &Run, facts: &[Fact], checkpoint: &Checkpoint, prompt: &str, seed: u64) -> Result<Tried> {
+    let bars = Bars::new();
+    bars.say("Loading the models …");
+    let base = base_folder(facts);
+    let loaded = engine::find(&context.home, &run.spec, &base)?.load(&run.spec)?;
+    loaded.check_unchanged(facts)?;
+    let adapter = loaded.prompter.adapter(&checkpoint.adapter)?;
+    let (prompter, frozen, _) = loaded.admit()?;
+    let mut pipeline = Pipeline::new(&run.spec, prompter, frozen, Reward::new(&run.spec.reward)?);
+    let draw = |name: &str| stream::seed(run.spec.seed, name, &[seed]);
+    let item = Item { prompt, rewrite_seed: draw("try rewrite"), answer_seed: draw("try answer") };
+    let mut arms = Vec::new();
+    for arm in [Arm::Raw, Arm::Untuned, Arm::Tuned(&adapter)] {
+        bars.say(&format!("{} …", arm.name()));
+        let (trials, _) = pipeline.run(arm, std::slice::from_ref(&item), &mut |_| ControlFlow::Continue(()))?;
+        arms.extend(trials.into_iter().map(|trial| tried_arm(arm.name(), trial)));
+    }
+    Ok(Tried { run: run.id, iteration: checkpoint.iteration, prompt: prompt.into(), arms })
+}
+
+fn tried_arm(name: &'static str, trial: Trial) -> TriedArm {
+    TriedArm {
+        name,
+        rewrite_closeness: trial.closeness,
+        rewrite_truncated: trial.rewrite.as_ref().map(|r| r.truncated),
+        rewrite: trial.rewrite.map(|r| r.text),
+        answer: trial.answer.text,
+        answer_truncated: trial.answer.truncated,
+        reward: trial.score.total,
+        reward_parts: trial.score.parts,
+    }
+}
+
+fn text(tried: &Tried) -> String {
+    let indent = |text: &str| printable(text).trim_end().replace('\n', "\n    ");
+    let cut = |flag: bool| if flag { " (cut at the limit)" } else { "" };
+    let mut shown = format!("Prompt\n    {}\n", indent(&tried.prompt));
+    for a in &tried.arms {
+        let title = match a.name {
+            arm::RAW => "Without a rewrite".into(),
+            arm::UNTUNED => "Rewritten by the untuned prompter".into(),
+            _ => format!("Rewritten by the tuned prompter (iteration {})", tried.iteration),
+        };
+        shown.push_str(&format!("\n{title}\n"));
+        if let Some(rewrite) = &a.rewrite {
+            let closeness = a.rewrite_closeness.map_or_else(String::new, |c| format!(", closeness {:.2}", c + 0.0));
+            shown.push_str(&format!("  rewrite{}{closeness}\n    {}\n", cut(a.rewrite_truncated == Some(true)), indent(rewrite)));
+        }
+        shown.push_str(&format!("  answer{}\n    {}\n", cut(a.answer_truncated), indent(&a.answer)));
+        let parts: Vec<_> = a.reward_parts.iter().map(|(label, value)| format!("{} {value:.3}", printable(label))).collect();
+        shown.push_str(&format!("  reward {:.3} ({})\n", a.reward, parts.join(", ")));
+    }
+    shown
+}

@@ -1,0 +1,115 @@
+//! What is installed, and installing a GGUF file.
+use super::{check_name, is_gguf, name_of, seal};
+use crate::home::{Home, create_folder, read_error};
+use contract::{Error, Result};
+use lm::{LlamaConfig, ModelFolder};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// A model as `models list` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Installed {
+    pub name: String,
+    /// Absent when the folder cannot be used.
+    pub architecture: Option<String>,
+    pub parameters: Option<u64>,
+    /// Of all its files.
+    pub bytes: u64,
+    pub path: PathBuf,
+    /// Why the folder cannot be used.
+    pub problem: Option<String>,
+}
+
+/// Every folder of the models folder, by name.
+pub fn list(home: &Home) -> Result<Vec<Installed>> {
+    let folder = home.models();
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(read_error(&folder, &e)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|e| read_error(&folder, &e))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // Names with a dot in front are drafts of an import under way.
+        if entry.path().is_dir() && check_name(&name).is_ok() {
+            found.push(describe(name, entry.path()));
+        }
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+fn describe(name: String, path: PathBuf) -> Installed {
+    let bytes = bytes_in(&path);
+    match ModelFolder::open(&path) {
+        Ok(model) => {
+            Installed { name, architecture: Some("llama".into()), parameters: Some(parameters(&model.config)), bytes, path, problem: None }
+        }
+        Err(e) => Installed { name, architecture: None, parameters: None, bytes, path, problem: Some(e.to_string()) },
+    }
+}
+
+/// Weights of a Llama, tied ones counted once.
+fn parameters(c: &LlamaConfig) -> u64 {
+    let (queries, keys) = (c.num_attention_heads * c.head_dim, c.num_key_value_heads * c.head_dim);
+    let attention = 2 * c.hidden_size * queries + 2 * c.hidden_size * keys;
+    let layer = attention + 3 * c.hidden_size * c.intermediate_size + 2 * c.hidden_size;
+    let embeddings = c.vocab_size * c.hidden_size * if c.tie_word_embeddings { 1 } else { 2 };
+    (embeddings + c.num_hidden_layers * layer + c.hidden_size) as u64
+}
+
+fn bytes_in(folder: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    entries.flatten().filter_map(|entry| std::fs::metadata(entry.path()).ok()).filter(|m| m.is_file()).map(|m| m.len()).sum()
+}
+
+/// Turns a GGUF file into an installed model and describes it. `name` defaults to the file's.
+pub fn import(home: &Home, file: &Path, name: Option<&str>) -> Result<Installed> {
+    if !is_gguf(file) {
+        return Err(Error::model(format!(
+            "{} is not a GGUF file: its name must end in .gguf. A folder of safetensors needs no import; name its path in the spec.",
+            file.display()
+        )));
+    }
+    std::fs::File::open(file).map_err(|e| read_error(file, &e)).map_err(|e| Error { code: contract::Code::Model, ..e })?;
+    let name = name.map_or_else(|| name_of(file), String::from);
+    check_name(&name)?;
+    create_folder(&home.models())?;
+    let folder = home.models().join(&name);
+    convert(file, &folder)?;
+    Ok(describe(name, folder))
+}
+
+/// Turns a GGUF file into a folder and notes the checksums.
+pub fn convert(file: &Path, folder: &Path) -> Result<ModelFolder> {
+    lm::gguf::import(file, folder)?;
+    let model = ModelFolder::open(folder)?;
+    seal::seal(&model, &file.file_name().unwrap_or_default().to_string_lossy())?;
+    Ok(model)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_model_has_134_515_008_parameters() {
+        let config = LlamaConfig {
+            hidden_size: 576,
+            intermediate_size: 1536,
+            num_hidden_layers: 30,
+            num_attention_heads: 9,
+            num_key_value_heads: 3,
+            head_dim: 64,
+            vocab_size: 49_152,
+            max_position_embeddings: 8192,
+            rms_norm_eps: 1e-5,
+            rope_theta: 100_000.0,
+            tie_word_embeddings: true,
+        };
+        // As transformers counts them (`model.num_parameters()` of SmolLM2-135M-Instruct).
+        assert_eq!(parameters(&config), 134_515_008);
+    }
+}

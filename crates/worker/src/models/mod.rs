@@ -1,0 +1,81 @@
+//! Models on this machine: which are installed, where the embedded one comes from, and what a spec's name stands for.
+pub mod embedded;
+pub mod installed;
+pub mod pip;
+pub mod resolve;
+pub mod seal;
+
+use contract::{Error, Result};
+use sha2::{Digest, Sha256};
+use std::io::Read;
+use std::path::Path;
+
+/// Name of the embedded model, as specs write it.
+pub const EMBEDDED: &str = "smollm2-135m-instruct";
+
+/// Hex SHA-256 of a file.
+pub fn sha256(path: &Path) -> Result<String> {
+    let explain = |e: std::io::Error| crate::home::read_error(path, &e);
+    let mut file = std::fs::File::open(path).map_err(explain)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer).map_err(explain)? {
+            0 => break,
+            n => hash.update(&buffer[..n]),
+        }
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// A name under which a model can be installed: one path component that a spec can write and a shell need not quote.
+pub fn check_name(name: &str) -> Result<()> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.len() > 100 || name.starts_with(['.', '-']) || !name.chars().all(fits) || is_gguf(Path::new(name)) {
+        return Err(Error::model(format!(
+            "\"{name}\" cannot be a model's name: use letters, digits, \"-\", \"_\" and \".\", beginning with a letter or digit and not ending in .gguf."
+        )));
+    }
+    Ok(())
+}
+
+/// Whether a path names a GGUF file, by its ending.
+pub fn is_gguf(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"))
+}
+
+/// A model name made from a file's name: `My Model.Q4.gguf` becomes `my-model.q4`.
+pub fn name_of(file: &Path) -> String {
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let fit: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' }).collect();
+    let fit = fit.trim_start_matches(['.', '-']);
+    if fit.is_empty() { "model".into() } else { fit.chars().take(90).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_one_path_component() {
+        for good in ["smollm2-135m-instruct", "My_Model.Q4", "7b"] {
+            check_name(good).unwrap();
+        }
+        for bad in ["", "../up", "a/b", ".hidden", "-x", "a b", "x.gguf", "ü", "x\u{1b}"] {
+            assert!(check_name(bad).is_err(), "{bad:?}");
+        }
+        for file in ["/x/My Model.Q4_1.gguf", "...gguf", "über.gguf", "-.gguf"] {
+            check_name(&name_of(Path::new(file))).unwrap();
+        }
+        assert_eq!(name_of(Path::new("/x/My Model.Q4_1.gguf")), "my-model.q4_1");
+    }
+
+    #[test]
+    fn checksum_of_a_known_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("abc");
+        std::fs::write(&file, "abc").unwrap();
+        // FIPS 180-2, appendix B.1.
+        assert_eq!(sha256(&file).unwrap(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+}

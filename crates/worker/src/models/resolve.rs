@@ -1,0 +1,96 @@
+//! What a model's name in a spec stands for.
+use super::{EMBEDDED, installed, is_gguf, name_of, sha256};
+use crate::home::{Home, create_folder, read_error};
+use contract::{Code, Error, Result};
+use lm::ModelFolder;
+use std::path::{Path, PathBuf};
+
+/// A model as it lies on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Located {
+    /// A Hugging Face folder.
+    Folder(PathBuf),
+    Gguf(PathBuf),
+}
+
+/// Finds the model that a spec's `key` calls `name`: a `.gguf` file or, when it contains a slash, a folder, relative to `base`; otherwise an
+/// installed model.
+pub fn locate(home: &Home, name: &str, base: &Path, key: &str) -> Result<Located> {
+    let path = expand(name, base);
+    if is_gguf(&path) {
+        return match std::fs::File::open(&path) {
+            Ok(_) => Ok(Located::Gguf(path)),
+            Err(e) => Err(Error { code: Code::Model, ..read_error(&path, &e) }),
+        };
+    }
+    if name.contains(['/', '\\']) || name.starts_with(['~', '.']) {
+        return match path.is_dir() {
+            true => Ok(Located::Folder(path)),
+            false => Err(Error::model(format!("{key} names the model folder {}, which is not there.", path.display()))),
+        };
+    }
+    let installed = home.models().join(name);
+    if installed.is_dir() { Ok(Located::Folder(installed)) } else { Err(missing(home, name, key)) }
+}
+
+fn expand(name: &str, base: &Path) -> PathBuf {
+    match (name.strip_prefix("~/"), std::env::var_os("HOME")) {
+        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
+        _ => base.join(name),
+    }
+}
+
+fn missing(home: &Home, name: &str, key: &str) -> Error {
+    let names: Vec<String> = installed::list(home).unwrap_or_default().into_iter().map(|m| m.name).collect();
+    let way_out = if name == EMBEDDED {
+        "`alignpro models fetch` brings it".to_string()
+    } else if names.is_empty() {
+        format!("none is. `alignpro models fetch` brings {EMBEDDED}, `alignpro models import FILE.gguf` another")
+    } else {
+        format!(
+            "installed are {}. Write a folder's path with a slash, or add a model with `alignpro models import FILE.gguf`",
+            names.join(", ")
+        )
+    };
+    Error::model(format!("{key} names the model \"{name}\", which is not installed in {}: {way_out}.", home.models().display()))
+}
+
+/// The model as a checked folder that the built-in engine can read. A GGUF file is imported on first use under its own name and the
+/// beginning of its checksum, so that it is found again and a changed file is another model.
+pub fn as_folder(home: &Home, located: &Located) -> Result<ModelFolder> {
+    match located {
+        Located::Folder(path) => Ok(ModelFolder::open(path)?),
+        Located::Gguf(file) => {
+            let folder = home.models().join(format!("{}-{}", name_of(file), &sha256(file)?[..8]));
+            if folder.is_dir() {
+                return Ok(ModelFolder::open(&folder)?);
+            }
+            create_folder(&home.models())?;
+            installed::convert(file, &folder)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_not_there_says_what_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = crate::home::Home::at(folder.path());
+        let find = |name: &str| locate(&home, name, folder.path(), "frozen.model");
+        let message = |name: &str| find(name).unwrap_err().message;
+        assert!(message("gpt-5").contains("models import"), "{}", message("gpt-5"));
+        assert!(message(EMBEDDED).contains("alignpro models fetch"));
+        std::fs::create_dir_all(home.models().join("mine")).unwrap();
+        assert!(message("gpt-5").contains("installed are mine"));
+        assert_eq!(find("mine").unwrap(), Located::Folder(home.models().join("mine")));
+        assert!(message("./mine").contains("frozen.model"));
+        assert_eq!(find("./models/mine").unwrap(), Located::Folder(folder.path().join("./models/mine")));
+        assert!(message("models/x.gguf").contains("x.gguf"));
+        assert_eq!(find("x.gguf").unwrap_err().code, Code::Model);
+        std::fs::write(folder.path().join("x.GGUF"), "").unwrap();
+        assert_eq!(find("x.GGUF").unwrap(), Located::Gguf(folder.path().join("x.GGUF")));
+    }
+}

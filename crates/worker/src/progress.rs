@@ -1,0 +1,80 @@
+//! Progress bars for people, on standard error and only when it is a terminal.
+use contract::event::{Event, Phase};
+use experiment::Progress;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+
+/// Shows the phase that is going on. Elsewhere than on a terminal it only says what guards find.
+pub struct Bars {
+    current: Option<(Phase, ProgressBar)>,
+    is_terminal: bool,
+}
+
+impl Bars {
+    pub fn new() -> Self {
+        Self { current: None, is_terminal: std::io::stderr().is_terminal() }
+    }
+
+    /// Something without a count that takes a while.
+    pub fn say(&self, text: &str) {
+        if self.is_terminal {
+            crate::output::note(text);
+        }
+    }
+
+    pub fn update(&mut self, progress: &Progress) {
+        if !self.is_terminal {
+            return;
+        }
+        if self.current.as_ref().is_none_or(|(phase, _)| *phase != progress.phase) {
+            self.finish();
+            self.current = Some((progress.phase, bar(progress)));
+        }
+        if let Some((_, bar)) = &self.current {
+            bar.set_position(progress.done as u64);
+            if let Some(message) = &progress.message {
+                bar.set_message(crate::output::one_line(message, 80));
+            }
+        }
+    }
+
+    /// Says what a guard found, above the bar.
+    pub fn event(&self, event: &Event) {
+        if let Event::Guard { iteration, cause, remedy, .. } = event {
+            let at = iteration.map_or_else(String::new, |i| format!("iteration {i}: "));
+            let line = crate::output::printable(&format!("warning: {at}{cause} {remedy}"));
+            match &self.current {
+                Some((_, bar)) => bar.suspend(|| crate::output::note(&line)),
+                None => crate::output::note(&line),
+            }
+        }
+    }
+
+    /// Leaves the last bar as it stands.
+    pub fn finish(&mut self) {
+        if let Some((_, bar)) = self.current.take() {
+            bar.abandon();
+        }
+    }
+}
+
+fn bar(progress: &Progress) -> ProgressBar {
+    let (name, unit) = match progress.phase {
+        Phase::Load => ("loading", ""),
+        Phase::Baselines => ("baselines", "answers"),
+        Phase::Train => ("training", "iterations"),
+        Phase::Evaluate => ("evaluation", "answers"),
+    };
+    let bar = ProgressBar::with_draw_target(Some(progress.total as u64), ProgressDrawTarget::stderr());
+    // The template is ours: were it wrong, the plain bar would do.
+    if let Ok(style) =
+        ProgressStyle::with_template("{prefix:10} {bar:24} {pos}/{len} {unit}, {eta} left  {msg}".replace("{unit}", unit).as_str())
+    {
+        bar.set_style(style);
+    }
+    bar.set_prefix(name);
+    // What an earlier worker has done does not count for the speed.
+    bar.set_position(progress.done as u64);
+    bar.reset_eta();
+    bar
+}

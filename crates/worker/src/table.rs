@@ -1,0 +1,171 @@
+//! Reports and lists as text for a terminal.
+use crate::output::{one_line, printable};
+use contract::report::{Arm, Report};
+use std::fmt::Write;
+
+/// Columns side by side; those whose number is in `left` stand to the left, the others to the right.
+pub fn columns(rows: &[Vec<String>], left: &[usize]) -> String {
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..rows.iter().map(Vec::len).max().unwrap_or(0)).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let gap = " ".repeat(widths[column] - cell.chars().count());
+            let between = if column == 0 { "" } else { "  " };
+            let _ = if left.contains(&column) { write!(line, "{between}{cell}{gap}") } else { write!(line, "{between}{gap}{cell}") };
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// A run's report. `rows` says where the single answers are.
+pub fn report(report: &Report, rows: &str) -> String {
+    let Report { run, name, status, seed, .. } = report;
+    let mut text = format!("Run {run} · {} · {status} · seed {seed}\n\n", one_line(name, 60));
+    if !report.arms.is_empty() {
+        text.push_str(&columns(&arms(&report.arms), &[0]));
+        text.push('\n');
+    }
+    if !report.comparisons.is_empty() {
+        text.push_str(&columns(&comparisons(report), &[0]));
+        text.push('\n');
+    }
+    let _ = writeln!(text, "{}", printable(&report.verdict));
+    for warning in &report.warnings {
+        let _ = writeln!(text, "Warning: {}", printable(warning));
+    }
+    let _ = writeln!(text, "\n{rows}");
+    text
+}
+
+fn arms(arms: &[Arm]) -> Vec<Vec<String>> {
+    let row =
+        |label: &str, cell: &dyn Fn(&Arm) -> String| std::iter::once(label.to_string()).chain(arms.iter().map(cell)).collect::<Vec<_>>();
+    let number = |value: Option<f64>| value.map_or_else(|| "–".to_string(), |v| minus(&format!("{v:.3}")));
+    let mut rows = vec![
+        row("", &|a| a.name.clone()),
+        row("answers (n)", &|a| a.n.to_string()),
+        row("prompts", &|a| a.prompts.to_string()),
+        row("reward, mean", &|a| number(Some(a.reward_mean))),
+        row("  95 % interval", &|a| format!("[{}, {}]", number(Some(a.reward_ci_low)), number(Some(a.reward_ci_high)))),
+        row("reward, variance", &|a| number(a.reward_variance)),
+        row("  between prompts", &|a| number(a.between_prompt_variance)),
+        row("  within a prompt", &|a| number(a.within_prompt_variance)),
+    ];
+    let labels: std::collections::BTreeSet<&String> = arms.iter().flat_map(|a| a.reward_parts.keys()).collect();
+    for label in labels {
+        rows.push(row(&format!("part {}", one_line(label, 30)), &|a| number(a.reward_parts.get(label).copied())));
+    }
+    let share = |value: Option<f64>| value.map_or_else(|| "–".to_string(), |v| format!("{:.0} %", 100.0 * v));
+    let tokens = |value: Option<f64>| value.map_or_else(|| "–".to_string(), |v| format!("{v:.1}"));
+    rows.push(row("rewrite closeness", &|a| number(a.rewrite_closeness)));
+    rows.push(row("rewrite, tokens", &|a| tokens(a.rewrite_tokens)));
+    rows.push(row("  cut at the limit", &|a| share(a.truncated_rewrites)));
+    rows.push(row("answer, tokens", &|a| tokens(Some(a.answer_tokens))));
+    rows.push(row("  cut at the limit", &|a| share(Some(a.truncated_answers))));
+    rows
+}
+
+fn comparisons(report: &Report) -> Vec<Vec<String>> {
+    let head = ["difference of means", "", "95 % interval", "p", "prompts"].map(String::from).to_vec();
+    let rows = report.comparisons.iter().map(|c| {
+        vec![
+            format!("{} − {}", c.arm, c.baseline),
+            signed(c.mean_difference),
+            format!("[{}, {}]", signed(c.ci_low), signed(c.ci_high)),
+            if c.p_value < 0.0001 { "< 0.0001".into() } else { format!("{:.4}", c.p_value) },
+            c.prompts.to_string(),
+        ]
+    });
+    std::iter::once(head).chain(rows).collect()
+}
+
+/// With its sign.
+fn signed(value: f64) -> String {
+    minus(&format!("{value:+.3}"))
+}
+
+/// With a true minus, as wide as a plus.
+fn minus(number: &str) -> String {
+    number.replace('-', "−")
+}
+
+/// A number of bytes in words.
+pub fn bytes(bytes: u64) -> String {
+    let b = bytes as f64;
+    if b >= 1e9 { format!("{:.1} GB", b / 1e9) } else { format!("{:.0} MB", b / 1e6) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contract::report::Comparison;
+
+    fn arm(name: &str, mean: f64) -> Arm {
+        Arm {
+            name: name.into(),
+            n: 16,
+            prompts: 8,
+            reward_mean: mean,
+            reward_ci_low: mean - 0.1,
+            reward_ci_high: mean + 0.1,
+            reward_variance: Some(0.04),
+            between_prompt_variance: Some(-0.001),
+            within_prompt_variance: None,
+            reward_parts: [("topicality".to_string(), 0.5)].into(),
+            rewrite_closeness: (name != "raw").then_some(0.75),
+            rewrite_tokens: None,
+            answer_tokens: 40.25,
+            truncated_rewrites: None,
+            truncated_answers: 0.5,
+        }
+    }
+
+    #[test]
+    fn a_report_shows_every_figure_with_its_n_and_interval() {
+        let comparison = Comparison {
+            arm: "tuned".into(),
+            baseline: "raw".into(),
+            prompts: 8,
+            mean_difference: 0.25,
+            ci_low: -0.05,
+            ci_high: 0.5,
+            p_value: 0.00001,
+        };
+        let shown = report(
+            &Report {
+                run: 3,
+                name: "quick\u{1b}start".into(),
+                status: "finished".into(),
+                seed: 7,
+                spec_hash: String::new(),
+                arms: vec![arm("raw", 0.25), arm("tuned", 0.5)],
+                comparisons: vec![comparison],
+                verdict: "The tuned prompter is better.".into(),
+                warnings: vec!["Rewrites grow.".into()],
+            },
+            "Every answer is in x.db.",
+        );
+        for expected in [
+            "Run 3 · quick\u{fffd}start · finished · seed 7",
+            "answers (n)",
+            "[0.150, 0.350]  [0.400, 0.600]",
+            "between prompts           −0.001",
+            "within a prompt                –",
+            "part topicality",
+            "tuned − raw          +0.250  [−0.050, +0.500]  < 0.0001        8",
+            "Warning: Rewrites grow.",
+        ] {
+            assert!(shown.contains(expected), "{expected:?} is not in\n{shown}");
+        }
+    }
+
+    #[test]
+    fn lists_end_with_free_text() {
+        let rows = [["1", "finished", "a name"], ["12", "running", "b"]].map(|row| row.map(String::from).to_vec());
+        assert_eq!(columns(&rows, &[1, 2]), " 1  finished  a name\n12  running   b\n");
+    }
+}

@@ -1,0 +1,100 @@
+//! A whole small experiment on the real model, through the command line.
+use serde_json::Value;
+use tests::{Lab, MODEL, said};
+
+fn lab() -> Lab {
+    Lab::new(env!("CARGO_BIN_EXE_alignpro"))
+}
+
+fn numbers<'a>(value: &'a Value, keys: &[&str]) -> impl Iterator<Item = f64> + 'a {
+    keys.iter().map(|key| value[*key].as_f64().unwrap_or_else(|| panic!("{key} is no number in {value}"))).collect::<Vec<_>>().into_iter()
+}
+
+#[test]
+fn from_a_spec_to_the_printed_result() {
+    let lab = lab();
+    let spec = lab.tiny_spec("tiny.toml", |text| text);
+    let output = lab.run(&["run", &spec, "--db", "a.db"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let printed = String::from_utf8(output.stdout.clone()).unwrap();
+    for expected in
+        ["raw", "untuned", "tuned", "answers (n)", "between prompts", "part topicality", "tuned − raw", "tuned − untuned", "a.db"]
+    {
+        assert!(printed.contains(expected), "{expected:?} is not in\n{printed}");
+    }
+    // Not a terminal: standard error has warnings at most.
+    let stderr = String::from_utf8(output.stderr.clone()).unwrap();
+    assert!(stderr.lines().all(|line| line.starts_with("warning: ")), "{}", said(&output));
+
+    let shown = lab.json(&["show", "1", "--db", "a.db"]);
+    let arms = shown["arms"].as_array().unwrap();
+    assert_eq!(arms.iter().map(|arm| arm["name"].as_str().unwrap()).collect::<Vec<_>>(), ["raw", "untuned", "tuned"]);
+    for arm in arms {
+        assert_eq!(arm["n"], 16);
+        assert!(numbers(arm, &["reward_mean", "reward_variance", "between_prompt_variance", "within_prompt_variance"]).all(f64::is_finite));
+        let parts = arm["reward_parts"].as_object().unwrap();
+        assert_eq!(parts.keys().collect::<Vec<_>>(), ["sentiment", "topicality"]);
+        let sum = parts["sentiment"].as_f64().unwrap() + 0.5 * parts["topicality"].as_f64().unwrap();
+        assert!((sum - arm["reward_mean"].as_f64().unwrap()).abs() < 1e-9, "the reward is the weighted sum of its parts: {arm}");
+    }
+    let comparisons = shown["comparisons"].as_array().unwrap();
+    for pair in [("tuned", "raw"), ("tuned", "untuned")] {
+        let c = comparisons.iter().find(|c| (c["arm"].as_str(), c["baseline"].as_str()) == (Some(pair.0), Some(pair.1))).unwrap();
+        let [difference, low, high, p] = numbers(c, &["mean_difference", "ci_low", "ci_high", "p_value"]).collect::<Vec<_>>()[..] else {
+            panic!()
+        };
+        assert!(low <= difference && difference <= high && (0.0..=1.0).contains(&p), "{c}");
+    }
+    assert_eq!(shown["status"], "finished");
+    for key in ["model.prompter.checksum", "model.frozen.checksum", "data.test.checksum", "machine.threads", "engine", "engine.proof"] {
+        assert!(shown["facts"][key].as_str().is_some_and(|fact| !fact.is_empty()), "no fact {key} in {shown}");
+    }
+
+    let runs = lab.json(&["runs", "--db", "a.db"]);
+    assert_eq!(
+        (runs[0]["run"].as_i64(), runs[0]["status"].as_str(), runs[0]["iterations_done"].as_i64()),
+        (Some(1), Some("finished"), Some(3))
+    );
+    assert!(lab.text(&["runs", "--db", "a.db"]).contains("finished"));
+
+    let tried = lab.json(&["try", "1", "Why is bread good?", "--db", "a.db"]);
+    assert_eq!(tried, lab.json(&["try", "1", "Why is bread good?", "--db", "a.db"]), "the same seed draws the same");
+    assert_ne!(tried, lab.json(&["try", "1", "Why is bread good?", "--db", "a.db", "--seed", "1"]));
+    let arms = tried["arms"].as_array().unwrap();
+    assert!(arms[0]["rewrite"].is_null() && arms[1]["rewrite"].is_string() && arms[2]["rewrite"].is_string(), "{tried}");
+    assert!(arms.iter().all(|arm| arm["reward_parts"]["topicality"].is_number()), "{tried}");
+
+    // Nothing is left to do: the result is shown again.
+    let again = lab.run(&["resume", "1", "--db", "a.db"]);
+    assert_eq!((again.status.code(), String::from_utf8(again.stdout).unwrap()), (Some(0), printed));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_numbers_and_another_seed_others() {
+    let lab = lab();
+    let spec = lab.tiny_spec("tiny.toml", |text| text.replace("iterations = 3", "iterations = 1").replace("test = 8", "test = 4"));
+    let arms = |db: &str, extra: &[&str]| lab.json(&[&["run", spec.as_str(), "--db", db], extra].concat())["arms"].clone();
+    let first = arms("a.db", &[]);
+    assert_eq!(first, arms("a.db", &["--seed", "3"]), "3 is the spec's seed");
+    assert_ne!(first, arms("a.db", &["--seed", "4"]));
+}
+
+#[test]
+fn models_are_listed_imported_and_found_by_path() {
+    let lab = lab();
+    let listed = lab.json(&["models", "list"]);
+    assert_eq!((listed[0]["name"].as_str(), listed[0]["parameters"].as_i64()), (Some(MODEL), Some(134_515_008)));
+    assert!(lab.text(&["models", "list"]).contains("134.5 M"));
+
+    let gguf = std::env::var("ALIGNPRO_TEST_GGUF").expect("ALIGNPRO_TEST_GGUF names the embedded model's GGUF file: run `make test`");
+    let imported = lab.json(&["models", "import", &gguf, "--name", "mine"]);
+    assert_eq!((imported["name"].as_str(), imported["parameters"].as_i64()), (Some("mine"), Some(134_515_008)));
+    for file in std::fs::read_dir(tests::model()).unwrap().map(|entry| entry.unwrap().file_name()) {
+        let (theirs, ours) =
+            (std::fs::read(tests::model().join(&file)).unwrap(), std::fs::read(lab.path("home/models/mine").join(&file)).unwrap());
+        assert!(theirs == ours, "{} differs from the embedded model's", file.display());
+    }
+    // A fetch finds what is there, without a network.
+    let fetched = lab.command(&["models", "fetch", "--json"]).env("PATH", "").output().unwrap();
+    assert!(fetched.status.success(), "{}", said(&fetched));
+}

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Brings what the build needs from the system: a C and C++ compiler, Python 3 with pip. Says what it does, asks nothing, does nothing twice.
+set -euo pipefail
+
+say() { printf 'setup: %s\n' "$*"; }
+fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+
+# Rust: from rustup, never from here; a compiler is the user's to choose.
+oldest=1.95
+if ! command -v cargo >/dev/null; then
+    fail "Rust is not here. Bring it with the command on https://rustup.rs, open a new shell, and start again."
+fi
+version=$(cargo --version | cut -d' ' -f2)
+if [ "$(printf '%s\n' "$oldest" "$version" | sort -V | head -n1)" != "$oldest" ]; then
+    fail "Rust $version is here, but $oldest or newer is needed: rustup update stable"
+fi
+
+# What is missing, and the Debian package that has it.
+missing=()
+command -v cc >/dev/null && command -v c++ >/dev/null && command -v make >/dev/null || missing+=(build-essential)
+command -v python3 >/dev/null || missing+=(python3)
+python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
+[ -e /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki/tls/certs ] || [ "$(uname -s)" != Linux ] || missing+=(ca-certificates)
+
+if [ ${#missing[@]} -eq 0 ]; then
+    say "the system has all that is needed (C and C++ compiler, Python 3 with pip, Rust $version)"
+    exit 0
+fi
+
+if ! command -v apt-get >/dev/null; then
+    say "missing: ${missing[*]} (names of Debian's packages; README.md lists those of other systems). Going on without them."
+    exit 0
+fi
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null && sudo -n true 2>/dev/null || fail "missing: ${missing[*]}. Install them with: sudo apt-get install ${missing[*]}"
+    as_root=(sudo -n)
+fi
+say "installing with apt-get: ${missing[*]}"
+"${as_root[@]}" apt-get update -qq || say "the package lists could not be renewed; trying with those that are here"
+if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; then
+    fail "apt-get could not install ${missing[*]}. Without a network, bring these packages by hand and start again."
+fi
+say "done"
