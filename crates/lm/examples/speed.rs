@@ -1,4 +1,5 @@
 //! Seconds of each part of a training iteration. Usage: speed MODEL_FOLDER [REPEATS]
+#![allow(clippy::print_stdout)]
 use lm::{Adapter, Decoding, Device, Group, Llama, LoraConfig, ModelFolder, Request, Result, Stream};
 use std::ops::ControlFlow;
 use std::time::Instant;

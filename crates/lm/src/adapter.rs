@@ -67,6 +67,9 @@ struct PeftConfig {
     inference_mode: bool,
 }
 
+/// A tensor's values and shape.
+type Named = (Vec<f32>, [usize; 2]);
+
 impl Adapter {
     /// A as PEFT draws it (uniform in ±1/√in), B zero.
     pub fn new(model: &Llama, config: LoraConfig, seed: u64) -> Result<Self> {
@@ -111,7 +114,7 @@ impl Adapter {
     }
 
     /// Every A and B by its PEFT name, with its shape.
-    fn named(&self) -> Result<BTreeMap<String, (Vec<f32>, [usize; 2])>> {
+    fn named(&self) -> Result<BTreeMap<String, Named>> {
         let mut named = BTreeMap::new();
         for (layer, vars) in self.layers.iter().enumerate() {
             for (shape, var) in self.shapes.iter().zip(vars) {

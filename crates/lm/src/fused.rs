@@ -54,6 +54,9 @@ pub(crate) struct Buffers {
     prepared: Vec<f32>,
 }
 
+/// Attention of one block: its number, `qkv` and the output.
+type Attention<'a> = &'a mut dyn FnMut(usize, &mut [f32], &mut [f32]);
+
 impl Model {
     /// Values in a row of the residual stream.
     pub fn width(&self) -> usize {
@@ -77,13 +80,7 @@ impl Model {
     }
 
     /// Takes `x` [rows, width] through every block, in place. `attend(block, qkv, out)` is the attention.
-    pub fn pass(
-        &self,
-        x: &mut [f32],
-        adapter: Option<&Snapshot>,
-        buffers: &mut Buffers,
-        attend: &mut dyn FnMut(usize, &mut [f32], &mut [f32]),
-    ) {
+    pub fn pass(&self, x: &mut [f32], adapter: Option<&Snapshot>, buffers: &mut Buffers, attend: Attention<'_>) {
         let rows = x.len() / self.width();
         for (layer, projections) in self.layers.iter().enumerate() {
             let lora = |projection: usize| adapter.map(|a| a.lora(layer, projection));

@@ -314,7 +314,7 @@ fn generate_padded(
     loop {
         let new = tokens.len() / batch;
         let mask = padded_mask(model, &padding, new, seen)?;
-        let x = model.pass(&tokens, &positions, batch, &mask, adapter, false, Some(&mut cache))?;
+        let x = model.pass(&tokens, &positions, &mask, adapter, false, Some(&mut cache))?;
         let last = x.reshape((batch, new, ()))?.narrow(1, new - 1, 1)?.squeeze(1)?;
         let logits: Vec<Vec<f32>> = model.logits(&last)?.to_vec2()?;
         for ((generation, logits), stream) in generations.iter_mut().zip(&logits).zip(&mut streams) {

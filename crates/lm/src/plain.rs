@@ -39,18 +39,18 @@ impl Model {
         self.embedding.device()
     }
 
-    /// `tokens` and `positions` [batch × new]; `mask` broadcasts to [batch, heads, new, seen]. With a cache, keys and values are
+    /// `tokens` and `positions` [batch × new]; `mask` [batch, 1, new, seen]. With a cache, keys and values are
     /// appended to it. Returns the residual stream [batch × new, width].
     pub fn pass(
         &self,
         tokens: &[u32],
         positions: &[u32],
-        batch: usize,
         mask: &Tensor,
         adapter: Option<&Adapter>,
         dropout: bool,
         mut cache: Option<&mut Cache>,
     ) -> Result<Tensor> {
+        let batch = mask.dim(0)?;
         let new = tokens.len() / batch;
         let positions = Tensor::new(positions, self.device())?;
         let table = |table: &Tensor| table.index_select(&positions, 0)?.reshape((batch, 1, new, self.heads.width / 2));
@@ -90,7 +90,7 @@ impl Model {
     pub fn log_probs(&self, adapter: Option<&Adapter>, packed: &Packed, temperature: f64, dropout: bool) -> Result<Tensor> {
         let positions: Vec<u32> = packed.positions.iter().map(|&p| p as u32).collect();
         let mask = self.packed_mask(packed)?;
-        let x = self.pass(&packed.tokens, &positions, 1, &mask, adapter, dropout, None)?;
+        let x = self.pass(&packed.tokens, &positions, &mask, adapter, dropout, None)?;
         let (rows, tokens): (Vec<u32>, Vec<u32>) = packed.predictions.iter().map(|&(row, token)| (row as u32, token)).unzip();
         let x = x.index_select(&Tensor::new(rows, self.device())?, 0)?;
         let normed = plain::rms_norm(&x, &self.norm, self.epsilon)?;

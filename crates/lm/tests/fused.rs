@@ -1,4 +1,5 @@
 //! The fused model against candle's own operations and against finite differences; sampling against the model's probabilities.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // The lint sees only functions that are marked as tests.
 mod common;
 use common::{TARGETS, adapter, close, config, model, tokens};
 use lm::{Adapter, Decoding, Gradients, Group, Llama, Request, Stream, Tensor};

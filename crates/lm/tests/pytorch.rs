@@ -1,4 +1,5 @@
 //! Log-probabilities, LoRA gradients and AdamW against PyTorch (transformers and peft); `scripts/fixtures_lm.py` made the figures.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // The lint sees only functions that are marked as tests.
 mod common;
 use common::close;
 use lm::{AdamW, AdamWConfig, Adapter, Device, Gradients, Group, Llama, ModelFolder, Tensor};

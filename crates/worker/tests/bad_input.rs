@@ -1,4 +1,5 @@
 //! What bad input gets: a sentence that names the file, key or model, a non-zero exit code, and nothing half-written.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // The lint sees only functions that are marked as tests.
 use std::path::Path;
 use tests::{Lab, MODEL, argument, said};
 

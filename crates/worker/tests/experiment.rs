@@ -1,4 +1,5 @@
 //! A whole small experiment on the real model, through the command line.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests
 use serde_json::Value;
 use tests::{Lab, MODEL, said};
 

