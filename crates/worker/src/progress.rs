@@ -1,7 +1,7 @@
 //! Progress bars for people, on standard error and only when it is a terminal.
 use contract::event::{Event, Phase};
 use experiment::Progress;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::io::IsTerminal;
 
 /// Shows the phase that is going on. Elsewhere than on a terminal it only says what guards find.
@@ -67,14 +67,17 @@ fn bar(progress: &Progress) -> ProgressBar {
     };
     let bar = ProgressBar::with_draw_target(Some(progress.total as u64), ProgressDrawTarget::stderr());
     // The template is ours: were it wrong, the plain bar would do.
-    if let Ok(style) =
-        ProgressStyle::with_template("{prefix:10} {bar:24} {pos}/{len} {unit}, {eta} left  {msg}".replace("{unit}", unit).as_str())
-    {
-        bar.set_style(style);
+    if let Ok(style) = ProgressStyle::with_template(&format!("{{prefix:10}} {{bar:24}} {{pos}}/{{len}} {unit}, {{left}}  {{msg}}")) {
+        bar.set_style(style.with_key("left", time_left));
     }
     bar.set_prefix(name);
     // What an earlier worker has done does not count for the speed.
     bar.set_position(progress.done as u64);
     bar.reset_eta();
     bar
+}
+
+/// "3m left", once there is something to tell it from.
+fn time_left(state: &ProgressState, to: &mut dyn std::fmt::Write) {
+    let _ = if state.pos() == 0 { write!(to, "…") } else { write!(to, "{:#} left", HumanDuration(state.eta())) };
 }
