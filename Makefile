@@ -34,8 +34,9 @@ lint: setup ## formatting and clippy
 test: lint model ## everything that must hold
 	cargo test --release --workspace --locked
 
-bench: build model ## speed, beside its reference
-	cargo bench --workspace --locked
+bench: model ## seconds of each part of a training iteration
+	cargo build --release --workspace --locked --example speed
+	$(dir $(ALIGNPRO))examples/speed $(ALIGNPRO_TEST_MODEL)
 
 clean: ## remove what was built (models and runs in $ALIGNPRO_HOME stay)
 	cargo clean

@@ -343,9 +343,9 @@ pub enum Algorithm {
 pub enum Schedule {
     #[default]
     Constant,
-    /// Linearly to 0 at the last iteration.
+    /// Linearly; it would reach 0 one iteration after the last.
     Linear,
-    /// Half a cosine to 0 at the last iteration.
+    /// Half a cosine; it would reach 0 one iteration after the last.
     Cosine,
 }
 
