@@ -208,13 +208,7 @@ impl FrozenModel for MistralRs {
         on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Vec<Answer>> {
         let prompts = self.encode(requests, decoding.max_tokens)?;
-        let decoding = Decoding {
-            max_tokens: decoding.max_tokens,
-            temperature: decoding.temperature,
-            top_p: decoding.top_p,
-            top_k: decoding.top_k,
-            stop: self.stop_tokens(),
-        };
+        let decoding = decoding.with_stop(self.stop_tokens());
         let cancelled = Arc::new(AtomicBool::new(false));
         let job = |(index, (prompt, request)): (usize, (Vec<u32>, &AnswerRequest))| {
             let draws = Arc::new(Draws::new(decoding.clone(), request.seed, cancelled.clone()));

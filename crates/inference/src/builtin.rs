@@ -1,7 +1,7 @@
 //! The built-in engine: [`lm::Llama`] without an adapter.
 use crate::{Answer, AnswerDecoding, AnswerRequest, FrozenModel, check_length};
 use contract::Result;
-use lm::{Decoding, Generation, Llama, Message, ModelFolder, Request, Tokenizer};
+use lm::{Generation, Llama, Message, ModelFolder, Request, Tokenizer};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -82,13 +82,7 @@ impl FrozenModel for BuiltIn {
         on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Vec<Answer>> {
         let encoded = self.encode(requests, decoding.max_tokens)?;
-        let decoding = Decoding {
-            max_tokens: decoding.max_tokens,
-            temperature: decoding.temperature,
-            top_p: decoding.top_p,
-            top_k: decoding.top_k,
-            stop: self.stop_tokens.clone(),
-        };
+        let decoding = decoding.with_stop(self.stop_tokens.clone());
         let generations = self.model.generate(None, &encoded, &decoding, self.max_rows, on_progress)?;
         generations.into_iter().map(|generation| self.decode(generation)).collect()
     }

@@ -29,6 +29,13 @@ pub struct AnswerDecoding {
     pub top_k: usize,
 }
 
+impl AnswerDecoding {
+    /// The same for the sampler, with the model's own stop tokens.
+    pub fn with_stop(&self, stop: Vec<u32>) -> lm::Decoding {
+        lm::Decoding { max_tokens: self.max_tokens, temperature: self.temperature, top_p: self.top_p, top_k: self.top_k, stop }
+    }
+}
+
 /// One prompt to answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AnswerRequest {
