@@ -59,10 +59,8 @@ impl BuiltIn {
     }
 
     fn decode(&self, generation: Generation) -> Result<Answer> {
-        let Generation { tokens, log_probs, stopped, .. } = generation;
-        // The stop token is no part of the text, whether or not the tokenizer calls it special.
-        let shown = &tokens[..tokens.len() - usize::from(stopped && !tokens.is_empty())];
-        Ok(Answer { text: self.tokenizer.decode(shown)?, truncated: !stopped, tokens, log_probs })
+        let text = self.tokenizer.decode(generation.shown())?;
+        Ok(Answer { text, truncated: !generation.stopped, tokens: generation.tokens, log_probs: generation.log_probs })
     }
 }
 
@@ -73,6 +71,14 @@ impl FrozenModel for BuiltIn {
 
     fn identity(&self) -> &str {
         &self.identity
+    }
+
+    fn context(&self) -> usize {
+        self.model.config.max_position_embeddings
+    }
+
+    fn prompt_tokens(&self, prompt: &str) -> Result<usize> {
+        Ok(self.tokenizer.chat(&[Message::user(prompt)])?.len())
     }
 
     fn answer(

@@ -60,7 +60,7 @@ type Attention<'a> = &'a mut dyn FnMut(usize, &mut [f32], &mut [f32]);
 impl Model {
     /// Values in a row of the residual stream.
     pub fn width(&self) -> usize {
-        self.head.width
+        self.head.width()
     }
 
     /// Embeddings [tokens, width].
@@ -70,10 +70,7 @@ impl Model {
         for (row, &token) in out.chunks_exact_mut(width).zip(tokens) {
             match &self.embedding {
                 Some(embedding) => row.copy_from_slice(&embedding[token as usize * width..][..width]),
-                None => {
-                    let column = self.head.weight[token as usize..].iter().step_by(self.head.vocabulary);
-                    row.iter_mut().zip(column).for_each(|(value, w)| *value = *w);
-                }
+                None => row.iter_mut().zip(self.head.weight.column(token as usize)).for_each(|(value, w)| *value = w),
             }
         }
         out
@@ -87,7 +84,7 @@ impl Model {
             let Buffers { qkv, attended, gate_up, prepared } = buffers;
             qkv.resize(rows * self.heads.row(), 0.0);
             attended.resize(rows * self.heads.out(), 0.0);
-            gate_up.resize(rows * projections[GATE_UP].outputs, 0.0);
+            gate_up.resize(rows * projections[GATE_UP].outputs(), 0.0);
             projections[QKV].forward(qkv, Write::Replace, x, lora(QKV), None, prepared);
             attend(layer, qkv, attended);
             projections[OUT].forward(x, Write::Add, attended, lora(OUT), None, prepared);

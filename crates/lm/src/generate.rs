@@ -2,7 +2,7 @@
 use crate::fused::{Buffers, Snapshot};
 use crate::kernels::attention::{Seen, attention, attention_cached};
 use crate::llama::Backend;
-use crate::packed::{Group, Packed};
+use crate::packed::Packed;
 use crate::sampler::draw;
 use crate::{Adapter, Decoding, Drawn, Error, Llama, Result, Stream, fused, plain};
 use candle_core::Tensor;
@@ -39,6 +39,10 @@ impl Generation {
         self.log_probs.push(drawn.log_prob);
         self.entropies.push(drawn.entropy);
         self.stopped = decoding.stop.contains(&drawn.token);
+    }
+    /// The tokens of the text: all but the stop token, whether or not the tokenizer calls that one special.
+    pub fn shown(&self) -> &[u32] {
+        &self.tokens[..self.tokens.len() - usize::from(self.stopped && !self.tokens.is_empty())]
     }
     fn ended(&self, decoding: &Decoding) -> bool {
         self.stopped || self.tokens.len() >= decoding.max_tokens
@@ -128,15 +132,16 @@ struct Decoder<'a> {
 
 impl<'a> Decoder<'a> {
     fn new(llama: &'a Llama, model: &'a fused::Model, adapter: Option<&'a Snapshot>, decoding: &'a Decoding, max_rows: usize) -> Self {
-        let cache = vec![vec![0.0; max_rows * decoding.max_tokens * model.heads.cached()]; model.layers.len()];
+        // Each made anew: zeroed pages cost no memory until a row writes to them, clones of them do.
+        let cache = || (0..model.layers.len()).map(|_| vec![0.0; max_rows * decoding.max_tokens * model.heads.cached()]).collect();
         Self {
             llama,
             model,
             adapter,
             decoding,
             max_rows,
-            keys: cache.clone(),
-            values: cache,
+            keys: cache(),
+            values: cache(),
             free: (0..max_rows).rev().collect(),
             prefixes: HashMap::new(),
             buffers: Buffers::default(),
@@ -194,8 +199,9 @@ impl<'a> Decoder<'a> {
         let mut rows = Vec::with_capacity(range.len());
         for index in range {
             let request = &requests[index];
-            // Every prompt was put into `live`, and a slot is free for every row that may be alive.
-            let (Some(prefix), Some(slot)) = (live.get(&request.prompt).cloned(), self.free.pop()) else { continue };
+            let (Some(prefix), Some(slot)) = (live.get(&request.prompt).cloned(), self.free.pop()) else {
+                return Err(Error::Model("a row entered the batch without its prompt or a place in the cache".into()));
+            };
             rows.push(Row { request: index, slot, prefix, stream: Stream::new(request.seed), generation: Generation::default() });
         }
         rows.par_iter_mut().for_each(|row| {
@@ -210,8 +216,7 @@ impl<'a> Decoder<'a> {
         if prompts.is_empty() {
             return Ok(Vec::new());
         }
-        let groups: Vec<Group<'_>> = prompts.iter().map(|prompt| Group { prompt, completions: &[] }).collect();
-        let packed = Packed::new(&groups, self.llama.config.max_position_embeddings, self.llama.config.vocab_size)?;
+        let (packed, texts) = Packed::texts(prompts, self.llama.config.max_position_embeddings, self.llama.config.vocab_size)?;
         let (model, heads) = (self.model, self.model.heads);
         let blocks = model.layers.len();
         let mut prefixes: Vec<Prefix> = prompts
@@ -221,11 +226,11 @@ impl<'a> Decoder<'a> {
         let mut x = model.embed(&packed.tokens);
         model.pass(&mut x, self.adapter, &mut self.buffers, &mut |block, qkv, out| {
             attention(out, qkv, &packed, heads, &model.rotary);
-            for (prefix, group) in prefixes.iter_mut().zip(&packed.groups) {
+            for (prefix, rows) in prefixes.iter_mut().zip(&texts) {
                 let (keys, values) = (&mut prefix.keys[block], &mut prefix.values[block]);
                 keys.resize(prefix.len * heads.cached(), 0.0);
                 values.resize(prefix.len * heads.cached(), 0.0);
-                for (position, row) in group.prompt.clone().enumerate() {
+                for (position, row) in rows.iter().cloned().flatten().enumerate() {
                     let at = position * heads.cached()..(position + 1) * heads.cached();
                     let row = &qkv[row * heads.row()..][..heads.row()];
                     store(model, row, &mut keys[at.clone()], &mut values[at], position);
@@ -233,10 +238,10 @@ impl<'a> Decoder<'a> {
             }
         });
         let width = model.width();
-        let last: Vec<f32> = packed.groups.iter().flat_map(|g| &x[(g.prompt.end - 1) * width..g.prompt.end * width]).copied().collect();
-        self.logits.resize(prompts.len() * model.head.vocabulary, 0.0);
+        let last: Vec<f32> = texts.iter().flat_map(|[_, own]| &x[(own.end - 1) * width..own.end * width]).copied().collect();
+        self.logits.resize(prompts.len() * model.head.vocabulary(), 0.0);
         model.head.logits(&mut self.logits, &last, &mut self.normed);
-        for (prefix, logits) in prefixes.iter_mut().zip(self.logits.chunks_exact(model.head.vocabulary)) {
+        for (prefix, logits) in prefixes.iter_mut().zip(self.logits.chunks_exact(model.head.vocabulary())) {
             prefix.logits = logits.to_vec();
         }
         Ok(prefixes)
@@ -273,9 +278,9 @@ impl<'a> Decoder<'a> {
                 .collect();
             attention_cached(out, queries, heads.out(), &seen, heads);
         });
-        logits.resize(rows.len() * model.head.vocabulary, 0.0);
+        logits.resize(rows.len() * model.head.vocabulary(), 0.0);
         model.head.logits(logits, &x, normed);
-        rows.par_iter_mut().zip(logits.par_chunks_exact(model.head.vocabulary)).for_each(|(row, logits)| {
+        rows.par_iter_mut().zip(logits.par_chunks_exact(model.head.vocabulary())).for_each(|(row, logits)| {
             let drawn = draw(logits, decoding, &mut row.stream);
             row.generation.push(drawn, decoding);
         });

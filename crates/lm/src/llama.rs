@@ -5,6 +5,7 @@ use crate::kernels::attention::Heads;
 use crate::kernels::head::Head;
 use crate::kernels::projection::{Before, Projection};
 use crate::kernels::rows::Rotary;
+use crate::kernels::weight::Weight;
 use crate::packed::Packed;
 use crate::{Adapter, Error, Group, LlamaConfig, ModelFolder, Result, fused, plain};
 use candle_core::{DType, Device, Tensor};
@@ -37,14 +38,16 @@ impl Weights {
         Ok(tensor.to_dtype(DType::F32)?)
     }
 
-    /// The layers of one projection of one block, side by side, [in, out].
-    fn projection(&mut self, config: &LlamaConfig, layer: usize, projection: usize) -> Result<Tensor> {
+    /// The layers of one projection of one block, each [out, in].
+    fn layers(&mut self, config: &LlamaConfig, layer: usize, projection: usize) -> Result<Vec<Tensor>> {
         let (_, layers) = layers_of(config, projection);
-        let mut columns = Vec::with_capacity(layers.len());
-        for (name, _) in layers {
-            columns.push(self.take(&format!("model.layers.{layer}.{}.weight", module(name)))?.t()?);
-        }
-        Ok(Tensor::cat(&columns, 1)?.contiguous()?)
+        layers.into_iter().map(|(name, _)| self.take(&format!("model.layers.{layer}.{}.weight", module(name)))).collect()
+    }
+
+    /// The same side by side, [in, out].
+    fn projection(&mut self, config: &LlamaConfig, layer: usize, projection: usize) -> Result<Tensor> {
+        let layers = self.layers(config, layer, projection)?;
+        Ok(Tensor::cat(&layers, 0)?.t()?.contiguous()?)
     }
 
     fn norm(&mut self, layer: usize, name: &str) -> Result<Tensor> {
@@ -129,22 +132,19 @@ fn fused_model(config: &LlamaConfig, mut weights: Weights) -> Result<fused::Mode
         let attention_norm = Before::Norm(values(&weights.norm(layer, "input_layernorm")?)?.into(), epsilon);
         let mlp_norm = Before::Norm(values(&weights.norm(layer, "post_attention_layernorm")?)?.into(), epsilon);
         let mut project = |projection: usize, before: Before| -> Result<Arc<Projection>> {
-            let weight = weights.projection(config, layer, projection)?;
-            let (inputs, outputs) = weight.dims2()?;
-            Ok(Arc::new(Projection { inputs, outputs, before, weight: values(&weight)? }))
+            let layers = weights.layers(config, layer, projection)?.iter().map(values).collect::<Result<Vec<_>>>()?;
+            let (inputs, _) = layers_of(config, projection);
+            Ok(Arc::new(Projection { before, weight: Weight::new(inputs, &layers) }))
         };
         let (qkv, out) = (project(QKV, attention_norm)?, project(OUT, Before::Nothing)?);
         let (gate_up, down) = (project(GATE_UP, mlp_norm)?, project(DOWN, Before::SwiGlu)?);
         layers.push([qkv, out, gate_up, down]);
     }
-    let embedding = weights.take("model.embed_tokens.weight")?;
-    let (weight, embedding) = if config.tie_word_embeddings {
-        (values(&embedding.t()?.contiguous()?)?, None)
-    } else {
-        (values(&weights.take("lm_head.weight")?.t()?.contiguous()?)?, Some(values(&embedding)?))
-    };
+    let embedding = values(&weights.take("model.embed_tokens.weight")?)?;
+    let (weight, embedding) =
+        if config.tie_word_embeddings { (embedding, None) } else { (values(&weights.take("lm_head.weight")?)?, Some(embedding)) };
     let norm = values(&weights.take("model.norm.weight")?)?.into();
-    let head = Head { width: config.hidden_size, vocabulary: config.vocab_size, norm, epsilon, weight: Arc::new(weight) };
+    let head = Head { norm, epsilon, weight: Weight::new(config.hidden_size, &[weight]) };
     let rotary = Rotary::new(config.rope_theta, config.head_dim, config.max_position_embeddings);
     Ok(fused::Model { layers, head: Arc::new(head), embedding, heads: heads(config), rotary: Arc::new(rotary) })
 }

@@ -157,6 +157,22 @@ fn a_row_does_not_depend_on_its_neighbours() {
 }
 
 #[test]
+fn prompts_with_a_common_beginning_are_continued_as_they_are_alone() {
+    let fused = model(&config(true), true);
+    let mut stream = Stream::new(29);
+    let common = tokens(&mut stream, 7, 71);
+    // The first is what all others begin with.
+    let prompts = [0, 1, 4, 9].map(|own| [common.clone(), tokens(&mut stream, own, 71)].concat());
+    let requests: Vec<Request> = prompts.iter().enumerate().map(|(i, p)| Request { prompt: p.clone().into(), seed: i as u64 }).collect();
+    let together = generate(&fused, None, &requests, &decoding(1.0), 4);
+    for (request, together) in requests.iter().zip(&together) {
+        let alone = &generate(&fused, None, std::slice::from_ref(request), &decoding(1.0), 1)[0];
+        assert_eq!(alone.tokens, together.tokens);
+        close(&alone.log_probs, &together.log_probs, F32, "log-probabilities");
+    }
+}
+
+#[test]
 fn sampled_log_probabilities_are_the_scored_ones() {
     let fused = model(&config(false), true);
     let adapter = adapter(&fused, &TARGETS, 0.0);

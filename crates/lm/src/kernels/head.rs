@@ -3,8 +3,9 @@
 //!
 //! With p = softmax(x̂·W / T), ∂ log p_t / ∂x̂ = (W_t − Σ_v p_v·W_v) / T. The sum is carried along in the forward pass with the same
 //! rescaling as the running softmax (as FlashAttention does), so that the backward pass needs no product at all.
-use super::matmul::{Mat, Write, matmul};
+use super::matmul::Write;
 use super::rows::{exp, rms_norm, rms_norm_backward};
+use super::weight::Weight;
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -14,12 +15,10 @@ const CHUNK: usize = 4096;
 /// Final norm and output embedding.
 #[derive(Debug)]
 pub struct Head {
-    pub width: usize,
-    pub vocabulary: usize,
     pub norm: Arc<[f32]>,
     pub epsilon: f32,
     /// [width, vocabulary].
-    pub weight: Arc<Vec<f32>>,
+    pub weight: Weight,
 }
 
 /// What the forward pass found.
@@ -39,13 +38,19 @@ struct Running {
 }
 
 impl Head {
+    pub fn width(&self) -> usize {
+        self.weight.inputs
+    }
+
+    pub fn vocabulary(&self) -> usize {
+        self.weight.outputs
+    }
+
     /// Logits [rows, vocabulary] of `x` [rows, width], for decoding.
     pub fn logits(&self, out: &mut [f32], x: &[f32], buffer: &mut Vec<f32>) {
-        let rows = x.len() / self.width;
         buffer.resize(x.len(), 0.0);
         rms_norm(buffer, x, &self.norm, self.epsilon);
-        let weight = Mat::new(&self.weight, self.width, self.vocabulary);
-        matmul(out, self.vocabulary, Write::Replace, 1.0, Mat::new(buffer, rows, self.width), weight, 0);
+        self.weight.multiply(out, Write::Replace, 1.0, buffer, 0..self.vocabulary());
     }
 
     /// Log-probabilities of `tokens`, one for each row of `x` [rows, width] (before the final norm).
@@ -53,19 +58,17 @@ impl Head {
         let rows = tokens.len();
         let mut normed = vec![0.0; x.len()];
         rms_norm(&mut normed, x, &self.norm, self.epsilon);
-        let normed = Mat::new(&normed, rows, self.width);
         let mut running = vec![Running { highest: f32::NEG_INFINITY, sum: 0.0, chosen: 0.0 }; rows];
-        let mut expected = vec![0.0; if with_gradients { rows * self.width } else { 0 }];
-        let mut logits = vec![0.0; rows * CHUNK.min(self.vocabulary)];
-        for start in (0..self.vocabulary).step_by(CHUNK) {
-            let columns = CHUNK.min(self.vocabulary - start);
-            let weight = Mat::strided(&self.weight[start..], self.width, columns, self.vocabulary);
+        let mut expected = vec![0.0; if with_gradients { rows * self.width() } else { 0 }];
+        let mut logits = vec![0.0; rows * CHUNK.min(self.vocabulary())];
+        for start in (0..self.vocabulary()).step_by(CHUNK) {
+            let columns = CHUNK.min(self.vocabulary() - start);
             let logits = &mut logits[..rows * columns];
-            matmul(logits, columns, Write::Replace, 1.0 / temperature, normed, weight, 0);
+            self.weight.multiply(logits, Write::Replace, 1.0 / temperature, &normed, start..start + columns);
             let scales = advance(&mut running, logits, columns, tokens, start);
             if with_gradients {
-                expected.par_chunks_mut(self.width).zip(&scales).for_each(|(row, scale)| row.iter_mut().for_each(|v| *v *= scale));
-                matmul(&mut expected, self.width, Write::Add, 1.0, Mat::new(logits, rows, columns), weight.t(), 0);
+                expected.par_chunks_mut(self.width()).zip(&scales).for_each(|(row, scale)| row.iter_mut().for_each(|v| *v *= scale));
+                self.weight.multiply_transposed(&mut expected, Write::Add, logits, start..start + columns);
             }
         }
         if with_gradients {
@@ -76,10 +79,10 @@ impl Head {
 
     /// Σ_v e_v·W_v becomes (W_t − Σ_v p_v·W_v) / T.
     fn finish_gradients(&self, expected: &mut [f32], running: &[Running], tokens: &[u32], temperature: f32) {
-        expected.par_chunks_mut(self.width).zip(running).zip(tokens).for_each(|((row, running), &token)| {
+        expected.par_chunks_mut(self.width()).zip(running).zip(tokens).for_each(|((row, running), &token)| {
             let inverse = 1.0 / running.sum;
-            for (i, value) in row.iter_mut().enumerate() {
-                *value = (self.weight[i * self.vocabulary + token as usize] - *value * inverse) / temperature;
+            for (value, weight) in row.iter_mut().zip(self.weight.column(token as usize)) {
+                *value = (weight - *value * inverse) / temperature;
             }
         });
     }
@@ -87,7 +90,7 @@ impl Head {
     /// Gradient with respect to `x` from that with respect to the log-probabilities. `gradients` are those of [`Self::scores`].
     pub fn backward(&self, d_log_probs: &[f32], gradients: &[f32], x: &[f32]) -> Vec<f32> {
         let mut d_x = gradients.to_vec();
-        for (row, d) in d_x.chunks_exact_mut(self.width).zip(d_log_probs) {
+        for (row, d) in d_x.chunks_exact_mut(self.width()).zip(d_log_probs) {
             row.iter_mut().for_each(|v| *v *= d);
         }
         rms_norm_backward(&mut d_x, x, &self.norm, self.epsilon);

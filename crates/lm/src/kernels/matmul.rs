@@ -47,26 +47,37 @@ pub enum Write {
 ///
 /// The order of sums depends on the shapes and the number of threads only.
 pub fn matmul(out: &mut [f32], out_stride: usize, write: Write, scale: f32, a: Mat<'_>, b: Mat<'_>, threads: usize) {
-    assert_eq!(a.columns, b.rows, "inner dimensions differ");
-    let (m, n, k) = (a.rows, b.columns, a.columns);
+    let (m, n) = (a.rows, b.columns);
     if m == 0 || n == 0 {
         return;
     }
     assert!((m - 1) * out_stride + n <= out.len() && n <= out_stride, "the output is too small");
-    if k == 0 {
+    if a.columns == 0 {
         if write == Write::Replace {
             out.chunks_mut(out_stride).take(m).for_each(|row| row[..n].fill(0.0));
         }
         return;
     }
+    // SAFETY: as just asserted, and `out` is borrowed exclusively.
+    unsafe { matmul_at(out.as_mut_ptr(), out_stride, write, scale, a, b, threads) }
+}
+
+/// [`matmul`] into a place that other threads may write around.
+///
+/// # Safety
+/// The first `b`'s-columns values of each row of `out` must be valid, and nobody else may use them meanwhile.
+pub(crate) unsafe fn matmul_at(out: *mut f32, out_stride: usize, write: Write, scale: f32, a: Mat<'_>, b: Mat<'_>, threads: usize) {
+    assert_eq!(a.columns, b.rows, "inner dimensions differ");
+    let (m, n, k) = (a.rows, b.columns, a.columns);
+    assert!(k > 0, "a product without inner dimension");
     let parallelism = if threads == 1 { gemm::Parallelism::None } else { gemm::Parallelism::Rayon(threads) };
-    // SAFETY: the asserts here and in `Mat::strided` keep every access inside the three slices; `out` is borrowed exclusively.
+    // SAFETY: `Mat::strided` keeps every read inside the slices; the caller promises the output.
     unsafe {
         gemm::gemm(
             m,
             n,
             k,
-            out.as_mut_ptr(),
+            out,
             1,
             out_stride as isize,
             write == Write::Add,

@@ -9,6 +9,7 @@ pub mod ops;
 pub mod plain;
 pub mod projection;
 pub mod rows;
+pub mod weight;
 
 /// A pointer into a buffer whose parts are written by different threads. Each user says why the parts do not overlap.
 #[derive(Clone, Copy)]
@@ -22,6 +23,11 @@ unsafe impl Sync for Shared {}
 impl Shared {
     pub(crate) fn new(buffer: &mut [f32]) -> Self {
         Self(buffer.as_mut_ptr())
+    }
+
+    /// Where value `start` lies.
+    pub(crate) fn at(self, start: usize) -> *mut f32 {
+        self.0.wrapping_add(start)
     }
 
     /// The `len` values from `start`.

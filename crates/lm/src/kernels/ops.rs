@@ -60,11 +60,11 @@ impl Project {
         let rows = x.len() / self.projection.row();
         let (mut out, write) = match residual {
             Some(residual) => (residual.to_vec(), Write::Add),
-            None => (vec![0.0; rows * self.projection.outputs], Write::Replace),
+            None => (vec![0.0; rows * self.projection.outputs()], Write::Replace),
         };
         let lora = Lora { shape: &self.shape, flat };
         self.projection.forward(&mut out, write, x, Some(lora), self.dropout, &mut Vec::new());
-        (CpuStorage::F32(out), Shape::from((rows, self.projection.outputs)))
+        (CpuStorage::F32(out), Shape::from((rows, self.projection.outputs())))
     }
 
     fn backward(&self, x: &Tensor, flat: &Tensor, gradient: &Tensor) -> Result<(Tensor, Tensor)> {
@@ -171,7 +171,7 @@ impl CustomOp1 for Score {
         "score"
     }
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (rows, tokens) = predicting(slice(storage, layout)?, &self.packed, self.head.width);
+        let (rows, tokens) = predicting(slice(storage, layout)?, &self.packed, self.head.width());
         let scores = self.head.scores(&rows, &tokens, self.temperature, true);
         *self.gradients.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = scores.gradients;
         Ok((CpuStorage::F32(scores.log_probs), Shape::from(tokens.len())))
@@ -179,7 +179,7 @@ impl CustomOp1 for Score {
     fn bwd(&self, x: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
         let dense = gradient.contiguous()?;
         let values = Values::of(x)?;
-        let width = self.head.width;
+        let width = self.head.width();
         let (rows, _) = predicting(&values, &self.packed, width);
         let gradients = self.gradients.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let d_rows = self.head.backward(&Values::of(&dense)?, &gradients, &rows);

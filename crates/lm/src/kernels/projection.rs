@@ -2,6 +2,7 @@
 //! before the layer, or SwiGLU. The layer has no weight gradient; f's result is computed again in the backward pass.
 use super::matmul::{Mat, Write, matmul};
 use super::rows::{rms_norm, rms_norm_backward, swiglu, swiglu_backward};
+use super::weight::Weight;
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -18,11 +19,8 @@ pub enum Before {
 /// One or more frozen linear layers on the same input, side by side.
 #[derive(Debug)]
 pub struct Projection {
-    pub inputs: usize,
-    pub outputs: usize,
     pub before: Before,
-    /// [inputs, outputs]: transposed once at load, because decoding a few rows is then twice as fast.
-    pub weight: Vec<f32>,
+    pub weight: Weight,
 }
 
 /// Where one adapted layer lies in its [`Projection`]'s output.
@@ -111,16 +109,24 @@ fn mix(mut z: u64) -> u64 {
 impl Projection {
     /// Values in a row of x.
     pub fn row(&self) -> usize {
-        if matches!(self.before, Before::SwiGlu) { 2 * self.inputs } else { self.inputs }
+        if matches!(self.before, Before::SwiGlu) { 2 * self.inputs() } else { self.inputs() }
+    }
+
+    pub fn inputs(&self) -> usize {
+        self.weight.inputs
+    }
+
+    pub fn outputs(&self) -> usize {
+        self.weight.outputs
     }
 
     /// f(x); `x` itself where there is nothing to do.
     fn prepared<'a>(&self, x: &'a [f32], buffer: &'a mut Vec<f32>) -> &'a [f32] {
-        buffer.resize(x.len() / self.row() * self.inputs, 0.0);
+        buffer.resize(x.len() / self.row() * self.inputs(), 0.0);
         match &self.before {
             Before::Nothing => return x,
             Before::Norm(weight, epsilon) => rms_norm(buffer, x, weight, *epsilon),
-            Before::SwiGlu => swiglu(buffer, x, self.inputs),
+            Before::SwiGlu => swiglu(buffer, x, self.inputs()),
         }
         buffer
     }
@@ -137,14 +143,13 @@ impl Projection {
     ) {
         let rows = x.len() / self.row();
         let x = self.prepared(x, buffer);
-        let weight = Mat::new(&self.weight, self.inputs, self.outputs);
-        matmul(out, self.outputs, write, 1.0, Mat::new(x, rows, self.inputs), weight, 0);
+        self.weight.multiply(out, write, 1.0, x, 0..self.outputs());
         let Some(lora) = lora.filter(|l| !l.shape.is_empty()) else { return };
         let hidden = lora_hidden(x, lora, dropout, rows);
         for (i, segment) in lora.shape.segments.iter().enumerate() {
             let hidden = Mat::strided(&hidden[i * lora.shape.rank..], rows, lora.shape.rank, lora.shape.hidden());
             let b = Mat::new(&lora.flat[lora.shape.b(i)], segment.len, lora.shape.rank);
-            matmul(&mut out[segment.start..], self.outputs, Write::Add, lora.shape.scale, hidden, b.t(), 0);
+            matmul(&mut out[segment.start..], self.outputs(), Write::Add, lora.shape.scale, hidden, b.t(), 0);
         }
     }
 
@@ -153,10 +158,9 @@ impl Projection {
         let rows = x.len() / self.row();
         let mut buffer = Vec::new();
         let input = self.prepared(x, &mut buffer);
-        let mut d_input = vec![0.0; rows * self.inputs];
-        let weight = Mat::new(&self.weight, self.inputs, self.outputs);
-        matmul(&mut d_input, self.inputs, Write::Replace, 1.0, Mat::new(d_out, rows, self.outputs), weight.t(), 0);
-        let d_flat = lora_backward(&mut d_input, d_out, self.outputs, input, lora, dropout);
+        let mut d_input = vec![0.0; rows * self.inputs()];
+        self.weight.multiply_transposed(&mut d_input, Write::Replace, d_out, 0..self.outputs());
+        let d_flat = lora_backward(&mut d_input, d_out, self.outputs(), input, lora, dropout);
         let d_x = match &self.before {
             Before::Nothing => d_input,
             Before::Norm(weight, epsilon) => {
@@ -165,7 +169,7 @@ impl Projection {
             }
             Before::SwiGlu => {
                 let mut d_x = vec![0.0; x.len()];
-                swiglu_backward(&mut d_x, &d_input, x, self.inputs);
+                swiglu_backward(&mut d_x, &d_input, x, self.inputs());
                 d_x
             }
         };
