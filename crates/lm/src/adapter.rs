@@ -153,27 +153,9 @@ impl Adapter {
         })
     }
 
-    /// Writes a PEFT folder: `adapter_model.safetensors` and `adapter_config.json`. `base` names the base model.
+    /// Writes a PEFT folder ([`write_peft`]). `base` names the base model.
     pub fn save_peft(&self, folder: &Path, base: &str) -> Result<()> {
-        let config = PeftConfig {
-            peft_type: "LORA".into(),
-            task_type: Some("CAUSAL_LM".into()),
-            base_model_name_or_path: Some(base.into()),
-            r: self.config.rank,
-            lora_alpha: self.config.alpha,
-            lora_dropout: self.config.dropout,
-            target_modules: self.config.targets.clone(),
-            bias: "none".into(),
-            fan_in_fan_out: false,
-            inference_mode: true,
-        };
-        let write = |name: &str, bytes: &[u8]| {
-            let path = folder.join(name);
-            std::fs::write(&path, bytes).map_err(|e| Error::Io(format!("cannot write {}: {e}", path.display())))
-        };
-        std::fs::create_dir_all(folder).map_err(|e| Error::Io(format!("cannot create the folder {}: {e}", folder.display())))?;
-        write("adapter_model.safetensors", &self.to_bytes()?)?;
-        write("adapter_config.json", serde_json::to_string_pretty(&config).unwrap_or_default().as_bytes())
+        write_peft(folder, &self.config, &self.to_bytes()?, base)
     }
 
     /// Reads a PEFT folder.
@@ -190,6 +172,31 @@ impl Adapter {
         let config = LoraConfig { rank: config.r, alpha: config.lora_alpha, dropout: config.lora_dropout, targets: config.target_modules };
         Self::from_bytes(model, config, &read("adapter_model.safetensors")?)
     }
+}
+
+/// Writes a PEFT folder, `adapter_model.safetensors` and `adapter_config.json`, from the bytes of [`Adapter::to_bytes`]: the base model, which
+/// `base` names, need not be there.
+pub fn write_peft(folder: &Path, config: &LoraConfig, bytes: &[u8], base: &str) -> Result<()> {
+    let config = PeftConfig {
+        peft_type: "LORA".into(),
+        task_type: Some("CAUSAL_LM".into()),
+        base_model_name_or_path: Some(base.into()),
+        r: config.rank,
+        lora_alpha: config.alpha,
+        lora_dropout: config.dropout,
+        target_modules: config.targets.clone(),
+        bias: "none".into(),
+        fan_in_fan_out: false,
+        inference_mode: true,
+    };
+    let json = serde_json::to_vec_pretty(&config).map_err(|e| Error::Model(e.to_string()))?;
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).map_err(|e| Error::Io(format!("cannot write {}: {e}", path.display())))
+    };
+    std::fs::create_dir_all(folder).map_err(|e| Error::Io(format!("cannot create the folder {}: {e}", folder.display())))?;
+    write("adapter_model.safetensors", bytes)?;
+    write("adapter_config.json", &json)
 }
 
 fn shape(model: &LlamaConfig, projection: usize, config: &LoraConfig) -> LoraShape {

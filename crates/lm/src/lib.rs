@@ -15,6 +15,7 @@ pub mod optimiser;
 pub mod packed;
 mod plain;
 pub mod sampler;
+pub mod seal;
 pub mod stream;
 pub mod tokenizer;
 

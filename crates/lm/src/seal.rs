@@ -1,16 +1,15 @@
 //! Checksums noted when a model was installed, so that a damaged file is found.
-use crate::home::write_error;
-use contract::{Error, Result};
-use lm::ModelFolder;
+use crate::{ModelFolder, Result};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// The file in the model's folder.
-const FILE: &str = "alignpro.json";
+pub(crate) const FILE: &str = "alignpro.json";
 
 /// What is noted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Seal {
+pub(crate) struct Seal {
     /// Name of the file that the model was made from.
     source: String,
     /// Hex SHA-256 by file name ([`ModelFolder::checksums`]).
@@ -27,12 +26,11 @@ pub enum State {
     Changed(Vec<String>),
 }
 
-/// Notes the checksums of a model that was just installed from `source`.
-pub fn seal(model: &ModelFolder, source: &str) -> Result<()> {
-    let seal = Seal { source: source.into(), sha256: model.checksums()? };
-    let text = serde_json::to_string_pretty(&seal).map_err(|e| Error::internal("Checksums cannot be written as JSON.").with_detail(e))?;
-    let path = model.path.join(FILE);
-    std::fs::write(&path, text).map_err(|e| write_error(&path, &e))
+impl Seal {
+    /// The checksums of a model that is made from `source`.
+    pub(crate) fn of(model: &ModelFolder, source: &Path) -> Result<Self> {
+        Ok(Self { source: source.file_name().unwrap_or_default().to_string_lossy().into_owned(), sha256: model.checksums()? })
+    }
 }
 
 /// Compares the files with what was noted; reads all of them.
@@ -40,7 +38,7 @@ pub fn verify(model: &ModelFolder) -> Result<State> {
     let Ok(text) = std::fs::read_to_string(model.path.join(FILE)) else { return Ok(State::Unsealed) };
     let Ok(seal) = serde_json::from_str::<Seal>(&text) else { return Ok(State::Changed(vec![FILE.into()])) };
     let now = model.checksums()?;
-    let names: std::collections::BTreeSet<&String> = now.keys().chain(seal.sha256.keys()).collect();
+    let names: BTreeSet<&String> = now.keys().chain(seal.sha256.keys()).collect();
     let changed: Vec<String> = names.into_iter().filter(|&name| now.get(name) != seal.sha256.get(name)).cloned().collect();
     Ok(if changed.is_empty() { State::Whole } else { State::Changed(changed) })
 }

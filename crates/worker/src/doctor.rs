@@ -2,10 +2,10 @@
 use crate::home::Home;
 use crate::machine::{self, Gpu, Machine};
 use crate::models::pip::{self, Pip};
-use crate::models::{EMBEDDED, embedded, installed, seal};
+use crate::models::{EMBEDDED, embedded, installed};
 use crate::table::bytes;
 use contract::Error;
-use lm::ModelFolder;
+use lm::{ModelFolder, seal};
 use serde::Serialize;
 use std::io::Read;
 use std::path::Path;
@@ -159,7 +159,7 @@ fn model_check(name: &str, path: &Path) -> Check {
         EMBEDDED => format!("remove {} and run `alignpro models fetch`", path.display()),
         _ => format!("remove {} and import it again", path.display()),
     };
-    let state = ModelFolder::open(path).map_err(Error::from).and_then(|model| seal::verify(&model));
+    let state = ModelFolder::open(path).and_then(|model| seal::verify(&model)).map_err(Error::from);
     match state {
         Ok(seal::State::Whole) => Check::good(&label, "all files are there and their checksums are right"),
         Ok(seal::State::Unsealed) => {
@@ -197,7 +197,7 @@ async fn database_file(path: &Path) -> Check {
     }
     match look_inside(path).await {
         Ok(runs) => Check::good(name, format!("{}, {}, {runs} runs", path.display(), bytes(length))),
-        Err(e) => Check::not(Health::Bad, name, e.message, e.detail.unwrap_or_else(|| "name another file with --db".into())),
+        Err(e) => Check::not(Health::Bad, name, e.message, "put a whole copy of it back, or name another file with --db"),
     }
 }
 

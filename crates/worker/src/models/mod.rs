@@ -3,7 +3,6 @@ pub mod embedded;
 pub mod installed;
 pub mod pip;
 pub mod resolve;
-pub mod seal;
 
 use contract::{Error, Result};
 use sha2::{Digest, Sha256};

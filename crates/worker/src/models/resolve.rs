@@ -3,6 +3,7 @@ use super::{EMBEDDED, installed, is_gguf, name_of, sha256};
 use crate::home::{Home, create_folder, read_error};
 use contract::{Code, Error, Result};
 use lm::ModelFolder;
+use lm::seal::{self, State};
 use std::path::{Path, PathBuf};
 
 /// A model as it lies on disk.
@@ -59,15 +60,28 @@ fn missing(home: &Home, name: &str, key: &str) -> Error {
 /// beginning of its checksum, so that it is found again and a changed file is another model.
 pub fn as_folder(home: &Home, located: &Located) -> Result<ModelFolder> {
     match located {
-        Located::Folder(path) => Ok(ModelFolder::open(path)?),
+        Located::Folder(path) => whole(path),
         Located::Gguf(file) => {
             let folder = home.models().join(format!("{}-{}", name_of(file), &sha256(file)?[..8]));
             if folder.is_dir() {
-                return Ok(ModelFolder::open(&folder)?);
+                return whole(&folder);
             }
             create_folder(&home.models())?;
             installed::convert(file, &folder)
         }
+    }
+}
+
+/// The folder, if its files are those that were installed.
+pub fn whole(folder: &Path) -> Result<ModelFolder> {
+    let model = ModelFolder::open(folder)?;
+    match seal::verify(&model)? {
+        State::Whole | State::Unsealed => Ok(model),
+        State::Changed(files) => Err(Error::model(format!(
+            "{} is not what was installed ({} changed): remove the folder and bring the model again with `alignpro models fetch` or `alignpro models import`.",
+            folder.display(),
+            files.join(", ")
+        ))),
     }
 }
 
