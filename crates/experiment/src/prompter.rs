@@ -18,8 +18,9 @@ pub struct Prompter {
 /// One drawn rewrite.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rewrite {
-    /// The drawn tokens as text, white space trimmed at both ends and nothing else: labels or quotes that the prompter adds are part of what
-    /// it did. May be empty; the frozen model then answers an empty user message, and the guard for empty rewrites counts it.
+    /// What the frozen model gets: the drawn tokens as text, white space trimmed at both ends and nothing else (labels or quotes that the
+    /// prompter adds are part of what it did), in the spec's template. May be empty; the frozen model then answers an empty user
+    /// message, and the guard for empty rewrites counts it.
     pub text: String,
     /// At least one: the stop token is a token of the rewrite.
     pub tokens: Vec<u32>,
@@ -66,19 +67,14 @@ impl Prompter {
         &self.settings
     }
 
-    fn lora(&self) -> LoraConfig {
-        let l = &self.settings.lora;
-        LoraConfig { rank: l.rank, alpha: l.alpha, dropout: l.dropout, targets: l.targets.clone() }
-    }
-
     /// An adapter that changes nothing yet.
     pub fn untrained_adapter(&self, seed: u64) -> Result<Adapter> {
-        Ok(Adapter::new(&self.model, self.lora(), seed)?)
+        Ok(Adapter::new(&self.model, lora(&self.settings), seed)?)
     }
 
     /// An adapter from a checkpoint.
     pub fn adapter(&self, bytes: &[u8]) -> Result<Adapter> {
-        Ok(Adapter::from_bytes(&self.model, self.lora(), bytes)?)
+        Ok(Adapter::from_bytes(&self.model, lora(&self.settings), bytes)?)
     }
 
     /// Tokens that the model can hold, prompt and continuation together.
@@ -92,7 +88,19 @@ impl Prompter {
         Ok(self.tokenizer.chat(&[Message::user(text)])?.into())
     }
 
-    /// Draws one rewrite for each request and seed, at most `max_rows` at a time; `reference` is left empty. Breaking `on_step` gives
+    /// The rewrite x' of `prompt` for what the prompter wrote (z). For one prompt, different z give different x' (but for white space at the
+    /// ends), so that KL(ρ‖ρ_sft) is the same for both.
+    pub fn rewrite(&self, prompt: &str, output: &str) -> String {
+        // Filled before the output comes in: neither text is searched for the other's placeholder.
+        let fill = |part: &str| part.replacen("{prompt}", prompt, 1);
+        match self.settings.rewrite_template.split_once("{output}") {
+            Some((before, after)) => format!("{}{output}{}", fill(before), fill(after)).trim().to_string(),
+            // The spec's check lets no such template in.
+            None => output.to_string(),
+        }
+    }
+
+    /// Draws one rewrite for each request and seed, at most `max_rows` at a time; `text` is the bare output and `reference` empty. Breaking `on_step` gives
     /// [`contract::Code::Stopped`].
     pub fn draw(
         &self,
@@ -112,7 +120,7 @@ impl Prompter {
         drawn
             .into_iter()
             .map(|g| {
-                let text = self.tokenizer.decode(&g.tokens)?.trim().to_string();
+                let text = self.tokenizer.decode(g.shown())?.trim().to_string();
                 Ok(Rewrite {
                     text,
                     tokens: g.tokens,
@@ -130,6 +138,12 @@ impl Prompter {
         let groups: Vec<Group<'_>> = groups.iter().map(|g| Group { prompt: &g.prompt, completions: &g.rewrites }).collect();
         self.model.log_probs(adapter, &groups, self.settings.temperature, dropout_seed)
     }
+}
+
+/// The shape of the prompter's adapter.
+pub fn lora(settings: &spec::Prompter) -> LoraConfig {
+    let l = &settings.lora;
+    LoraConfig { rank: l.rank, alpha: l.alpha, dropout: l.dropout, targets: l.targets.clone() }
 }
 
 /// Collects neighbours with the same request into groups, in order.

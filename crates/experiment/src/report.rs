@@ -107,20 +107,25 @@ fn comparison(arm: &str, baseline: &str, p: &Paired) -> Comparison {
     }
 }
 
-/// Guards that fired, once per guard with its latest words and how often it fired.
+/// Guards that fired: in training once per guard, with its latest words and how often it fired; after the evaluation each.
 fn warnings(events: &[StoredEvent]) -> Vec<String> {
-    let mut fired: BTreeMap<&str, (BTreeSet<Option<usize>>, &str, &str)> = BTreeMap::new();
+    let mut fired: BTreeMap<&str, (usize, usize, String)> = BTreeMap::new();
+    let mut afterwards = Vec::new();
     for event in events {
-        if let Event::Guard { iteration, guard, cause, remedy } = &event.event {
-            let entry = fired.entry(guard).or_insert_with(|| (BTreeSet::new(), cause, remedy));
-            entry.0.insert(*iteration);
-            (entry.1, entry.2) = (cause, remedy);
+        let Event::Guard { iteration, guard, cause, remedy } = &event.event else { continue };
+        let words = format!("{cause} {remedy}");
+        match iteration {
+            Some(iteration) => {
+                let times = fired.get(guard.as_str()).map_or(0, |(times, ..)| *times);
+                fired.insert(guard, (times + 1, *iteration, words));
+            }
+            None if !afterwards.contains(&words) => afterwards.push(words),
+            None => {}
         }
     }
-    let when = |at: &BTreeSet<Option<usize>>| match (at.len(), at.iter().next_back().copied().flatten()) {
-        (1, Some(iteration)) => format!("Iteration {iteration}: "),
-        (n, Some(iteration)) => format!("{n} times, last at iteration {iteration}: "),
-        _ => String::new(),
-    };
-    fired.values().map(|(at, cause, remedy)| format!("{}{cause} {remedy}", when(at))).collect()
+    let in_training = fired.into_values().map(|(times, iteration, words)| match times {
+        1 => format!("Iteration {iteration}: {words}"),
+        _ => format!("{times} times, last at iteration {iteration}: {words}"),
+    });
+    in_training.chain(afterwards).collect()
 }

@@ -8,10 +8,10 @@ use crate::streams::Streams;
 use crate::training::{Step, Trainer};
 use contract::event::{Event, Phase, Status};
 use contract::report::Report;
-use contract::{Code, Result, Spec, arm};
+use contract::{Code, Result, Spec};
 use datasets::Splits;
 use inference::FrozenModel;
-use rewards::Reward;
+use rewards::{Reward, Score};
 use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -259,10 +259,8 @@ impl Runner {
         let (store, run) = (&self.store, self.run);
         let rows = self.handle.block_on(store.evaluation(run, Some(Split::Test)))?;
         let arms = report::arms(&self.spec, &rows);
-        let find = |name: &str| arms.iter().find(|a| a.name == name);
-        if let (Some(untuned), Some(tuned)) = (find(arm::UNTUNED), find(arm::TUNED))
-            && let Some(alarm) = guards::of_arms(&self.spec, untuned, tuned)
-        {
+        let scores: Vec<Score> = rows.iter().map(|row| Score { total: row.reward, parts: row.reward_parts.clone() }).collect();
+        for alarm in guards::of_arms(&self.spec, &arms).into_iter().chain(guards::constant_rewards(&scores)) {
             self.append(&alarm.event(None))?;
         }
         let events = self.handle.block_on(store.events_after(run, 0))?;

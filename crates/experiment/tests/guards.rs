@@ -31,6 +31,7 @@ fn metrics(changes: &[(&str, f64)]) -> Metrics {
         ("truncated_rewrites", 0.1),
         ("empty_rewrites", 0.0),
         ("zero_spread_groups", 0.0),
+        ("reward_part.on_topic", 0.6),
     ];
     healthy.iter().chain(changes).map(|(name, value)| (name.to_string(), Some(*value))).collect()
 }
@@ -48,18 +49,18 @@ fn names(events: &[Event]) -> Vec<String> {
         .collect()
 }
 
-/// Guards that fire at iteration 5 after four healthy ones.
+/// Guards that fire in three iterations after four healthy ones.
 fn after_healthy(changes: &[(&str, f64)]) -> Vec<String> {
     let (mut guards, spec) = (Guards::default(), spec());
     for i in 1..5 {
         assert!(guards.observe(i, &metrics(&[]), &spec).is_empty());
     }
-    names(&guards.observe(5, &metrics(changes), &spec))
+    names(&(5..8).flat_map(|i| guards.observe(i, &metrics(changes), &spec)).collect::<Vec<_>>())
 }
 
 #[test]
 fn each_condition_has_its_guard() {
-    let cases: [(&str, &[(&str, f64)]); 9] = [
+    let cases: [(&str, &[(&str, f64)]); 10] = [
         ("constant_reward", &[("reward_min", 0.5), ("reward_max", 0.5), ("zero_spread_groups", 1.0)]),
         ("zero_spread_groups", &[("zero_spread_groups", 0.75)]),
         ("truncated_rewrites", &[("truncated_rewrites", 0.6)]),
@@ -71,11 +72,17 @@ fn each_condition_has_its_guard() {
         ("kl_explosion", &[("kl", 6.0)]),
         ("length_drift", &[("rewrite_tokens", 45.0)]),
         ("leaving_the_subject", &[("reward_mean", 0.7), ("closeness", 0.6)]),
+        ("leaving_the_subject", &[("reward_mean", 0.7), ("reward_part.on_topic", 0.4)]),
     ];
     for (guard, changes) in cases {
         assert_eq!(after_healthy(changes), [guard], "{changes:?}");
     }
     assert!(after_healthy(&[("reward_mean", 0.4), ("closeness", 0.6)]).is_empty(), "no gain, nothing to suspect");
+    let (mut guards, spec) = (Guards::default(), spec());
+    let healthy = metrics(&[]);
+    let strayed = metrics(&[("reward_mean", 0.7), ("closeness", 0.6)]);
+    let fired: Vec<Event> = (1..9).flat_map(|i| guards.observe(i, if i == 5 { &strayed } else { &healthy }, &spec)).collect();
+    assert!(fired.is_empty(), "one batch of other prompts is no drift: {fired:?}");
 }
 
 #[test]
@@ -97,8 +104,8 @@ fn a_guard_fires_once_until_its_condition_has_gone() {
 
 #[test]
 fn a_gain_that_leaves_the_subject_is_called_one() {
-    let arm = |reward: f64, topicality: f64, closeness: f64| Arm {
-        name: String::new(),
+    let arm = |name: &str, reward: f64, topicality: f64, closeness: f64| Arm {
+        name: name.into(),
         n: 10,
         prompts: 5,
         reward_mean: reward,
@@ -108,18 +115,31 @@ fn a_gain_that_leaves_the_subject_is_called_one() {
         between_prompt_variance: None,
         within_prompt_variance: None,
         reward_parts: BTreeMap::from([("on_topic".into(), topicality), ("sentiment".into(), 0.5)]),
-        rewrite_closeness: Some(closeness),
+        rewrite_closeness: (name != "raw").then_some(closeness),
         rewrite_tokens: None,
         answer_tokens: 1.0,
         truncated_rewrites: None,
         truncated_answers: 0.0,
     };
-    let (spec, untuned) = (spec(), arm(0.5, 0.6, 0.8));
-    assert!(guards::of_arms(&spec, &untuned, &arm(0.9, 0.58, 0.7)).is_none());
-    assert!(guards::of_arms(&spec, &untuned, &arm(0.4, 0.2, 0.1)).is_none(), "no gain");
-    let cause = guards::of_arms(&spec, &untuned, &arm(0.9, 0.4, 0.5)).expect("both fell").cause;
+    let spec = spec();
+    let alarms = |tuned: (f64, f64, f64)| {
+        let arms = [arm("raw", 0.6, 0.7, 0.0), arm("untuned", 0.5, 0.6, 0.8), arm("tuned", tuned.0, tuned.1, tuned.2)];
+        guards::of_arms(&spec, &arms).into_iter().map(|alarm| alarm.cause).collect::<Vec<_>>()
+    };
+    assert!(alarms((0.9, 0.66, 0.7)).is_empty());
+    assert!(alarms((0.4, 0.2, 0.1)).is_empty(), "no gain");
+    let against_raw = alarms((0.9, 0.58, 0.7));
+    assert!(against_raw.len() == 1 && against_raw[0].contains("from 0.60 (raw)"), "{against_raw:?}");
+    let cause = &alarms((0.55, 0.4, 0.5))[0];
     assert!(
         cause.contains("on_topic of the answers fell from 0.60 to 0.40 and the closeness of rewrites fell from 0.80 to 0.50"),
         "{cause}"
     );
+}
+
+#[test]
+fn a_part_that_never_changes_is_said() {
+    let score = |total: f64| rewards::Score { total, parts: BTreeMap::from([("a".into(), total), ("b".into(), 0.0)]) };
+    let alarms = guards::constant_rewards(&[score(1.0), score(2.0)]);
+    assert!(alarms.len() == 1 && alarms[0].guard == "constant_reward" && alarms[0].cause.contains("\"b\""), "{alarms:?}");
 }

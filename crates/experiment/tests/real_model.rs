@@ -50,15 +50,16 @@ fn run(stops: &[usize]) -> (Vec<store::Iteration>, Checkpoint) {
     let model = Llama::load(&folder, &Device::Cpu).unwrap();
     let store = runtime.block_on(Store::open(&temporary.path().join("runs.db"))).unwrap();
     let prepared = prepare::from_text(SPEC, "real.toml", temporary.path()).unwrap();
-    let new = NewRun { spec: prepared.spec.clone(), spec_hash: prepared.spec_hash.clone(), program_version: "test".into() };
+    let new =
+        NewRun { spec: prepared.spec.clone(), spec_hash: prepared.spec_hash.clone(), program_version: "test".into(), facts: Vec::new() };
     let run = runtime.block_on(store.create_run(&new)).unwrap();
     for stop_after in stops.iter().copied().chain([usize::MAX]) {
         let prepared = prepare::from_text(SPEC, "real.toml", temporary.path()).unwrap();
         let tokenizer = Arc::new(folder.tokenizer().unwrap());
         let prompter = Prompter::new(model.clone(), tokenizer, folder.stop_tokens.clone(), prepared.spec.prompter.clone());
-        prepared.check_lengths(&prompter, None).unwrap();
-        let (splits, reward, spec) = (prepared.splits, prepared.reward, prepared.spec);
         let frozen = Box::new(BuiltIn::new(model.clone(), &folder).unwrap());
+        prepared.check_lengths(&prompter, frozen.as_ref()).unwrap();
+        let (splits, reward, spec) = (prepared.splits, prepared.reward, prepared.spec);
         let mut runner =
             Runner::new(Inputs { store: store.clone(), handle: runtime.handle().clone(), run, spec, splits, reward, prompter, frozen });
         let stop = Cell::new(false);

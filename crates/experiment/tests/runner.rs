@@ -1,10 +1,11 @@
 //! The runner on a tiny random model: what it stores, how it stops, and that an interrupted run ends like one left alone, bit for bit.
 mod common;
 
-use common::World;
+use common::{Parrot, World};
 use contract::Code;
 use contract::event::{Event, Phase, Status};
 use experiment::{Outcome, metrics};
+use std::sync::Arc;
 use store::Split;
 
 #[test]
@@ -151,8 +152,9 @@ fn a_training_that_diverges_fails_with_a_remedy() {
 fn prompts_that_do_not_fit_are_named_before_anything_is_computed() {
     let world = World::new("iterations = 1\nwarmup_iterations = 0");
     let (mut prepared, prompter) = (world.prepared(), world.prompter());
-    prepared.check_lengths(&prompter, None).unwrap();
+    let parrot = Parrot { calls: Arc::default(), fail_at: usize::MAX };
+    prepared.check_lengths(&prompter, &parrot).unwrap();
     prepared.splits.validation[1] = "why ".repeat(200);
-    let message = prepared.check_lengths(&prompter, None).unwrap_err().message;
+    let message = prepared.check_lengths(&prompter, &parrot).unwrap_err().message;
     assert!(message.contains("Prompt 2 of the validation split (\"why why") && message.contains("context holds 128"), "{message}");
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Draws one request's tokens from its own stream.
 pub struct Draws {
     decoding: Decoding,
-    /// Set when nobody waits for the answer any more: the next token is a stop token.
+    /// Set when nobody waits for the answer any more: the next token is a stop token, or, where none is known, an error.
     cancelled: Arc<AtomicBool>,
     state: Mutex<State>,
 }
@@ -34,16 +34,15 @@ impl Draws {
         std::mem::take(&mut state.drawn).into_iter().map(|drawn| (drawn.token, drawn.log_prob)).unzip()
     }
 
-    fn next(&self, logits: &[f32]) -> u32 {
-        if self.cancelled.load(Ordering::Relaxed)
-            && let Some(stop) = self.decoding.stop.first()
-        {
-            return *stop;
+    /// None ends the request: nobody waits for it any more.
+    fn next(&self, logits: &[f32]) -> Option<u32> {
+        if self.cancelled.load(Ordering::Relaxed) {
+            return self.decoding.stop.first().copied();
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let drawn = draw(logits, &self.decoding, &mut state.stream);
         state.drawn.push(drawn);
-        drawn.token
+        Some(drawn.token)
     }
 }
 
@@ -51,7 +50,8 @@ impl CustomLogitsProcessor for Draws {
     /// `logits`: [vocabulary], f32, on the CPU. Returns −∞ everywhere but at the drawn token.
     fn apply(&self, logits: &Tensor, _context: &[u32]) -> mistralrs::Result<Tensor> {
         let values: Vec<f32> = logits.to_vec1()?;
-        let token = self.next(&values) as usize;
+        let Some(token) = self.next(&values) else { return Err(std::io::Error::other("nobody waits for the answer any more").into()) };
+        let token = token as usize;
         let mut only = vec![f32::NEG_INFINITY; values.len()];
         if let Some(value) = only.get_mut(token) {
             *value = 0.0;

@@ -88,10 +88,7 @@ impl MistralRs {
         let mut known: HashMap<&str, Vec<u32>> = HashMap::new();
         for request in requests {
             if !known.contains_key(request.prompt.as_str()) {
-                let tokens = match &self.files.kind {
-                    Kind::Folder { tokenizer, .. } => tokenizer.chat(&[Message::user(request.prompt.as_str())])?,
-                    Kind::Gguf => self.encode_by_engine(&request.prompt)?,
-                };
+                let tokens = self.tokens(&request.prompt)?;
                 check_length(&request.prompt, tokens.len(), max_tokens, self.context)?;
                 known.insert(&request.prompt, tokens);
             }
@@ -99,7 +96,11 @@ impl MistralRs {
         Ok(requests.iter().filter_map(|request| known.get(request.prompt.as_str()).cloned()).collect())
     }
 
-    fn encode_by_engine(&self, prompt: &str) -> Result<Vec<u32>> {
+    /// A prompt in the chat template.
+    fn tokens(&self, prompt: &str) -> Result<Vec<u32>> {
+        if let Kind::Folder { tokenizer, .. } = &self.files.kind {
+            return Ok(tokenizer.chat(&[Message::user(prompt)])?);
+        }
         let messages = TextMessages::new().add_message(TextMessageRole::User, prompt);
         let model = self.model.clone();
         self.wait(async move { model.tokenize(Either::Left(messages), None, true, true, None).await })?
@@ -199,6 +200,14 @@ impl FrozenModel for MistralRs {
 
     fn identity(&self) -> &str {
         &self.identity
+    }
+
+    fn context(&self) -> usize {
+        self.context
+    }
+
+    fn prompt_tokens(&self, prompt: &str) -> Result<usize> {
+        Ok(self.tokens(prompt)?.len())
     }
 
     fn answer(

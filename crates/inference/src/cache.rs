@@ -156,6 +156,14 @@ impl<M: FrozenModel + ?Sized> FrozenModel for Cached<M> {
         self.inner.identity()
     }
 
+    fn context(&self) -> usize {
+        self.inner.context()
+    }
+
+    fn prompt_tokens(&self, prompt: &str) -> Result<usize> {
+        self.inner.prompt_tokens(prompt)
+    }
+
     fn answer(
         &mut self,
         requests: &[AnswerRequest],

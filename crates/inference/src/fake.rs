@@ -66,6 +66,12 @@ impl FrozenModel for Fake {
     fn identity(&self) -> &str {
         "fake-1"
     }
+    fn context(&self) -> usize {
+        usize::MAX
+    }
+    fn prompt_tokens(&self, prompt: &str) -> Result<usize> {
+        Ok(prompt.split_whitespace().count())
+    }
     fn answer(
         &mut self,
         requests: &[AnswerRequest],

@@ -63,6 +63,10 @@ pub trait FrozenModel: Send {
     fn describe(&self) -> String;
     /// Identity of the model: a checksum of its files and of what was done to them (quantisation).
     fn identity(&self) -> &str;
+    /// Tokens that the model can hold, prompt and answer together.
+    fn context(&self) -> usize;
+    /// Tokens of `prompt` as a user message in the model's chat template.
+    fn prompt_tokens(&self, prompt: &str) -> Result<usize>;
     /// Answers every request. `on_progress` hears how many are done, and can break ([`contract::Code::Stopped`]).
     fn answer(
         &mut self,

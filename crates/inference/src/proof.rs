@@ -60,6 +60,11 @@ pub fn prove(model: &mut dyn FrozenModel) -> Result<Proof> {
             requests.len()
         )));
     }
+    if alone.iter().any(|answer| answer.log_probs.iter().any(|l| !l.is_finite())) {
+        return Err(Error::engine(format!(
+            "{engine} gave a token whose log-probability is not a finite number: its weights or their quantisation are broken. Fetch the model again, or choose another"
+        )));
+    }
     Ok(compare(engine, &alone, &together))
 }
 
@@ -103,6 +108,14 @@ impl<M: FrozenModel + ?Sized> FrozenModel for OneByOne<M> {
 
     fn identity(&self) -> &str {
         self.0.identity()
+    }
+
+    fn context(&self) -> usize {
+        self.0.context()
+    }
+
+    fn prompt_tokens(&self, prompt: &str) -> Result<usize> {
+        self.0.prompt_tokens(prompt)
     }
 
     fn answer(
@@ -175,7 +188,9 @@ mod tests {
 
     #[test]
     fn not_a_number_is_no_proof_and_is_json() {
-        let proof = prove(&mut Fake::not_a_number()).unwrap();
+        let error = prove(&mut Fake::not_a_number()).unwrap_err();
+        assert!(error.code == contract::Code::Engine && error.message.contains("not a finite number"), "{error:?}");
+        let proof = prove(&mut Fake::imprecise(f32::NAN)).unwrap();
         assert_eq!((proof.batched, proof.max_log_prob_difference), (false, None));
         let json = serde_json::to_string(&proof).unwrap();
         assert_eq!(serde_json::from_str::<Proof>(&json).unwrap(), proof);

@@ -8,7 +8,7 @@ mod topicality;
 pub mod vader;
 mod words;
 
-pub use diagnose::diagnose;
+pub use diagnose::{Finding, diagnose};
 pub use form::{flesch_reading_ease, length_band, readability};
 pub use reward::{Pair, Reward, Score};
 pub use topicality::{NEUTRAL, closeness, topicality};

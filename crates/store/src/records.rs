@@ -11,6 +11,8 @@ pub struct NewRun {
     pub spec_hash: String,
     /// Version of this program.
     pub program_version: String,
+    /// What is known of models, data and machine before anything is computed ([`crate::Store::set_facts`] adds to them).
+    pub facts: Vec<Fact>,
 }
 
 /// A run as it stands.

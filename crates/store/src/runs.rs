@@ -24,7 +24,7 @@ struct Row {
 }
 
 impl Store {
-    /// Writes a run as `created`, with its spec (one row for all runs with the same hash), and returns its id.
+    /// Writes a run as `created`, with its facts and its spec (one row for all runs with the same hash), and returns its id.
     /// A hash that stands for another spec already is [`contract::Code::Internal`].
     pub async fn create_run(&self, run: &NewRun) -> Result<i64> {
         let unreadable = |e| Error::internal(format!("The spec \"{}\" cannot be written as JSON", run.spec.name)).with_detail(e);
@@ -56,6 +56,7 @@ impl Store {
         .await
         .map_err(|e| self.explain(e))?
         .last_insert_rowid();
+        self.write_facts(&mut transaction, id, &run.facts).await?;
         self.commit(transaction).await?;
         Ok(id)
     }
@@ -130,6 +131,11 @@ impl Store {
     pub async fn set_facts(&self, run: i64, facts: &[Fact]) -> Result<()> {
         let mut transaction = self.write().await?;
         self.require_run(&mut transaction, run).await?;
+        self.write_facts(&mut transaction, run, facts).await?;
+        self.commit(transaction).await
+    }
+
+    async fn write_facts(&self, connection: &mut SqliteConnection, run: i64, facts: &[Fact]) -> Result<()> {
         for fact in facts {
             sqlx::query!(
                 "INSERT INTO run_facts (run, key, value) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
@@ -137,11 +143,11 @@ impl Store {
                 fact.key,
                 fact.value
             )
-            .execute(&mut *transaction)
+            .execute(&mut *connection)
             .await
             .map_err(|e| self.explain(e))?;
         }
-        self.commit(transaction).await
+        Ok(())
     }
 
     /// Ordered by key.

@@ -43,6 +43,9 @@ pub enum Command {
         /// Use this seed instead of the spec's
         #[arg(long, value_name = "N")]
         seed: Option<u64>,
+        /// If the database has a run of this experiment and seed, go on with it, or show it if it is finished
+        #[arg(long = "continue")]
+        go_on: bool,
     },
     /// Go on with a run that was stopped or interrupted
     Resume { run: i64 },
@@ -65,6 +68,12 @@ pub enum Command {
         /// Draw other rewrites and answers
         #[arg(long, value_name = "N", default_value_t = 0)]
         seed: u64,
+    },
+    /// Write a run's trained adapter as a PEFT folder, for other programs
+    Adapter {
+        run: i64,
+        /// The folder to make
+        folder: PathBuf,
     },
     /// Look over the machine, the models and the database; changes nothing
     Doctor,

@@ -4,10 +4,10 @@ use crate::models::resolve::{Located, as_folder, locate};
 use contract::spec::Engine;
 use contract::{Error, Result, Spec};
 use experiment::Prompter;
-use experiment::prepare::{FrozenContext, Prepared, unchanged};
+use experiment::prepare::{Prepared, unchanged};
 use inference::{Answer, AnswerDecoding, AnswerRequest, BuiltIn, Cached, EngineChoice, EngineKind, FrozenModel, Proof, admit, choose};
 use inference_mistralrs::{MistralRs, check_quantisation, has_gpu};
-use lm::{Device, Llama, ModelFolder, Tokenizer};
+use lm::{Device, Llama, ModelFolder};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -31,8 +31,6 @@ enum FrozenFiles {
 pub struct Loaded {
     pub prompter: Prompter,
     frozen: Box<dyn FrozenModel>,
-    /// Tokenizer and context of the frozen model, where we can read them.
-    frozen_context: Option<(Tokenizer, usize)>,
     /// Identities of the models and of the engine, to be kept with the run.
     pub facts: Vec<Fact>,
 }
@@ -42,7 +40,8 @@ pub fn find(home: &Home, spec: &Spec, base: &Path) -> Result<Found> {
     if let Some(name) = &spec.frozen.quantisation {
         check_quantisation(name)?;
     }
-    let prompter = as_folder(home, &locate(home, &spec.prompter.model, base, "prompter.model")?)?;
+    let located = locate(home, &spec.prompter.model, base, "prompter.model")?;
+    let prompter = as_folder(home, &located)?;
     let frozen = locate(home, &spec.frozen.model, base, "frozen.model")?;
     let (engine, quantised, has_gpu) = (spec.frozen.engine, spec.frozen.quantisation.is_some(), has_gpu());
     // What `choose` will say of a model that both engines can read.
@@ -50,24 +49,33 @@ pub fn find(home: &Home, spec: &Spec, base: &Path) -> Result<Found> {
     let read = match &frozen {
         // As it is for mistral.rs; otherwise imported on first use.
         Located::Gguf(_) if prefers_mistralrs => None,
+        // Read once where both are the same.
+        _ if frozen == located => Some(Ok(prompter.clone())),
         _ => Some(as_folder(home, &frozen)),
     };
     let frozen = match read {
         Some(Ok(folder)) => FrozenFiles::Folder(folder),
-        Some(Err(e)) if !may_be_for_mistralrs(&frozen, engine) => return Err(e),
+        Some(Err(e)) if engine != Engine::Mistralrs && !is_of_another_architecture(&frozen) => return Err(e),
         _ => FrozenFiles::Other(frozen),
     };
-    let is_gguf = matches!(&frozen, FrozenFiles::Other(Located::Gguf(_)));
-    let choice = choose(engine, has_gpu, matches!(&frozen, FrozenFiles::Folder(_)) || is_gguf, quantised, is_gguf)?;
+    let (is_gguf, is_known) = match &frozen {
+        FrozenFiles::Folder(_) => (false, true),
+        FrozenFiles::Other(located) => (matches!(located, Located::Gguf(_)), !is_of_another_architecture(located)),
+    };
+    let choice = choose(engine, has_gpu, is_known, quantised, is_gguf)?;
     Ok(Found { prompter, frozen, choice })
 }
 
-/// Whether a model that the built-in engine refuses should go to mistral.rs: when the spec says so, or when its architecture is another.
-fn may_be_for_mistralrs(located: &Located, engine: Engine) -> bool {
-    let Located::Folder(folder) = located else { return engine == Engine::Mistralrs };
-    let Ok(text) = std::fs::read_to_string(folder.join("config.json")) else { return false };
-    let Ok(config) = serde_json::from_str::<serde_json::Value>(&text) else { return false };
-    engine == Engine::Mistralrs || config["architectures"][0].as_str().is_some_and(|name| name != "LlamaForCausalLM")
+/// Whether a model names an architecture that only mistral.rs may know; false where it cannot be told.
+fn is_of_another_architecture(located: &Located) -> bool {
+    let named = match located {
+        Located::Gguf(file) => lm::gguf::architecture(file).ok().map(|name| name == "llama"),
+        Located::Folder(folder) => std::fs::read_to_string(folder.join("config.json"))
+            .ok()
+            .and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
+            .and_then(|config| config["architectures"][0].as_str().map(|name| name == "LlamaForCausalLM")),
+    };
+    named == Some(false)
 }
 
 impl Found {
@@ -77,13 +85,9 @@ impl Found {
         let base = Llama::load(&self.prompter, &device)?;
         let tokenizer = Arc::new(self.prompter.tokenizer()?);
         let prompter = Prompter::new(base.clone(), tokenizer, self.prompter.stop_tokens.clone(), spec.prompter.clone());
-        let frozen_context = match &self.frozen {
-            FrozenFiles::Folder(folder) => Some((folder.tokenizer()?, folder.config.max_position_embeddings)),
-            FrozenFiles::Other(_) => None,
-        };
         let frozen: Box<dyn FrozenModel> = match (&self.frozen, self.choice.engine) {
             (FrozenFiles::Folder(folder), EngineKind::BuiltIn) => {
-                let shared = folder.path.canonicalize().ok() == self.prompter.path.canonicalize().ok();
+                let shared = folder.path == self.prompter.path || folder.checksum()? == self.prompter.checksum()?;
                 let model = if shared { base } else { Llama::load(folder, &device)? };
                 Box::new(BuiltIn::new(model, folder)?.with_max_rows(spec.evaluation.answers_per_batch))
             }
@@ -99,17 +103,16 @@ impl Found {
             fact("model.prompter.path", self.prompter.path.display().to_string()),
             fact("model.prompter.checksum", self.prompter.checksum()?),
             fact("model.frozen.checksum", frozen.identity().to_string()),
-            fact("engine", format!("{}, because {}", frozen.describe(), self.choice.reason)),
+            fact(ENGINE, format!("{}, because {}", frozen.describe(), self.choice.reason)),
         ];
-        Ok(Loaded { prompter, frozen, frozen_context, facts })
+        Ok(Loaded { prompter, frozen, facts })
     }
 }
 
 impl Loaded {
     /// Refuses prompts that do not fit into a model's context.
     pub fn check_lengths(&self, prepared: &Prepared) -> Result<()> {
-        let frozen = self.frozen_context.as_ref().map(|(tokenizer, context)| FrozenContext { tokenizer, context: *context });
-        prepared.check_lengths(&self.prompter, frozen)
+        prepared.check_lengths(&self.prompter, self.frozen.as_ref())
     }
 
     /// Refuses models that are not those that the run began with.
@@ -129,11 +132,16 @@ impl Loaded {
     }
 }
 
+/// Key of the fact that names the engine, with why it was chosen.
+pub const ENGINE: &str = "engine";
+/// Key of the fact that holds the engine's proof.
+pub const PROOF: &str = "engine.proof";
+
 /// The proof as a fact of the run.
 pub fn proof_fact(proof: &Proof) -> Result<Fact> {
     let value =
         serde_json::to_string(proof).map_err(|e| Error::internal("The engine's proof cannot be written as JSON.").with_detail(e))?;
-    Ok(Fact { key: "engine.proof".into(), value })
+    Ok(Fact { key: PROOF.into(), value })
 }
 
 /// A cache that remembers within one call only: requests that stand twice in it are computed once.
@@ -146,6 +154,14 @@ impl FrozenModel for Forgetful {
 
     fn identity(&self) -> &str {
         self.0.identity()
+    }
+
+    fn context(&self) -> usize {
+        self.0.context()
+    }
+
+    fn prompt_tokens(&self, prompt: &str) -> Result<usize> {
+        self.0.prompt_tokens(prompt)
     }
 
     fn answer(

@@ -89,6 +89,9 @@ fn models() {
     };
     broken("truncated", "model.safetensors", &weights[..weights.len() / 2]);
     broken("corrupt", "model.safetensors", b"\xff\xff\xff\xff\xff\xff\xff\xff nothing of the kind");
+    let mut flipped = weights.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    assert_names(&broken("flipped", "model.safetensors", &flipped), &["not what was installed"]);
     broken("not-json", "config.json", b"{");
     let plain = |file: &str| String::from_utf8(std::fs::read(tests::model().join(file)).unwrap()).unwrap();
     let mut tokenizer: serde_json::Value = serde_json::from_str(&plain("tokenizer_config.json")).unwrap();

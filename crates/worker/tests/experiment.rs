@@ -66,8 +66,28 @@ fn from_a_spec_to_the_printed_result() {
     assert!(arms.iter().all(|arm| arm["reward_parts"]["topicality"].is_number()), "{tried}");
 
     // Nothing is left to do: the result is shown again.
-    let again = lab.run(&["resume", "1", "--db", "a.db"]);
-    assert_eq!((again.status.code(), String::from_utf8(again.stdout).unwrap()), (Some(0), printed));
+    for again in [&["resume", "1", "--db", "a.db"][..], &["run", &spec, "--continue", "--db", "a.db"]] {
+        let again = lab.run(again);
+        assert_eq!((again.status.code(), String::from_utf8(again.stdout).unwrap()), (Some(0), printed.clone()));
+    }
+    adapter_becomes_a_folder(&lab);
+}
+
+/// The adapter of run 1 as a PEFT folder: what the checkpoint holds, made once, never over something else.
+fn adapter_becomes_a_folder(lab: &Lab) {
+    let made = lab.json(&["adapter", "1", "out/peft", "--db", "a.db"]);
+    assert_eq!((made["iteration"].as_i64(), made["folder"].as_str()), (Some(3), Some("out/peft")));
+    let model = lm::ModelFolder::open(&tests::model()).unwrap();
+    let model = lm::Llama::load(&model, &lm::Device::Cpu).unwrap();
+    let adapter = lm::Adapter::load_peft(&model, &lab.path("out/peft")).unwrap();
+    assert_eq!((adapter.config.rank, adapter.config.alpha, adapter.config.targets.len()), (4, 8.0, 2));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let checkpoint =
+        runtime.block_on(async { store::Store::open_existing(&lab.path("a.db")).await.unwrap().checkpoint(1).await.unwrap().unwrap() });
+    assert_eq!(adapter.to_bytes().unwrap(), checkpoint.adapter);
+    assert_eq!(std::fs::read_dir(lab.path("out")).unwrap().count(), 1, "no draft is left");
+    assert!(lab.error(&["adapter", "1", "out/peft", "--db", "a.db"], 1, "io").contains("not empty"));
+    assert!(lab.error(&["adapter", "1", "/proc/none/peft", "--db", "a.db"], 1, "io").contains("MB free"));
 }
 
 #[test]

@@ -78,19 +78,20 @@ fn killed_or_stopped_anywhere_it_ends_as_if_left_alone() {
 /// `kill -9` at random moments of what an uninterrupted run takes, until one attempt comes to the end.
 fn killed_at_random(lab: &Lab, spec: &str, length: Duration) {
     let mut kills = 0;
-    for (attempt, fraction) in fractions(20_261).enumerate().take(5) {
+    for (attempt, fraction) in fractions(20_261).enumerate().take(6) {
         // A run that was killed before its row was written begins anew.
         let exists = lab.run(&["show", "1", "--db", "killed.db"]).status.success();
         let arguments = if exists { ["resume", "1", "--db", "killed.db"] } else { ["run", spec, "--db", "killed.db"] };
         let mut child = lab.spawn(&arguments);
-        // The first moments go to loading; the later half of the attempts is where work is lost.
-        std::thread::sleep(length.mul_f64(0.2 + 0.7 * fraction));
-        let ended = child.try_wait().unwrap();
-        if ended.is_some_and(|status| status.success()) {
+        // The first attempt dies early, while models load or the run's row is written.
+        std::thread::sleep(length.mul_f64(if attempt == 0 { 0.2 * fraction } else { 0.1 + 0.8 * fraction }));
+        child.kill().unwrap();
+        let status = child.wait().unwrap();
+        // It may have come to its end before it was killed.
+        if status.success() {
             break;
         }
-        child.kill().unwrap();
-        assert_eq!(child.wait().unwrap().signal(), Some(9), "attempt {attempt} ended by itself");
+        assert_eq!(status.signal(), Some(9), "attempt {attempt} ended by itself");
         kills += 1;
     }
     assert!(kills > 0, "no attempt was killed");

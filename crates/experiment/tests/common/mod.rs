@@ -151,6 +151,12 @@ impl FrozenModel for Parrot {
     fn identity(&self) -> &str {
         "parrot"
     }
+    fn context(&self) -> usize {
+        128
+    }
+    fn prompt_tokens(&self, prompt: &str) -> contract::Result<usize> {
+        Ok(prompt.split_whitespace().count())
+    }
     fn answer(
         &mut self,
         requests: &[AnswerRequest],
@@ -228,7 +234,7 @@ impl World {
         let runtime = Runtime::new().unwrap();
         let store = runtime.block_on(Store::open(&folder.path().join("runs.db"))).unwrap();
         let (spec, spec_hash) = (prepared.spec, prepared.spec_hash);
-        let new = NewRun { spec: spec.clone(), spec_hash, program_version: "test".into() };
+        let new = NewRun { spec: spec.clone(), spec_hash, program_version: "test".into(), facts: Vec::new() };
         let run = runtime.block_on(store.create_run(&new)).unwrap();
         Self { folder, runtime, store, run, spec }
     }

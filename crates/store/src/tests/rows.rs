@@ -30,7 +30,7 @@ fn quoted(text: &str) -> String {
 }
 
 pub fn new_run(name: &str) -> NewRun {
-    NewRun { spec: spec(name), spec_hash: format!("hash of {name}"), program_version: "0.1.0".into() }
+    NewRun { spec: spec(name), spec_hash: format!("hash of {name}"), program_version: "0.1.0".into(), facts: Vec::new() }
 }
 
 /// A finite number with a full mantissa.

@@ -1,4 +1,5 @@
 //! The commands, a file each.
+pub mod adapter;
 pub mod doctor;
 pub mod models;
 pub mod run;
@@ -61,13 +62,17 @@ impl Context {
 pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
     let context = Context::new(cli.common)?;
     match cli.command {
-        Command::Run { spec, seed } => run::start(&context, &spec, seed).await,
+        Command::Run { spec, seed, go_on } => match if go_on { run::earlier(&context, &spec, seed).await? } else { None } {
+            Some(run) => run::resume(&context, run).await,
+            None => run::start(&context, &spec, seed).await,
+        },
         Command::Resume { run } => run::resume(&context, run).await,
         Command::Stop { run } => stop::stop(&context, run).await,
         Command::Runs => runs::runs(&context).await,
         Command::Show { run } => show::show(&context, run).await,
         Command::Models { command } => models::models(&context, command),
         Command::Try { run, prompt, seed } => try_prompt::try_prompt(&context, run, &prompt, seed).await,
+        Command::Adapter { run, folder } => adapter::adapter(&context, run, &folder).await,
         Command::Doctor => doctor::doctor(&context).await,
     }
 }

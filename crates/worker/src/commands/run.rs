@@ -3,7 +3,7 @@ use super::Context;
 use super::show::print;
 use super::try_prompt::base_folder;
 use crate::cli::EXIT_STOPPED;
-use crate::engine::{self, Loaded, proof_fact};
+use crate::engine::{self, ENGINE, Loaded, PROOF, proof_fact};
 use crate::home::read_error;
 use crate::machine::{CPU, Machine, THREADS};
 use crate::output::{Output, note};
@@ -13,6 +13,7 @@ use contract::event::{Event, Phase, Status};
 use contract::{Code, Error, Result};
 use experiment::prepare::{Prepared, from_spec};
 use experiment::runner::{Inputs, Outcome, Progress, Runner};
+use inference::Proof;
 use std::path::Path;
 use std::process::ExitCode;
 use store::{Fact, NewRun, RunLock, Store};
@@ -37,15 +38,32 @@ pub async fn start(context: &Context, file: &Path, seed: Option<u64>) -> Result<
         loaded.check_lengths(&prepared)?;
         Ok::<_, Error>((prepared, loaded))
     })?;
+    if signals::stop_requested() {
+        return Err(Error::stopped("Stopped before the run began; nothing was written."));
+    }
     let store = context.open_or_create().await?;
-    let new =
-        NewRun { spec: prepared.spec.clone(), spec_hash: prepared.spec_hash.clone(), program_version: env!("CARGO_PKG_VERSION").into() };
+    let new = NewRun {
+        spec: prepared.spec.clone(),
+        spec_hash: prepared.spec_hash.clone(),
+        program_version: env!("CARGO_PKG_VERSION").into(),
+        facts: prepared.facts.iter().chain(&loaded.facts).cloned().chain(Machine::look().facts()).collect(),
+    };
     let id = store.create_run(&new).await?;
     let held = Held { id, _lock: store.lock(id)?, store };
-    let facts: Vec<Fact> = prepared.facts.iter().chain(&loaded.facts).cloned().chain(Machine::look().facts()).collect();
-    held.store.set_facts(id, &facts).await?;
     bars.say(&format!("Run {id} of {}", held.store.path().display()));
     work(context, held, prepared, loaded, &mut bars).await
+}
+
+/// The newest run of a spec file that the database holds, if there is one.
+pub async fn earlier(context: &Context, file: &Path, seed: Option<u64>) -> Result<Option<i64>> {
+    let hash = block_in_place(|| read_spec(file, seed))?.spec_hash;
+    if !context.database().exists() {
+        return Ok(None);
+    }
+    let store = context.open().await?;
+    let run = store.runs().await?.into_iter().find(|run| run.spec_hash == hash).map(|run| run.id);
+    store.close().await;
+    Ok(run)
 }
 
 /// Goes on with a run.
@@ -62,8 +80,6 @@ pub async fn resume(context: &Context, run: i64) -> Result<ExitCode> {
     let held = Held { id: run, _lock: store.lock(run)?, store };
     held.store.clear_stop(run).await?;
     let facts = held.store.facts(run).await?;
-    let machine = Machine::look();
-    warn_of_another_machine(&facts, &machine.facts());
     let (prepared, loaded) = block_in_place(|| {
         let base = base_folder(&facts);
         let prepared = from_spec(record.spec, &base)?;
@@ -72,27 +88,33 @@ pub async fn resume(context: &Context, run: i64) -> Result<ExitCode> {
         let loaded = engine::find(&context.home, &prepared.spec, &base)?.load(&prepared.spec)?;
         loaded.check_unchanged(&facts)?;
         loaded.check_lengths(&prepared)?;
+        let version = |version: &str| Fact { key: VERSION.into(), value: version.into() };
+        let began: Vec<Fact> = facts.iter().cloned().chain([version(&record.program_version)]).collect();
+        let now: Vec<Fact> =
+            loaded.facts.iter().cloned().chain(Machine::look().facts()).chain([version(env!("CARGO_PKG_VERSION"))]).collect();
+        for difference in differences(&began, &now) {
+            remark(&Handle::current(), &held.store, run, &difference)?;
+        }
         Ok::<_, Error>((prepared, loaded))
     })?;
-    // A run that was written but never begun has no facts yet.
-    let now = prepared.facts.iter().chain(&loaded.facts).cloned().chain(machine.facts());
-    let missing: Vec<Fact> = now.filter(|fact| facts.iter().all(|stored| stored.key != fact.key)).collect();
-    held.store.set_facts(run, &missing).await?;
     work(context, held, prepared, loaded, &mut bars).await
 }
 
-/// Results are equal bit for bit only where the same sums are done in the same order.
-fn warn_of_another_machine(stored: &[Fact], now: &[Fact]) {
+/// Key under which the program's own version is compared.
+const VERSION: &str = "program.version";
+
+/// What differs from how the run began, where it can show in the last digits: results are equal bit for bit only where the same
+/// sums are done in the same order.
+fn differences(stored: &[Fact], now: &[Fact]) -> Vec<String> {
     let value = |facts: &[Fact], key: &str| facts.iter().find(|fact| fact.key == key).map(|fact| fact.value.clone());
-    for (key, what) in [(CPU, "processor"), (THREADS, "number of threads")] {
-        if let (Some(before), Some(after)) = (value(stored, key), value(now, key))
-            && before != after
-        {
-            note(&format!(
-                "warning: the run began with another {what} ({before}; now {after}): its figures may differ from an uninterrupted run's in the last digits."
-            ));
-        }
-    }
+    let watched = [(CPU, "processor"), (THREADS, "number of threads"), (ENGINE, "engine"), (VERSION, "version of alignpro")];
+    let changed = |(key, what): (&str, &str)| {
+        let (before, after) = (value(stored, key)?, value(now, key)?);
+        (before != after).then(|| {
+            format!("The run began with another {what} ({before}; now {after}): its figures may differ from an uninterrupted run's in the last digits.")
+        })
+    };
+    watched.into_iter().filter_map(changed).collect()
 }
 
 /// The folder that relative paths in a spec file start at.
@@ -124,27 +146,37 @@ async fn work(context: &Context, held: Held, prepared: Prepared, loaded: Loaded,
         }
     });
     bars.finish();
-    match outcome? {
-        Outcome::Finished(_) => {
-            print(context, &store, id).await?;
-            store.close().await;
-            Ok(ExitCode::SUCCESS)
-        }
-        Outcome::Stopped => {
-            if context.output == Output::Json {
-                print(context, &store, id).await?;
-            }
+    let code = match outcome {
+        Ok(Outcome::Finished(_)) => print(context, &store, id).await.map(|()| ExitCode::SUCCESS),
+        Ok(Outcome::Stopped) => {
             note(&format!("Run {id} is stopped and kept; `alignpro resume {id}` goes on with it."));
-            store.close().await;
-            Ok(ExitCode::from(EXIT_STOPPED))
+            let printed = if context.output == Output::Json { print(context, &store, id).await } else { Ok(()) };
+            printed.map(|()| ExitCode::from(EXIT_STOPPED))
         }
-    }
+        Err(e) => Err(e),
+    };
+    // Whatever happened: the log goes into the file, which may then be copied alone.
+    store.close().await;
+    code
 }
 
 /// Lets the engine prove itself, notes the proof, and makes the runner.
 fn admitted(handle: &Handle, store: &Store, run: i64, prepared: Prepared, loaded: Loaded, bars: &mut Bars) -> Result<Runner> {
     bars.say("The engine proves itself on eight prompts …");
     let (prompter, frozen, proof) = loaded.admit()?;
+    let before = handle.block_on(store.facts(run))?;
+    let before = before.iter().find(|fact| fact.key == PROOF).and_then(|fact| serde_json::from_str::<Proof>(&fact.value).ok());
+    if before.as_ref().is_some_and(|before| before.batched != proof.batched) {
+        let now = if proof.batched { "in batches, and did not" } else { "one by one, and did not" };
+        remark(
+            handle,
+            store,
+            run,
+            &format!(
+                "The frozen model answers {now} when the run began: its figures may differ from an uninterrupted run's in the last digits."
+            ),
+        )?;
+    }
     let event = Event::EngineProof { engine: proof.engine.clone(), batched: proof.batched, detail: proof.detail.clone() };
     handle.block_on(async {
         store.set_facts(run, &[proof_fact(&proof)?]).await?;
@@ -152,6 +184,12 @@ fn admitted(handle: &Handle, store: &Store, run: i64, prepared: Prepared, loaded
     })?;
     let Prepared { spec, splits, reward, .. } = prepared;
     Ok(Runner::new(Inputs { store: store.clone(), handle: handle.clone(), run, spec, splits, reward, prompter, frozen }))
+}
+
+/// Something about a run that whoever reads it later should know: kept with it, and said.
+fn remark(handle: &Handle, store: &Store, run: i64, message: &str) -> Result<()> {
+    note(&format!("warning: {message}"));
+    handle.block_on(store.append(run, &Event::Note { message: message.into() })).map(|_| ())
 }
 
 /// Runs to the end or to a stop, and shows what the store has heard.

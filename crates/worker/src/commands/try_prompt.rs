@@ -51,7 +51,8 @@ pub async fn try_prompt(context: &Context, run: i64, prompt: &str, seed: u64) ->
     Ok(ExitCode::SUCCESS)
 }
 
-async fn newest(store: &Store, run: i64) -> Result<Checkpoint> {
+/// The newest checkpoint, or that there is none yet.
+pub async fn newest(store: &Store, run: i64) -> Result<Checkpoint> {
     store.checkpoint(run).await?.ok_or_else(|| {
         Error::run(format!("Run {run} has no trained prompter yet; `alignpro resume {run}` goes on until there is a checkpoint."))
     })
