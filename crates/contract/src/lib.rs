@@ -1,6 +1,7 @@
 //! The words that cross a process boundary: the experiment [`Spec`], run [`event`]s, results and error codes.
 //!
 //! Only data and its validation live here: no input or output, no model, no database.
+mod checks;
 pub mod error;
 pub mod event;
 pub mod report;

@@ -62,13 +62,13 @@ fn figures_come_from_the_rows() {
         run: 3,
         at_ms: 0,
         event: Event::Guard {
-            iteration: Some(iteration),
+            iteration,
             guard: "length_drift".into(),
-            cause: format!("Cause {iteration}."),
+            cause: iteration.map_or("Cause after the evaluation.".into(), |iteration| format!("Cause {iteration}.")),
             remedy: "Remedy.".into(),
         },
     };
-    let report = report::compute(&run(), &rows, &[guard(2), guard(6)]);
+    let report = report::compute(&run(), &rows, &[guard(Some(2)), guard(Some(6)), guard(None), guard(None)]);
     let tuned = &report.arms[2];
     assert_eq!((tuned.name.as_str(), tuned.n, tuned.prompts), ("tuned", 12, 6), "only the latest iteration counts");
     assert!((tuned.reward_mean - 0.8).abs() < 1e-12 && (tuned.reward_parts["sentiment"] - 0.8).abs() < 1e-12);
@@ -81,7 +81,7 @@ fn figures_come_from_the_rows() {
     assert_eq!(pairs, [("tuned", "raw"), ("tuned", "untuned"), ("untuned", "raw")]);
     assert!((report.comparisons[0].mean_difference - 0.6).abs() < 1e-12 && report.comparisons[0].ci_low > 0.0);
     assert!(report.verdict.contains("better"), "{}", report.verdict);
-    assert_eq!(report.warnings, ["2 times, last at iteration 6: Cause 6. Remedy."]);
+    assert_eq!(report.warnings, ["2 times, last at iteration 6: Cause 6. Remedy.", "Cause after the evaluation. Remedy."]);
 }
 
 #[test]

@@ -149,6 +149,21 @@ fn a_training_that_diverges_fails_with_a_remedy() {
 }
 
 #[test]
+fn a_template_puts_the_output_beside_the_prompt() {
+    let world = World::new("iterations = 1\nwarmup_iterations = 0");
+    let mut spec = world.spec.clone();
+    spec.prompter.rewrite_template = "{prompt} {output}".into();
+    let world = World { spec, ..world };
+    world.finish();
+    let episodes = world.facts().episodes;
+    assert!(!episodes.is_empty() && episodes.iter().all(|e| e.rewrite.starts_with(&e.prompt)), "{episodes:?}");
+    // Neither text is searched for the other's placeholder.
+    let prompter = world.prompter();
+    assert_eq!(prompter.rewrite("why {output}?", "say {prompt}"), "why {output}? say {prompt}");
+    assert_eq!(prompter.rewrite("why?", ""), "why?");
+}
+
+#[test]
 fn prompts_that_do_not_fit_are_named_before_anything_is_computed() {
     let world = World::new("iterations = 1\nwarmup_iterations = 0");
     let (mut prepared, prompter) = (world.prepared(), world.prompter());

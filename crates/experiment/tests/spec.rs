@@ -113,6 +113,14 @@ fn all_impossible_values_are_listed_at_once() {
 }
 
 #[test]
+fn a_template_holds_the_output_once_and_the_prompt_at_most_once() {
+    let model = "[prompter]\nmodel = \"smollm2-135m-instruct\"";
+    let with = |template: &str| refusal(model, &format!("{model}\nrewrite_template = \"{template}\""));
+    assert!(with("{prompt} and nothing else").contains("prompter.rewrite_template must contain {output} exactly once"));
+    assert!(with("{output} {prompt} {prompt}").contains("prompter.rewrite_template contains {prompt} more than once"));
+}
+
+#[test]
 fn json_is_refused_as_helpfully() {
     let spec = parse(GOOD, "a.toml").unwrap();
     let json = serde_json::to_string_pretty(&spec).unwrap();

@@ -31,10 +31,7 @@ pub async fn adapter(context: &Context, run: i64, folder: &Path) -> Result<ExitC
     write_peft(&peft, &lora(&record.spec.prompter), &checkpoint.adapter, &base).map_err(|e| failed(&e))?;
     std::fs::rename(&peft, folder).map_err(|e| failed(&e))?;
     context.output.result(&json!({ "run": run, "iteration": checkpoint.iteration, "folder": folder, "base_model": base }), || {
-        format!(
-            "The adapter of run {run} after iteration {} is in {shown}: peft, vLLM and mistral.rs load it on {base}.\n",
-            checkpoint.iteration
-        )
+        format!("The adapter of run {run} after iteration {} is in {shown}; Python's peft loads it on {base}.\n", checkpoint.iteration)
     })?;
     Ok(ExitCode::SUCCESS)
 }

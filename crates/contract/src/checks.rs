@@ -1,0 +1,144 @@
+//! What makes a spec impossible to run, with the key's path and what would fit.
+use crate::spec::{Engine, LORA_TARGETS, Problem, RewardPart, RewardProgram, Spec};
+
+struct Checker(Vec<Problem>);
+
+impl Checker {
+    fn require(&mut self, ok: bool, path: impl Into<String>, message: impl Into<String>) {
+        if !ok {
+            self.0.push(Problem { path: path.into(), message: message.into() });
+        }
+    }
+    fn at_least(&mut self, value: usize, least: usize, path: &str) {
+        self.require(value >= least, path, format!("is {value}; it must be at least {least}"));
+    }
+    fn at_most(&mut self, value: usize, most: usize, path: &str) {
+        self.require(value <= most, path, format!("is {value}; it must be at most {most}"));
+    }
+    fn finite(&mut self, value: f64, ok: bool, path: &str, wanted: &str) {
+        self.require(value.is_finite() && ok, path, format!("is {value}; it must be {wanted}"));
+    }
+}
+
+impl Spec {
+    /// Every impossible value, with its path; empty when the spec can run.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut c = Checker(Vec::new());
+        c.require(!self.name.trim().is_empty(), "name", "is empty; give the experiment a name");
+        c.require(i64::try_from(self.seed).is_ok(), "seed", format!("is {}; it must be at most {}", self.seed, i64::MAX));
+        self.check_data(&mut c);
+        self.check_models(&mut c);
+        self.check_reward(&mut c);
+        self.check_training(&mut c);
+        c.0
+    }
+
+    fn check_data(&self, c: &mut Checker) {
+        let d = &self.data;
+        c.require(!d.source.is_empty(), "data.source", "is empty; write \"shipped\" or the path of a .jsonl or .csv file");
+        c.require(!d.column.is_empty(), "data.column", "is empty; name the column that holds the prompts");
+        c.require(i64::try_from(d.split_seed).is_ok(), "data.split_seed", format!("is {}; it must be at most {}", d.split_seed, i64::MAX));
+        c.at_least(d.train, 1, "data.train");
+        c.at_least(d.test, 2, "data.test");
+        if self.training.validate_every_iterations > 0 {
+            c.at_least(d.validation, 2, "data.validation");
+        }
+    }
+
+    fn check_models(&self, c: &mut Checker) {
+        let (p, f) = (&self.prompter, &self.frozen);
+        c.require(!p.model.is_empty(), "prompter.model", "is empty; name a model (`alignpro models list` shows them)");
+        c.require(
+            p.meta_prompt.matches("{prompt}").count() == 1,
+            "prompter.meta_prompt",
+            "must contain {prompt} exactly once: it stands for the user's prompt",
+        );
+        c.require(
+            p.rewrite_template.matches("{output}").count() == 1,
+            "prompter.rewrite_template",
+            "must contain {output} exactly once: it stands for what the prompter wrote",
+        );
+        c.require(
+            p.rewrite_template.matches("{prompt}").count() <= 1,
+            "prompter.rewrite_template",
+            "contains {prompt} more than once: it stands for the user's prompt",
+        );
+        c.at_least(p.max_rewrite_tokens, 1, "prompter.max_rewrite_tokens");
+        c.at_most(p.max_rewrite_tokens, 4096, "prompter.max_rewrite_tokens");
+        c.finite(p.temperature, p.temperature > 0.0 && p.temperature <= 10.0, "prompter.temperature", "above 0 and at most 10");
+        c.at_least(p.lora.rank, 1, "prompter.lora.rank");
+        c.at_most(p.lora.rank, 1024, "prompter.lora.rank");
+        c.finite(p.lora.alpha, p.lora.alpha > 0.0, "prompter.lora.alpha", "above 0");
+        c.finite(p.lora.dropout, (0.0..1.0).contains(&p.lora.dropout), "prompter.lora.dropout", "at least 0 and below 1");
+        c.require(!p.lora.targets.is_empty(), "prompter.lora.targets", format!("is empty; choose from {}", LORA_TARGETS.join(", ")));
+        for (i, target) in p.lora.targets.iter().enumerate() {
+            let path = format!("prompter.lora.targets[{i}]");
+            c.require(
+                LORA_TARGETS.contains(&target.as_str()),
+                path.clone(),
+                format!("is \"{target}\"; choose from {}", LORA_TARGETS.join(", ")),
+            );
+            c.require(!p.lora.targets[..i].contains(target), path, format!("repeats \"{target}\""));
+        }
+        c.require(!f.model.is_empty(), "frozen.model", "is empty; name a model (`alignpro models list` shows them)");
+        c.at_least(f.max_answer_tokens, 1, "frozen.max_answer_tokens");
+        c.at_most(f.max_answer_tokens, 32_768, "frozen.max_answer_tokens");
+        c.finite(f.temperature, (0.0..=10.0).contains(&f.temperature), "frozen.temperature", "at least 0 (greedy) and at most 10");
+        c.finite(f.top_p, f.top_p > 0.0 && f.top_p <= 1.0, "frozen.top_p", "above 0 and at most 1");
+        c.require(
+            f.quantisation.is_none() || f.engine != Engine::Builtin,
+            "frozen.quantisation",
+            "needs engine = \"mistralrs\" or \"auto\": the built-in engine runs models as they are on disk",
+        );
+    }
+
+    fn check_reward(&self, c: &mut Checker) {
+        c.require(!self.reward.parts.is_empty(), "reward.parts", "is empty; add at least one [[reward.parts]]");
+        let labels: Vec<_> = self.reward.parts.iter().map(RewardPart::label).collect();
+        for (i, part) in self.reward.parts.iter().enumerate() {
+            let path = format!("reward.parts[{i}]");
+            c.finite(part.weight, part.weight != 0.0, &format!("{path}.weight"), "a number other than 0");
+            c.require(
+                !labels[..i].contains(&labels[i]),
+                format!("{path}.name"),
+                format!("\"{}\" is taken by another part; give this one a name of its own", labels[i]),
+            );
+            if let RewardProgram::LengthBand { min_words, max_words } = part.program {
+                c.require(
+                    min_words <= max_words && max_words > 0,
+                    format!("{path}.min_words"),
+                    format!("is {min_words} with max_words = {max_words}; the band must not be empty"),
+                );
+            }
+        }
+    }
+
+    fn check_training(&self, c: &mut Checker) {
+        let (t, e) = (&self.training, &self.evaluation);
+        c.at_least(t.iterations, 1, "training.iterations");
+        c.at_least(t.prompts_per_iteration, 1, "training.prompts_per_iteration");
+        c.require(
+            t.prompts_per_iteration <= self.data.train,
+            "training.prompts_per_iteration",
+            format!("is {} but data.train is {}; one iteration draws different prompts", t.prompts_per_iteration, self.data.train),
+        );
+        c.require(
+            t.group_size >= 2,
+            "training.group_size",
+            format!("is {}; a group of one has no advantage to learn from: use 2 or more", t.group_size),
+        );
+        c.finite(t.kl_coefficient, t.kl_coefficient >= 0.0, "training.kl_coefficient", "at least 0");
+        c.finite(t.learning_rate, t.learning_rate > 0.0 && t.learning_rate <= 1.0, "training.learning_rate", "above 0 and at most 1");
+        c.at_most(t.warmup_iterations, t.iterations, "training.warmup_iterations");
+        c.at_least(t.updates_per_batch, 1, "training.updates_per_batch");
+        c.finite(t.clip_ratio, t.clip_ratio > 0.0 && t.clip_ratio < 1.0, "training.clip_ratio", "above 0 and below 1");
+        c.finite(t.max_gradient_norm, t.max_gradient_norm > 0.0, "training.max_gradient_norm", "above 0");
+        c.finite(t.weight_decay, (0.0..1.0).contains(&t.weight_decay), "training.weight_decay", "at least 0 and below 1");
+        c.at_least(t.rewrites_per_pass, 1, "training.rewrites_per_pass");
+        c.at_least(t.checkpoint_every_iterations, 1, "training.checkpoint_every_iterations");
+        c.at_least(e.answers_per_prompt, 1, "evaluation.answers_per_prompt");
+        c.at_least(e.answers_per_batch, 1, "evaluation.answers_per_batch");
+        c.at_least(e.bootstrap_resamples, 100, "evaluation.bootstrap_resamples");
+        c.at_least(e.permutations, 100, "evaluation.permutations");
+    }
+}
