@@ -5,7 +5,7 @@
     alignpro adapter RUN PEFT_FOLDER
     venv/bin/python scripts/check_peft.py RUNS.db RUN PEFT_FOLDER MODEL_FOLDER
 
-Only rewrites that ended by themselves are compared, and only those whose text becomes the same number of tokens again.
+Only rewrites whose text becomes the same number of tokens again are compared: others were drawn in other tokens than a tokenizer gives.
 Prints each sum over a rewrite's tokens from both sides; exits 1 if any differs by more than 1e-3.
 """
 import json
@@ -39,13 +39,13 @@ def log_prob(prompt, rewrite):
 
 
 compared, worst = 0, 0.0
-query = """SELECT prompt, rewrite, kl, rewrite_tokens FROM evaluation_answers
-           WHERE run = ? AND arm = 'tuned' AND split = 'test' AND rewrite_truncated = 0 ORDER BY prompt_index, answer_index LIMIT 12"""
-for prompt, rewrite, ours, length in rows.execute(query, (run,)):
+query = """SELECT prompt, rewrite, kl, rewrite_tokens, rewrite_truncated FROM evaluation_answers
+           WHERE run = ? AND arm = 'tuned' AND split = 'test' ORDER BY prompt_index, answer_index LIMIT 24"""
+for prompt, rewrite, ours, length, is_cut in rows.execute(query, (run,)):
     message = [{"role": "user", "content": prompter["meta_prompt"].replace("{prompt}", prompt)}]
     text = tokenizer.apply_chat_template(message, add_generation_prompt=True, tokenize=False)
     question = tokenizer(text, add_special_tokens=False).input_ids
-    answer = tokenizer(output_of(prompt, rewrite), add_special_tokens=False).input_ids + [tokenizer.eos_token_id]
+    answer = tokenizer(output_of(prompt, rewrite), add_special_tokens=False).input_ids + [tokenizer.eos_token_id] * (not is_cut)
     if len(answer) != length:
         continue
     theirs = log_prob(question, answer)

@@ -181,7 +181,7 @@ fn alarms_of_batch(get: &dyn Fn(&str) -> Option<f64>, spec: &Spec) -> Vec<Alarm>
         let limit = spec.prompter.max_rewrite_tokens;
         alarms.push(Alarm::new(
             "truncated_rewrites",
-            format!("{} of the rewrites were cut at {limit} tokens, so the frozen model saw unfinished prompts.", percent(share)),
+            format!("{} of the rewrites were cut at {limit} tokens, so the frozen model saw unfinished text.", percent(share)),
             "Raise prompter.max_rewrite_tokens, or ask for short rewrites in prompter.meta_prompt.",
         ));
     }
