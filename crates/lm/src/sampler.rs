@@ -162,6 +162,25 @@ mod tests {
         }
     }
 
+    /// χ² of draws over a vocabulary of several blocks, each token expected at least 30 times.
+    #[test]
+    fn draws_over_several_blocks_follow_the_probabilities() {
+        const TOKENS: usize = 1500;
+        const DRAWS: u64 = 200_000;
+        let logits: Vec<f32> = (0..TOKENS).map(|i| (i * 7919 % 1009) as f32 / 800.0).collect();
+        let weights: Vec<f64> = logits.iter().map(|v| (f64::from(*v) / 0.8).exp()).collect();
+        let sum: f64 = weights.iter().sum();
+        let mut counts = [0u32; TOKENS];
+        for seed in 0..DRAWS {
+            counts[draw(&logits, &decoding(0.8, 1.0, 0), &mut Stream::new(seed)).token as usize] += 1;
+        }
+        let expected = |token: usize| weights[token] / sum * DRAWS as f64;
+        assert!((0..TOKENS).all(|token| expected(token) >= 30.0));
+        let chi_squared: f64 = (0..TOKENS).map(|t| (f64::from(counts[t]) - expected(t)).powi(2) / expected(t)).sum();
+        // 1,499 degrees of freedom: mean 1,499, standard deviation 54.8; five of them either way.
+        assert!((chi_squared - 1499.0).abs() < 5.0 * 54.8, "χ² = {chi_squared}");
+    }
+
     #[test]
     fn impossible_tokens_are_never_drawn() {
         let mut logits = vec![f32::NEG_INFINITY; 1200];
