@@ -59,6 +59,6 @@ pub struct Report {
     pub comparisons: Vec<Comparison>,
     /// One plain sentence: which arm is better, or that they cannot be told apart.
     pub verdict: String,
-    /// Guards that fired, as sentences.
+    /// Guards that fired and notes about the run (such as a resume on another machine), as sentences.
     pub warnings: Vec<String>,
 }

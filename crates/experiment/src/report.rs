@@ -107,20 +107,23 @@ fn comparison(arm: &str, baseline: &str, p: &Paired) -> Comparison {
     }
 }
 
-/// Guards that fired: in training once per guard, with its latest words and how often it fired; after the evaluation each.
+/// Guards that fired (in training once per guard, with its latest words and how often it fired; after the evaluation each), and notes.
 fn warnings(events: &[StoredEvent]) -> Vec<String> {
     let mut fired: BTreeMap<&str, (usize, usize, String)> = BTreeMap::new();
     let mut afterwards = Vec::new();
     for event in events {
-        let Event::Guard { iteration, guard, cause, remedy } = &event.event else { continue };
-        let words = format!("{cause} {remedy}");
-        match iteration {
-            Some(iteration) => {
+        let words = match &event.event {
+            Event::Guard { iteration: Some(iteration), guard, cause, remedy } => {
                 let times = fired.get(guard.as_str()).map_or(0, |(times, ..)| *times);
-                fired.insert(guard, (times + 1, *iteration, words));
+                fired.insert(guard, (times + 1, *iteration, format!("{cause} {remedy}")));
+                continue;
             }
-            None if !afterwards.contains(&words) => afterwards.push(words),
-            None => {}
+            Event::Guard { iteration: None, cause, remedy, .. } => format!("{cause} {remedy}"),
+            Event::Note { message } => message.clone(),
+            _ => continue,
+        };
+        if !afterwards.contains(&words) {
+            afterwards.push(words);
         }
     }
     let in_training = fired.into_values().map(|(times, iteration, words)| match times {

@@ -28,6 +28,7 @@ fn from_a_spec_to_the_printed_result() {
     assert!(stderr.lines().all(|line| line.starts_with("warning: ")), "{}", said(&output));
 
     let shown = lab.json(&["show", "1", "--db", "a.db"]);
+    assert_eq!(shown["spec"]["training"]["learning_rate"], 5e-4, "defaults are written out");
     let arms = shown["arms"].as_array().unwrap();
     assert_eq!(arms.iter().map(|arm| arm["name"].as_str().unwrap()).collect::<Vec<_>>(), ["raw", "untuned", "tuned"]);
     for arm in arms {

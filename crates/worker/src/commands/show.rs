@@ -1,8 +1,8 @@
 //! `alignpro show RUN`, and the report that `run` and `resume` end with.
 use super::Context;
 use crate::table;
-use contract::Result;
 use contract::report::Report;
+use contract::{Result, Spec};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -16,6 +16,8 @@ struct Shown {
     message: Option<String>,
     iterations_done: usize,
     iterations: usize,
+    /// With every default written out.
+    spec: Spec,
     program_version: String,
     /// Checksums of models and data, the machine, the engine and its proof.
     facts: BTreeMap<String, String>,
@@ -45,6 +47,7 @@ pub async fn print(context: &Context, store: &Store, run: i64) -> Result<()> {
         program_version: record.program_version,
         message: record.message,
         facts,
+        spec: record.spec,
         database: store.path().display().to_string(),
     };
     context.output.result(&shown, || table::report(&shown.report, &rows))
