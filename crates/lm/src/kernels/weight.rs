@@ -63,11 +63,6 @@ impl Weight {
         (0..self.inputs).map(move |input| self.at(input, output))
     }
 
-    /// All values, [inputs, outputs].
-    pub fn dense(&self) -> Vec<f32> {
-        (0..self.inputs).flat_map(|input| (0..self.outputs).map(move |output| self.at(input, output))).collect()
-    }
-
     /// `out = scale·x·W` or `out += scale·x·W` for the outputs `columns`, whose start is a multiple of 16. `x` [rows, inputs]; `out` [rows,
     /// columns], dense.
     ///
@@ -230,6 +225,11 @@ mod tests {
         }
     }
 
+    /// All values, [inputs, outputs].
+    fn dense(weight: &Weight) -> Vec<f32> {
+        (0..weight.inputs).flat_map(|input| (0..weight.outputs).map(move |output| weight.at(input, output))).collect()
+    }
+
     /// Both products against the general one, for odd sizes, one row and none, in bf16 and f32, whole and in part.
     #[test]
     fn products_are_those_of_the_dense_matrix() {
@@ -241,7 +241,7 @@ mod tests {
                 let layers = [outputs / 3, outputs - outputs / 3].map(|n| values(&mut stream, n * inputs, is_half));
                 let weight = Weight::new(inputs, &layers);
                 assert_eq!(matches!(weight.values, Stored::Half(_)), is_half);
-                let dense = weight.dense();
+                let dense = dense(&weight);
                 let stored: Vec<f32> = (0..outputs).flat_map(|o| weight.column(o)).collect();
                 assert_eq!(stored, layers.concat(), "nothing is lost");
                 let x = values(&mut stream, rows * inputs, false);
