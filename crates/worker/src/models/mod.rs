@@ -3,6 +3,7 @@ pub mod embedded;
 pub mod installed;
 pub mod pip;
 pub mod resolve;
+pub mod transfer;
 
 use contract::{Error, Result};
 use sha2::{Digest, Sha256};

@@ -1,9 +1,13 @@
 //! Fetching a wheel with Python's pip, which every system's packages have.
+//!
+//! pip knows the index, its address and its settings, but before 25.1 it begins a broken download anew. So it is asked where the wheel is, and
+//! only where it cannot say, or what it says cannot be reached from here, it fetches the wheel itself.
+use super::transfer;
 use crate::home::write_error;
-use contract::{Error, Result};
+use contract::{Code, Error, Result};
 use std::io::ErrorKind;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 /// A release of a package on PyPI.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +17,9 @@ pub struct Wheel {
     pub file: &'static str,
     pub sha256: &'static str,
 }
+
+/// How the folders begin in which pip works; what a killed process left may be removed.
+pub const DRAFT: &str = ".pip-";
 
 /// What this machine has to fetch with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,10 +62,10 @@ pub fn by_hand(wheel: &Wheel, folder: &Path) -> String {
     )
 }
 
-/// Downloads the wheel into `folder`. Blocks; quiet.
-pub fn download(wheel: &Wheel, folder: &Path, downloads: &Path) -> Result<()> {
-    let (program, version) = match find() {
-        Pip::Found { program, version } => (program, version),
+/// Downloads the wheel to `file` in `downloads`, which may hold its beginning. Blocks; quiet. The caller checks its content.
+pub fn download(wheel: &Wheel, file: &Path, downloads: &Path) -> Result<()> {
+    let program = match find() {
+        Pip::Found { program, .. } => program,
         Pip::Missing { program } => {
             let how = "bring it with `apt-get install python3-pip` (Debian, Ubuntu), `dnf install python3-pip` (Fedora) or `python3 -m ensurepip --user`";
             return Err(Error::network(format!(
@@ -74,33 +81,60 @@ pub fn download(wheel: &Wheel, folder: &Path, downloads: &Path) -> Result<()> {
             )));
         }
     };
-    let mut command = Command::new(program);
-    command.args([
-        "-m",
-        "pip",
-        "download",
-        "--no-deps",
-        "--only-binary=:all:",
-        "--disable-pip-version-check",
-        "--no-input",
-        "--progress-bar=off",
-    ]);
-    command.args(["--retries", "3"]);
-    if resumes(&version) {
-        command.args(["--resume-retries", "10"]);
+    if let Some(address) = address(program, wheel, downloads)? {
+        let before = length(file);
+        match transfer::fetch(program, &address, file) {
+            Err(error) if error.code == Code::Network && length(file) == before => {}
+            Err(error) if error.code == Code::Network => {
+                let message =
+                    format!("The download of {} broke off. Run the same command again: it goes on with what has arrived.", wheel.file);
+                return Err(Error { message, ..error });
+            }
+            done => return done,
+        }
     }
-    command.arg("--dest").arg(folder).arg(format!("{}=={}", wheel.package, wheel.version));
-    let output = command.stdin(Stdio::null()).output().map_err(|e| match e.kind() {
-        ErrorKind::NotFound => Error::network(format!("{program} is gone.")),
-        _ => write_error(folder, &e),
-    })?;
-    if output.status.success() { Ok(()) } else { Err(explain(wheel, downloads, &String::from_utf8_lossy(&output.stderr))) }
+    let folder = tempfile::Builder::new().prefix(DRAFT).tempdir_in(downloads).map_err(|e| write_error(downloads, &e))?;
+    let output = pip(program, downloads, &["download", "--dest", &folder.path().to_string_lossy()], wheel)?;
+    if !output.status.success() {
+        return Err(explain(wheel, downloads, &String::from_utf8_lossy(&output.stderr)));
+    }
+    std::fs::rename(folder.path().join(wheel.file), file).map_err(|e| write_error(file, &e))
 }
 
-/// pip goes on with a broken download since 25.1.
-fn resumes(version: &str) -> bool {
-    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-    (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (25, 1)
+fn length(file: &Path) -> u64 {
+    file.metadata().map_or(0, |data| data.len())
+}
+
+/// Runs pip's `verb` on the wheel.
+fn pip(program: &str, downloads: &Path, verb: &[&str], wheel: &Wheel) -> Result<Output> {
+    let mut command = Command::new(program);
+    command.args(["-m", "pip"]).args(verb);
+    command.args(["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-input", "--progress-bar=off", "--retries=3"]);
+    command.arg(format!("{}=={}", wheel.package, wheel.version));
+    command.stdin(Stdio::null()).output().map_err(|e| match e.kind() {
+        ErrorKind::NotFound => Error::network(format!("{program} is gone.")),
+        _ => write_error(downloads, &e),
+    })
+}
+
+/// Where pip would fetch the wheel from. `None` if it is too old to say (before 22.2) or means another file.
+fn address(program: &str, wheel: &Wheel, downloads: &Path) -> Result<Option<String>> {
+    let output = pip(program, downloads, &["install", "--quiet", "--dry-run", "--ignore-installed", "--report=-"], wheel)?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    if output.status.success() {
+        Ok(address_in(&output.stdout, wheel))
+    } else if complaint.contains("no such option") {
+        Ok(None)
+    } else {
+        Err(explain(wheel, downloads, &complaint))
+    }
+}
+
+fn address_in(report: &[u8], wheel: &Wheel) -> Option<String> {
+    let report: serde_json::Value = serde_json::from_slice(report).ok()?;
+    let address = report["install"][0]["download_info"]["url"].as_str()?;
+    let path = address.split(['#', '?']).next()?;
+    (address.starts_with("http") && path.ends_with(wheel.file)).then(|| address.to_string())
 }
 
 /// pip's complaint as a sentence.
@@ -147,8 +181,13 @@ mod tests {
     const WHEEL: Wheel = Wheel { package: "p", version: "1", file: "p-1.whl", sha256: "" };
 
     #[test]
-    fn resuming_needs_pip_25_1() {
-        assert!(resumes("25.1") && resumes("26.0.1") && !resumes("25.0.1") && !resumes("23.2.1") && !resumes("of unknown version"));
+    fn the_address_is_taken_where_it_is_the_wheels() {
+        let report = |url: &str| serde_json::json!({ "install": [{ "download_info": { "url": url } }] }).to_string();
+        let address = |url: &str| address_in(report(url).as_bytes(), &WHEEL);
+        assert_eq!(address("https://index/a/p-1.whl#sha256=0").as_deref(), Some("https://index/a/p-1.whl#sha256=0"));
+        assert_eq!(address("https://index/a/p-2.whl"), None);
+        assert_eq!(address("file:///wheels/p-1.whl"), None);
+        assert_eq!(address_in(b"", &WHEEL), None);
     }
 
     #[test]
