@@ -63,6 +63,11 @@ impl Spec {
             "prompter.rewrite_template",
             "contains {prompt} more than once: it stands for the user's prompt",
         );
+        c.require(
+            p.ends_after.iter().all(|text| !text.is_empty()),
+            "prompter.ends_after",
+            "contains an empty text, after which everything would end",
+        );
         c.at_least(p.max_rewrite_tokens, 1, "prompter.max_rewrite_tokens");
         c.at_most(p.max_rewrite_tokens, 4096, "prompter.max_rewrite_tokens");
         c.finite(p.temperature, p.temperature > 0.0 && p.temperature <= 10.0, "prompter.temperature", "above 0 and at most 10");

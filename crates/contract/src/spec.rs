@@ -69,6 +69,10 @@ pub struct Prompter {
     /// `"{prompt} {output}"` lets the prompter only add to the prompt.
     #[serde(default = "Prompter::default_rewrite_template")]
     pub rewrite_template: String,
+    /// The output ends after the first token in which one of these stands (`[".", "!", "?"]`: after a sentence), which stays in it; without
+    /// any, where the model ends it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ends_after: Vec<String>,
     /// Longest output of the prompter.
     #[serde(default = "Prompter::default_max_rewrite_tokens")]
     pub max_rewrite_tokens: usize,

@@ -1,17 +1,19 @@
 //! The prompter ρ: a language model that rewrites prompts.
-use contract::{Result, spec};
+use contract::{Error, Result, spec};
 use lm::{Adapter, Decoding, Group, Llama, LoraConfig, Message, Request, Tensor, Tokenizer};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// The base model ρ_sft with its tokenizer and settings. The trained ρ is the same base with an adapter.
 ///
-/// The policy is the *tempered* distribution, softmax(logits / temperature), cut at `max_rewrite_tokens`; no top-p and no top-k, so
+/// The policy is the *tempered* distribution, softmax(logits / temperature), ended by `ends_after` and cut at `max_rewrite_tokens`; no top-p and no top-k, so
 /// that the log-probabilities are those of the distribution that was drawn from.
 pub struct Prompter {
     model: Llama,
     tokenizer: Arc<Tokenizer>,
     stop_tokens: Vec<u32>,
+    /// Tokens that end an output and stay in it (`ends_after`).
+    closing: Vec<u32>,
     settings: spec::Prompter,
 }
 
@@ -59,8 +61,20 @@ pub struct TokenGroup {
 
 impl Prompter {
     /// `stop_tokens` as [`lm::ModelFolder`] names them.
-    pub fn new(model: Llama, tokenizer: Arc<Tokenizer>, stop_tokens: Vec<u32>, settings: spec::Prompter) -> Self {
-        Self { model, tokenizer, stop_tokens, settings }
+    ///
+    /// # Errors
+    /// [`contract::Code::Spec`] when no token of the tokenizer holds a text of `ends_after`.
+    pub fn new(model: Llama, tokenizer: Arc<Tokenizer>, stop_tokens: Vec<u32>, settings: spec::Prompter) -> Result<Self> {
+        for text in &settings.ends_after {
+            if tokenizer.tokens_with(std::slice::from_ref(text))?.is_empty() {
+                return Err(Error::spec(format!(
+                    "prompter.ends_after contains {text:?}, which no token of {} holds, so that it would end nothing; give single characters, as \".\".",
+                    settings.model
+                )));
+            }
+        }
+        let closing = tokenizer.tokens_with(&settings.ends_after)?;
+        Ok(Self { model, tokenizer, stop_tokens, closing, settings })
     }
 
     pub fn settings(&self) -> &spec::Prompter {
@@ -114,13 +128,13 @@ impl Prompter {
             temperature: self.settings.temperature,
             top_p: 1.0,
             top_k: 0,
-            stop: self.stop_tokens.clone(),
+            stop: [&self.stop_tokens[..], &self.closing].concat(),
         };
         let drawn = self.model.generate(adapter, requests, &decoding, max_rows, on_step)?;
         drawn
             .into_iter()
             .map(|g| {
-                let text = self.tokenizer.decode(g.shown())?.trim().to_string();
+                let text = self.tokenizer.decode(g.shown(&self.stop_tokens))?.trim().to_string();
                 Ok(Rewrite {
                     text,
                     tokens: g.tokens,

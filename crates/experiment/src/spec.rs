@@ -158,7 +158,7 @@ fn home_of(key: &str) -> Option<&'static str> {
     } else {
         match key {
             "max_answer_tokens" | "engine" | "quantisation" | "top_p" | "top_k" => Some("frozen"),
-            "max_rewrite_tokens" | "meta_prompt" | "rewrite_template" | "lora" => Some("prompter"),
+            "max_rewrite_tokens" | "meta_prompt" | "rewrite_template" | "ends_after" | "lora" => Some("prompter"),
             "parts" => Some("reward"),
             _ => None,
         }

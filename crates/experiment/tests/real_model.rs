@@ -56,7 +56,7 @@ fn run(stops: &[usize]) -> (Vec<store::Iteration>, Checkpoint) {
     for stop_after in stops.iter().copied().chain([usize::MAX]) {
         let prepared = prepare::from_text(SPEC, "real.toml", temporary.path()).unwrap();
         let tokenizer = Arc::new(folder.tokenizer().unwrap());
-        let prompter = Prompter::new(model.clone(), tokenizer, folder.stop_tokens.clone(), prepared.spec.prompter.clone());
+        let prompter = Prompter::new(model.clone(), tokenizer, folder.stop_tokens.clone(), prepared.spec.prompter.clone()).unwrap();
         let frozen = Box::new(BuiltIn::new(model.clone(), &folder).unwrap());
         prepared.check_lengths(&prompter, frozen.as_ref()).unwrap();
         let (splits, reward, spec) = (prepared.splits, prepared.reward, prepared.spec);

@@ -164,6 +164,30 @@ fn a_template_puts_the_output_beside_the_prompt() {
 }
 
 #[test]
+fn a_rewrite_ends_after_the_first_token_that_closes_it() {
+    let world = World::new("iterations = 1\nwarmup_iterations = 0");
+    let mut spec = world.spec.clone();
+    spec.prompter.ends_after = vec!["oo".into(), "i".into()];
+    let world = World { spec, ..world };
+    world.finish();
+    let episodes = world.facts().episodes;
+    let closes = |word: &str| word.contains("oo") || word.contains('i');
+    let mut closed = 0;
+    for episode in &episodes {
+        let words: Vec<_> = episode.rewrite.split_whitespace().collect();
+        let at = words.iter().position(|word| closes(word));
+        assert!(at.is_none_or(|at| at + 1 == words.len() && !episode.rewrite_truncated), "{episode:?}");
+        closed += usize::from(at.is_some());
+    }
+    assert!(closed > 0, "none was closed: {episodes:?}");
+
+    let mut spec = world.spec.clone();
+    spec.prompter.ends_after = vec!["?".into()];
+    let error = World { spec, ..world }.try_prompter().err().unwrap();
+    assert!(error.code == Code::Spec && error.message.contains("prompter.ends_after contains \"?\""), "{}", error.message);
+}
+
+#[test]
 fn prompts_that_do_not_fit_are_named_before_anything_is_computed() {
     let world = World::new("iterations = 1\nwarmup_iterations = 0");
     let (mut prepared, prompter) = (world.prepared(), world.prompter());

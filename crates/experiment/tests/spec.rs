@@ -121,6 +121,12 @@ fn a_template_holds_the_output_once_and_the_prompt_at_most_once() {
 }
 
 #[test]
+fn what_ends_a_rewrite_is_not_empty() {
+    let model = "[prompter]\nmodel = \"smollm2-135m-instruct\"";
+    assert!(refusal(model, &format!("{model}\nends_after = [\".\", \"\"]")).contains("prompter.ends_after contains an empty text"));
+}
+
+#[test]
 fn json_is_refused_as_helpfully() {
     let spec = parse(GOOD, "a.toml").unwrap();
     let json = serde_json::to_string_pretty(&spec).unwrap();

@@ -59,7 +59,7 @@ impl BuiltIn {
     }
 
     fn decode(&self, generation: Generation) -> Result<Answer> {
-        let text = self.tokenizer.decode(generation.shown())?;
+        let text = self.tokenizer.decode(generation.shown(&self.stop_tokens))?;
         Ok(Answer { text, truncated: !generation.stopped, tokens: generation.tokens, log_probs: generation.log_probs })
     }
 }

@@ -40,9 +40,12 @@ impl Generation {
         self.entropies.push(drawn.entropy);
         self.stopped = decoding.stop.contains(&drawn.token);
     }
-    /// The tokens of the text: all but the stop token, whether or not the tokenizer calls that one special.
-    pub fn shown(&self) -> &[u32] {
-        &self.tokens[..self.tokens.len() - usize::from(self.stopped && !self.tokens.is_empty())]
+    /// The tokens of the text: all, but not the stop token if it is one of `silent`, whether or not the tokenizer calls that one special.
+    pub fn shown(&self, silent: &[u32]) -> &[u32] {
+        match self.tokens.split_last() {
+            Some((last, text)) if self.stopped && silent.contains(last) => text,
+            _ => &self.tokens,
+        }
     }
     fn ended(&self, decoding: &Decoding) -> bool {
         self.stopped || self.tokens.len() >= decoding.max_tokens

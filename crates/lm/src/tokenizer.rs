@@ -111,6 +111,24 @@ impl Tokenizer {
         self.0.tokenizer.decode(tokens, true).map_err(|error| self.failed(&error))
     }
 
+    /// Tokens, special ones left out, in whose own text one of `texts` stands.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the tokenizer cannot tell a token's text.
+    pub fn tokens_with(&self, texts: &[String]) -> Result<Vec<u32>> {
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut found = Vec::new();
+        for token in 0..self.vocabulary_size() as u32 {
+            let own = self.decode(&[token])?;
+            if texts.iter().any(|text| own.contains(text.as_str())) {
+                found.push(token);
+            }
+        }
+        Ok(found)
+    }
+
     /// The conversation as the chat template writes it, as transformers' `apply_chat_template` does, with one exception:
     /// `strftime_now` tells the same day always, 26 July 2024 (the day that Llama's templates fall back to), because a prompt must
     /// not depend on the day on which a run is started or resumed.

@@ -84,7 +84,7 @@ impl Found {
         let device = Device::cuda_if_available(0).map_err(lm::Error::from)?;
         let base = Llama::load(&self.prompter, &device)?;
         let tokenizer = Arc::new(self.prompter.tokenizer()?);
-        let prompter = Prompter::new(base.clone(), tokenizer, self.prompter.stop_tokens.clone(), spec.prompter.clone());
+        let prompter = Prompter::new(base.clone(), tokenizer, self.prompter.stop_tokens.clone(), spec.prompter.clone())?;
         let frozen: Box<dyn FrozenModel> = match (&self.frozen, self.choice.engine) {
             (FrozenFiles::Folder(folder), EngineKind::BuiltIn) => {
                 let shared = folder.path == self.prompter.path || folder.checksum()? == self.prompter.checksum()?;

@@ -240,6 +240,10 @@ impl World {
     }
 
     pub fn prompter(&self) -> Prompter {
+        self.try_prompter().unwrap()
+    }
+
+    pub fn try_prompter(&self) -> Result<Prompter> {
         let folder = ModelFolder::open(&self.folder.path().join("tiny")).unwrap();
         let model = Llama::load(&folder, &Device::Cpu).unwrap();
         Prompter::new(model, Arc::new(folder.tokenizer().unwrap()), folder.stop_tokens.clone(), self.spec.prompter.clone())
