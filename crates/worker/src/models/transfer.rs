@@ -1,16 +1,15 @@
-//! A download over HTTP that goes on where it broke off, in this process or a later one.
-//!
-//! Python transfers, which is here for pip anyway: it trusts the certificates that pip trusts, such as those of a company's proxy.
+//! A download with pip's session that goes on where it broke off, in this process or a later one.
+use super::pip::Wheel;
 use crate::home::write_error;
 use contract::{Error, Result};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Appends to `file` what it lacks of what is at `address`, with the Python `program`. What has arrived stays in `file`, also after an error.
-/// Blocks; quiet. The caller checks the content.
-pub fn fetch(program: &str, address: &str, file: &Path) -> Result<()> {
+/// Appends to `file` what it lacks of `wheel`, with the pip of the Python `program` and options of pip. What has arrived stays in `file`, also
+/// after an error. Blocks; quiet. The caller checks the content.
+pub fn fetch(program: &str, wheel: &Wheel, options: &[&str], file: &Path) -> Result<()> {
     let mut command = Command::new(program);
-    command.args(["-c", include_str!("transfer.py"), address]).arg(file).stdin(Stdio::null());
+    command.args(["-c", include_str!("transfer.py"), wheel.package, wheel.file]).arg(file).args(options).stdin(Stdio::null());
     let output = command.output().map_err(|e| Error::network(format!("{program} cannot be started ({e}).")))?;
     let cause = String::from_utf8_lossy(&output.stderr);
     let cause = cause.lines().last().unwrap_or_default();
@@ -25,36 +24,63 @@ pub fn fetch(program: &str, address: &str, file: &Path) -> Result<()> {
 mod tests {
     use super::*;
     use std::io::{BufRead, BufReader, Write};
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
 
-    /// Serves `content` and breaks off after `portion` bytes of each answer. Returns the address and, once dropped, what ranges were asked for.
-    fn server(content: Vec<u8>, portion: usize, ranges: bool, requests: usize) -> (String, std::thread::JoinHandle<Vec<usize>>) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}/file", listener.local_addr().unwrap());
-        let served = std::thread::spawn(move || {
-            let answer = |_| {
-                let (mut stream, _) = listener.accept().unwrap();
-                let lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap).take_while(|line| !line.is_empty());
-                let range = lines.filter_map(|line| line.strip_prefix("Range: bytes=")?.strip_suffix('-')?.parse::<usize>().ok()).last();
-                let from = range.filter(|_| ranges).unwrap_or(0);
-                let status = match range {
-                    Some(_) if !ranges => "200 OK",
-                    Some(from) if from >= content.len() => "416 Range Not Satisfiable",
-                    Some(_) => "206 Partial Content",
-                    None => "200 OK",
-                };
-                let rest = content.get(from..).unwrap_or_default();
-                write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", rest.len()).unwrap();
-                stream.write_all(&rest[..rest.len().min(portion)]).unwrap();
-                range.unwrap_or(0)
+    const WHEEL: Wheel = Wheel { package: "p", version: "1", file: "p-1-py3-none-any.whl", sha256: "" };
+
+    /// An index with one wheel, whose transfers break off.
+    struct Server {
+        content: Vec<u8>,
+        /// Bytes after which each transfer breaks off.
+        portion: usize,
+        /// Whether it can begin in the middle.
+        ranges: bool,
+    }
+
+    impl Server {
+        /// Serves so many transfers, then is gone. The address, and where each transfer was asked to begin.
+        fn start(self, transfers: usize) -> (String, std::thread::JoinHandle<Vec<usize>>) {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = format!("http://{}/", listener.local_addr().unwrap());
+            let served = std::thread::spawn(move || {
+                let mut begins = Vec::new();
+                while begins.len() < transfers {
+                    begins.extend(self.answer(listener.accept().unwrap().0));
+                }
+                begins
+            });
+            (address, served)
+        }
+
+        /// Answers one request; where it was to begin, if it was for the wheel.
+        fn answer(&self, mut stream: TcpStream) -> Option<usize> {
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap).take_while(|line| !line.is_empty());
+            let lines: Vec<_> = lines.collect();
+            if !lines[0].contains(WHEEL.file) {
+                let page = format!("<!DOCTYPE html><html><body><a href=\"{0}\">{0}</a></body></html>", WHEEL.file);
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close", page.len());
+                write!(stream, "{head}\r\n\r\n{page}").unwrap();
+                return None;
+            }
+            let range = lines.iter().filter_map(|line| line.strip_prefix("Range: bytes=")?.strip_suffix('-')?.parse::<usize>().ok()).last();
+            let status = match range.filter(|_| self.ranges) {
+                Some(from) if from >= self.content.len() => "416 Range Not Satisfiable",
+                Some(_) => "206 Partial Content",
+                None => "200 OK",
             };
-            (0..requests).map(answer).collect()
-        });
-        (address, served)
+            let rest = self.content.get(range.filter(|_| self.ranges).unwrap_or(0)..).unwrap_or_default();
+            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", rest.len()).unwrap();
+            stream.write_all(&rest[..rest.len().min(self.portion)]).unwrap();
+            Some(range.unwrap_or(0))
+        }
     }
 
     fn content() -> Vec<u8> {
         (0..250_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+    }
+
+    fn fetch_from(address: &str, file: &Path) -> Result<()> {
+        fetch("python3", &WHEEL, &["--no-index", "--find-links", address], file)
     }
 
     #[test]
@@ -63,12 +89,12 @@ mod tests {
         let file = folder.path().join("file");
         // Half of the first portion came in an earlier process.
         std::fs::write(&file, &content()[..50_000]).unwrap();
-        let (address, served) = server(content(), 100_000, true, 2);
-        fetch("python3", &address, &file).unwrap();
+        let (address, served) = Server { content: content(), portion: 100_000, ranges: true }.start(2);
+        fetch_from(&address, &file).unwrap();
         assert!(std::fs::read(&file).unwrap() == content());
         assert_eq!(served.join().unwrap(), [50_000, 150_000]);
-        let (address, served) = server(content(), 100_000, true, 1);
-        fetch("python3", &address, &file).unwrap();
+        let (address, served) = Server { content: content(), portion: 100_000, ranges: true }.start(1);
+        fetch_from(&address, &file).unwrap();
         assert_eq!(served.join().unwrap(), [250_000], "nothing is missing, and the server says so");
     }
 
@@ -77,8 +103,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         std::fs::write(&file, [7; 5_000]).unwrap();
-        let (address, _) = server(content(), usize::MAX, false, 1);
-        fetch("python3", &address, &file).unwrap();
+        let (address, _) = Server { content: content(), portion: usize::MAX, ranges: false }.start(1);
+        fetch_from(&address, &file).unwrap();
         assert!(std::fs::read(&file).unwrap() == content());
     }
 
@@ -86,9 +112,8 @@ mod tests {
     fn what_arrived_before_the_network_went_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
-        // After one answer nobody listens any more.
-        let (address, served) = server(content(), 100_000, true, 1);
-        let error = fetch("python3", &address, &file).unwrap_err();
+        let (address, served) = Server { content: content(), portion: 100_000, ranges: true }.start(1);
+        let error = fetch_from(&address, &file).unwrap_err();
         served.join().unwrap();
         assert_eq!(error.code, contract::Code::Network);
         assert!(std::fs::read(&file).unwrap() == content()[..100_000]);
@@ -96,7 +121,8 @@ mod tests {
 
     #[test]
     fn a_file_that_cannot_be_written_is_told_from_the_network() {
-        let error = fetch("python3", "http://127.0.0.1:1/file", Path::new("/proc/none/file")).unwrap_err();
+        let (address, _) = Server { content: content(), portion: 0, ranges: true }.start(1);
+        let error = fetch_from(&address, Path::new("/proc/none/file")).unwrap_err();
         assert_eq!(error.code, contract::Code::Io, "{error}");
     }
 }
