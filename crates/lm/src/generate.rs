@@ -241,7 +241,8 @@ impl<'a> Decoder<'a> {
             }
         });
         let width = model.width();
-        let last: Vec<f32> = texts.iter().flat_map(|[_, own]| &x[(own.end - 1) * width..own.end * width]).copied().collect();
+        let ends = texts.iter().filter_map(|rows| rows.last()).map(|own| own.end);
+        let last: Vec<f32> = ends.flat_map(|end| &x[(end - 1) * width..end * width]).copied().collect();
         self.logits.resize(prompts.len() * model.head.vocabulary(), 0.0);
         model.head.logits(&mut self.logits, &last, &mut self.normed);
         for (prefix, logits) in prefixes.iter_mut().zip(self.logits.chunks_exact(model.head.vocabulary())) {

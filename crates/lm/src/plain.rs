@@ -101,13 +101,11 @@ impl Model {
     fn packed_mask(&self, packed: &Packed) -> Result<Tensor> {
         let n = packed.tokens.len();
         let mut mask = vec![HIDDEN; n * n];
-        for group in &packed.groups {
-            for own in std::iter::once(&group.prompt).chain(&group.completions) {
-                for row in own.clone() {
-                    mask[row * n + own.start..=row * n + row].fill(0.0);
-                    if own != &group.prompt {
-                        mask[row * n + group.prompt.start..row * n + group.prompt.end].fill(0.0);
-                    }
+        for (index, piece) in packed.pieces.iter().enumerate() {
+            for row in piece.rows.clone() {
+                mask[row * n + piece.rows.start..=row * n + row].fill(0.0);
+                for seen in packed.line(index).skip(1) {
+                    mask[row * n + seen.rows.start..row * n + seen.rows.end].fill(0.0);
                 }
             }
         }

@@ -20,13 +20,23 @@ impl Batch {
         });
         Self(groups.collect())
     }
+    /// Groups whose prompts begin with the same six tokens.
+    fn with_a_common_beginning() -> Self {
+        let mut batch = Self::new(&[(2, &[7, 1, 4]), (9, &[3, 3]), (1, &[5])]);
+        let common = tokens(&mut Stream::new(41), 6, 71);
+        for (prompt, _) in &mut batch.0 {
+            prompt.splice(0..0, common.iter().copied());
+        }
+        batch
+    }
     fn groups(&self) -> Vec<Group<'_>> {
         self.0.iter().map(|(prompt, completions)| Group { prompt, completions }).collect()
     }
 }
 
 fn batches() -> Vec<Batch> {
-    vec![Batch::new(&[(5, &[7, 1, 4]), (9, &[3, 3])]), Batch::new(&[(1, &[1])]), Batch::new(&[(1, &[2]), (33, &[17, 16, 0, 5])])]
+    let (pair, least, odd) = (&[(5, &[7, 1, 4][..]), (9, &[3, 3])], &[(1, &[1][..])], &[(1, &[2][..]), (33, &[17, 16, 0, 5])]);
+    vec![Batch::new(pair), Batch::new(least), Batch::new(odd), Batch::with_a_common_beginning()]
 }
 
 fn loss(model: &Llama, adapter: &Adapter, batch: &Batch, dropout: Option<u64>) -> Tensor {
@@ -66,6 +76,27 @@ fn log_probabilities_and_gradients_are_those_of_plain_operations() {
             }
         }
     }
+}
+
+/// What prompts have in common is computed once; it must show nowhere.
+#[test]
+fn groups_with_a_common_beginning_are_those_that_they_are_alone() {
+    let fused = model(&config(true), true);
+    let adapter = adapter(&fused, &TARGETS, 0.0);
+    let batch = Batch::with_a_common_beginning();
+    let flat = |batch: &Batch| -> (Vec<f32>, Vec<f32>) {
+        let log_probs = fused.log_probs(Some(&adapter), &batch.groups(), 0.8, None).unwrap();
+        let vars = adapter.vars();
+        let mut gradients = Gradients::new(&vars);
+        gradients.add(&vars, &log_probs.sum_all().unwrap().backward().unwrap()).unwrap();
+        let sums = gradients.sums().iter().flat_map(|g| g.as_ref().unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap()).collect();
+        (log_probs.to_vec1().unwrap(), sums)
+    };
+    let (together, gradient) = flat(&batch);
+    let alone: Vec<_> = batch.0.iter().map(|group| flat(&Batch(vec![group.clone()]))).collect();
+    close(&together, &alone.iter().flat_map(|(log_probs, _)| log_probs.clone()).collect::<Vec<_>>(), F32, "log-probabilities");
+    let sum = alone.iter().fold(vec![0.0; gradient.len()], |sum, (_, g)| sum.iter().zip(g).map(|(a, b)| a + b).collect());
+    close(&gradient, &sum, 2e-4, "gradients");
 }
 
 /// Along random directions: in f32 a central difference of step h is off by about ε·|loss|/h + h²; h = 0.01 balances the two.
@@ -161,10 +192,13 @@ fn prompts_with_a_common_beginning_are_continued_as_they_are_alone() {
     let fused = model(&config(true), true);
     let mut stream = Stream::new(29);
     let common = tokens(&mut stream, 7, 71);
-    // The first is what all others begin with.
-    let prompts = [0, 1, 4, 9].map(|own| [common.clone(), tokens(&mut stream, own, 71)].concat());
+    // The first is what all others begin with; the last three have more in common.
+    let mut prompts: Vec<_> = [0, 1, 4, 9].map(|own| [common.clone(), tokens(&mut stream, own, 71)].concat()).into();
+    for own in [2, 5] {
+        prompts.push([prompts[3].clone(), tokens(&mut stream, own, 71)].concat());
+    }
     let requests: Vec<Request> = prompts.iter().enumerate().map(|(i, p)| Request { prompt: p.clone().into(), seed: i as u64 }).collect();
-    let together = generate(&fused, None, &requests, &decoding(1.0), 4);
+    let together = generate(&fused, None, &requests, &decoding(1.0), 6);
     for (request, together) in requests.iter().zip(&together) {
         let alone = &generate(&fused, None, std::slice::from_ref(request), &decoding(1.0), 1)[0];
         assert_eq!(alone.tokens, together.tokens);

@@ -1,11 +1,11 @@
-//! Grouped-query causal attention with rotary embedding, over packed groups and over a key/value cache.
+//! Grouped-query causal attention with rotary embedding, over packed texts and over a key/value cache.
 //!
 //! Rows of `qkv` hold the query heads, then the key heads, then the value heads. Keys and values are never repeated for their
-//! query heads, and a group's prompt is computed once for all its completions.
+//! query heads, and what texts have in common is computed once for all of them.
 use super::Shared;
 use super::matmul::{Mat, Write, matmul};
 use super::rows::{Rotary, dot, exp};
-use crate::packed::{Packed, Rows};
+use crate::packed::{Packed, Piece};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -45,7 +45,7 @@ impl Heads {
     }
 }
 
-/// One group's rows of one key/value head, dense: keys and queries already turned.
+/// One tree's rows of one key/value head, dense: keys already turned.
 struct Local {
     keys: Vec<f32>,
     values: Vec<f32>,
@@ -63,7 +63,7 @@ impl Local {
         }
         Self { keys, values, rows, width }
     }
-    /// Where `rows` (numbers of the whole batch) lie in this group's buffers.
+    /// Where `rows` (numbers of the whole batch) lie in this tree's buffers.
     fn range(&self, rows: &Range<usize>) -> Range<usize> {
         (rows.start - self.rows.start) * self.width..(rows.end - self.rows.start) * self.width
     }
@@ -78,31 +78,42 @@ fn turned(qkv: &[f32], packed: &Packed, rows: Range<usize>, heads: Heads, column
     out
 }
 
-/// A stretch of rows that attends to `context` rows (all of them) and to itself (causally).
+/// A piece's rows, and those before it in its text that it attends to as a whole.
 struct Stretch {
-    context: Range<usize>,
+    context: Vec<Range<usize>>,
     own: Range<usize>,
 }
 
-fn stretches(group: &Rows) -> impl Iterator<Item = Stretch> + '_ {
-    let prompt = Stretch { context: group.prompt.start..group.prompt.start, own: group.prompt.clone() };
-    let completions = group.completions.iter().filter(|own| !own.is_empty());
-    std::iter::once(prompt).chain(completions.map(|own| Stretch { context: group.prompt.clone(), own: own.clone() }))
+impl Stretch {
+    fn new(packed: &Packed, piece: usize) -> Self {
+        let rows = |piece: &Piece| piece.rows.clone();
+        let mut context: Vec<_> = packed.line(piece).skip(1).map(rows).collect();
+        context.reverse();
+        Self { context, own: rows(&packed.pieces[piece]) }
+    }
+
+    /// Rows that are attended to as a whole.
+    fn seen(&self) -> usize {
+        self.context.iter().map(Range::len).sum()
+    }
+
+    /// All rows that are attended to, in order, each range with its first column.
+    fn parts(&self) -> impl Iterator<Item = (&Range<usize>, usize)> {
+        let parts = self.context.iter().chain([&self.own]);
+        parts.scan(0, |column, rows| Some((rows, std::mem::replace(column, *column + rows.len()))))
+    }
 }
 
-/// Probabilities [own, context + own] of one head in one stretch.
+/// Probabilities [own, seen + own] of one head in one stretch.
 fn probabilities(buffer: &mut Vec<f32>, queries: &[f32], local: &Local, stretch: &Stretch, heads: Heads) {
-    let (n, c) = (stretch.own.len(), stretch.context.len());
+    let (n, c) = (stretch.own.len(), stretch.seen());
     let columns = c + n;
     buffer.resize(n * columns, 0.0);
     let queries = Mat::new(queries, n, heads.width);
-    let scale = heads.scale();
-    if c > 0 {
-        let keys = Mat::new(&local.keys[local.range(&stretch.context)], c, heads.width);
-        matmul(buffer, columns, Write::Replace, scale, queries, keys.t(), 1);
+    for (rows, column) in stretch.parts() {
+        let keys = Mat::new(&local.keys[local.range(rows)], rows.len(), heads.width);
+        matmul(&mut buffer[column..], columns, Write::Replace, heads.scale(), queries, keys.t(), 1);
     }
-    let keys = Mat::new(&local.keys[local.range(&stretch.own)], n, heads.width);
-    matmul(&mut buffer[c..], columns, Write::Replace, scale, queries, keys.t(), 1);
     for (i, row) in buffer.chunks_exact_mut(columns).enumerate() {
         let (seen, hidden) = row.split_at_mut(c + i + 1);
         softmax(seen);
@@ -121,40 +132,42 @@ fn softmax(row: &mut [f32]) {
     row.iter_mut().for_each(|value| *value *= inverse);
 }
 
-/// One task for each group and key/value head: they write different columns of different rows.
-fn tasks(packed: &Packed, heads: Heads) -> Vec<(&Rows, usize)> {
-    packed.groups.iter().flat_map(|group| (0..heads.key_value).map(move |head| (group, head))).collect()
+/// Keys and values of every tree and key/value head, in this order.
+fn locals(qkv: &[f32], packed: &Packed, trees: &[Range<usize>], heads: Heads, rotary: &Rotary) -> Vec<Local> {
+    let tasks = trees.iter().flat_map(|tree| (0..heads.key_value).map(move |head| (packed.rows(tree), head)));
+    tasks.collect::<Vec<_>>().into_par_iter().map(|(rows, head)| Local::new(qkv, packed, rows, heads, head, rotary)).collect()
 }
 
 /// `out` [rows, query heads × width] from `qkv` [rows, all heads × width].
 pub(crate) fn attention(out: &mut [f32], qkv: &[f32], packed: &Packed, heads: Heads, rotary: &Rotary) {
     assert!(qkv.len() == packed.tokens.len() * heads.row() && out.len() == packed.tokens.len() * heads.out());
+    let trees = packed.trees();
+    let locals = locals(qkv, packed, &trees, heads, rotary);
+    let tasks = trees.iter().enumerate().flat_map(|(tree, pieces)| {
+        pieces.clone().flat_map(move |piece| {
+            (0..heads.query).map(move |query| (tree * heads.key_value + query / heads.queries_per_key(), piece, query))
+        })
+    });
     let shared = Shared::new(out);
-    tasks(packed, heads).into_par_iter().for_each(|(group, head)| {
-        let local = Local::new(qkv, packed, group.all(), heads, head, rotary);
-        let (mut probs, mut result) = (Vec::new(), Vec::new());
-        for query in head * heads.queries_per_key()..(head + 1) * heads.queries_per_key() {
-            for stretch in stretches(group) {
-                let queries = turned(qkv, packed, stretch.own.clone(), heads, query * heads.width, rotary);
-                probabilities(&mut probs, &queries, &local, &stretch, heads);
-                let (n, c) = (stretch.own.len(), stretch.context.len());
-                result.resize(n * heads.width, 0.0);
-                let own = Mat::new(&local.values[local.range(&stretch.own)], n, heads.width);
-                matmul(&mut result, heads.width, Write::Replace, 1.0, Mat::strided(&probs[c..], n, n, c + n), own, 1);
-                if c > 0 {
-                    let context = Mat::new(&local.values[local.range(&stretch.context)], c, heads.width);
-                    matmul(&mut result, heads.width, Write::Add, 1.0, Mat::strided(&probs, n, c, c + n), context, 1);
-                }
-                for (row, result) in stretch.own.zip(result.chunks_exact(heads.width)) {
-                    // SAFETY: this task alone writes this query head of this group's rows; the range is inside by the assert above.
-                    unsafe { shared.part(row * heads.out() + query * heads.width, heads.width) }.copy_from_slice(result);
-                }
-            }
+    tasks.collect::<Vec<_>>().into_par_iter().for_each(|(local, piece, query)| {
+        let (local, stretch) = (&locals[local], Stretch::new(packed, piece));
+        let queries = turned(qkv, packed, stretch.own.clone(), heads, query * heads.width, rotary);
+        let mut probs = Vec::new();
+        probabilities(&mut probs, &queries, local, &stretch, heads);
+        let (n, columns) = (stretch.own.len(), stretch.seen() + stretch.own.len());
+        let mut result = vec![0.0; n * heads.width];
+        for (rows, column) in stretch.parts() {
+            let values = Mat::new(&local.values[local.range(rows)], rows.len(), heads.width);
+            matmul(&mut result, heads.width, Write::Add, 1.0, Mat::strided(&probs[column..], n, rows.len(), columns), values, 1);
+        }
+        for (row, result) in stretch.own.clone().zip(result.chunks_exact(heads.width)) {
+            // SAFETY: this task alone writes this query head of this piece's rows; the range is inside by the assert above.
+            unsafe { shared.part(row * heads.out() + query * heads.width, heads.width) }.copy_from_slice(result);
         }
     });
 }
 
-/// Gradients of one group's keys and values of one head, and scratch for one stretch.
+/// What one query head adds to the gradients of its tree's keys and values, and scratch for one stretch.
 struct Backward {
     keys: Vec<f32>,
     values: Vec<f32>,
@@ -167,48 +180,62 @@ struct Backward {
 pub(crate) fn attention_backward(d_qkv: &mut [f32], d_out: &[f32], qkv: &[f32], packed: &Packed, heads: Heads, rotary: &Rotary) {
     assert!(qkv.len() == packed.tokens.len() * heads.row() && d_qkv.len() == qkv.len());
     assert!(d_out.len() == packed.tokens.len() * heads.out());
+    let trees = packed.trees();
+    let locals = locals(qkv, packed, &trees, heads, rotary);
     let shared = Shared::new(d_qkv);
-    tasks(packed, heads).into_par_iter().for_each(|(group, head)| {
-        let rows = group.all();
-        let local = Local::new(qkv, packed, rows.clone(), heads, head, rotary);
-        let zeros = vec![0.0; rows.len() * heads.width];
+    let part = |row: usize, column: usize| {
+        // SAFETY: each head of each row is written by one task; the ranges are inside by the asserts above.
+        unsafe { shared.part(row * heads.row() + column, heads.width) }
+    };
+    let tasks: Vec<_> = trees.iter().flat_map(|tree| (0..heads.query).map(move |query| (tree, query))).collect();
+    let backward = |(index, (tree, query)): (usize, &(&Range<usize>, usize))| {
+        let local = &locals[index / heads.queries_per_key()];
+        let zeros = vec![0.0; local.rows.len() * heads.width];
         let mut b = Backward { keys: zeros.clone(), values: zeros, probs: vec![], d_probs: vec![], d_queries: vec![] };
-        // SAFETY: this task alone writes these heads of this group's rows; the ranges are inside by the asserts above.
-        let part = |row: usize, column: usize| unsafe { shared.part(row * heads.row() + column, heads.width) };
-        for query in head * heads.queries_per_key()..(head + 1) * heads.queries_per_key() {
-            for stretch in stretches(group) {
-                let queries = turned(qkv, packed, stretch.own.clone(), heads, query * heads.width, rotary);
-                let mut d_result = Vec::with_capacity(stretch.own.len() * heads.width);
-                for row in stretch.own.clone() {
-                    d_result.extend_from_slice(&d_out[row * heads.out() + query * heads.width..][..heads.width]);
-                }
-                stretch_backward(&mut b, &queries, &d_result, &local, &stretch, heads);
-                for (row, d) in stretch.own.zip(b.d_queries.chunks_exact(heads.width)) {
-                    rotary.turn_back(part(row, query * heads.width), d, packed.positions[row]);
-                }
+        for piece in (*tree).clone() {
+            let stretch = Stretch::new(packed, piece);
+            let queries = turned(qkv, packed, stretch.own.clone(), heads, query * heads.width, rotary);
+            let mut d_result = Vec::with_capacity(stretch.own.len() * heads.width);
+            for row in stretch.own.clone() {
+                d_result.extend_from_slice(&d_out[row * heads.out() + query * heads.width..][..heads.width]);
+            }
+            stretch_backward(&mut b, &queries, &d_result, local, &stretch, heads);
+            for (row, d) in stretch.own.zip(b.d_queries.chunks_exact(heads.width)) {
+                rotary.turn_back(part(row, query * heads.width), d, packed.positions[row]);
             }
         }
-        for (i, row) in rows.enumerate() {
-            let range = i * heads.width..(i + 1) * heads.width;
-            rotary.turn_back(part(row, heads.key(head)), &b.keys[range.clone()], packed.positions[row]);
-            part(row, heads.value(head)).copy_from_slice(&b.values[range]);
+        (b.keys, b.values)
+    };
+    let backwards: Vec<_> = tasks.par_iter().enumerate().map(backward).collect();
+    locals.par_iter().zip(backwards.par_chunks(heads.queries_per_key())).enumerate().for_each(|(index, (local, group))| {
+        let head = index % heads.key_value;
+        for (i, row) in local.rows.clone().enumerate() {
+            let sum = |of: fn(&(Vec<f32>, Vec<f32>)) -> &[f32]| {
+                let mut sum = vec![0.0; heads.width];
+                for backward in group {
+                    sum.iter_mut().zip(&of(backward)[i * heads.width..]).for_each(|(sum, d)| *sum += d);
+                }
+                sum
+            };
+            rotary.turn_back(part(row, heads.key(head)), &sum(|(keys, _)| keys), packed.positions[row]);
+            part(row, heads.value(head)).copy_from_slice(&sum(|(_, values)| values));
         }
     });
 }
 
 fn stretch_backward(b: &mut Backward, queries: &[f32], d_result: &[f32], local: &Local, stretch: &Stretch, heads: Heads) {
-    let (n, c, w) = (stretch.own.len(), stretch.context.len(), heads.width);
+    let (n, w) = (stretch.own.len(), heads.width);
     probabilities(&mut b.probs, queries, local, stretch, heads);
-    let columns = c + n;
+    let columns = stretch.seen() + n;
     b.d_probs.resize(n * columns, 0.0);
+    b.d_queries.clear();
     b.d_queries.resize(n * w, 0.0);
     let (queries, d_result) = (Mat::new(queries, n, w), Mat::new(d_result, n, w));
-    let parts = [(stretch.context.clone(), 0), (stretch.own.clone(), c)];
-    for (rows, first) in parts.iter().filter(|(rows, _)| !rows.is_empty()) {
+    for (rows, first) in stretch.parts() {
         let (range, m) = (local.range(rows), rows.len());
         let values = Mat::new(&local.values[range.clone()], m, w);
-        matmul(&mut b.d_probs[*first..], columns, Write::Replace, 1.0, d_result, values.t(), 1);
-        let probs = Mat::strided(&b.probs[*first..], n, m, columns);
+        matmul(&mut b.d_probs[first..], columns, Write::Replace, 1.0, d_result, values.t(), 1);
+        let probs = Mat::strided(&b.probs[first..], n, m, columns);
         matmul(&mut b.values[range], w, Write::Add, 1.0, probs.t(), d_result, 1);
     }
     let scale = heads.scale();
@@ -218,13 +245,11 @@ fn stretch_backward(b: &mut Backward, queries: &[f32], d_result: &[f32], local: 
             *d = p * (*d - mean) * scale;
         }
     }
-    let mut write = Write::Replace;
-    for (rows, first) in parts.iter().filter(|(rows, _)| !rows.is_empty()) {
+    for (rows, first) in stretch.parts() {
         let (range, m) = (local.range(rows), rows.len());
-        let d_scores = Mat::strided(&b.d_probs[*first..], n, m, columns);
-        matmul(&mut b.d_queries, w, write, 1.0, d_scores, Mat::new(&local.keys[range.clone()], m, w), 1);
+        let d_scores = Mat::strided(&b.d_probs[first..], n, m, columns);
+        matmul(&mut b.d_queries, w, Write::Add, 1.0, d_scores, Mat::new(&local.keys[range.clone()], m, w), 1);
         matmul(&mut b.keys[range], w, Write::Add, 1.0, d_scores.t(), queries, 1);
-        write = Write::Add;
     }
 }
 
