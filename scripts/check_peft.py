@@ -45,7 +45,9 @@ for prompt, rewrite, ours, length, is_cut in rows.execute(query, (run,)):
     message = [{"role": "user", "content": prompter["meta_prompt"].replace("{prompt}", prompt)}]
     text = tokenizer.apply_chat_template(message, add_generation_prompt=True, tokenize=False)
     question = tokenizer(text, add_special_tokens=False).input_ids
-    answer = tokenizer(output_of(prompt, rewrite), add_special_tokens=False).input_ids + [tokenizer.eos_token_id] * (not is_cut)
+    answer = tokenizer(output_of(prompt, rewrite), add_special_tokens=False).input_ids
+    is_closed = answer and any(text in tokenizer.decode(answer[-1:]) for text in prompter.get("ends_after", []))
+    answer += [tokenizer.eos_token_id] * (not is_cut and not is_closed)
     if len(answer) != length:
         continue
     theirs = log_prob(question, answer)
@@ -54,4 +56,5 @@ for prompt, rewrite, ours, length, is_cut in rows.execute(query, (run,)):
     compared, worst = compared + 1, max(worst, abs(ours - theirs))
     print(f"{length:3} tokens  here {ours:10.5f}  peft {theirs:10.5f}  difference {ours - theirs:+.1e}")
 print(f"{compared} rewrites compared, largest difference {worst:.1e}")
-sys.exit(0 if compared and worst <= 1e-3 else 1)
+# Trimmed white space can make other tokens of the same text; most rewrites have none.
+sys.exit(0 if compared >= 8 and worst <= 1e-3 else 1)

@@ -4,6 +4,14 @@ set -euo pipefail
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
+# What is missing cannot be installed. Without Python and pip the program can still be built, and the model be brought by hand.
+give_up() {
+    if printf '%s\n' "${missing[@]}" | grep -qv '^python3'; then
+        fail "$*"
+    fi
+    say "$* Going on: \`alignpro models fetch\` tells how to bring the model without them."
+    exit 0
+}
 
 # Rust: from rustup, never from here; a compiler is the user's to choose.
 oldest=1.95
@@ -35,12 +43,12 @@ fi
 
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null && sudo -n true 2>/dev/null || fail "missing: ${missing[*]}. Install them with: sudo apt-get install ${missing[*]}"
+    command -v sudo >/dev/null && sudo -n true 2>/dev/null || give_up "missing: ${missing[*]}. Install them with: sudo apt-get install ${missing[*]}."
     as_root=(sudo -n)
 fi
 say "installing with apt-get: ${missing[*]}"
 "${as_root[@]}" apt-get update -qq || say "the package lists could not be renewed; trying with those that are here"
 if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; then
-    fail "apt-get could not install ${missing[*]}. Without a network, bring these packages by hand and start again."
+    give_up "apt-get could not install ${missing[*]}. Without a network, bring these packages by hand and start again."
 fi
 say "done"

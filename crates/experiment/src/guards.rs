@@ -30,6 +30,8 @@ pub const KL_JUMP_FLOOR: f64 = 5.0;
 pub const CLOSENESS_MARGIN: f64 = 0.15;
 /// How far the topicality of answers may fall while the reward rises.
 pub const TOPICALITY_MARGIN: f64 = 0.05;
+/// A reward that rose by less is not called a gain: the mean of a few prompts moves as far by chance.
+pub const REWARD_MARGIN: f64 = 0.05;
 
 /// What the guards remember; part of a checkpoint.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -141,7 +143,7 @@ impl Guards {
             ));
         }
         if let Some((reward_then, reward)) = both("reward_mean")
-            && reward > reward_then
+            && reward > reward_then + REWARD_MARGIN
         {
             let kept = topical.iter().map(|name| (name.as_str(), "the topicality of answers"));
             let fallen: Vec<String> = std::iter::once(("closeness", "the closeness of rewrites to their prompts"))
@@ -224,7 +226,7 @@ pub fn of_arms(spec: &Spec, arms: &[report::Arm]) -> Vec<Alarm> {
 }
 
 fn left_the_subject(spec: &Spec, baseline: &report::Arm, tuned: &report::Arm) -> Option<Alarm> {
-    if tuned.reward_mean <= baseline.reward_mean {
+    if tuned.reward_mean <= baseline.reward_mean + REWARD_MARGIN {
         return None;
     }
     let mut fallen = Vec::new();

@@ -51,7 +51,7 @@ pub fn of_trials(trials: &[Trial], group_size: usize, kl_coefficient: f64) -> Me
     put("answer_tokens", mean(trials.iter().map(|t| t.answer.tokens.len() as f64)));
     put("truncated_rewrites", share(rewrites.iter().map(|r| r.truncated)));
     put("truncated_answers", share(trials.iter().map(|t| t.answer.truncated)));
-    put("empty_rewrites", share(rewrites.iter().map(|r| r.text.is_empty())));
+    put("empty_rewrites", share(rewrites.iter().map(|r| r.empty)));
     put("zero_spread_groups", share(rewards.chunks(group_size).map(|g| spread(g) < SAME_REWARD)));
     let labels: std::collections::BTreeSet<&String> = trials.iter().flat_map(|t| t.score.parts.keys()).collect();
     for label in labels {

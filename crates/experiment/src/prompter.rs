@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 /// The base model ρ_sft with its tokenizer and settings. The trained ρ is the same base with an adapter.
 ///
-/// The policy is the *tempered* distribution, softmax(logits / temperature), ended by `ends_after` and cut at `max_rewrite_tokens`; no top-p and no top-k, so
-/// that the log-probabilities are those of the distribution that was drawn from.
+/// The policy is the *tempered* distribution, softmax(logits / temperature), ended by `ends_after` and cut at `max_rewrite_tokens`; no
+/// top-p and no top-k, so that the log-probabilities are those of the distribution that was drawn from.
 pub struct Prompter {
     model: Llama,
     tokenizer: Arc<Tokenizer>,
@@ -34,6 +34,8 @@ pub struct Rewrite {
     pub reference: Vec<f32>,
     /// Cut at `max_rewrite_tokens`.
     pub truncated: bool,
+    /// The prompter wrote nothing; with a template that names the prompt, `text` is then the prompt.
+    pub empty: bool,
 }
 
 impl Rewrite {
@@ -65,15 +67,17 @@ impl Prompter {
     /// # Errors
     /// [`contract::Code::Spec`] when no token of the tokenizer holds a text of `ends_after`.
     pub fn new(model: Llama, tokenizer: Arc<Tokenizer>, stop_tokens: Vec<u32>, settings: spec::Prompter) -> Result<Self> {
+        let mut closing = Vec::new();
         for text in &settings.ends_after {
-            if tokenizer.tokens_with(std::slice::from_ref(text))?.is_empty() {
+            let tokens = tokenizer.tokens_with(text)?;
+            if tokens.is_empty() {
                 return Err(Error::spec(format!(
                     "prompter.ends_after contains {text:?}, which no token of {} holds, so that it would end nothing; give single characters, as \".\".",
                     settings.model
                 )));
             }
+            closing.extend(tokens);
         }
-        let closing = tokenizer.tokens_with(&settings.ends_after)?;
         Ok(Self { model, tokenizer, stop_tokens, closing, settings })
     }
 
@@ -136,6 +140,7 @@ impl Prompter {
             .map(|g| {
                 let text = self.tokenizer.decode(g.shown(&self.stop_tokens))?.trim().to_string();
                 Ok(Rewrite {
+                    empty: text.is_empty(),
                     text,
                     tokens: g.tokens,
                     log_probs: g.log_probs,

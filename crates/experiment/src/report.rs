@@ -109,13 +109,13 @@ fn comparison(arm: &str, baseline: &str, p: &Paired) -> Comparison {
 
 /// Guards that fired (in training once per guard, with its latest words and how often it fired; after the evaluation each), and notes.
 fn warnings(events: &[StoredEvent]) -> Vec<String> {
-    let mut fired: BTreeMap<&str, (usize, usize, String)> = BTreeMap::new();
+    // By iteration: one that was computed again after a kill fires again.
+    let mut fired: BTreeMap<&str, BTreeMap<usize, String>> = BTreeMap::new();
     let mut afterwards = Vec::new();
     for event in events {
         let words = match &event.event {
             Event::Guard { iteration: Some(iteration), guard, cause, remedy } => {
-                let times = fired.get(guard.as_str()).map_or(0, |(times, ..)| *times);
-                fired.insert(guard, (times + 1, *iteration, format!("{cause} {remedy}")));
+                fired.entry(guard).or_default().insert(*iteration, format!("{cause} {remedy}"));
                 continue;
             }
             Event::Guard { iteration: None, cause, remedy, .. } => format!("{cause} {remedy}"),
@@ -126,9 +126,12 @@ fn warnings(events: &[StoredEvent]) -> Vec<String> {
             afterwards.push(words);
         }
     }
-    let in_training = fired.into_values().map(|(times, iteration, words)| match times {
-        1 => format!("Iteration {iteration}: {words}"),
-        _ => format!("{times} times, last at iteration {iteration}: {words}"),
+    let in_training = fired.into_values().filter_map(|mut fired| {
+        let (iteration, words) = fired.pop_last()?;
+        Some(match fired.len() {
+            0 => format!("Iteration {iteration}: {words}"),
+            before => format!("{} times, last at iteration {iteration}: {words}", before + 1),
+        })
     });
     in_training.chain(afterwards).collect()
 }

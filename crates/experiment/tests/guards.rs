@@ -128,9 +128,10 @@ fn a_gain_that_leaves_the_subject_is_called_one() {
     };
     assert!(alarms((0.9, 0.66, 0.7)).is_empty());
     assert!(alarms((0.4, 0.2, 0.1)).is_empty(), "no gain");
+    assert!(alarms((0.53, 0.2, 0.1)).is_empty(), "no gain worth the name");
     let against_raw = alarms((0.9, 0.58, 0.7));
     assert!(against_raw.len() == 1 && against_raw[0].contains("from 0.60 (raw)"), "{against_raw:?}");
-    let cause = &alarms((0.55, 0.4, 0.5))[0];
+    let cause = &alarms((0.58, 0.4, 0.5))[0];
     assert!(
         cause.contains("on_topic of the answers fell from 0.60 to 0.40 and the closeness of rewrites fell from 0.80 to 0.50"),
         "{cause}"

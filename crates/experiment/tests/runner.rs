@@ -164,6 +164,24 @@ fn a_template_puts_the_output_beside_the_prompt() {
 }
 
 #[test]
+fn an_empty_output_counts_as_empty_whatever_the_template() {
+    let world = World::new("iterations = 4\nwarmup_iterations = 0");
+    let mut spec = world.spec.clone();
+    spec.prompter.rewrite_template = "{prompt} {output}".into();
+    // One token of 48, of which four are special and leave no text.
+    spec.prompter.max_rewrite_tokens = 1;
+    let world = World { spec, ..world };
+    world.finish();
+    let episodes = world.facts().episodes;
+    for iteration in world.iterations() {
+        let own: Vec<_> = episodes.iter().filter(|e| e.iteration == iteration.iteration).collect();
+        let empty = own.iter().filter(|e| e.rewrite == e.prompt).count() as f64 / own.len() as f64;
+        assert_eq!(iteration.metrics["empty_rewrites"], Some(empty));
+    }
+    assert!(episodes.iter().any(|e| e.rewrite == e.prompt), "none was empty");
+}
+
+#[test]
 fn a_rewrite_ends_after_the_first_token_that_closes_it() {
     let world = World::new("iterations = 1\nwarmup_iterations = 0");
     let mut spec = world.spec.clone();

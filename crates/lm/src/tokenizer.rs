@@ -111,18 +111,14 @@ impl Tokenizer {
         self.0.tokenizer.decode(tokens, true).map_err(|error| self.failed(&error))
     }
 
-    /// Tokens, special ones left out, in whose own text one of `texts` stands.
+    /// Tokens, special ones left out, in whose own text `text` stands.
     ///
     /// # Errors
     /// [`Error::Model`] when the tokenizer cannot tell a token's text.
-    pub fn tokens_with(&self, texts: &[String]) -> Result<Vec<u32>> {
-        if texts.is_empty() {
-            return Ok(Vec::new());
-        }
+    pub fn tokens_with(&self, text: &str) -> Result<Vec<u32>> {
         let mut found = Vec::new();
         for token in 0..self.vocabulary_size() as u32 {
-            let own = self.decode(&[token])?;
-            if texts.iter().any(|text| own.contains(text.as_str())) {
+            if self.decode(&[token])?.contains(text) {
                 found.push(token);
             }
         }

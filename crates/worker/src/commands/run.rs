@@ -54,14 +54,14 @@ pub async fn start(context: &Context, file: &Path, seed: Option<u64>) -> Result<
     work(context, held, prepared, loaded, &mut bars).await
 }
 
-/// The newest run of a spec file that the database holds, if there is one.
+/// The newest run of a spec file that the database holds and that did not fail, if there is one: what failed would fail again.
 pub async fn earlier(context: &Context, file: &Path, seed: Option<u64>) -> Result<Option<i64>> {
     let hash = block_in_place(|| read_spec(file, seed))?.spec_hash;
     if !context.database().exists() {
         return Ok(None);
     }
     let store = context.open().await?;
-    let run = store.runs().await?.into_iter().find(|run| run.spec_hash == hash).map(|run| run.id);
+    let run = store.runs().await?.into_iter().find(|run| run.spec_hash == hash && run.status != Status::Failed).map(|run| run.id);
     store.close().await;
     Ok(run)
 }
