@@ -191,7 +191,7 @@ mod tests {
             &[1, 2, 3, 4, 10, 11, 12, 13, 14],
         ]);
         assert_eq!(shape, [[4, 4, 1, 2, 1, 1], [99, 0, 1, 1, 1, 0]]);
-        assert_eq!((packed.trees(), packed.rows(&(0..6))), (vec![0..6], 0..13));
+        assert_eq!((packed.trees().as_slice(), packed.rows(&(0..6))), (std::slice::from_ref(&(0..6)), 0..13));
     }
 
     #[test]

@@ -167,10 +167,15 @@ pub(crate) fn attention(out: &mut [f32], qkv: &[f32], packed: &Packed, heads: He
     });
 }
 
-/// What one query head adds to the gradients of its tree's keys and values, and scratch for one stretch.
-struct Backward {
+/// What one query head adds to the gradients of its tree's keys and values.
+struct Share {
     keys: Vec<f32>,
     values: Vec<f32>,
+}
+
+/// The share as it grows, and scratch for one stretch.
+struct Backward {
+    share: Share,
     probs: Vec<f32>,
     d_probs: Vec<f32>,
     d_queries: Vec<f32>,
@@ -191,7 +196,8 @@ pub(crate) fn attention_backward(d_qkv: &mut [f32], d_out: &[f32], qkv: &[f32], 
     let backward = |(index, (tree, query)): (usize, &(&Range<usize>, usize))| {
         let local = &locals[index / heads.queries_per_key()];
         let zeros = vec![0.0; local.rows.len() * heads.width];
-        let mut b = Backward { keys: zeros.clone(), values: zeros, probs: vec![], d_probs: vec![], d_queries: vec![] };
+        let share = Share { keys: zeros.clone(), values: zeros };
+        let mut b = Backward { share, probs: vec![], d_probs: vec![], d_queries: vec![] };
         for piece in (*tree).clone() {
             let stretch = Stretch::new(packed, piece);
             let queries = turned(qkv, packed, stretch.own.clone(), heads, query * heads.width, rotary);
@@ -204,21 +210,21 @@ pub(crate) fn attention_backward(d_qkv: &mut [f32], d_out: &[f32], qkv: &[f32], 
                 rotary.turn_back(part(row, query * heads.width), d, packed.positions[row]);
             }
         }
-        (b.keys, b.values)
+        b.share
     };
-    let backwards: Vec<_> = tasks.par_iter().enumerate().map(backward).collect();
-    locals.par_iter().zip(backwards.par_chunks(heads.queries_per_key())).enumerate().for_each(|(index, (local, group))| {
+    let shares: Vec<Share> = tasks.par_iter().enumerate().map(backward).collect();
+    locals.par_iter().zip(shares.par_chunks(heads.queries_per_key())).enumerate().for_each(|(index, (local, group))| {
         let head = index % heads.key_value;
         for (i, row) in local.rows.clone().enumerate() {
-            let sum = |of: fn(&(Vec<f32>, Vec<f32>)) -> &[f32]| {
+            let sum = |of: fn(&Share) -> &Vec<f32>| {
                 let mut sum = vec![0.0; heads.width];
-                for backward in group {
-                    sum.iter_mut().zip(&of(backward)[i * heads.width..]).for_each(|(sum, d)| *sum += d);
+                for share in group {
+                    sum.iter_mut().zip(&of(share)[i * heads.width..]).for_each(|(sum, d)| *sum += d);
                 }
                 sum
             };
-            rotary.turn_back(part(row, heads.key(head)), &sum(|(keys, _)| keys), packed.positions[row]);
-            part(row, heads.value(head)).copy_from_slice(&sum(|(_, values)| values));
+            rotary.turn_back(part(row, heads.key(head)), &sum(|share| &share.keys), packed.positions[row]);
+            part(row, heads.value(head)).copy_from_slice(&sum(|share| &share.values));
         }
     });
 }
@@ -236,7 +242,7 @@ fn stretch_backward(b: &mut Backward, queries: &[f32], d_result: &[f32], local: 
         let values = Mat::new(&local.values[range.clone()], m, w);
         matmul(&mut b.d_probs[first..], columns, Write::Replace, 1.0, d_result, values.t(), 1);
         let probs = Mat::strided(&b.probs[first..], n, m, columns);
-        matmul(&mut b.values[range], w, Write::Add, 1.0, probs.t(), d_result, 1);
+        matmul(&mut b.share.values[range], w, Write::Add, 1.0, probs.t(), d_result, 1);
     }
     let scale = heads.scale();
     for (d, p) in b.d_probs.chunks_exact_mut(columns).zip(b.probs.chunks_exact(columns)) {
@@ -249,7 +255,7 @@ fn stretch_backward(b: &mut Backward, queries: &[f32], d_result: &[f32], local: 
         let (range, m) = (local.range(rows), rows.len());
         let d_scores = Mat::strided(&b.d_probs[first..], n, m, columns);
         matmul(&mut b.d_queries, w, Write::Add, 1.0, d_scores, Mat::new(&local.keys[range.clone()], m, w), 1);
-        matmul(&mut b.keys[range], w, Write::Add, 1.0, d_scores.t(), queries, 1);
+        matmul(&mut b.share.keys[range], w, Write::Add, 1.0, d_scores.t(), queries, 1);
     }
 }
 

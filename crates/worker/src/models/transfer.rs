@@ -62,7 +62,7 @@ mod tests {
                 write!(stream, "{head}\r\n\r\n{page}").unwrap();
                 return None;
             }
-            let range = lines.iter().filter_map(|line| line.strip_prefix("Range: bytes=")?.strip_suffix('-')?.parse::<usize>().ok()).last();
+            let range = lines.iter().find_map(|line| line.strip_prefix("Range: bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
             let status = match range.filter(|_| self.ranges) {
                 Some(from) if from >= self.content.len() => "416 Range Not Satisfiable",
                 Some(_) => "206 Partial Content",
