@@ -20,8 +20,21 @@ pub struct Group<'a> {
 pub(crate) struct Piece {
     /// At least one.
     pub rows: Range<usize>,
-    /// The piece that it continues, by its place among [`Packed::pieces`].
-    pub parent: Option<usize>,
+    /// Rows of the pieces that it continues, from the text's beginning on.
+    pub context: Vec<Range<usize>>,
+}
+
+impl Piece {
+    /// How many rows stand before its own.
+    pub(crate) fn seen(&self) -> usize {
+        self.context.iter().map(Range::len).sum()
+    }
+
+    /// All rows of the text up to its end, each range with the number of rows before it.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&Range<usize>, usize)> {
+        let parts = self.context.iter().chain([&self.rows]);
+        parts.scan(0, |before, rows| Some((rows, std::mem::replace(before, *before + rows.len()))))
+    }
 }
 
 /// Texts as trees of pieces, one tree after the other, each from its root on.
@@ -67,8 +80,7 @@ impl Packed {
         let mut last = vec![0; texts.len()];
         packed.grow(texts, &(0..texts.len()).collect::<Vec<_>>(), 0, None, &mut last);
         packed.check(vocabulary)?;
-        let rows = last.into_iter().map(|piece| packed.line(piece).map(|piece| piece.rows.clone()).collect::<Vec<_>>());
-        let rows = rows.map(|mut rows| (rows.reverse(), rows).1).collect();
+        let rows = last.into_iter().map(|piece| packed.pieces[piece].parts().map(|(rows, _)| rows.clone()).collect()).collect();
         Ok((packed, rows))
     }
 
@@ -96,21 +108,9 @@ impl Packed {
         }
     }
 
-    /// A piece and all that it continues, back to the root.
-    pub(crate) fn line(&self, piece: usize) -> impl Iterator<Item = &Piece> {
-        std::iter::successors(Some(&self.pieces[piece]), |piece| piece.parent.map(|parent| &self.pieces[parent]))
-    }
-
-    /// The pieces of each tree.
-    pub(crate) fn trees(&self) -> Vec<Range<usize>> {
-        let roots: Vec<usize> = (0..self.pieces.len()).filter(|&piece| self.pieces[piece].parent.is_none()).collect();
-        let ends = roots.iter().skip(1).copied().chain([self.pieces.len()]);
-        roots.iter().zip(ends).map(|(&root, end)| root..end).collect()
-    }
-
-    /// The rows of a tree.
-    pub(crate) fn rows(&self, tree: &Range<usize>) -> Range<usize> {
-        self.pieces[tree.start].rows.start..self.pieces[tree.end - 1].rows.end
+    /// The pieces of each tree: a new one begins with every piece that continues nothing.
+    pub(crate) fn trees(&self) -> impl Iterator<Item = &[Piece]> {
+        self.pieces.chunk_by(|_, next| !next.context.is_empty())
     }
 
     fn check(&self, vocabulary: usize) -> Result<()> {
@@ -146,13 +146,22 @@ impl Packed {
         Ok(())
     }
 
-    /// A piece that begins at `position` of its text.
+    /// A piece that begins at `position` of its text and continues `parent`.
     fn append(&mut self, tokens: &[u32], position: usize, parent: Option<usize>) -> usize {
         let start = self.tokens.len();
         self.tokens.extend_from_slice(tokens);
         self.positions.extend(position..position + tokens.len());
-        self.pieces.push(Piece { rows: start..self.tokens.len(), parent });
+        let context = parent.map(|parent| self.pieces[parent].parts().map(|(rows, _)| rows.clone()).collect()).unwrap_or_default();
+        self.pieces.push(Piece { rows: start..self.tokens.len(), context });
         self.pieces.len() - 1
+    }
+}
+
+/// The rows of a tree, which stand together.
+pub(crate) fn rows(tree: &[Piece]) -> Range<usize> {
+    match (tree.first(), tree.last()) {
+        (Some(first), Some(last)) => first.rows.start..last.rows.end,
+        _ => 0..0,
     }
 }
 
@@ -168,6 +177,17 @@ fn common_beginning(texts: &[&[u32]]) -> usize {
 mod tests {
     use super::*;
 
+    /// The piece that each continues.
+    fn parents(packed: &Packed) -> Vec<Option<usize>> {
+        let place = |rows: &Range<usize>| packed.pieces.iter().position(|piece| piece.rows == *rows);
+        packed.pieces.iter().map(|piece| piece.context.last().and_then(place)).collect()
+    }
+
+    /// Pieces and rows of each tree.
+    fn trees(packed: &Packed) -> Vec<(usize, Range<usize>)> {
+        packed.trees().map(|tree| (tree.len(), rows(tree))).collect()
+    }
+
     fn texts(texts: &[&[u32]]) -> (Packed, Vec<Vec<u32>>) {
         let texts: Vec<Arc<[u32]>> = texts.iter().map(|&text| text.into()).collect();
         let (packed, rows) = Packed::texts(&texts, 100, 100).unwrap();
@@ -177,7 +197,7 @@ mod tests {
             assert!(found.iter().enumerate().all(|(i, &(position, token))| position == i && token == text[i]) && found.len() == text.len());
         }
         let sizes = packed.pieces.iter().map(|piece| piece.rows.len() as u32).collect();
-        let parents = packed.pieces.iter().map(|piece| piece.parent.map_or(99, |parent| parent as u32)).collect();
+        let parents = parents(&packed).into_iter().map(|parent| parent.map_or(99, |parent| parent as u32)).collect();
         (packed, vec![sizes, parents])
     }
 
@@ -191,7 +211,7 @@ mod tests {
             &[1, 2, 3, 4, 10, 11, 12, 13, 14],
         ]);
         assert_eq!(shape, [[4, 4, 1, 2, 1, 1], [99, 0, 1, 1, 1, 0]]);
-        assert_eq!((packed.trees().as_slice(), packed.rows(&(0..6))), (std::slice::from_ref(&(0..6)), 0..13));
+        assert_eq!(trees(&packed), [(6, 0..13)]);
     }
 
     #[test]
@@ -206,7 +226,7 @@ mod tests {
     fn texts_without_a_common_beginning_are_trees_of_their_own() {
         let (packed, shape) = texts(&[&[1, 2, 3], &[1, 2, 4], &[5]]);
         assert_eq!(shape, [[3, 3, 1], [99, 99, 99]]);
-        assert_eq!(packed.trees(), [0..1, 1..2, 2..3]);
+        assert_eq!(trees(&packed), [(1, 0..3), (1, 3..6), (1, 6..7)]);
     }
 
     #[test]
@@ -217,7 +237,6 @@ mod tests {
         assert_eq!(packed.tokens, [1, 2, 3, 4, 5, 7, 6, 6, 7]);
         assert_eq!(packed.positions, [0, 1, 2, 3, 4, 5, 4, 5, 6]);
         assert_eq!(packed.predictions, [(4, 7), (5, 8), (4, 9), (7, 7), (8, 8), (7, 9)]);
-        let parents: Vec<_> = packed.pieces.iter().map(|piece| piece.parent).collect();
-        assert_eq!(parents, [None, Some(0), Some(1), Some(0), Some(3)]);
+        assert_eq!(parents(&packed), [None, Some(0), Some(1), Some(0), Some(3)]);
     }
 }

@@ -101,11 +101,11 @@ impl Model {
     fn packed_mask(&self, packed: &Packed) -> Result<Tensor> {
         let n = packed.tokens.len();
         let mut mask = vec![HIDDEN; n * n];
-        for (index, piece) in packed.pieces.iter().enumerate() {
+        for piece in &packed.pieces {
             for row in piece.rows.clone() {
                 mask[row * n + piece.rows.start..=row * n + row].fill(0.0);
-                for seen in packed.line(index).skip(1) {
-                    mask[row * n + seen.rows.start..row * n + seen.rows.end].fill(0.0);
+                for seen in &piece.context {
+                    mask[row * n + seen.start..row * n + seen.end].fill(0.0);
                 }
             }
         }

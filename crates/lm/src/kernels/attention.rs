@@ -5,7 +5,7 @@
 use super::Shared;
 use super::matmul::{Mat, Write, matmul};
 use super::rows::{Rotary, dot, exp};
-use crate::packed::{Packed, Piece};
+use crate::packed::{Packed, Piece, rows};
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -78,39 +78,13 @@ fn turned(qkv: &[f32], packed: &Packed, rows: Range<usize>, heads: Heads, column
     out
 }
 
-/// A piece's rows, and those before it in its text that it attends to as a whole.
-struct Stretch {
-    context: Vec<Range<usize>>,
-    own: Range<usize>,
-}
-
-impl Stretch {
-    fn new(packed: &Packed, piece: usize) -> Self {
-        let rows = |piece: &Piece| piece.rows.clone();
-        let mut context: Vec<_> = packed.line(piece).skip(1).map(rows).collect();
-        context.reverse();
-        Self { context, own: rows(&packed.pieces[piece]) }
-    }
-
-    /// Rows that are attended to as a whole.
-    fn seen(&self) -> usize {
-        self.context.iter().map(Range::len).sum()
-    }
-
-    /// All rows that are attended to, in order, each range with its first column.
-    fn parts(&self) -> impl Iterator<Item = (&Range<usize>, usize)> {
-        let parts = self.context.iter().chain([&self.own]);
-        parts.scan(0, |column, rows| Some((rows, std::mem::replace(column, *column + rows.len()))))
-    }
-}
-
-/// Probabilities [own, seen + own] of one head in one stretch.
-fn probabilities(buffer: &mut Vec<f32>, queries: &[f32], local: &Local, stretch: &Stretch, heads: Heads) {
-    let (n, c) = (stretch.own.len(), stretch.seen());
+/// Probabilities [own rows, seen + own rows] of one head in one piece.
+fn probabilities(buffer: &mut Vec<f32>, queries: &[f32], local: &Local, piece: &Piece, heads: Heads) {
+    let (n, c) = (piece.rows.len(), piece.seen());
     let columns = c + n;
     buffer.resize(n * columns, 0.0);
     let queries = Mat::new(queries, n, heads.width);
-    for (rows, column) in stretch.parts() {
+    for (rows, column) in piece.parts() {
         let keys = Mat::new(&local.keys[local.range(rows)], rows.len(), heads.width);
         matmul(&mut buffer[column..], columns, Write::Replace, heads.scale(), queries, keys.t(), 1);
     }
@@ -133,34 +107,33 @@ fn softmax(row: &mut [f32]) {
 }
 
 /// Keys and values of every tree and key/value head, in this order.
-fn locals(qkv: &[f32], packed: &Packed, trees: &[Range<usize>], heads: Heads, rotary: &Rotary) -> Vec<Local> {
-    let tasks = trees.iter().flat_map(|tree| (0..heads.key_value).map(move |head| (packed.rows(tree), head)));
+fn locals(qkv: &[f32], packed: &Packed, heads: Heads, rotary: &Rotary) -> Vec<Local> {
+    let tasks = packed.trees().flat_map(|tree| (0..heads.key_value).map(move |head| (rows(tree), head)));
     tasks.collect::<Vec<_>>().into_par_iter().map(|(rows, head)| Local::new(qkv, packed, rows, heads, head, rotary)).collect()
 }
 
 /// `out` [rows, query heads × width] from `qkv` [rows, all heads × width].
 pub(crate) fn attention(out: &mut [f32], qkv: &[f32], packed: &Packed, heads: Heads, rotary: &Rotary) {
     assert!(qkv.len() == packed.tokens.len() * heads.row() && out.len() == packed.tokens.len() * heads.out());
-    let trees = packed.trees();
-    let locals = locals(qkv, packed, &trees, heads, rotary);
-    let tasks = trees.iter().enumerate().flat_map(|(tree, pieces)| {
-        pieces.clone().flat_map(move |piece| {
+    let locals = locals(qkv, packed, heads, rotary);
+    let tasks = packed.trees().enumerate().flat_map(|(tree, pieces)| {
+        pieces.iter().flat_map(move |piece| {
             (0..heads.query).map(move |query| (tree * heads.key_value + query / heads.queries_per_key(), piece, query))
         })
     });
     let shared = Shared::new(out);
     tasks.collect::<Vec<_>>().into_par_iter().for_each(|(local, piece, query)| {
-        let (local, stretch) = (&locals[local], Stretch::new(packed, piece));
-        let queries = turned(qkv, packed, stretch.own.clone(), heads, query * heads.width, rotary);
+        let local = &locals[local];
+        let queries = turned(qkv, packed, piece.rows.clone(), heads, query * heads.width, rotary);
         let mut probs = Vec::new();
-        probabilities(&mut probs, &queries, local, &stretch, heads);
-        let (n, columns) = (stretch.own.len(), stretch.seen() + stretch.own.len());
+        probabilities(&mut probs, &queries, local, piece, heads);
+        let (n, columns) = (piece.rows.len(), piece.seen() + piece.rows.len());
         let mut result = vec![0.0; n * heads.width];
-        for (rows, column) in stretch.parts() {
+        for (rows, column) in piece.parts() {
             let values = Mat::new(&local.values[local.range(rows)], rows.len(), heads.width);
             matmul(&mut result, heads.width, Write::Add, 1.0, Mat::strided(&probs[column..], n, rows.len(), columns), values, 1);
         }
-        for (row, result) in stretch.own.clone().zip(result.chunks_exact(heads.width)) {
+        for (row, result) in piece.rows.clone().zip(result.chunks_exact(heads.width)) {
             // SAFETY: this task alone writes this query head of this piece's rows; the range is inside by the assert above.
             unsafe { shared.part(row * heads.out() + query * heads.width, heads.width) }.copy_from_slice(result);
         }
@@ -173,7 +146,7 @@ struct Share {
     values: Vec<f32>,
 }
 
-/// The share as it grows, and scratch for one stretch.
+/// The share as it grows, and scratch for one piece.
 struct Backward {
     share: Share,
     probs: Vec<f32>,
@@ -185,28 +158,26 @@ struct Backward {
 pub(crate) fn attention_backward(d_qkv: &mut [f32], d_out: &[f32], qkv: &[f32], packed: &Packed, heads: Heads, rotary: &Rotary) {
     assert!(qkv.len() == packed.tokens.len() * heads.row() && d_qkv.len() == qkv.len());
     assert!(d_out.len() == packed.tokens.len() * heads.out());
-    let trees = packed.trees();
-    let locals = locals(qkv, packed, &trees, heads, rotary);
+    let locals = locals(qkv, packed, heads, rotary);
     let shared = Shared::new(d_qkv);
     let part = |row: usize, column: usize| {
         // SAFETY: each head of each row is written by one task; the ranges are inside by the asserts above.
         unsafe { shared.part(row * heads.row() + column, heads.width) }
     };
-    let tasks: Vec<_> = trees.iter().flat_map(|tree| (0..heads.query).map(move |query| (tree, query))).collect();
-    let backward = |(index, (tree, query)): (usize, &(&Range<usize>, usize))| {
+    let tasks: Vec<_> = packed.trees().flat_map(|tree| (0..heads.query).map(move |query| (tree, query))).collect();
+    let backward = |(index, &(tree, query)): (usize, &(&[Piece], usize))| {
         let local = &locals[index / heads.queries_per_key()];
         let zeros = vec![0.0; local.rows.len() * heads.width];
         let share = Share { keys: zeros.clone(), values: zeros };
         let mut b = Backward { share, probs: vec![], d_probs: vec![], d_queries: vec![] };
-        for piece in (*tree).clone() {
-            let stretch = Stretch::new(packed, piece);
-            let queries = turned(qkv, packed, stretch.own.clone(), heads, query * heads.width, rotary);
-            let mut d_result = Vec::with_capacity(stretch.own.len() * heads.width);
-            for row in stretch.own.clone() {
+        for piece in tree {
+            let queries = turned(qkv, packed, piece.rows.clone(), heads, query * heads.width, rotary);
+            let mut d_result = Vec::with_capacity(piece.rows.len() * heads.width);
+            for row in piece.rows.clone() {
                 d_result.extend_from_slice(&d_out[row * heads.out() + query * heads.width..][..heads.width]);
             }
-            stretch_backward(&mut b, &queries, &d_result, local, &stretch, heads);
-            for (row, d) in stretch.own.zip(b.d_queries.chunks_exact(heads.width)) {
+            piece_backward(&mut b, &queries, &d_result, local, piece, heads);
+            for (row, d) in piece.rows.clone().zip(b.d_queries.chunks_exact(heads.width)) {
                 rotary.turn_back(part(row, query * heads.width), d, packed.positions[row]);
             }
         }
@@ -229,15 +200,15 @@ pub(crate) fn attention_backward(d_qkv: &mut [f32], d_out: &[f32], qkv: &[f32], 
     });
 }
 
-fn stretch_backward(b: &mut Backward, queries: &[f32], d_result: &[f32], local: &Local, stretch: &Stretch, heads: Heads) {
-    let (n, w) = (stretch.own.len(), heads.width);
-    probabilities(&mut b.probs, queries, local, stretch, heads);
-    let columns = stretch.seen() + n;
+fn piece_backward(b: &mut Backward, queries: &[f32], d_result: &[f32], local: &Local, piece: &Piece, heads: Heads) {
+    let (n, w) = (piece.rows.len(), heads.width);
+    probabilities(&mut b.probs, queries, local, piece, heads);
+    let columns = piece.seen() + n;
     b.d_probs.resize(n * columns, 0.0);
     b.d_queries.clear();
     b.d_queries.resize(n * w, 0.0);
     let (queries, d_result) = (Mat::new(queries, n, w), Mat::new(d_result, n, w));
-    for (rows, first) in stretch.parts() {
+    for (rows, first) in piece.parts() {
         let (range, m) = (local.range(rows), rows.len());
         let values = Mat::new(&local.values[range.clone()], m, w);
         matmul(&mut b.d_probs[first..], columns, Write::Replace, 1.0, d_result, values.t(), 1);
@@ -251,7 +222,7 @@ fn stretch_backward(b: &mut Backward, queries: &[f32], d_result: &[f32], local: 
             *d = p * (*d - mean) * scale;
         }
     }
-    for (rows, first) in stretch.parts() {
+    for (rows, first) in piece.parts() {
         let (range, m) = (local.range(rows), rows.len());
         let d_scores = Mat::strided(&b.d_probs[first..], n, m, columns);
         matmul(&mut b.d_queries, w, Write::Add, 1.0, d_scores, Mat::new(&local.keys[range.clone()], m, w), 1);
