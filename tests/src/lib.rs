@@ -2,6 +2,8 @@
 //!
 //! Everything here panics on failure: it is called by tests only.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+pub mod window;
+
 use serde_json::Value;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
-//! The words that cross a process boundary: the experiment [`Spec`], run [`event`]s, results and error codes.
+//! The words that cross a process boundary: the experiment [`Spec`], run [`event`]s, results, what the [`desk`] shows, and error codes.
 //!
 //! Only data and its validation live here: no input or output, no model, no database.
 mod checks;
+pub mod desk;
 pub mod error;
 pub mod event;
 pub mod report;

@@ -25,6 +25,9 @@ pub struct Arm {
     pub reward_parts: BTreeMap<String, f64>,
     /// How close rewrites stay to their prompts, in [0, 1]; null for the raw arm.
     pub rewrite_closeness: Option<f64>,
+    /// Mean topicality of the answers, in [0, 1], whether or not the reward looks at it; null in reports of versions that did not count it.
+    #[serde(default)]
+    pub answer_topicality: Option<f64>,
     /// Mean tokens of a rewrite; null for the raw arm.
     pub rewrite_tokens: Option<f64>,
     pub answer_tokens: f64,

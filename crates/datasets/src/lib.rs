@@ -13,6 +13,7 @@ mod split;
 pub use checksum::Checksums;
 use contract::Result;
 use contract::spec::Data;
+pub use shipped::NAME as SHIPPED;
 use std::path::Path;
 
 /// The prompts of one experiment. No two of them, in whichever split, are equal after normalising case and white space.

@@ -5,7 +5,7 @@ use contract::{Error, Result};
 use serde::Deserialize;
 
 /// How a spec names them.
-pub(crate) const NAME: &str = "shipped";
+pub const NAME: &str = "shipped";
 
 const COLUMN: &str = "prompt";
 pub(crate) const CONTENT: &str = include_str!("../../../examples/prompts.jsonl");

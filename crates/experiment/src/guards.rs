@@ -4,7 +4,7 @@
 //! been away for [`CALM`] iterations.
 use crate::metrics::{Metrics, SAME_REWARD, mean};
 use contract::event::Event;
-use contract::spec::{RewardPart, RewardProgram, Spec};
+use contract::spec::Spec;
 use contract::{arm, report};
 use rewards::Score;
 use serde::{Deserialize, Serialize};
@@ -79,16 +79,15 @@ impl Guards {
         }
         let mut alarms = alarms_of_batch(&get, spec);
         alarms.extend(self.kl_alarm(&get, spec.training.kl_coefficient));
-        let topical: Vec<String> = topicality_labels(spec).map(|label| format!("reward_part.{label}")).collect();
-        let watched = ["rewrite_tokens", "closeness", "reward_mean", "kl"].into_iter().chain(topical.iter().map(String::as_str));
-        let now: BTreeMap<String, f64> = watched.filter_map(|name| Some((name.into(), get(name)?))).collect();
+        let watched = ["rewrite_tokens", "closeness", "topicality", "reward_mean", "kl"];
+        let now: BTreeMap<String, f64> = watched.into_iter().filter_map(|name| Some((name.into(), get(name)?))).collect();
         if self.first.len() < WINDOW {
             self.first.push(now.clone());
         }
         self.latest.push(now);
         if self.latest.len() > WINDOW {
             self.latest.remove(0);
-            alarms.extend(self.drift_alarms(&topical));
+            alarms.extend(self.drift_alarms());
         }
         self.fire(iteration, &alarms)
     }
@@ -127,8 +126,8 @@ impl Guards {
         Some(Alarm::new("kl_explosion", cause, remedy))
     }
 
-    /// The latest iterations against the first; `topical` are the metrics of topicality parts.
-    fn drift_alarms(&self, topical: &[String]) -> Vec<Alarm> {
+    /// The latest iterations against the first.
+    fn drift_alarms(&self) -> Vec<Alarm> {
         let both = |name: &str| mean_of(&self.first, name).zip(mean_of(&self.latest, name));
         let mut alarms = Vec::new();
         if let Some((then, now)) = both("rewrite_tokens")
@@ -145,15 +144,18 @@ impl Guards {
         if let Some((reward_then, reward)) = both("reward_mean")
             && reward > reward_then + REWARD_MARGIN
         {
-            let kept = topical.iter().map(|name| (name.as_str(), "the topicality of answers"));
-            let fallen: Vec<String> = std::iter::once(("closeness", "the closeness of rewrites to their prompts"))
-                .chain(kept)
+            let kept = [("closeness", "the closeness of rewrites to their prompts"), ("topicality", "the topicality of answers")];
+            let fallen: Vec<String> = kept
+                .into_iter()
                 .filter_map(|(name, what)| both(name).map(|(then, now)| (what, then, now)))
                 .filter(|(_, then, now)| *now < then - CLOSENESS_MARGIN)
                 .map(|(what, then, now)| format!("{what} fell from {then:.2} to {now:.2}"))
                 .collect();
             if !fallen.is_empty() {
-                alarms.push(leaving(format!("The reward rose from {reward_then:.2} to {reward:.2} while {}", fallen.join(" and "))));
+                alarms.push(leaving(
+                    format!("The reward rose from {reward_then:.2} to {reward:.2} while {}", fallen.join(" and ")),
+                    KEEP_CLOSE,
+                ));
             }
         }
         alarms
@@ -197,12 +199,15 @@ fn alarms_of_batch(get: &dyn Fn(&str) -> Option<f64>, spec: &Spec) -> Vec<Alarm>
     alarms
 }
 
-fn leaving(what: String) -> Alarm {
-    Alarm::new(
-        "leaving_the_subject",
-        format!("{what}: the gain may come from leaving the subject."),
-        "Give the reward a part that looks at the prompt (topicality), raise that part's weight, or raise training.kl_coefficient.",
-    )
+/// What helps where the untuned prompter keeps to the subject better than the tuned one.
+const KEEP_CLOSE: &str =
+    "Give the reward a part that looks at the prompt (topicality), raise that part's weight, or raise training.kl_coefficient.";
+/// What helps where the untuned prompter keeps to it no better: staying closer to that one would not bring the subject back.
+const ASK_BETTER: &str = "The untuned prompter keeps to the subject no better, so prompter.meta_prompt or prompter.rewrite_template leads away \
+                          from it: change these, or give the reward a part that looks at the prompt (topicality) or more weight to it.";
+
+fn leaving(what: String, remedy: &str) -> Alarm {
+    Alarm::new("leaving_the_subject", format!("{what}: the gain may come from leaving the subject."), remedy)
 }
 
 /// The guard that ends a training: the loss or its gradient is not a finite number.
@@ -216,26 +221,27 @@ pub fn not_finite(loss: f64, gradient_norm: f64) -> Alarm {
     )
 }
 
-/// After the evaluation: does the tuned arm's gain over a baseline come from leaving the subject? Looks at topicality parts and, against the
-/// untuned arm, at closeness; the raw arm rewrites nothing.
-pub fn of_arms(spec: &Spec, arms: &[report::Arm]) -> Vec<Alarm> {
+/// After the evaluation: does the tuned arm's gain over a baseline come from leaving the subject? Looks at the topicality of answers and,
+/// against the untuned arm, at closeness; the raw arm rewrites nothing.
+pub fn of_arms(arms: &[report::Arm]) -> Vec<Alarm> {
     let find = |name: &str| arms.iter().find(|a| a.name == name);
     let Some(tuned) = find(arm::TUNED) else { return Vec::new() };
+    let untuned = find(arm::UNTUNED).and_then(|a| a.answer_topicality);
+    let keeps_no_better = untuned.zip(tuned.answer_topicality).is_some_and(|(before, after)| before <= after);
+    let remedy = if keeps_no_better { ASK_BETTER } else { KEEP_CLOSE };
     let baselines = [arm::RAW, arm::UNTUNED].into_iter().filter_map(find);
-    baselines.filter_map(|baseline| left_the_subject(spec, baseline, tuned)).collect()
+    baselines.filter_map(|baseline| left_the_subject(baseline, tuned, remedy)).collect()
 }
 
-fn left_the_subject(spec: &Spec, baseline: &report::Arm, tuned: &report::Arm) -> Option<Alarm> {
+fn left_the_subject(baseline: &report::Arm, tuned: &report::Arm, remedy: &str) -> Option<Alarm> {
     if tuned.reward_mean <= baseline.reward_mean + REWARD_MARGIN {
         return None;
     }
     let mut fallen = Vec::new();
-    for label in topicality_labels(spec) {
-        if let (Some(before), Some(after)) = (baseline.reward_parts.get(&label), tuned.reward_parts.get(&label))
-            && *after < before - TOPICALITY_MARGIN
-        {
-            fallen.push(format!("{label} of the answers fell from {before:.2} to {after:.2}"));
-        }
+    if let (Some(before), Some(after)) = (baseline.answer_topicality, tuned.answer_topicality)
+        && after < before - TOPICALITY_MARGIN
+    {
+        fallen.push(format!("the topicality of answers fell from {before:.2} to {after:.2}"));
     }
     if let (Some(before), Some(after)) = (baseline.rewrite_closeness, tuned.rewrite_closeness)
         && after < before - CLOSENESS_MARGIN
@@ -244,21 +250,15 @@ fn left_the_subject(spec: &Spec, baseline: &report::Arm, tuned: &report::Arm) ->
     }
     let (name, before, after) = (&baseline.name, baseline.reward_mean, tuned.reward_mean);
     (!fallen.is_empty()).then(|| {
-        leaving(format!(
-            "On the test prompts the reward rose from {before:.2} ({name}) to {after:.2} (tuned) while {}",
-            fallen.join(" and ")
-        ))
+        let what =
+            format!("On the test prompts the reward rose from {before:.2} ({name}) to {after:.2} (tuned) while {}", fallen.join(" and "));
+        leaving(what, remedy)
     })
 }
 
 /// The reward, or a part of it, that is the same for every answer of every arm.
 pub fn constant_rewards(scores: &[Score]) -> Vec<Alarm> {
     rewards::diagnose(scores).into_iter().map(|finding| Alarm::new("constant_reward", finding.cause, finding.remedy)).collect()
-}
-
-/// Labels of the parts that look at what the prompt asks about.
-fn topicality_labels(spec: &Spec) -> impl Iterator<Item = String> + '_ {
-    spec.reward.parts.iter().filter(|part| part.program == RewardProgram::Topicality).map(RewardPart::label)
 }
 
 fn mean_of(iterations: &[BTreeMap<String, f64>], name: &str) -> Option<f64> {

@@ -1,6 +1,6 @@
 //! The numbers of a training iteration by name. docs/algorithms/grpo.md explains each.
 use crate::grpo::Update;
-use crate::pipeline::{Seconds, Trial};
+use crate::pipeline::{Item, Seconds, Trial};
 use std::collections::BTreeMap;
 
 /// Metrics by name; None where a number could not be computed.
@@ -30,8 +30,8 @@ fn share(flags: impl IntoIterator<Item = bool>) -> Option<f64> {
     mean(flags.into_iter().map(|flag| f64::from(u8::from(flag))))
 }
 
-/// Metrics of a batch of trials, `group_size` to a prompt, all with a rewrite.
-pub fn of_trials(trials: &[Trial], group_size: usize, kl_coefficient: f64) -> Metrics {
+/// Metrics of a batch of trials to `items`, `group_size` to a prompt, all with a rewrite.
+pub fn of_trials(items: &[Item<'_>], trials: &[Trial], group_size: usize, kl_coefficient: f64) -> Metrics {
     let mut m = Metrics::new();
     let mut put = |name: &str, value: Option<f64>| m.insert(name.into(), value);
     let rewards: Vec<f64> = trials.iter().map(|t| t.score.total).collect();
@@ -47,6 +47,7 @@ pub fn of_trials(trials: &[Trial], group_size: usize, kl_coefficient: f64) -> Me
     put("kl_k3", mean(rewrites.iter().map(|r| r.kl_k3())));
     put("entropy", mean(rewrites.iter().flat_map(|r| &r.entropies).map(|&e| f64::from(e))));
     put("closeness", mean(trials.iter().filter_map(|t| t.closeness)));
+    put("topicality", mean(items.iter().zip(trials).map(|(item, t)| rewards::topicality(item.prompt, &t.answer.text))));
     put("rewrite_tokens", mean(rewrites.iter().map(|r| r.tokens.len() as f64)));
     put("answer_tokens", mean(trials.iter().map(|t| t.answer.tokens.len() as f64)));
     put("truncated_rewrites", share(rewrites.iter().map(|r| r.truncated)));

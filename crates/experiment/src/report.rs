@@ -1,8 +1,9 @@
 //! What a run found, from stored rows alone.
+use crate::guards;
 use crate::metrics::mean;
 use crate::streams::Streams;
 use analysis::Paired;
-use contract::event::Event;
+use contract::event::{Event, Status};
 use contract::report::{Arm, Comparison, Report};
 use contract::{Spec, arm};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,25 +12,40 @@ use store::{EvaluationAnswer, Run, StoredEvent};
 /// Pairs that are compared: (arm, baseline).
 pub const COMPARISONS: [(&str, &str); 3] = [(arm::TUNED, arm::RAW), (arm::TUNED, arm::UNTUNED), (arm::UNTUNED, arm::RAW)];
 
-/// The report of a run from its rows of the test split and its events. Works on an unfinished run too: arms without rows are left out, and the
-/// verdict says what is missing.
+/// The report of a run from its rows of the test split and its events. Works on an unfinished run too: arms without rows are left out, the
+/// verdict says what is missing, and what the arms show so far is warned of as it will be at the end.
 pub fn compute(run: &Run, rows: &[EvaluationAnswer], events: &[StoredEvent]) -> Report {
     let compared: Vec<_> = COMPARISONS.iter().filter_map(|&pair| Some((pair, paired(&run.spec, rows, pair)?))).collect();
     let find = |wanted| compared.iter().find(|(pair, _)| *pair == wanted).map(|(_, p)| p);
+    let arms = arms(&run.spec, rows);
+    let answers = run.spec.data.test * run.spec.evaluation.answers_per_prompt;
     let verdict = match (find(COMPARISONS[0]), find(COMPARISONS[1])) {
-        (Some(raw), Some(untuned)) => analysis::verdict(raw, untuned),
+        (Some(raw), Some(untuned)) => match arms.iter().find(|a| a.n < answers) {
+            None => analysis::verdict(raw, untuned),
+            Some(a) => format!(
+                "The evaluation is not finished ({} of {answers} answers of the {} arm are there). So far: {}",
+                a.n,
+                a.name,
+                analysis::verdict(raw, untuned)
+            ),
+        },
         _ => "The arms cannot be compared yet: the tuned prompter and both baselines have to answer the test prompts first.".into(),
     };
+    let mut warnings = warnings(events);
+    if run.status != Status::Finished {
+        // In a finished run these are events.
+        warnings.extend(guards::of_arms(&arms).into_iter().map(|alarm| format!("{} {}", alarm.cause, alarm.remedy)));
+    }
     Report {
         run: run.id,
         name: run.name.clone(),
         status: run.status.as_str().into(),
         seed: run.spec.seed,
         spec_hash: run.spec_hash.clone(),
-        arms: arms(&run.spec, rows),
+        arms,
         comparisons: compared.iter().map(|((arm, baseline), p)| comparison(arm, baseline, p)).collect(),
         verdict,
-        warnings: warnings(events),
+        warnings,
     }
 }
 
@@ -73,6 +89,7 @@ fn summarise(spec: &Spec, name: &str, rows: &[&EvaluationAnswer]) -> Option<Arm>
         within_prompt_variance: moments.within_prompt_variance,
         reward_parts: labels.into_iter().filter_map(|label| Some((label.clone(), part(label)?))).collect(),
         rewrite_closeness: mean(rows.iter().filter_map(|r| r.closeness)),
+        answer_topicality: mean(rows.iter().map(|r| rewards::topicality(&r.prompt, &r.answer))),
         rewrite_tokens: mean(rows.iter().filter_map(|r| r.rewrite_tokens).map(|n| n as f64)),
         truncated_rewrites: mean(rows.iter().filter_map(|r| r.rewrite_truncated).map(share)),
         // None where the arm has no rows: there is no such arm then.

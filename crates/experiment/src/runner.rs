@@ -98,10 +98,12 @@ impl Runner {
     fn phases(&mut self, stop: &dyn Fn() -> bool, observe: &mut dyn FnMut(&Progress)) -> Result<Outcome> {
         let stop =
             StopSignal { flag: stop, store: self.store.clone(), handle: self.handle.clone(), run: self.run, seen: Cell::new(Seen::new()) };
-        let fresh = self.handle.block_on(self.store.run(self.run))?.status == Status::Created;
-        self.handle.block_on(self.store.set_status(self.run, Status::Running, None))?;
+        // Whoever loaded the models may have said so already.
+        if self.handle.block_on(self.store.run(self.run))?.status != Status::Running {
+            self.handle.block_on(self.store.set_status(self.run, Status::Running, None))?;
+        }
         self.begin(Phase::Load, 1)?;
-        let mut trainer = self.trainer(fresh)?;
+        let mut trainer = self.trainer()?;
 
         if let Flow::Stop = self.baselines(&stop, observe)? {
             return Ok(Outcome::Stopped);
@@ -126,12 +128,14 @@ impl Runner {
         self.append(&Event::Phase { phase, total })
     }
 
-    fn trainer(&self, fresh: bool) -> Result<Trainer> {
-        let trainer = match self.handle.block_on(self.store.checkpoint(self.run))? {
+    fn trainer(&self) -> Result<Trainer> {
+        let checkpoint = self.handle.block_on(self.store.checkpoint(self.run))?;
+        let has_begun = checkpoint.is_some() || !self.handle.block_on(self.store.evaluation(self.run, None))?.is_empty();
+        let trainer = match checkpoint {
             Some(checkpoint) => Trainer::resume(&self.pipeline.prompter, &self.spec, &checkpoint)?,
             None => Trainer::start(&self.pipeline.prompter, &self.spec)?,
         };
-        if !fresh {
+        if has_begun {
             self.append(&Event::Resumed { iteration: trainer.iteration })?;
         }
         Ok(trainer)
@@ -260,7 +264,7 @@ impl Runner {
         let rows = self.handle.block_on(store.evaluation(run, Some(Split::Test)))?;
         let arms = report::arms(&self.spec, &rows);
         let scores: Vec<Score> = rows.iter().map(|row| Score { total: row.reward, parts: row.reward_parts.clone() }).collect();
-        for alarm in guards::of_arms(&self.spec, &arms).into_iter().chain(guards::constant_rewards(&scores)) {
+        for alarm in guards::of_arms(&arms).into_iter().chain(guards::constant_rewards(&scores)) {
             self.append(&alarm.event(None))?;
         }
         let events = self.handle.block_on(store.events_after(run, 0))?;

@@ -125,7 +125,7 @@ impl Trainer {
             return Ok(Step::Diverged { guard: alarm.event(Some(iteration)), error });
         }
 
-        let mut numbers = metrics::of_trials(&trials, t.group_size, t.kl_coefficient);
+        let mut numbers = metrics::of_trials(&items, &trials, t.group_size, t.kl_coefficient);
         metrics::add_updates(&mut numbers, &updates, rate);
         metrics::add_timings(&mut numbers, &trials, &seconds, learning.elapsed().as_secs_f64(), updates.len());
         let mut events = self.guards.observe(iteration, &numbers, spec);

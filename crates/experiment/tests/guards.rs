@@ -31,7 +31,7 @@ fn metrics(changes: &[(&str, f64)]) -> Metrics {
         ("truncated_rewrites", 0.1),
         ("empty_rewrites", 0.0),
         ("zero_spread_groups", 0.0),
-        ("reward_part.on_topic", 0.6),
+        ("topicality", 0.6),
     ];
     healthy.iter().chain(changes).map(|(name, value)| (name.to_string(), Some(*value))).collect()
 }
@@ -72,7 +72,7 @@ fn each_condition_has_its_guard() {
         ("kl_explosion", &[("kl", 6.0)]),
         ("length_drift", &[("rewrite_tokens", 45.0)]),
         ("leaving_the_subject", &[("reward_mean", 0.7), ("closeness", 0.6)]),
-        ("leaving_the_subject", &[("reward_mean", 0.7), ("reward_part.on_topic", 0.4)]),
+        ("leaving_the_subject", &[("reward_mean", 0.7), ("topicality", 0.4)]),
     ];
     for (guard, changes) in cases {
         assert_eq!(after_healthy(changes), [guard], "{changes:?}");
@@ -114,26 +114,30 @@ fn a_gain_that_leaves_the_subject_is_called_one() {
         reward_variance: None,
         between_prompt_variance: None,
         within_prompt_variance: None,
-        reward_parts: BTreeMap::from([("on_topic".into(), topicality), ("sentiment".into(), 0.5)]),
+        // No part of this reward looks at the prompt; the guard does.
+        reward_parts: BTreeMap::from([("sentiment".into(), 0.5)]),
+        answer_topicality: Some(topicality),
         rewrite_closeness: (name != "raw").then_some(closeness),
         rewrite_tokens: None,
         answer_tokens: 1.0,
         truncated_rewrites: None,
         truncated_answers: 0.0,
     };
-    let spec = spec();
     let alarms = |tuned: (f64, f64, f64)| {
         let arms = [arm("raw", 0.6, 0.7, 0.0), arm("untuned", 0.5, 0.6, 0.8), arm("tuned", tuned.0, tuned.1, tuned.2)];
-        guards::of_arms(&spec, &arms).into_iter().map(|alarm| alarm.cause).collect::<Vec<_>>()
+        guards::of_arms(&arms).into_iter().map(|alarm| format!("{} {}", alarm.cause, alarm.remedy)).collect::<Vec<_>>()
     };
     assert!(alarms((0.9, 0.66, 0.7)).is_empty());
     assert!(alarms((0.4, 0.2, 0.1)).is_empty(), "no gain");
     assert!(alarms((0.53, 0.2, 0.1)).is_empty(), "no gain worth the name");
     let against_raw = alarms((0.9, 0.58, 0.7));
     assert!(against_raw.len() == 1 && against_raw[0].contains("from 0.60 (raw)"), "{against_raw:?}");
+    assert!(against_raw[0].contains("or raise training.kl_coefficient"), "{against_raw:?}");
+    let meta_prompt = &alarms((0.9, 0.62, 0.7))[0];
+    assert!(meta_prompt.contains("change these") && !meta_prompt.contains("kl_coefficient"), "{meta_prompt}");
     let cause = &alarms((0.58, 0.4, 0.5))[0];
     assert!(
-        cause.contains("on_topic of the answers fell from 0.60 to 0.40 and the closeness of rewrites fell from 0.80 to 0.50"),
+        cause.contains("the topicality of answers fell from 0.60 to 0.40 and the closeness of rewrites fell from 0.80 to 0.50"),
         "{cause}"
     );
 }

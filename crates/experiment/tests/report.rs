@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use store::{EvaluationAnswer, Run, Split, StoredEvent};
 
 fn run() -> Run {
-    let text = "name = \"r\"\nprompter.model = \"m\"\nfrozen.model = \"m\"\nreward.parts = [{ kind = \"sentiment\" }]\n\
+    let text = "name = \"r\"\ndata.test = 6\nprompter.model = \"m\"\nfrozen.model = \"m\"\nreward.parts = [{ kind = \"sentiment\" }]\n\
                 evaluation = { bootstrap_resamples = 500, permutations = 500 }";
     let spec = experiment::spec::parse(text, "r.toml").expect("a good spec");
     Run {
@@ -90,4 +90,16 @@ fn an_unfinished_run_reports_what_it_has() {
     assert_eq!((report.arms.len(), report.comparisons.len()), (1, 0));
     assert!(report.verdict.contains("cannot be compared yet"));
     assert!(report::compute(&run(), &[], &[]).arms.is_empty());
+    // Half of the tuned arm: what is said is said of so far, and warned of already.
+    let mut rows = [rows("raw", 0, 0.2), rows("untuned", 0, 0.3), rows("tuned", 7, 0.8)[..6].to_vec()].concat();
+    for row in &mut rows {
+        row.prompt = "Where do swallows spend the winter?".into();
+        row.answer = if row.arm == "tuned" { "I love it!".into() } else { "Swallows spend it in Africa.".into() };
+    }
+    let unfinished = Run { status: Status::Stopped, ..run() };
+    let report = report::compute(&unfinished, &rows, &[]);
+    let begin = "The evaluation is not finished (6 of 12 answers of the tuned arm are there). So far: On 3 test prompts";
+    assert!(report.verdict.starts_with(begin), "{}", report.verdict);
+    assert_eq!(report.arms[2].answer_topicality, Some(0.0));
+    assert!(report.warnings.len() == 2 && report.warnings[0].contains("leaving the subject"), "{:?}", report.warnings);
 }

@@ -144,7 +144,7 @@ fn the_admitted_engine_answers_a_batch_as_one_by_one() {
     let (batch, greedy) = (requests(&PROMPTS[..6]), decoding(0.0, 12));
     let wanted = one_by_one(&mut mistralrs(), &batch, &greedy);
     // Whether this release passes is noted, not asserted: a corrected one may.
-    let (mut admitted, proof) = admit(Box::new(mistralrs())).unwrap();
+    let (mut admitted, proof) = admit(Box::new(mistralrs()), &mut |_| ControlFlow::Continue(())).unwrap();
     note(&proof.detail);
     assert_eq!(proof.batched, !admitted.describe().ends_with("one by one"));
     let answers = answer(admitted.as_mut(), &batch, &greedy);
@@ -157,7 +157,7 @@ fn the_admitted_engine_answers_a_batch_as_one_by_one() {
 #[test]
 fn the_built_in_engine_proves_itself() {
     let _alone = alone();
-    let (_, proof) = admit(Box::new(built_in())).unwrap();
+    let (_, proof) = admit(Box::new(built_in()), &mut |_| ControlFlow::Continue(())).unwrap();
     note(&proof.detail);
     assert!(proof.batched, "{}", proof.detail);
 }

@@ -42,15 +42,16 @@ pub struct Proof {
     pub detail: String,
 }
 
-/// Asks `model` the eight prompts greedily, one by one and then together, and compares.
-pub fn prove(model: &mut dyn FrozenModel) -> Result<Proof> {
+/// Asks `model` the eight prompts greedily, one by one and then together, and compares. A slow engine takes most of a minute for it, so
+/// `on_progress`, which hears how many of the 16 answers are done, can break ([`contract::Code::Stopped`]).
+pub fn prove(model: &mut dyn FrozenModel, on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>) -> Result<Proof> {
     let requests: Vec<AnswerRequest> = PROOF_PROMPTS.iter().map(|&p| AnswerRequest { prompt: p.into(), seed: 0 }).collect();
     let decoding = AnswerDecoding { max_tokens: PROOF_TOKENS, temperature: 0.0, top_p: 1.0, top_k: 0 };
     let mut alone = Vec::with_capacity(requests.len());
-    for request in &requests {
-        alone.extend(model.answer(std::slice::from_ref(request), &decoding, &mut |_| ControlFlow::Continue(()))?);
+    for (done, request) in requests.iter().enumerate() {
+        alone.extend(model.answer(std::slice::from_ref(request), &decoding, &mut |one| on_progress(done + one))?);
     }
-    let together = model.answer(&requests, &decoding, &mut |_| ControlFlow::Continue(()))?;
+    let together = model.answer(&requests, &decoding, &mut |more| on_progress(requests.len() + more))?;
     let engine = model.describe();
     if alone.len() != requests.len() || together.len() != requests.len() {
         return Err(Error::engine(format!(
@@ -133,9 +134,12 @@ impl<M: FrozenModel + ?Sized> FrozenModel for OneByOne<M> {
     }
 }
 
-/// Lets an engine prove itself: as it is if it passes, one request at a time if not. The proof goes into the run's record.
-pub fn admit(mut model: Box<dyn FrozenModel>) -> Result<(Box<dyn FrozenModel>, Proof)> {
-    let proof = prove(model.as_mut())?;
+/// Lets an engine [`prove`] itself: as it is if it passes, one request at a time if not. The proof goes into the run's record.
+pub fn admit(
+    mut model: Box<dyn FrozenModel>,
+    on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> Result<(Box<dyn FrozenModel>, Proof)> {
+    let proof = prove(model.as_mut(), on_progress)?;
     if proof.batched { Ok((model, proof)) } else { Ok((Box::new(OneByOne::new(model)), proof)) }
 }
 
@@ -155,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_sound_engine_works_in_batches() {
-        let (model, proof) = admit(Box::new(Fake::sound())).unwrap();
+        let (model, proof) = admit(Box::new(Fake::sound()), &mut quiet).unwrap();
         assert!(proof.batched, "{}", proof.detail);
         assert_eq!((proof.prompts, proof.texts_differ, proof.max_log_prob_difference), (8, 0, Some(0.0)));
         assert_eq!(model.describe(), "fake");
@@ -163,7 +167,7 @@ mod tests {
 
     #[test]
     fn an_engine_that_mixes_answers_is_caught_and_then_answers_rightly() {
-        let (mut model, proof) = admit(Box::new(Fake::mixing())).unwrap();
+        let (mut model, proof) = admit(Box::new(Fake::mixing()), &mut quiet).unwrap();
         assert!(!proof.batched);
         assert_eq!(proof.texts_differ, 8);
         assert!(proof.detail.contains("one by one"), "{}", proof.detail);
@@ -180,17 +184,17 @@ mod tests {
 
     #[test]
     fn rounding_passes_and_anything_larger_does_not() {
-        assert!(prove(&mut Fake::imprecise(1e-4)).unwrap().batched);
-        let proof = prove(&mut Fake::imprecise(1e-2)).unwrap();
+        assert!(prove(&mut Fake::imprecise(1e-4), &mut quiet).unwrap().batched);
+        let proof = prove(&mut Fake::imprecise(1e-2), &mut quiet).unwrap();
         assert!(!proof.batched && proof.texts_differ == 0);
         assert!(proof.max_log_prob_difference.is_some_and(|d| (d - 1e-2).abs() < 1e-5), "{proof:?}");
     }
 
     #[test]
     fn not_a_number_is_no_proof_and_is_json() {
-        let error = prove(&mut Fake::not_a_number()).unwrap_err();
+        let error = prove(&mut Fake::not_a_number(), &mut quiet).unwrap_err();
         assert!(error.code == contract::Code::Engine && error.message.contains("not a finite number"), "{error:?}");
-        let proof = prove(&mut Fake::imprecise(f32::NAN)).unwrap();
+        let proof = prove(&mut Fake::imprecise(f32::NAN), &mut quiet).unwrap();
         assert_eq!((proof.batched, proof.max_log_prob_difference), (false, None));
         let json = serde_json::to_string(&proof).unwrap();
         assert_eq!(serde_json::from_str::<Proof>(&json).unwrap(), proof);
@@ -198,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_lost_answer_is_an_error() {
-        assert_eq!(admit(Box::new(Fake::forgetful())).map(|_| ()).unwrap_err().code, contract::Code::Engine);
+        assert_eq!(admit(Box::new(Fake::forgetful()), &mut quiet).map(|_| ()).unwrap_err().code, contract::Code::Engine);
     }
 
     #[test]

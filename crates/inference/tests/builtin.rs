@@ -75,8 +75,20 @@ fn it_stops_when_asked() {
 }
 
 #[test]
+fn its_proof_can_be_stopped() {
+    let mut asked = 0;
+    let mut stop_at_the_third = |done| {
+        asked += 1;
+        if done == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let error = admit(Box::new(load()), &mut stop_at_the_third).map(|_| ()).unwrap_err();
+    assert_eq!(error.code, Code::Stopped);
+    assert!(asked > 2, "every decoding step asks");
+}
+
+#[test]
 fn it_passes_the_proof_and_its_answers_are_remembered() {
-    let (admitted, proof) = admit(Box::new(load())).unwrap();
+    let (admitted, proof) = admit(Box::new(load()), &mut go_on).unwrap();
     assert!(proof.batched, "{}", proof.detail);
     let mut cached = Cached::new(admitted, Cached::<dyn FrozenModel>::DEFAULT_MAX_BYTES);
     let batch = requests(&[("Name a river.", 1), ("Name a fruit.", 1)]);

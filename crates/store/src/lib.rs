@@ -58,6 +58,12 @@ impl Store {
         open::open(path, open::Missing::Refuse, &open::Settings::default(), &schema::MIGRATIONS).await
     }
 
+    /// Copies the database as it stands, with what its log holds, into a new file `copy`, while others may go on writing. Alters nothing, nor
+    /// brings it to the newest schema.
+    pub async fn snapshot(path: &Path, copy: &Path) -> Result<()> {
+        open::snapshot(path, copy).await
+    }
+
     /// The database's path as it was given to [`Store::open`].
     pub fn path(&self) -> &Path {
         &self.file.named

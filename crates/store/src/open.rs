@@ -85,6 +85,15 @@ pub(crate) async fn open(path: &Path, missing: Missing, settings: &Settings, mig
     Ok(Store { pool, file: Arc::new(file) })
 }
 
+pub(crate) async fn snapshot(path: &Path, copy: &Path) -> Result<()> {
+    inspect(path, Missing::Refuse)?;
+    let real = path.canonicalize().map_err(|e| faults::explain_io(path, &e))?;
+    // Without a log nobody is writing, and SQLite need not make one to read.
+    let is_still = !schema::beside(&real, "-wal").exists();
+    let options = SqliteConnectOptions::new().filename(&real).read_only(true).immutable(is_still);
+    schema::copy_into(&options, copy).await.map_err(|e| faults::explain(path, e))
+}
+
 /// Looks at the file without SQLite, which would alter it, and creates an empty one if need be. Returns whether it is empty.
 fn inspect(path: &Path, missing: Missing) -> Result<bool> {
     let file = path.display();

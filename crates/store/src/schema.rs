@@ -166,17 +166,21 @@ async fn back_up(file: &File, options: &SqliteConnectOptions, to: i64) -> Result
         // Left by a process that was killed: we hold the lock, so nobody is writing it.
         std::fs::remove_file(&partial).map_err(explain_io)?;
     }
-    let mut connection = options.connect().await.map_err(explain)?;
-    let target = partial.to_string_lossy();
-    let copied = sqlx::query("VACUUM INTO ?1").bind(target.as_ref()).execute(&mut connection).await;
-    connection.close().await.map_err(explain)?;
-    if let Err(e) = copied {
-        let _ = std::fs::remove_file(&partial); // Half a copy is of no use; the first fault is the one to tell.
-        return Err(faults::explain(&backup, e));
-    }
+    copy_into(options, &partial).await.map_err(explain)?;
     std::fs::File::open(&partial).and_then(|f| f.sync_all()).map_err(explain_io)?;
     std::fs::rename(&partial, &backup).map_err(explain_io)?;
     Ok(backup)
+}
+
+/// Copies a database, with what its log holds, into a file that is not there yet.
+pub(crate) async fn copy_into(options: &SqliteConnectOptions, target: &Path) -> sqlx::Result<()> {
+    let mut connection = options.connect().await?;
+    let copied = sqlx::query("VACUUM INTO ?1").bind(target.to_string_lossy().as_ref()).execute(&mut connection).await;
+    connection.close().await?;
+    if copied.is_err() {
+        let _ = std::fs::remove_file(target); // Half a copy is of no use; the first fault is the one to tell.
+    }
+    copied.map(drop)
 }
 
 /// `path` with more text at the end of its name.

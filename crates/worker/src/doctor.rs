@@ -1,12 +1,12 @@
 //! `alignpro doctor`: looks over everything a run needs and says how to mend what is missing. Changes nothing.
-use crate::home::Home;
 use crate::machine::{self, Gpu, Machine};
 use crate::models::pip::{self, Pip};
 use crate::models::{EMBEDDED, embedded, installed};
 use crate::table::bytes;
 use contract::Error;
+use contract::desk::{Check, Health};
+use home::Home;
 use lm::{ModelFolder, seal};
-use serde::Serialize;
 use std::io::Read;
 use std::path::Path;
 use store::Store;
@@ -17,35 +17,6 @@ const MEMORY_WANTED: u64 = 3_000_000_000;
 const DISK_WANTED: u64 = 2_000_000_000;
 /// A database larger than this is not copied for a look inside.
 const LARGEST_COPY: u64 = 1 << 30;
-
-/// How a thing stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Health {
-    Good,
-    /// Runs work without it.
-    Missing,
-    Bad,
-}
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Check {
-    pub name: String,
-    pub health: Health,
-    pub finding: String,
-    /// What to do; absent where all is well.
-    pub fix: Option<String>,
-}
-
-impl Check {
-    fn good(name: &str, finding: impl Into<String>) -> Self {
-        Self { name: name.into(), health: Health::Good, finding: finding.into(), fix: None }
-    }
-    fn not(health: Health, name: &str, finding: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { name: name.into(), health, finding: finding.into(), fix: Some(fix.into()) }
-    }
-}
 
 /// Everything, in the order in which it is needed.
 pub async fn examine(home: &Home, database: &Path) -> Vec<Check> {
@@ -85,7 +56,13 @@ fn disk(home: &Home) -> Check {
 
 fn gpu() -> Check {
     match machine::gpu() {
-        Gpu::Usable(what) => Check::good("GPU", what),
+        Gpu::Usable(what) if inference_mistralrs::has_gpu() => Check::good("GPU", what),
+        Gpu::Usable(what) => Check::not(
+            Health::Missing,
+            "GPU",
+            format!("{what}, which this build does not use: it was made without CUDA"),
+            "nothing: small models run on the processor",
+        ),
         Gpu::None(why) => Check::not(Health::Missing, "GPU", format!("none: {why}"), "nothing: small models run on the processor"),
     }
 }
@@ -146,7 +123,7 @@ fn models(home: &Home) -> Vec<Check> {
         Ok(all) => all,
         Err(e) => return vec![Check::not(Health::Bad, "models", e.message, "change the folder's permissions")],
     };
-    let mut checks: Vec<Check> = all.iter().map(|model| model_check(&model.name, &model.path)).collect();
+    let mut checks: Vec<Check> = all.iter().map(|model| model_check(&model.name, Path::new(&model.path))).collect();
     if all.iter().all(|model| model.name != EMBEDDED) {
         checks.push(Check::not(Health::Bad, &format!("model {EMBEDDED}"), "not installed", "`alignpro models fetch`"));
     }
@@ -210,11 +187,7 @@ async fn look_inside(path: &Path) -> contract::Result<usize> {
     let failed = |e: std::io::Error| Error::database(format!("{} cannot be copied for a look inside.", path.display())).with_detail(e);
     let folder = tempfile::tempdir().map_err(failed)?;
     let copy = folder.path().join(path.file_name().unwrap_or_default());
-    std::fs::copy(path, &copy).map_err(failed)?;
-    let log = |path: &Path| path.with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().to_string_lossy()));
-    if log(path).exists() {
-        std::fs::copy(log(path), log(&copy)).map_err(failed)?;
-    }
+    Store::snapshot(path, &copy).await?;
     let at_home = |e: Error| Error { message: e.message.replace(&*copy.to_string_lossy(), &path.to_string_lossy()), ..e };
     let store = Store::open_existing(&copy).await.map_err(at_home)?;
     let runs = store.runs().await.map_err(at_home)?.len();

@@ -1,10 +1,10 @@
 //! From a spec's two models to a loaded prompter and a frozen model that has proved itself.
-use crate::home::Home;
 use crate::models::resolve::{Located, as_folder, locate};
 use contract::spec::Engine;
 use contract::{Error, Result, Spec};
 use experiment::Prompter;
 use experiment::prepare::{Prepared, unchanged};
+use home::Home;
 use inference::{Answer, AnswerDecoding, AnswerRequest, BuiltIn, Cached, EngineChoice, EngineKind, FrozenModel, Proof, admit, choose};
 use inference_mistralrs::{MistralRs, check_quantisation, has_gpu};
 use lm::{Device, Llama, ModelFolder};
@@ -121,9 +121,10 @@ impl Loaded {
         unchanged(stored, &now)
     }
 
-    /// Lets the frozen model prove itself and puts a cache before it.
-    pub fn admit(self) -> Result<(Prompter, Box<dyn FrozenModel>, Proof)> {
-        let (frozen, proof) = admit(self.frozen)?;
+    /// Lets the frozen model prove itself and puts a cache before it. Ends with [`contract::Code::Stopped`] where `stop` says so.
+    pub fn admit(self, stop: &dyn Fn() -> bool) -> Result<(Prompter, Box<dyn FrozenModel>, Proof)> {
+        let mut on_progress = |_| if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        let (frozen, proof) = admit(self.frozen, &mut on_progress)?;
         let cached = Cached::new(frozen, Cached::<dyn FrozenModel>::DEFAULT_MAX_BYTES);
         // One by one, an answer does not depend on what is asked beside it. In a batch it may, in the last bits, so there the memory
         // lasts for one call: a resumed run, which remembers nothing, then sends the same batches as an uninterrupted one.

@@ -3,7 +3,6 @@ mod cli;
 mod commands;
 mod doctor;
 mod engine;
-mod home;
 mod machine;
 mod models;
 mod output;

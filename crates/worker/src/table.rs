@@ -61,6 +61,7 @@ fn arms(arms: &[Arm]) -> Vec<Vec<String>> {
     }
     let share = |value: Option<f64>| value.map_or_else(|| "–".to_string(), |v| format!("{:.0} %", 100.0 * v));
     let tokens = |value: Option<f64>| value.map_or_else(|| "–".to_string(), |v| format!("{v:.1}"));
+    rows.push(row("answer topicality", &|a| number(a.answer_topicality)));
     rows.push(row("rewrite closeness", &|a| number(a.rewrite_closeness)));
     rows.push(row("rewrite, tokens", &|a| tokens(a.rewrite_tokens)));
     rows.push(row("  cut at the limit", &|a| share(a.truncated_rewrites)));
@@ -116,6 +117,7 @@ mod tests {
             between_prompt_variance: Some(-0.001),
             within_prompt_variance: None,
             reward_parts: [("topicality".to_string(), 0.5)].into(),
+            answer_topicality: Some(0.5),
             rewrite_closeness: (name != "raw").then_some(0.75),
             rewrite_tokens: None,
             answer_tokens: 40.25,

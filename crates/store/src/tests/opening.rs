@@ -252,6 +252,31 @@ async fn odd_names_and_links() {
     assert_eq!(linked.lock(run).unwrap_err().code, Code::Busy);
 }
 
+/// A copy for a look inside holds what is still in the log, and leaves the file alone, whether or not somebody has it open.
+#[tokio::test]
+async fn a_snapshot_is_whole_and_alters_nothing() {
+    let (folder, path) = new_path();
+    let store = Store::open(&path).await.unwrap();
+    store.create_run(&new_run("in the log")).await.unwrap();
+    let copy = folder.path().join("open.copy");
+    Store::snapshot(&path, &copy).await.unwrap();
+    assert_eq!(Store::open(&copy).await.unwrap().run(1).await.unwrap().name, "in the log");
+    store.close().await;
+
+    let still = folder.path().join("still");
+    std::fs::create_dir(&still).unwrap();
+    std::fs::copy(&path, still.join("runs.db")).unwrap();
+    let before = listing(&still);
+    let copy = folder.path().join("closed.copy");
+    Store::snapshot(&still.join("runs.db"), &copy).await.unwrap();
+    assert!(listing(&still) == before, "a file, its log or its index was made or altered");
+    assert_eq!(Store::open(&copy).await.unwrap().runs().await.unwrap().len(), 1);
+
+    let missing = folder.path().join("missing.db");
+    assert_eq!(Store::snapshot(&missing, &copy).await.unwrap_err().code, Code::Database);
+    assert!(!missing.exists());
+}
+
 /// The committed metadata belongs to this schema: every query in it can be prepared.
 #[tokio::test]
 async fn query_metadata_fits_the_schema() {

@@ -134,6 +134,7 @@ pub fn report(run: i64) -> Report {
             between_prompt_variance: Some(-0.001),
             within_prompt_variance: None,
             reward_parts: parts(5),
+            answer_topicality: Some(0.5),
             rewrite_closeness: None,
             rewrite_tokens: None,
             answer_tokens: 40.5,

@@ -1,8 +1,9 @@
 //! `alignpro doctor`.
 use super::Context;
 use crate::cli::EXIT_FAILURE;
-use crate::doctor::{Health, examine, text};
+use crate::doctor::{examine, text};
 use contract::Result;
+use contract::desk::Health;
 use serde_json::json;
 use std::process::ExitCode;
 

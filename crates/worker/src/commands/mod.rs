@@ -9,9 +9,9 @@ pub mod stop;
 pub mod try_prompt;
 
 use crate::cli::{Cli, Command, Common};
-use crate::home::{Home, create_folder};
 use crate::output::Output;
 use contract::Result;
+use home::{Home, create_folder};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use store::Store;

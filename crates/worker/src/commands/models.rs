@@ -1,10 +1,11 @@
 //! `alignpro models list|fetch|import`.
 use super::Context;
 use crate::cli::ModelsCommand;
-use crate::models::installed::{self, Installed};
+use crate::models::installed;
 use crate::models::{EMBEDDED, embedded};
 use crate::output::{note, one_line};
 use crate::table::{bytes, columns};
+use contract::desk::Model;
 use contract::{Error, Result};
 use std::process::ExitCode;
 
@@ -29,11 +30,11 @@ pub fn models(context: &Context, command: ModelsCommand) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn describe(model: &Installed) -> String {
-    format!("{} is installed in {} ({} parameters, {}).", model.name, model.path.display(), parameters(model), bytes(model.bytes))
+fn describe(model: &Model) -> String {
+    format!("{} is installed in {} ({} parameters, {}).", model.name, model.path, parameters(model), bytes(model.bytes))
 }
 
-fn parameters(model: &Installed) -> String {
+fn parameters(model: &Model) -> String {
     match model.parameters {
         Some(n) if n >= 1_000_000_000 => format!("{:.1} B", n as f64 / 1e9),
         Some(n) => format!("{:.1} M", n as f64 / 1e6),
@@ -41,7 +42,7 @@ fn parameters(model: &Installed) -> String {
     }
 }
 
-fn list(all: &[Installed], context: &Context) -> String {
+fn list(all: &[Model], context: &Context) -> String {
     if all.is_empty() {
         return format!("No models are installed in {}. `alignpro models fetch` brings {EMBEDDED}.\n", context.home.models().display());
     }
@@ -49,7 +50,7 @@ fn list(all: &[Installed], context: &Context) -> String {
     let rows: Vec<Vec<String>> = std::iter::once(head)
         .chain(all.iter().map(|m| {
             let architecture = m.architecture.clone().unwrap_or_else(|| "unusable".into());
-            vec![m.name.clone(), architecture, parameters(m), bytes(m.bytes), m.path.display().to_string()]
+            vec![m.name.clone(), architecture, parameters(m), bytes(m.bytes), m.path.clone()]
         }))
         .collect();
     let mut text = columns(&rows, &[0, 1, 4]);

@@ -4,7 +4,6 @@ use super::show::print;
 use super::try_prompt::base_folder;
 use crate::cli::EXIT_STOPPED;
 use crate::engine::{self, ENGINE, Loaded, PROOF, proof_fact};
-use crate::home::read_error;
 use crate::machine::{CPU, Machine, THREADS};
 use crate::output::{Output, note};
 use crate::progress::Bars;
@@ -13,10 +12,11 @@ use contract::event::{Event, Phase, Status};
 use contract::{Code, Error, Result};
 use experiment::prepare::{Prepared, from_spec};
 use experiment::runner::{Inputs, Outcome, Progress, Runner};
+use home::read_error;
 use inference::Proof;
 use std::path::Path;
 use std::process::ExitCode;
-use store::{Fact, NewRun, RunLock, Store};
+use store::{Fact, NewRun, Run, RunLock, Store};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
@@ -54,19 +54,26 @@ pub async fn start(context: &Context, file: &Path, seed: Option<u64>) -> Result<
     work(context, held, prepared, loaded, &mut bars).await
 }
 
-/// The newest run of a spec file that the database holds and that did not fail, if there is one: what failed would fail again.
+/// The newest run of a spec file and its data, as they are now, that the database holds and that did not fail, if there is one: what failed
+/// would fail again, and what began with other prompts cannot be gone on with.
 pub async fn earlier(context: &Context, file: &Path, seed: Option<u64>) -> Result<Option<i64>> {
-    let hash = block_in_place(|| read_spec(file, seed))?.spec_hash;
+    let prepared = block_in_place(|| read_spec(file, seed))?;
     if !context.database().exists() {
         return Ok(None);
     }
     let store = context.open().await?;
-    let run = store.runs().await?.into_iter().find(|run| run.spec_hash == hash && run.status != Status::Failed).map(|run| run.id);
+    let mut found = None;
+    for run in store.runs().await?.into_iter().filter(|run| run.spec_hash == prepared.spec_hash && run.status != Status::Failed) {
+        if prepared.check_unchanged(&store.facts(run.id).await?).is_ok() {
+            found = Some(run.id);
+            break;
+        }
+    }
     store.close().await;
-    Ok(run)
+    Ok(found)
 }
 
-/// Goes on with a run.
+/// Goes on with a run, or begins one that was only written.
 pub async fn resume(context: &Context, run: i64) -> Result<ExitCode> {
     signals::listen();
     let mut bars = Bars::new();
@@ -79,25 +86,44 @@ pub async fn resume(context: &Context, run: i64) -> Result<ExitCode> {
     }
     let held = Held { id: run, _lock: store.lock(run)?, store };
     held.store.clear_stop(run).await?;
-    let facts = held.store.facts(run).await?;
-    let (prepared, loaded) = block_in_place(|| {
-        let base = base_folder(&facts);
-        let prepared = from_spec(record.spec, &base)?;
-        prepared.check_unchanged(&facts)?;
-        bars.say("Loading the models …");
-        let loaded = engine::find(&context.home, &prepared.spec, &base)?.load(&prepared.spec)?;
-        loaded.check_unchanged(&facts)?;
-        loaded.check_lengths(&prepared)?;
-        let version = |version: &str| Fact { key: VERSION.into(), value: version.into() };
-        let began: Vec<Fact> = facts.iter().cloned().chain([version(&record.program_version)]).collect();
-        let now: Vec<Fact> =
-            loaded.facts.iter().cloned().chain(Machine::look().facts()).chain([version(env!("CARGO_PKG_VERSION"))]).collect();
-        for difference in differences(&began, &now) {
-            remark(&Handle::current(), &held.store, run, &difference)?;
+    // Loading takes a while: whoever watches sees that it goes on.
+    held.store.set_status(run, Status::Running, None).await?;
+    let before = if record.status == Status::Created { Status::Failed } else { record.status };
+    match block_in_place(|| load_again(context, &held, record, &mut bars)) {
+        Ok((prepared, loaded)) => work(context, held, prepared, loaded, &mut bars).await,
+        Err(e) => {
+            // The first error says more than one about noting it.
+            let _ = held.store.set_status(run, before, Some(&e.message)).await;
+            held.store.close().await;
+            Err(e)
         }
-        Ok::<_, Error>((prepared, loaded))
-    })?;
-    work(context, held, prepared, loaded, &mut bars).await
+    }
+}
+
+/// Data and models of a run, which must be those that it began with. What the run does not yet know of them and of the machine is noted;
+/// what is different now, and may show in the last digits, is said.
+fn load_again(context: &Context, held: &Held, record: Run, bars: &mut Bars) -> Result<(Prepared, Loaded)> {
+    let handle = Handle::current();
+    let facts = handle.block_on(held.store.facts(held.id))?;
+    let base = base_folder(&facts);
+    let prepared = from_spec(record.spec, &base)?;
+    prepared.check_unchanged(&facts)?;
+    bars.say("Loading the models …");
+    let loaded = engine::find(&context.home, &prepared.spec, &base)?.load(&prepared.spec)?;
+    loaded.check_unchanged(&facts)?;
+    loaded.check_lengths(&prepared)?;
+    let now: Vec<Fact> = loaded.facts.iter().cloned().chain(Machine::look().facts()).collect();
+    if facts.iter().all(|fact| fact.key != ENGINE) {
+        handle.block_on(held.store.set_facts(held.id, &now))?;
+        return Ok((prepared, loaded));
+    }
+    let version = |version: &str| Fact { key: VERSION.into(), value: version.into() };
+    let began: Vec<Fact> = facts.into_iter().chain([version(&record.program_version)]).collect();
+    let now: Vec<Fact> = now.into_iter().chain([version(env!("CARGO_PKG_VERSION"))]).collect();
+    for difference in differences(&began, &now) {
+        remark(&handle, &held.store, held.id, &difference)?;
+    }
+    Ok((prepared, loaded))
 }
 
 /// Key under which the program's own version is compared.
@@ -139,6 +165,7 @@ async fn work(context: &Context, held: Held, prepared: Prepared, loaded: Loaded,
     let handle = Handle::current();
     let outcome = block_in_place(|| match admitted(&handle, &store, id, prepared, loaded, bars) {
         Ok(runner) => watch(runner, &handle, &store, id, bars),
+        Err(e) if e.code == Code::Stopped => handle.block_on(store.set_status(id, Status::Stopped, None)).map(|()| Outcome::Stopped),
         Err(e) => {
             // The first error says more than one about noting it.
             let _ = handle.block_on(store.set_status(id, Status::Failed, Some(&e.message)));
@@ -163,7 +190,9 @@ async fn work(context: &Context, held: Held, prepared: Prepared, loaded: Loaded,
 /// Lets the engine prove itself, notes the proof, and makes the runner.
 fn admitted(handle: &Handle, store: &Store, run: i64, prepared: Prepared, loaded: Loaded, bars: &mut Bars) -> Result<Runner> {
     bars.say("The engine proves itself on eight prompts …");
-    let (prompter, frozen, proof) = loaded.admit()?;
+    // A store that cannot be read ends nothing here: the next query says why.
+    let stop = || signals::stop_requested() || handle.block_on(store.stop_requested(run)).unwrap_or(false);
+    let (prompter, frozen, proof) = loaded.admit(&stop)?;
     let before = handle.block_on(store.facts(run))?;
     let before = before.iter().find(|fact| fact.key == PROOF).and_then(|fact| serde_json::from_str::<Proof>(&fact.value).ok());
     if before.as_ref().is_some_and(|before| before.batched != proof.batched) {

@@ -3,40 +3,16 @@ use super::Context;
 use crate::engine;
 use crate::output::printable;
 use crate::progress::Bars;
+use contract::desk::{Tried, TriedArm};
 use contract::{Error, Result, arm};
 use experiment::prepare::FOLDER;
 use experiment::{Arm, Item, Pipeline, Trial};
 use lm::stream;
 use rewards::Reward;
-use serde::Serialize;
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use store::{Checkpoint, Fact, Run, Store};
-
-/// What came of the prompt.
-#[derive(Debug, Serialize)]
-struct Tried {
-    run: i64,
-    /// Iterations that the tuned prompter was trained for.
-    iteration: usize,
-    prompt: String,
-    arms: Vec<TriedArm>,
-}
-
-#[derive(Debug, Serialize)]
-struct TriedArm {
-    name: &'static str,
-    /// Null in the raw arm.
-    rewrite: Option<String>,
-    rewrite_closeness: Option<f64>,
-    rewrite_truncated: Option<bool>,
-    answer: String,
-    answer_truncated: bool,
-    reward: f64,
-    reward_parts: BTreeMap<String, f64>,
-}
 
 pub async fn try_prompt(context: &Context, run: i64, prompt: &str, seed: u64) -> Result<ExitCode> {
     if prompt.trim().is_empty() {
@@ -70,7 +46,7 @@ fn send(context: &Context, run: &Run, facts: &[Fact], checkpoint: &Checkpoint, p
     let loaded = engine::find(&context.home, &run.spec, &base)?.load(&run.spec)?;
     loaded.check_unchanged(facts)?;
     let adapter = loaded.prompter.adapter(&checkpoint.adapter)?;
-    let (prompter, frozen, _) = loaded.admit()?;
+    let (prompter, frozen, _) = loaded.admit(&|| false)?;
     let mut pipeline = Pipeline::new(&run.spec, prompter, frozen, Reward::new(&run.spec.reward)?);
     let draw = |name: &str| stream::seed(run.spec.seed, name, &[seed]);
     let item = Item { prompt, rewrite_seed: draw("try rewrite"), answer_seed: draw("try answer") };
@@ -83,9 +59,9 @@ fn send(context: &Context, run: &Run, facts: &[Fact], checkpoint: &Checkpoint, p
     Ok(Tried { run: run.id, iteration: checkpoint.iteration, prompt: prompt.into(), arms })
 }
 
-fn tried_arm(name: &'static str, trial: Trial) -> TriedArm {
+fn tried_arm(name: &str, trial: Trial) -> TriedArm {
     TriedArm {
-        name,
+        name: name.into(),
         rewrite_closeness: trial.closeness,
         rewrite_truncated: trial.rewrite.as_ref().map(|r| r.truncated),
         rewrite: trial.rewrite.map(|r| r.text),
@@ -101,7 +77,7 @@ fn text(tried: &Tried) -> String {
     let cut = |flag: bool| if flag { " (cut at the limit)" } else { "" };
     let mut shown = format!("Prompt\n    {}\n", indent(&tried.prompt));
     for a in &tried.arms {
-        let title = match a.name {
+        let title = match a.name.as_str() {
             arm::RAW => "Without a rewrite".into(),
             arm::UNTUNED => "Rewritten by the untuned prompter".into(),
             _ => format!("Rewritten by the tuned prompter (iteration {})", tried.iteration),

@@ -5,8 +5,8 @@
 use super::pip::{self, Wheel};
 use super::resolve::whole;
 use super::{EMBEDDED, sha256};
-use crate::home::{Home, create_folder, read_error, write_error};
 use contract::{Error, Result};
+use home::{Home, create_folder, read_error, write_error};
 use lm::ModelFolder;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -1,27 +1,13 @@
 //! What is installed, and installing a GGUF file.
 use super::{check_name, is_gguf, name_of};
-use crate::home::{Home, create_folder, read_error};
+use contract::desk::Model;
 use contract::{Error, Result};
+use home::{Home, create_folder, read_error};
 use lm::{LlamaConfig, ModelFolder};
-use serde::Serialize;
-use std::path::{Path, PathBuf};
-
-/// A model as `models list` shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Installed {
-    pub name: String,
-    /// Absent when the folder cannot be used.
-    pub architecture: Option<String>,
-    pub parameters: Option<u64>,
-    /// Of all its files.
-    pub bytes: u64,
-    pub path: PathBuf,
-    /// Why the folder cannot be used.
-    pub problem: Option<String>,
-}
+use std::path::Path;
 
 /// Every folder of the models folder, by name.
-pub fn list(home: &Home) -> Result<Vec<Installed>> {
+pub fn list(home: &Home) -> Result<Vec<Model>> {
     let folder = home.models();
     let entries = match std::fs::read_dir(&folder) {
         Ok(entries) => entries,
@@ -34,20 +20,20 @@ pub fn list(home: &Home) -> Result<Vec<Installed>> {
         let name = entry.file_name().to_string_lossy().into_owned();
         // Names with a dot in front are drafts of an import under way.
         if entry.path().is_dir() && check_name(&name).is_ok() {
-            found.push(describe(name, entry.path()));
+            found.push(describe(name, &entry.path()));
         }
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
 }
 
-fn describe(name: String, path: PathBuf) -> Installed {
-    let bytes = bytes_in(&path);
-    match ModelFolder::open(&path) {
+fn describe(name: String, folder: &Path) -> Model {
+    let (bytes, path) = (bytes_in(folder), folder.display().to_string());
+    match ModelFolder::open(folder) {
         Ok(model) => {
-            Installed { name, architecture: Some("llama".into()), parameters: Some(parameters(&model.config)), bytes, path, problem: None }
+            Model { name, architecture: Some("llama".into()), parameters: Some(parameters(&model.config)), bytes, path, problem: None }
         }
-        Err(e) => Installed { name, architecture: None, parameters: None, bytes, path, problem: Some(e.to_string()) },
+        Err(e) => Model { name, architecture: None, parameters: None, bytes, path, problem: Some(e.to_string()) },
     }
 }
 
@@ -66,7 +52,7 @@ fn bytes_in(folder: &Path) -> u64 {
 }
 
 /// Turns a GGUF file into an installed model and describes it. `name` defaults to the file's.
-pub fn import(home: &Home, file: &Path, name: Option<&str>) -> Result<Installed> {
+pub fn import(home: &Home, file: &Path, name: Option<&str>) -> Result<Model> {
     if !is_gguf(file) {
         return Err(Error::model(format!(
             "{} is not a GGUF file: its name must end in .gguf. A folder of safetensors needs no import; name its path in the spec.",
@@ -79,7 +65,7 @@ pub fn import(home: &Home, file: &Path, name: Option<&str>) -> Result<Installed>
     create_folder(&home.models())?;
     let folder = home.models().join(&name);
     convert(file, &folder)?;
-    Ok(describe(name, folder))
+    Ok(describe(name, &folder))
 }
 
 /// Turns a GGUF file into a folder.

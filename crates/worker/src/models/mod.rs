@@ -15,7 +15,7 @@ pub const EMBEDDED: &str = "smollm2-135m-instruct";
 
 /// Hex SHA-256 of a file.
 pub fn sha256(path: &Path) -> Result<String> {
-    let explain = |e: std::io::Error| crate::home::read_error(path, &e);
+    let explain = |e: std::io::Error| home::read_error(path, &e);
     let mut file = std::fs::File::open(path).map_err(explain)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];

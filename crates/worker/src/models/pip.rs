@@ -3,8 +3,8 @@
 //! pip begins a broken download anew, in a later process always. So [`super::transfer`] fetches through pip's session, and only where that
 //! brings nothing does pip download.
 use super::transfer;
-use crate::home::write_error;
 use contract::{Code, Error, Result};
+use home::write_error;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::{Command, Stdio};

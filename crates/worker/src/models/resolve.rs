@@ -1,7 +1,7 @@
 //! What a model's name in a spec stands for.
 use super::{EMBEDDED, installed, is_gguf, name_of, sha256};
-use crate::home::{Home, create_folder, read_error};
 use contract::{Code, Error, Result};
+use home::{Home, create_folder, read_error};
 use lm::ModelFolder;
 use lm::seal::{self, State};
 use std::path::{Path, PathBuf};
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn a_name_that_is_not_there_says_what_is() {
         let folder = tempfile::tempdir().unwrap();
-        let home = crate::home::Home::at(folder.path());
+        let home = home::Home::at(folder.path());
         let find = |name: &str| locate(&home, name, folder.path(), "frozen.model");
         let message = |name: &str| find(name).unwrap_err().message;
         assert!(message("gpt-5").contains("models import"), "{}", message("gpt-5"));

@@ -1,7 +1,7 @@
 //! A download with pip's session that goes on where it broke off, in this process or a later one.
 use super::pip::Wheel;
-use crate::home::write_error;
 use contract::{Error, Result};
+use home::write_error;
 use std::path::Path;
 use std::process::{Command, Stdio};
 

@@ -28,8 +28,7 @@ impl Home {
         }
     }
 
-    /// A home in a folder of one's own, for tests.
-    #[cfg(test)]
+    /// A home in a folder of one's own, as tests have it.
     pub fn at(folder: &Path) -> Self {
         Self(folder.to_path_buf())
     }
@@ -46,6 +45,11 @@ impl Home {
     /// Files on their way to becoming models.
     pub fn downloads(&self) -> PathBuf {
         self.0.join("downloads")
+    }
+
+    /// What workers that the window started have said.
+    pub fn logs(&self) -> PathBuf {
+        self.0.join("logs")
     }
 
     /// The database that commands use without `--db`.

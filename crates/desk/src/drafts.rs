@@ -1,0 +1,98 @@
+//! Experiments before they run.
+use crate::{Desk, blocking};
+use contract::desk::{DataPreview, ScoreRow, SpecCheck};
+use contract::spec::{Data, Problem, Reward};
+use contract::{Code, Error, Result, Spec};
+use rewards::Pair;
+use serde_json::Value;
+use std::path::Path;
+use store::NewRun;
+
+const QUICKSTART: &str = include_str!("../../../examples/quickstart.toml");
+/// Prompts that a preview shows.
+const EXAMPLES: usize = 8;
+
+impl Desk {
+    /// The shipped experiment, from which a new one starts.
+    pub fn quickstart(&self) -> Result<Spec> {
+        experiment::spec::parse(QUICKSTART, "The shipped quickstart")
+    }
+
+    /// All that is wrong with a spec as it is being written.
+    pub fn check(&self, draft: Value) -> Result<SpecCheck> {
+        match serde_path_to_error::deserialize::<_, Spec>(draft) {
+            Ok(spec) => {
+                let mut problems = spec.problems();
+                problems.extend(relative(&spec.data));
+                // `problems` knows no regular expressions.
+                if problems.is_empty()
+                    && let Err(e) = rewards::Reward::new(&spec.reward)
+                {
+                    // Its sentence begins with the key.
+                    let (path, message) = e.message.split_once([' ', ':']).unwrap_or(("reward.parts", &e.message));
+                    problems.push(Problem { path: path.into(), message: message.trim_start().into() });
+                }
+                Ok(SpecCheck { problems, toml: experiment::spec::to_toml(&spec)? })
+            }
+            Err(e) => {
+                let problem = Problem { path: e.path().to_string(), message: e.inner().to_string() };
+                Ok(SpecCheck { problems: vec![problem], toml: String::new() })
+            }
+        }
+    }
+
+    /// Reads and splits a data source. Fails as [`datasets::load`].
+    pub async fn preview(&self, data: Data) -> Result<DataPreview> {
+        if let Some(problem) = relative(&data) {
+            return Err(Error::data(format!("{} {}.", problem.path, problem.message)));
+        }
+        blocking(move || {
+            let splits = datasets::load(&data, Path::new("/"))?;
+            let all = splits.train.iter().chain(&splits.validation).chain(&splits.test);
+            let mut words: Vec<usize> = all.map(|prompt| prompt.split_whitespace().count()).collect();
+            words.sort_unstable();
+            Ok(DataPreview {
+                train: splits.train.len(),
+                validation: splits.validation.len(),
+                test: splits.test.len(),
+                median_words: words.get(words.len() / 2).copied().unwrap_or(0),
+                longest_words: words.last().copied().unwrap_or(0),
+                examples: splits.train.into_iter().take(EXAMPLES).collect(),
+            })
+        })
+        .await
+    }
+
+    /// What an answer would be worth.
+    pub fn score(&self, reward: &Reward, prompt: &str, answer: &str) -> Result<ScoreRow> {
+        let scores = rewards::Reward::new(reward)?.score(&[Pair { prompt, answer }])?;
+        let score = scores.into_iter().next().ok_or_else(|| Error::internal("An answer got no score."))?;
+        Ok(ScoreRow { total: score.total, parts: score.parts })
+    }
+
+    /// Writes the run and starts its worker; the run's number is returned. What can be checked without a model is checked first.
+    pub async fn start(&self, spec: Spec) -> Result<i64> {
+        if let Some(problem) = relative(&spec.data) {
+            return Err(Error { code: Code::Spec, ..Error::data(format!("{} {}.", problem.path, problem.message)) });
+        }
+        let prepared = blocking(move || experiment::prepare::from_spec(spec, Path::new("/"))).await?;
+        let new = NewRun {
+            spec: prepared.spec,
+            spec_hash: prepared.spec_hash,
+            program_version: env!("CARGO_PKG_VERSION").into(),
+            facts: prepared.facts,
+        };
+        let run = self.store().await?.create_run(&new).await?;
+        self.resume(run).await?;
+        Ok(run)
+    }
+}
+
+/// A window has no folder that a relative path could start at.
+fn relative(data: &Data) -> Option<Problem> {
+    let is_named = data.source != datasets::SHIPPED && !data.source.is_empty();
+    (is_named && !Path::new(&data.source).is_absolute()).then(|| Problem {
+        path: "data.source".into(),
+        message: format!("is \"{}\"; write the file's whole path, from / on, or \"shipped\"", data.source),
+    })
+}

@@ -1,0 +1,60 @@
+//! What the window asks for, answered from the store and the worker; knows no window, so that tests call it without one.
+//!
+//! Facts come from the store, work is done by `alignpro` as a process of its own, which goes on when the window is closed or crashes.
+mod drafts;
+mod runs;
+mod samples;
+mod worker;
+
+use contract::{Error, Result};
+use home::Home;
+use std::path::{Path, PathBuf};
+use store::Store;
+use tokio::sync::OnceCell;
+use worker::Worker;
+
+/// One run database with the program that works on it.
+pub struct Desk {
+    home: Home,
+    database: PathBuf,
+    worker: Worker,
+    /// Opened when it is first asked for: the window is there before the file is read.
+    store: OnceCell<Store>,
+}
+
+impl Desk {
+    /// `worker` is the path of the `alignpro` program, `database` another than the default one.
+    pub fn new(home: Home, database: Option<PathBuf>, worker: PathBuf) -> Self {
+        let database = database.unwrap_or_else(|| home.database());
+        Self { worker: Worker::new(worker, &home, &database), home, database, store: OnceCell::new() }
+    }
+
+    pub fn database(&self) -> &Path {
+        &self.database
+    }
+
+    /// # Errors
+    /// [`contract::Code::Database`] and [`contract::Code::Io`], as [`Store::open`]; a later call tries again.
+    async fn store(&self) -> Result<&Store> {
+        self.store
+            .get_or_try_init(|| async {
+                if let Some(folder) = self.database.parent() {
+                    home::create_folder(folder)?;
+                }
+                Store::open(&self.database).await
+            })
+            .await
+    }
+
+    /// Lets the log go into the database file. Runs go on.
+    pub async fn close(&self) {
+        if let Some(store) = self.store.get() {
+            store.clone().close().await;
+        }
+    }
+}
+
+/// Work that must not hold up the window's other questions.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| Error::internal("A question of the window was not answered.").with_detail(e))?
+}

@@ -1,0 +1,165 @@
+//! What the window asks for, with the real worker and no window.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // The lint sees only functions that are marked as tests.
+use contract::desk::RunNews;
+use contract::event::{Event, Phase, Status};
+use contract::{Code, Spec};
+use desk::Desk;
+use home::Home;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use tests::{Lab, MODEL};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_alignpro");
+/// Not a measure of speed: a machine that is busy may take long.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+fn desk(lab: &Lab) -> Desk {
+    Desk::new(Home::at(&lab.path("home")), None, PROGRAM.into())
+}
+
+fn tiny(lab: &Lab, change: impl Fn(&mut Spec)) -> Spec {
+    let file = lab.tiny_spec("tiny.toml", |text| text);
+    let mut spec = experiment::spec::parse(&std::fs::read_to_string(file).unwrap(), "tiny.toml").unwrap();
+    spec.data.source = lab.path("prompts.jsonl").to_str().unwrap().into();
+    change(&mut spec);
+    spec
+}
+
+/// Follows a run as a page does, until its news fit; all that it heard.
+async fn follow(desk: &Desk, run: i64, fits: impl Fn(&RunNews) -> bool) -> RunNews {
+    let begun = Instant::now();
+    let mut all = desk.news(run, 0).await.unwrap();
+    while !fits(&all) {
+        assert!(begun.elapsed() < PATIENCE, "it did not come about: {all:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let more = desk.news(run, all.sequence).await.unwrap();
+        assert!(more.events.iter().all(|event| event.sequence > all.sequence), "an event was told twice");
+        all.events.extend(more.events);
+        all.iterations.extend(more.iterations);
+        (all.status, all.message, all.sequence) = (more.status, more.message, more.sequence);
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_from_its_set_up_to_its_result() {
+    let lab = Lab::new(PROGRAM);
+    let desk = desk(&lab);
+    assert_eq!(desk.runs().await.unwrap(), []);
+
+    let run = desk.start(tiny(&lab, |_| ())).await.unwrap();
+    let news = follow(&desk, run, |news| news.status == Status::Finished).await;
+    let iterations: Vec<usize> = news.iterations.iter().map(|row| row.iteration).collect();
+    assert_eq!(iterations, [1, 2, 3]);
+    assert!(news.iterations.iter().all(|row| row.metrics.contains_key("reward_mean") && row.seconds > 0.0));
+    for phase in [Phase::Load, Phase::Baselines, Phase::Train, Phase::Evaluate] {
+        assert!(news.events.iter().any(|e| matches!(e.event, Event::Phase { phase: p, .. } if p == phase)), "{phase:?} is not told");
+    }
+
+    let detail = desk.run(run).await.unwrap();
+    let report = detail.summary.report.unwrap();
+    assert_eq!(report.arms.iter().map(|arm| (arm.name.as_str(), arm.n)).collect::<Vec<_>>(), [("raw", 16), ("untuned", 16), ("tuned", 16)]);
+    assert_eq!(experiment::spec::parse(&detail.spec_toml, "its text").unwrap(), detail.spec);
+    // A run that the window has written knows as much of its models and its machine as one of the command line.
+    for key in ["model.prompter.checksum", "engine", "engine.proof", "machine.cpu", "data.test.checksum"] {
+        assert!(detail.facts.iter().any(|fact| fact.key == key), "{key} is not among {:?}", detail.facts);
+    }
+
+    let samples = desk.samples(run).await.unwrap();
+    assert_eq!(samples.len(), 8);
+    assert!(samples.iter().all(|sample| sample.answers.len() == 6));
+    let episodes = desk.episodes(run, 2).await.unwrap();
+    assert_eq!(episodes.len(), 6);
+
+    let tried = desk.try_prompt(run, "--what is tea?", 0).await.unwrap();
+    assert_eq!(tried.arms.iter().map(|arm| arm.name.as_str()).collect::<Vec<_>>(), ["raw", "untuned", "tuned"]);
+    assert_eq!(tried.prompt, "--what is tea?");
+
+    // Another seed is the same experiment; another λ is not.
+    let seed = desk.start(tiny(&lab, |spec| spec.seed = 4)).await.unwrap();
+    let other = desk.start(tiny(&lab, |spec| spec.training.kl_coefficient = 0.5)).await.unwrap();
+    let runs = desk.runs().await.unwrap();
+    let experiment = |id: i64| runs.iter().find(|run| run.id == id).unwrap().experiment.clone();
+    assert_eq!(runs.len(), 3);
+    assert_eq!(experiment(run), experiment(seed));
+    assert_ne!(experiment(run), experiment(other));
+    for id in [seed, other] {
+        follow(&desk, id, |news| news.status == Status::Finished).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_stopped_killed_and_gone_on_with() {
+    let lab = Lab::new(PROGRAM);
+    let desk = desk(&lab);
+    let run = desk.start(tiny(&lab, |spec| spec.training.iterations = 30)).await.unwrap();
+    follow(&desk, run, |news| !news.iterations.is_empty()).await;
+    desk.stop(run).await.unwrap();
+    follow(&desk, run, |news| news.status == Status::Stopped).await;
+
+    // The worker is a process of its own: another desk, as after a crash of the window, sees the same and goes on.
+    let again = self::desk(&lab);
+    again.resume(run).await.unwrap();
+    let news = follow(&again, run, |news| news.status == Status::Running && news.iterations.len() > 2).await;
+    assert!(news.events.iter().any(|e| matches!(e.event, Event::Resumed { .. })));
+    let refused = again.resume(run).await.unwrap_err();
+    assert!(refused.message.contains("running"), "{refused}");
+    let worker = std::fs::read_to_string(lab.path(&format!("home/runs.db.run-{run}.lock"))).unwrap();
+    assert!(Command::new("kill").args(["-KILL", worker.trim()]).status().unwrap().success());
+    let news = follow(&again, run, |news| news.status == Status::Interrupted).await;
+    assert!(news.message.unwrap().contains("gone"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_run_says_so() {
+    let lab = Lab::new(PROGRAM);
+    let desk = desk(&lab);
+    let relative = desk.start(tiny(&lab, |spec| spec.data.source = "prompts.jsonl".into())).await.unwrap_err();
+    assert_eq!(relative.code, Code::Spec);
+    assert!(relative.message.contains("data.source"), "{relative}");
+    let missing = desk.start(tiny(&lab, |spec| spec.data.source = "/nowhere/prompts.jsonl".into())).await.unwrap_err();
+    assert!(missing.message.contains("/nowhere/prompts.jsonl"), "{missing}");
+    assert_eq!(desk.runs().await.unwrap(), [], "a refused experiment leaves no run");
+
+    // Which models there are is the worker's to know: it says so in the run's news.
+    let run = desk.start(tiny(&lab, |spec| spec.frozen.model = "no-such-model".into())).await.unwrap();
+    let news = follow(&desk, run, |news| news.status == Status::Failed).await;
+    assert!(news.message.unwrap().contains("no-such-model"));
+
+    let homeless = Desk::new(Home::at(&lab.path("home")), None, lab.path("no-worker"));
+    let gone = homeless.examine().await.unwrap_err();
+    assert!(gone.message.contains("no-worker"), "{gone}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_machine_and_drafts_are_looked_at() {
+    let lab = Lab::new(PROGRAM);
+    let desk = desk(&lab);
+    let overview = desk.examine().await.unwrap();
+    assert_eq!(overview.models.iter().map(|model| model.name.as_str()).collect::<Vec<_>>(), [MODEL]);
+    assert_eq!(Path::new(&overview.database), lab.path("home/runs.db"));
+    assert!(overview.checks.iter().any(|check| check.name == "processor"));
+
+    let spec = desk.quickstart().unwrap();
+    let draft = serde_json::to_value(&spec).unwrap();
+    let checked = desk.check(draft.clone()).unwrap();
+    assert_eq!(checked.problems, []);
+    assert_eq!(experiment::spec::parse(&checked.toml, "its text").unwrap(), spec);
+    let problem = |pointer: &str, value: serde_json::Value| {
+        let mut wrong = draft.clone();
+        *wrong.pointer_mut(pointer).unwrap() = value;
+        desk.check(wrong).unwrap().problems.into_iter().map(|problem| problem.path).collect::<Vec<_>>()
+    };
+    assert_eq!(problem("/training/group_size", 1.into()), ["training.group_size"]);
+    assert_eq!(problem("/training/group_size", serde_json::Value::Null), ["training.group_size"]);
+    assert_eq!(problem("/data/source", "prompts.jsonl".into()), ["data.source"]);
+    let pattern = serde_json::json!([{ "kind": "regex", "pattern": "(", "weight": 1.0 }]);
+    assert_eq!(problem("/reward/parts", pattern), ["reward.parts[0].pattern"]);
+
+    let preview = desk.preview(spec.data.clone()).await.unwrap();
+    assert_eq!((preview.train, preview.validation, preview.test), (256, 48, 96));
+    assert!(preview.median_words <= preview.longest_words && !preview.examples.is_empty());
+    let score = desk.score(&spec.reward, "Why is bread good?", "Bread is wonderful.").unwrap();
+    assert!(score.parts["sentiment"] > 0.5 && score.parts["topicality"] > 0.0, "{score:?}");
+}

@@ -1,0 +1,222 @@
+// The boundary answered from fixtures: for looking at pages in a browser and for component tests.
+import type { Data, Event, Reward, RunDetail, RunEvent, RunNews, RunSummary, Spec, SpecCheck } from '$ipc';
+import { answerWith } from '$lib/ipc/mock';
+import { episodes, iteration, opened, RUNNING, samples, spec, summaries } from './fixtures';
+import { overview } from './overview';
+
+const wait = <T>(ms: number, value: T) => new Promise<T>((done) => setTimeout(() => done(value), ms));
+const fail = (code: string, message: string, detail: string | null = null) => Promise.reject({ code, message, detail });
+// The running run makes an iteration in so many milliseconds.
+const PACE = 2500;
+let stopped = false;
+
+function current(): RunSummary[] {
+  return summaries.map((run) => {
+    if (run.id !== RUNNING) return run;
+    const done = Math.min(31, 11 + Math.floor((Date.now() - opened) / PACE));
+    return {
+      ...run,
+      status: stopped ? 'stopped' : 'running',
+      iterations_done: done,
+      message: stopped ? 'stopped on request' : null,
+      reward_curve: Array.from({ length: done }, (_, i) => iteration(i + 1, run.seed).metrics.reward_mean ?? null),
+    };
+  });
+}
+const find = (id: unknown) => current().find((run) => run.id === id);
+
+function specOf(run: RunSummary): Spec {
+  return spec({ name: run.name, seed: run.seed, source: run.data, kl: run.experiment === 'cc77' ? 0.002 : 0.01 });
+}
+
+function toml(s: Spec): string {
+  const section = (name: string, table: object) =>
+    `[${name}]\n${Object.entries(table)
+      .filter(([, v]) => typeof v !== 'object' || Array.isArray(v))
+      .map(([k, v]) => `${k} = ${JSON.stringify(v)}`)
+      .join('\n')}\n`;
+  return [
+    `name = ${JSON.stringify(s.name)}\nseed = ${s.seed}\n`,
+    section('data', s.data),
+    section('prompter', s.prompter),
+    section('prompter.lora', s.prompter.lora),
+    section('frozen', s.frozen),
+    ...s.reward.parts.map((part) => `[${section('reward.parts', part).replace(']', ']]')}`),
+    section('training', s.training),
+    section('evaluation', s.evaluation),
+  ].join('\n');
+}
+
+function news(run: RunSummary, after: number): RunNews {
+  const began = run.started_at_ms ?? opened;
+  const log: Event[] = [
+    { kind: 'status', status: 'running', message: null },
+    { kind: 'phase', phase: 'load', total: 2 },
+    {
+      kind: 'engine_proof',
+      engine: 'built-in, because it knows the architecture and there is no GPU',
+      batched: true,
+      detail: 'Eight prompts answered greedily, together and one by one: texts equal, log-probabilities within 2.1e-5.',
+    },
+    { kind: 'phase', phase: 'baselines', total: 384 },
+    { kind: 'progress', phase: 'baselines', done: 384, total: 384 },
+    { kind: 'phase', phase: 'train', total: run.iterations },
+  ];
+  for (let i = 1; i <= run.iterations_done; i++) {
+    log.push(
+      { kind: 'progress', phase: 'train', done: i, total: run.iterations },
+      { kind: 'iteration', iteration: i, reward_mean: run.reward_curve[i - 1] ?? 0, kl: i * 0.5 },
+    );
+    if (i === 1 || i === 11)
+      log.push({
+        kind: 'guard',
+        iteration: i,
+        guard: 'truncated_rewrites',
+        cause: '69 % of the rewrites were cut at 12 tokens, so the frozen model saw unfinished text.',
+        remedy: 'Raise prompter.max_rewrite_tokens, or ask for short rewrites in prompter.meta_prompt.',
+      });
+    if (i === 9)
+      log.push({
+        kind: 'guard',
+        iteration: 9,
+        guard: 'kl_explosion',
+        cause: 'The divergence from the untuned prompter jumped from 1.1 to 6.3 nats.',
+        remedy: 'Raise training.kl_coefficient, or lower training.learning_rate or training.updates_per_batch.',
+      });
+    if (i === 10 && run.seed === 2)
+      log.push({ kind: 'note', message: 'Resumed on a machine with another processor: the last digits may differ from here on.' });
+    if (i % 5 === 0) log.push({ kind: 'checkpoint', iteration: i });
+  }
+  if (run.status !== 'running') {
+    if (run.status === 'finished')
+      log.push({ kind: 'phase', phase: 'evaluate', total: 192 }, { kind: 'progress', phase: 'evaluate', done: 192, total: 192 });
+    log.push({ kind: 'status', status: run.status, message: run.message });
+  }
+  const events: RunEvent[] = log.map((event, i) => ({ sequence: i + 1, at_ms: began + i * 6000, event }));
+  const fresh = events.filter((event) => event.sequence > after);
+  const numbers = new Set(fresh.flatMap(({ event }) => (event.kind === 'iteration' ? [event.iteration] : [])));
+  return {
+    status: run.status,
+    message: run.message,
+    sequence: events.length,
+    events: fresh,
+    iterations: [...numbers].map((n) => iteration(n, run.seed)),
+  };
+}
+
+function check(s: Spec): SpecCheck {
+  const problems = [];
+  if (s.training.group_size < 2)
+    problems.push({
+      path: 'training.group_size',
+      message: `is ${s.training.group_size}; a group of one has no advantage to learn from: use 2 or more`,
+    });
+  if (!s.prompter.meta_prompt.includes('{prompt}'))
+    problems.push({ path: 'prompter.meta_prompt', message: "must contain {prompt} exactly once: it stands for the user's prompt" });
+  s.reward.parts.forEach(
+    (part, i) =>
+      part.weight === 0 && problems.push({ path: `reward.parts[${i}].weight`, message: 'is 0; it must be a number other than 0' }),
+  );
+  if (!s.reward.parts.length) problems.push({ path: 'reward.parts', message: 'is empty; add at least one [[reward.parts]]' });
+  if (!s.name) problems.push({ path: 'name', message: 'is empty; give the experiment a name' });
+  return { problems, toml: toml(s) };
+}
+
+export function install(options: { first?: boolean; broken?: boolean } = {}) {
+  const runs = () => (options.first ? [] : current());
+  const detail = (id: unknown): RunDetail | Promise<never> => {
+    const run = find(id);
+    if (!run) return fail('run', `There is no run ${String(id)} in this database.`);
+    return {
+      summary: run,
+      spec: specOf(run),
+      spec_toml: toml(specOf(run)),
+      facts: [
+        { key: 'machine.cpu', value: 'AMD Ryzen 7 7840U' },
+        { key: 'machine.memory_bytes', value: '24000000000' },
+        { key: 'engine', value: 'built-in, because it knows the architecture' },
+        { key: 'model.prompter.checksum', value: 'sha256:5f2d1c0b9a8e7f6d5c4b3a291807f6e5d4c3b2a19087f6e5d4c3b2a190807f6e' },
+        { key: 'data.test.checksum', value: 'sha256:aa17cc0b9a8e7f6d' },
+      ],
+    };
+  };
+  if (options.broken) {
+    const broken = () =>
+      fail(
+        'database',
+        'The run database /home/ada/runs.db cannot be opened: it is of a newer version.',
+        'schema version 9, this program knows 4',
+      );
+    answerWith(
+      Object.fromEntries(
+        ['examine', 'runs', 'run', 'news', 'samples', 'episodes', 'quickstart', 'check', 'preview', 'score'].map((name) => [name, broken]),
+      ),
+    );
+    return;
+  }
+  answerWith({
+    examine: () => wait(400, overview),
+    runs,
+    run: ({ id }) => detail(id),
+    news: ({ id, after }) => {
+      const run = find(id);
+      return run ? news(run, after as number) : fail('run', `There is no run ${String(id)}.`);
+    },
+    episodes: ({ id, iteration: n }) => episodes(n as number, find(id)?.seed),
+    samples: ({ id }) => {
+      const run = find(id);
+      return run?.report ? samples(run.seed) : [];
+    },
+    quickstart: () => spec(),
+    check: ({ spec: s }) => check(s as Spec),
+    preview: ({ data }) => {
+      const d = data as Data;
+      if (d.source !== 'shipped' && !d.source.endsWith('.jsonl'))
+        return fail('data', `${d.source} is not there. Write "shipped" or the path of a .jsonl or .csv file.`);
+      return {
+        train: d.train,
+        validation: d.validation,
+        test: d.test,
+        examples: episodes(1)
+          .concat(episodes(2))
+          .filter((_, i) => i % 4 === 0)
+          .map((row) => row.prompt),
+        median_words: 13,
+        longest_words: 41,
+      };
+    },
+    score: ({ reward, answer }) => {
+      const parts = Object.fromEntries(
+        (reward as Reward).parts.map((part) => [part.name ?? part.kind, Math.min(1, String(answer).length / 180)]),
+      );
+      return { total: (reward as Reward).parts.reduce((sum, part) => sum + part.weight * (parts[part.name ?? part.kind] ?? 0), 0), parts };
+    },
+    start: () => RUNNING,
+    stop: () => {
+      stopped = true;
+      return null;
+    },
+    resume: () => {
+      stopped = false;
+      return null;
+    },
+    try_prompt: ({ id, prompt }) =>
+      wait(2500, {
+        run: id,
+        iteration: 32,
+        prompt,
+        arms: samples(1, 1)[0]
+          ?.answers.filter((a) => a.answer_index === 0)
+          .map((a) => ({
+            name: a.arm,
+            rewrite: a.rewrite && `${String(prompt)} What a wonderful idea, I am so excited to`,
+            rewrite_closeness: a.closeness,
+            rewrite_truncated: a.rewrite_truncated,
+            answer: a.answer,
+            answer_truncated: a.answer_truncated,
+            reward: a.reward ?? 0,
+            reward_parts: a.reward_parts,
+          })),
+      }),
+  });
+}

@@ -1,0 +1,4 @@
+export * from './number';
+export * from './time';
+export { words, type Piece } from './diff';
+export { csv } from './csv';

@@ -1,0 +1,39 @@
+import { NONE } from './number';
+
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const two = (n: number) => String(n).padStart(2, '0');
+
+/** 548 → 9 min 8 s. */
+export function duration(seconds: number | null | undefined): string {
+  if (typeof seconds !== 'number' || !Number.isFinite(seconds)) return NONE;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  if (whole < 86_400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  return `${Math.floor(whole / 86_400)} d ${Math.floor((whole % 86_400) / 3600)} h`;
+}
+
+/** As one says it of what is still to come. */
+export function about(seconds: number | null): string {
+  if (seconds === null || !Number.isFinite(seconds)) return NONE;
+  if (seconds < 45) return 'less than a minute';
+  if (seconds < 3600) return `about ${Math.max(1, Math.round(seconds / 60))} min`;
+  const halves = Math.round(seconds / 1800) / 2;
+  return `about ${halves} h`;
+}
+
+export function dateTime(ms: number | null | undefined): string {
+  if (typeof ms !== 'number') return NONE;
+  const d = new Date(ms);
+  return `${d.getDate()} ${MONTHS[d.getMonth()]} ${d.getFullYear()}, ${two(d.getHours())}:${two(d.getMinutes())}`;
+}
+
+export function ago(ms: number, now = Date.now()): string {
+  const seconds = (now - ms) / 1000;
+  if (seconds < 60) return 'just now';
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
+  if (seconds < 7 * 86_400) return `${Math.floor(seconds / 86_400)} d ago`;
+  return dateTime(ms).split(',')[0] ?? '';
+}

@@ -1,0 +1,63 @@
+import type { RunSummary, Spec } from '$ipc';
+
+export interface Group {
+  key: string;
+  label: string;
+  runs: RunSummary[];
+  /** Mean over the seeds at each iteration that all of them have reached. */
+  middle: (number | null)[];
+  low: (number | null)[];
+  high: (number | null)[];
+}
+
+/** The mean of the values so far within a window; gaps stay gaps. */
+export function smoothed(values: (number | null)[], window: number): (number | null)[] {
+  if (window <= 1) return values;
+  return values.map((value, i) => {
+    if (value === null) return null;
+    const near = values.slice(Math.max(0, i - window + 1), i + 1).filter((v) => v !== null);
+    return near.reduce((a, b) => a + b, 0) / near.length;
+  });
+}
+
+/** Chosen runs by experiment; seeds of one experiment become one line with a band from the lowest to the highest. */
+export function curves(chosen: RunSummary[], window: number): Group[] {
+  const groups = new Map<string, RunSummary[]>();
+  for (const run of chosen) groups.set(run.experiment, [...(groups.get(run.experiment) ?? []), run]);
+  return [...groups].map(([key, runs]) => {
+    const lines = runs.map((run) => smoothed(run.reward_curve, window));
+    const length = Math.min(...lines.map((line) => line.length));
+    const at = (i: number, of: (values: number[]) => number) => {
+      const values = lines.map((line) => line[i] ?? null).filter((v) => v !== null);
+      return values.length === lines.length ? of(values) : null;
+    };
+    const along = (of: (values: number[]) => number) => Array.from({ length }, (_, i) => at(i, of));
+    const seeds = runs.map((run) => run.seed).sort((a, b) => a - b);
+    const label = `${runs[0]?.name ?? key}, ${seeds.length === 1 ? `seed ${seeds[0]}` : `mean of seeds ${seeds.join(', ')}`}`;
+    return {
+      key,
+      label,
+      runs,
+      middle: along((v) => v.reduce((a, b) => a + b, 0) / v.length),
+      low: along((v) => Math.min(...v)),
+      high: along((v) => Math.max(...v)),
+    };
+  });
+}
+
+/** A spec as flat keys, the way problems name them. */
+export function flat(value: unknown, path = ''): Record<string, string> {
+  if (value === null || typeof value !== 'object') return { [path]: value === null ? '' : String(value) };
+  if (Array.isArray(value) && value.every((item) => typeof item !== 'object')) return { [path]: value.join(', ') };
+  const entries = Array.isArray(value)
+    ? value.map((item, i) => [`${path}[${i}]`, item] as const)
+    : Object.entries(value).map(([key, item]) => [path ? `${path}.${key}` : key, item] as const);
+  return Object.assign({}, ...entries.map(([key, item]) => flat(item, key)));
+}
+
+/** The keys in which specs differ, with each spec's value (null where it has no such key). */
+export function differences(specs: Spec[]): { key: string; values: (string | null)[] }[] {
+  const all = specs.map((spec) => flat(spec));
+  const keys = [...new Set(all.flatMap((one) => Object.keys(one)))];
+  return keys.map((key) => ({ key, values: all.map((one) => one[key] ?? null) })).filter(({ values }) => new Set(values).size > 1);
+}

@@ -1,0 +1,28 @@
+// What a design can show, and how long it might take, told from earlier runs of the same kind.
+import type { RunSummary, Spec } from '$ipc';
+import { againstRaw } from './experiments';
+
+const isAlike = (run: RunSummary, spec: Spec) => run.prompter === spec.prompter.model && run.frozen === spec.frozen.model;
+
+/** The newest finished run with the same models. */
+export const precedent = (runs: RunSummary[], spec: Spec): RunSummary | null =>
+  runs.filter((run) => run.report && isAlike(run, spec)).sort((a, b) => b.created_at_ms - a.created_at_ms)[0] ?? null;
+
+// A half interval is 1.96 standard errors; a difference of 2.8 of them is found in 80 % of experiments.
+const FOUND_IN_80_PERCENT = 2.8 / 1.96;
+/** The difference that so many test prompts find in 80 % of experiments, if prompts differ as they did in that run. */
+export function smallestDifference(run: RunSummary, prompts: number): number | null {
+  const c = againstRaw(run);
+  if (!c || prompts < 2) return null;
+  return FOUND_IN_80_PERCENT * ((c.ci_high - c.ci_low) / 2) * Math.sqrt(c.prompts / prompts);
+}
+
+export interface Effort {
+  rewrites: number;
+  /** Answers on test prompts over all three arms. */
+  answers: number;
+}
+export const effort = ({ training, data, evaluation }: Spec): Effort => ({
+  rewrites: training.iterations * training.prompts_per_iteration * training.group_size,
+  answers: 3 * data.test * evaluation.answers_per_prompt,
+});

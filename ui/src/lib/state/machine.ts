@@ -1,0 +1,29 @@
+import type { Check, Overview } from '$ipc';
+
+/** The machine in plain words, and what would keep a run from working. */
+export function machineInWords({ checks, models }: Overview): { lines: { label: string; text: string }[]; obstacles: Check[] } {
+  const finding = (name: string) => checks.find((check) => check.name.toLowerCase() === name);
+  const [processor, memory, gpu] = [finding('processor'), finding('memory'), finding('gpu')];
+  const names = usable(models).map((model) => model.name);
+  const lines = [
+    gpu && {
+      label: 'GPU',
+      text: gpu.health === 'good' ? sentence(gpu.finding) : `${withoutGpu(gpu.finding)} Small models run on the processor.`,
+    },
+    processor && { label: 'Processor', text: sentence(processor.finding) },
+    memory && { label: 'Memory', text: sentence(memory.finding) },
+    { label: 'Models', text: names.length ? names.join(', ') : 'None is installed yet.' },
+  ].filter((line) => line !== undefined);
+  return { lines, obstacles: checks.filter((check) => check.health === 'bad') };
+}
+
+const withoutGpu = (finding: string) =>
+  sentence(finding.startsWith('none: ') ? `No GPU found: ${finding.slice('none: '.length)}` : finding);
+
+/** A finding or a fix as a sentence: a capital and a full stop. */
+export function sentence(text: string): string {
+  const begun = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
+}
+
+export const usable = (models: Overview['models']) => models.filter((model) => model.problem === null);

@@ -1,0 +1,15 @@
+export const SHORTCUTS = [
+  { keys: '1', place: 'experiments', word: 'Experiments' },
+  { keys: '2', place: 'new', word: 'New experiment' },
+  { keys: '3', place: 'compare', word: 'Compare' },
+  { keys: '4', place: 'machine', word: 'Machine and models' },
+] as const;
+
+/** What a key press with Ctrl (or Cmd) asks for, if anything. */
+export function shortcut(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey' | 'shiftKey'>) {
+  if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return null;
+  const key = event.key.toLowerCase();
+  if (key === 'k') return 'palette' as const;
+  if (key === 'n') return 'new' as const;
+  return SHORTCUTS.find((s) => s.keys === key)?.place ?? null;
+}

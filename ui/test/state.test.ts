@@ -1,0 +1,242 @@
+import { describe, expect, it } from 'vitest';
+import type { Event, RunNews, RunSummary } from '$ipc';
+import { curves, differences, smoothed } from '$lib/state/compare';
+import { effort, precedent, smallestDifference } from '$lib/state/design';
+import { grouped, matching, ordered } from '$lib/state/experiments';
+import { href, parse } from '$lib/state/place';
+import { htmlReport } from '$lib/state/report';
+import { asKind } from '$lib/state/rewards';
+import { beginning, guardStories, remaining, series, told } from '$lib/state/run';
+import { gain, searched, sortedSamples } from '$lib/state/samples';
+import { shortcut } from '$lib/state/shortcuts';
+import { stepOf, typed } from '$lib/state/steps';
+import { density, quantile } from '$lib/charts/density';
+import { armsCsv } from '$lib/state/tables';
+import { iteration, samples, spec, summaries } from '../src/dev/fixtures';
+
+function news(events: Event[], after = 0, changes: Partial<RunNews> = {}): RunNews {
+  const numbers = events.flatMap((event) => (event.kind === 'iteration' ? [event.iteration] : []));
+  return {
+    status: 'running',
+    message: null,
+    sequence: after + events.length,
+    events: events.map((event, i) => ({ sequence: after + i + 1, at_ms: (after + i) * 10_000, event })),
+    iterations: numbers.map((n) => ({ iteration: n, seconds: 10, metrics: { reward_mean: n, kl: null } })),
+    ...changes,
+  };
+}
+const iterated = (n: number): Event => ({ kind: 'iteration', iteration: n, reward_mean: n, kl: 0 });
+
+describe('the story of a run', () => {
+  it('is the same told at once or piece by piece', () => {
+    const events: Event[] = [
+      { kind: 'status', status: 'running', message: null },
+      { kind: 'phase', phase: 'baselines', total: 4 },
+      { kind: 'progress', phase: 'baselines', done: 4, total: 4 },
+      { kind: 'phase', phase: 'train', total: 3 },
+      iterated(1),
+      { kind: 'progress', phase: 'train', done: 1, total: 3 },
+      iterated(2),
+      { kind: 'guard', iteration: 2, guard: 'kl_explosion', cause: 'c', remedy: 'r' },
+    ];
+    const once = told(beginning(), news(events));
+    const twice = told(told(beginning(), news(events.slice(0, 5))), news(events.slice(5), 5));
+    expect(twice).toEqual(once);
+    expect(series(once, 'reward_mean')).toEqual([1, 2]);
+    expect(series(once, 'kl')).toEqual([null, null]);
+    expect(once.guards).toHaveLength(1);
+    expect(once.phase?.phase).toBe('train');
+  });
+  it('drops iterations that a resume computes again, but not their new numbers', () => {
+    const before = told(beginning(), news([iterated(1), iterated(2), iterated(3)]));
+    const after = told(before, news([{ kind: 'resumed', iteration: 1 }], 3));
+    expect([...after.iterations.keys()]).toEqual([1]);
+    const again = told(after, news([iterated(2)], 4));
+    expect(series(again, 'reward_mean')).toEqual([1, 2]);
+    // A reload hears all of it at once, with a row of before the resume still stored.
+    const reload = told(beginning(), news([iterated(1), iterated(2), iterated(3), { kind: 'resumed', iteration: 1 }, iterated(2)]));
+    expect([...reload.iterations.keys()]).toEqual([1, 2]);
+  });
+  it('stays as it is when there is nothing new', () => {
+    const story = told(beginning(), news([iterated(1)]));
+    expect(told(story, news([], story.sequence))).toBe(story);
+  });
+  it('estimates the rest from the latest iterations and the baselines', () => {
+    const story = told(
+      beginning(),
+      news([
+        { kind: 'phase', phase: 'baselines', total: 4 },
+        { kind: 'progress', phase: 'baselines', done: 4, total: 4 },
+        { kind: 'phase', phase: 'train', total: 10 },
+        iterated(1),
+        { kind: 'progress', phase: 'train', done: 1, total: 10 },
+      ]),
+    );
+    // Nine iterations of 10 s, and half of the baselines' 20 s.
+    expect(remaining(story, 10)).toBe(100);
+    expect(remaining(beginning(), 10)).toBeNull();
+  });
+});
+
+it('a guard that fires again is told once', () => {
+  const fire = (guard: string, iteration: number | null): Event => ({
+    kind: 'guard',
+    iteration,
+    guard,
+    cause: `at ${iteration}`,
+    remedy: '',
+  });
+  const { guards } = told(beginning(), news([fire('a', 1), fire('b', 2), fire('a', 9), fire('a', null)]));
+  expect(guardStories(guards).map(({ latest, times }) => [latest.guard, latest.cause, times])).toEqual([
+    ['a', 'at null', [1, 9, null]],
+    ['b', 'at 2', [2]],
+  ]);
+});
+
+describe('the list of experiments', () => {
+  it('puts seeds together and finds by every word', () => {
+    expect(
+      grouped(summaries)
+        .find((g) => g.key === '8f3a91c2')
+        ?.runs.map((r) => r.seed),
+    ).toEqual([3, 2, 1]);
+    expect(matching(summaries, 'quickstart seed 2').map((r) => r.id)).toEqual([2]);
+    expect(matching(summaries, 'FAILED').map((r) => r.id)).toEqual([6]);
+    expect(matching(summaries, ' ')).toHaveLength(summaries.length);
+  });
+  it('sorts what has no value last, either way', () => {
+    for (const isDescending of [true, false]) {
+      const last = ordered(grouped(summaries), { column: 'tuned', isDescending }).at(-1);
+      expect(last?.runs[0]?.report).toBeNull();
+    }
+    expect(ordered(grouped(summaries), { column: 'difference', isDescending: true })[0]?.runs[0]?.id).toBe(1);
+  });
+});
+
+describe('samples', () => {
+  it('sort by gain, loss and order, and are searched in all texts', () => {
+    const all = samples(1, 12);
+    const gains = sortedSamples(all, 'gain').map((s) => gain(s) ?? NaN);
+    expect(gains).toEqual([...gains].sort((a, b) => b - a));
+    expect(sortedSamples(all, 'loss')[0]).toEqual(sortedSamples(all, 'gain').at(-1));
+    expect(sortedSamples(all, 'prompt').map((s) => s.prompt_index)).toEqual([...Array(12).keys()]);
+    expect(searched(all, 'GOALKEEPER').map((s) => s.prompt_index)).toContain(0);
+    expect(gain({ prompt_index: 0, prompt: '', answers: [] })).toBeNull();
+  });
+});
+
+describe('comparisons', () => {
+  it('average seeds where all of them have a value', () => {
+    const [one] = curves(
+      [
+        { ...summaries[0], seed: 1, reward_curve: [1, 2, null] },
+        { ...summaries[0], seed: 2, reward_curve: [3, 4, 5, 6] },
+      ] as RunSummary[],
+      1,
+    );
+    expect(one).toMatchObject({ middle: [2, 3, null], low: [1, 2, null], high: [3, 4, null] });
+    expect(smoothed([1, null, 3], 5)).toEqual([1, null, 2]);
+  });
+  it('name the keys in which specs differ', () => {
+    const other = spec({ kl: 0.5, seed: 2 });
+    other.reward.parts.push(asKind('readability', 1));
+    expect(differences([spec(), other]).map((d) => [d.key, d.values])).toEqual([
+      ['seed', ['1', '2']],
+      ['training.kl_coefficient', ['0.01', '0.5']],
+      ['reward.parts[2].kind', [null, 'readability']],
+      ['reward.parts[2].weight', [null, '1']],
+    ]);
+  });
+});
+
+describe('setting up', () => {
+  it('reads numbers as they are written and says what is none', () => {
+    expect([typed('1e-3', false), typed(' 0.5 ', false), typed('−2', false), typed('12', true)]).toEqual([
+      { value: 0.001 },
+      { value: 0.5 },
+      { value: -2 },
+      { value: 12 },
+    ]);
+    for (const [text, whole] of [
+      ['', true],
+      ['1.5', true],
+      ['-1', true],
+      ['abc', false],
+      ['1e999', false],
+      ['0x10', false],
+    ] as const)
+      expect(typed(text, whole)).toHaveProperty('slip');
+  });
+  it('knows the step of every key', () => {
+    expect(
+      [
+        'data.train',
+        'prompter.model',
+        'prompter.lora.rank',
+        'prompter.max_rewrite_tokens',
+        'frozen.top_p',
+        'reward.parts[0].weight',
+        'training.group_size',
+        'seed',
+        'name',
+        'evaluation.permutations',
+      ].map(stepOf),
+    ).toEqual(['data', 'models', 'training', 'training', 'models', 'reward', 'training', 'evaluation', 'data', 'evaluation']);
+  });
+  it('counts the work and what it can show', () => {
+    expect(effort(spec())).toEqual({ rewrites: 512, answers: 576 });
+    const before = precedent(summaries, spec());
+    expect(before?.report).toBeTruthy();
+    const at = (n: number) => smallestDifference(before!, n) ?? NaN;
+    // Four times the prompts halve it.
+    expect(at(96) / at(384)).toBeCloseTo(2);
+  });
+});
+
+it('places survive the way through the address', () => {
+  const address = href(['runs', 3, 'samples'], { q: 'bread & <b>', prompt: 0, none: null, empty: '' });
+  expect(parse(address)).toEqual({ parts: ['runs', '3', 'samples'], query: { q: 'bread & <b>', prompt: '0' } });
+  expect(parse('#/%E0%A4%A')).toEqual({ parts: ['%E0%A4%A'], query: {} });
+  expect(parse('')).toEqual({ parts: [], query: {} });
+});
+
+it('shortcuts need Ctrl and nothing else', () => {
+  const press = (key: string, ctrlKey = true, shiftKey = false) => shortcut({ key, ctrlKey, metaKey: false, altKey: false, shiftKey });
+  expect([press('k'), press('1'), press('k', false), press('1', true, true), press('x')]).toEqual([
+    'palette',
+    'experiments',
+    null,
+    null,
+    null,
+  ]);
+});
+
+it('a density holds the weight of its values', () => {
+  const curve = density([0, 0.1, 0.5, 0.4], -3, 4, 400);
+  const area = curve.reduce((sum, p) => sum + p.height, 0) * (7 / 399);
+  expect(area).toBeCloseTo(1, 2);
+  expect(density([], 0, 1)).toEqual([]);
+  expect([quantile([1, 2, 3, 4], 0.5), quantile([5], 0.9)]).toEqual([2.5, 5]);
+});
+
+it('the arms table is saved with every number in full', () => {
+  const report = summaries.find((run) => run.id === 1)!.report!;
+  const [head, raw] = armsCsv(report).split('\r\n');
+  expect(head).toContain('part_sentiment');
+  expect(raw?.split(',')[head!.split(',').indexOf('rewrite_closeness')]).toBe('');
+});
+
+it('a report is one file in which no text of others is markup', () => {
+  const summary = { ...summaries.find((run) => run.id === 1)!, name: '<script>alert(1)</script> "x"' };
+  const html = htmlReport(
+    { summary, spec: spec(), spec_toml: 'name = "</pre><img src=x>"', facts: [{ key: '<b>', value: "'&" }] },
+    summary.report!,
+    [],
+  );
+  const page = new DOMParser().parseFromString(html, 'text/html');
+  expect(page.querySelectorAll('script, img, b')).toHaveLength(0);
+  expect(page.querySelector('h1')?.textContent).toBe(summary.name);
+  expect(page.querySelector('pre')?.textContent).toContain('</pre><img');
+});
+
+it('fixtures do not change between two looks', () => expect(iteration(3, 1)).toEqual(iteration(3, 1)));

@@ -1,0 +1,28 @@
+import { fileURLToPath } from 'node:url';
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  plugins: [svelte()],
+  // The window loads files, not a server's root.
+  base: './',
+  server: { port: 5173, strictPort: true },
+  build: {
+    target: ['safari18', 'chrome125'],
+    // Small assets as data: URIs would be refused by the content security policy (fonts).
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 700,
+  },
+  resolve: {
+    alias: {
+      $ipc: fileURLToPath(new URL('./src/lib/ipc/index.ts', import.meta.url)),
+      $lib: fileURLToPath(new URL('./src/lib', import.meta.url)),
+    },
+    ...(process.env.VITEST ? { conditions: ['browser'] } : {}),
+  },
+  test: {
+    environment: 'jsdom',
+    include: ['test/**/*.test.ts', 'src/**/*.test.ts'],
+    setupFiles: ['test/setup.ts'],
+  },
+});
