@@ -6,7 +6,8 @@ export default defineConfig({
   plugins: [svelte()],
   // The window loads files, not a server's root.
   base: './',
-  server: { port: 5173, strictPort: true },
+  // Tests read the shipped experiment, which lies outside.
+  server: { port: 5173, strictPort: true, fs: { allow: ['..'] } },
   build: {
     target: ['safari18', 'chrome125'],
     // Small assets as data: URIs would be refused by the content security policy (fonts).

@@ -1,6 +1,7 @@
 //! The window. It shows what the store holds and asks the worker to work; everything that can be tested without a window is in `crates/desk`.
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 mod commands;
+mod files;
 mod start;
 
 use desk::Desk;
@@ -29,6 +30,7 @@ fn run(arguments: &start::Arguments) -> contract::Result<()> {
                 let _ = window.unminimize().and_then(|()| window.set_focus());
             }
         }))
+        .plugin(tauri_plugin_dialog::init())
         .plugin(tauri_plugin_window_state::Builder::default().build())
         .manage(Arc::clone(&desk))
         .invoke_handler(commands::handler())

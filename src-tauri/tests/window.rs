@@ -1,6 +1,7 @@
 //! The real window, the real worker and the real model: an experiment set up by clicks, watched, stopped, gone on with, and read.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // The lint sees only functions that are marked as tests.
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tests::window::Window;
 use tests::{Lab, MODEL};
 
@@ -15,6 +16,8 @@ fn worker() -> PathBuf {
 
 /// Pictures for a person to look at.
 async fn picture(window: &Window, name: &str) {
+    // The web view paints later than its page has changed.
+    tokio::time::sleep(Duration::from_millis(700)).await;
     let folder =
         std::env::var_os("ALIGNPRO_SCREENSHOTS").map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots"), PathBuf::from);
     window.screenshot(&folder.join(format!("{name}.png"))).await.unwrap();
@@ -41,10 +44,18 @@ async fn set_up(window: &Window, name: &str, iterations: &str) {
     window.click("Start the run").await;
 }
 
+/// Files that the window has saved, by their extension.
+fn saved(lab: &Lab, extension: &str) -> Vec<String> {
+    let home = lab.path("home");
+    let folders = [home.join("Downloads"), home];
+    let files = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().map(|file| file.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|e| e == extension)).map(|path| std::fs::read_to_string(path).unwrap()).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_experiment_by_clicks() {
     let lab = Lab::new(worker().to_str().unwrap());
-    let window = Window::open(&lab, PROGRAM, (1280, 800)).await;
+    let window = Window::open(&lab, PROGRAM, (1280, 800), &[]).await;
     window.sees("How much can a better prompt do?").await;
     window.sees(MODEL).await;
     picture(&window, "first-start").await;
@@ -60,8 +71,13 @@ async fn an_experiment_by_clicks() {
     window.sees("Finished").await;
 
     window.click("Results").await;
-    window.sees("On 6 test prompts").await;
+    window.sees("Paired differences").await;
     picture(&window, "results").await;
+    // A figure goes into the downloads folder; there is none in this home yet.
+    window.click("SVG").await;
+    window.sees("Saved as").await;
+    let saved: Vec<_> = saved(&lab, "svg");
+    assert!(matches!(&saved[..], [svg] if svg.starts_with("<svg") && svg.contains("Untuned")), "{saved:?}");
     window.click("Dark").await;
     picture(&window, "results-dark").await;
     window.click("Samples").await;
@@ -80,7 +96,7 @@ async fn an_experiment_by_clicks() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_outlives_its_window() {
     let lab = Lab::new(worker().to_str().unwrap());
-    let window = Window::open(&lab, PROGRAM, (1920, 1080)).await;
+    let window = Window::open(&lab, PROGRAM, (1920, 1080), &[]).await;
     window.click("Set up my own").await;
     set_up(&window, "left-alone", "6").await;
     window.sees(" an iteration").await;
@@ -88,10 +104,21 @@ async fn a_run_outlives_its_window() {
     drop(window);
     lab.wait_for("home/runs.db", 1, "its end", |run| run["status"] == "finished");
 
-    let again = Window::open(&lab, PROGRAM, (1920, 1080)).await;
+    let again = Window::open(&lab, PROGRAM, (1920, 1080), &[]).await;
     again.sees("6/6").await;
     again.click("left-alone").await;
     again.sees("On 6 test prompts").await;
     picture(&again, "results-large").await;
     again.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_none_is_refused() {
+    let lab = Lab::new(worker().to_str().unwrap());
+    let file = lab.write("notes.txt", "not a database");
+    let window = Window::open(&lab, PROGRAM, (1280, 800), &[file.to_str().unwrap()]).await;
+    window.sees("notes.txt").await;
+    picture(&window, "refused").await;
+    window.close().await;
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "not a database");
 }

@@ -43,8 +43,8 @@ impl Drop for Group {
 }
 
 impl Window {
-    /// Opens the program on the laboratory's home, in a window of this size.
-    pub async fn open(lab: &Lab, program: &str, (width, height): (u32, u32)) -> Self {
+    /// Opens the program on the laboratory's home, in a window of this size, with these arguments.
+    pub async fn open(lab: &Lab, program: &str, (width, height): (u32, u32), arguments: &[&str]) -> Self {
         let mut display = Group::start(
             Command::new("Xvfb")
                 .args(["-displayfd", "1", "-screen", "0", "1920x1080x24", "-nolisten", "tcp"])
@@ -71,7 +71,7 @@ impl Window {
                 .stdout(Stdio::null())
                 .stderr(Stdio::null()),
         );
-        let capabilities = serde_json::json!({ "webkitgtk:browserOptions": { "binary": program, "args": [] } });
+        let capabilities = serde_json::json!({ "webkitgtk:browserOptions": { "binary": program, "args": arguments } });
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(capabilities.as_object().unwrap().clone());
         let begun = Instant::now();

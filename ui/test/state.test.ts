@@ -7,11 +7,14 @@ import { href, parse } from '$lib/state/place';
 import { htmlReport } from '$lib/state/report';
 import { asKind } from '$lib/state/rewards';
 import { beginning, guardStories, remaining, series, told } from '$lib/state/run';
+import { PRESETS } from '$lib/state/presets';
 import { gain, searched, sortedSamples } from '$lib/state/samples';
 import { shortcut } from '$lib/state/shortcuts';
 import { stepOf, typed } from '$lib/state/steps';
 import { density, quantile } from '$lib/charts/density';
 import { armsCsv } from '$lib/state/tables';
+import welcome from '$lib/components/Welcome.svelte?raw';
+import file from '../../examples/quickstart.toml?raw';
 import { iteration, samples, spec, summaries } from '../src/dev/fixtures';
 
 function news(events: Event[], after = 0, changes: Partial<RunNews> = {}): RunNews {
@@ -240,3 +243,15 @@ it('a report is one file in which no text of others is markup', () => {
 });
 
 it('fixtures do not change between two looks', () => expect(iteration(3, 1)).toEqual(iteration(3, 1)));
+
+describe('presets', () => {
+  it('name the shipped experiment as its file has it', () => {
+    const quickstart = PRESETS.find((preset) => preset.word === 'Quickstart');
+    for (const [key, value] of Object.entries(quickstart?.values ?? {})) {
+      const written = new RegExp(`^${key} = "?([^\\s"]+)`, 'm').exec(file)?.[1];
+      expect(typeof value === 'number' ? Number(written) : written, key).toBe(value);
+    }
+    expect(quickstart?.meaning).toContain(`${quickstart?.values.iterations} iterations`);
+    expect(welcome).toContain(`for ${quickstart?.values.iterations} iterations`);
+  });
+});

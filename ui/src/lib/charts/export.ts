@@ -64,11 +64,11 @@ export function saveCanvas(chart: HTMLCanvasElement, title: string, name: string
   pen.textBaseline = 'top';
   pen.fillText(title, pad, pad);
   pen.drawImage(chart, pad, pad + head);
-  canvas.toBlob((blob) => blob && download(`${name}.png`, blob), 'image/png');
+  canvas.toBlob((blob) => blob && void download(`${name}.png`, blob), 'image/png');
 }
 
 export function saveSvg(chart: SVGSVGElement, name: string) {
-  download(`${name}.svg`, standalone(chart).text, 'image/svg+xml');
+  void download(`${name}.svg`, standalone(chart).text);
 }
 
 export async function savePng(chart: SVGSVGElement, name: string, scale = 3) {
@@ -81,5 +81,5 @@ export async function savePng(chart: SVGSVGElement, name: string, scale = 3) {
   canvas.height = Math.round(height * scale);
   canvas.getContext('2d')?.drawImage(picture, 0, 0, canvas.width, canvas.height);
   const blob = await new Promise<Blob | null>((done) => canvas.toBlob(done, 'image/png'));
-  if (blob) download(`${name}.png`, blob);
+  if (blob) await download(`${name}.png`, blob);
 }

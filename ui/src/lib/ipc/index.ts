@@ -34,6 +34,10 @@ export const start = (spec: Spec) => invoke<number>('start', { spec });
 export const stop = (id: number) => invoke<null>('stop', { id });
 export const resume = (id: number) => invoke<null>('resume', { id });
 export const tryPrompt = (id: number, prompt: string, seed: number) => invoke<Tried>('try_prompt', { id, prompt, seed });
+/** Puts a file into the downloads folder, never over another; its path. */
+export const save = (name: string, bytes: Uint8Array) => invoke<string>('save', bytes, { headers: { name } });
+/** The path of a file of prompts that a person chose. */
+export const choosePrompts = () => invoke<string | null>('choose_prompts');
 
 /** Whatever a command rejected with, as the boundary's error. */
 export function failure(thrown: unknown): Failure {

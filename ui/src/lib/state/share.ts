@@ -1,4 +1,6 @@
 // Ways out of the window: the clipboard and files.
+import { failure, save } from '$ipc';
+import { notice } from './notice.svelte';
 
 export async function copy(text: string): Promise<boolean> {
   try {
@@ -22,15 +24,14 @@ function copyBySelection(text: string): boolean {
   return isDone;
 }
 
-/** Offers a file; the window's web view keeps it in the downloads folder. */
-export function download(name: string, content: Blob | string, type = 'text/plain') {
-  const blob = typeof content === 'string' ? new Blob([content], { type }) : content;
-  const address = URL.createObjectURL(blob);
-  const link = document.createElement('a');
-  link.href = address;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+/** Puts a file into the downloads folder and says where it is. */
+export async function download(name: string, content: Blob | string) {
+  const blob = typeof content === 'string' ? new Blob([content]) : content;
+  try {
+    notice.say(`Saved as ${await save(name, new Uint8Array(await blob.arrayBuffer()))}`);
+  } catch (thrown) {
+    notice.say(failure(thrown).message, true);
+  }
 }
 
 /** A file name that every system takes. */

@@ -1,0 +1,61 @@
+//! Files that a person takes out of the window or brings into it.
+use contract::{Error, Result};
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::{Component, Path, PathBuf};
+
+/// How many files of one name a folder may hold.
+const MOST: usize = 1000;
+
+/// Writes `bytes` into a new file of `folder`; where the name is taken, under the next free one ("figure-2.png"). The path is returned.
+///
+/// # Errors
+/// [`contract::Code::Io`] where the name is a path, or the file cannot be written.
+pub fn save(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf> {
+    let path = Path::new(name);
+    let mut components = path.components();
+    let is_name = matches!(components.next(), Some(Component::Normal(_))) && components.next().is_none();
+    if !is_name {
+        return Err(Error::io(format!("\"{name}\" is not the name of a file.")));
+    }
+    home::create_folder(folder)?;
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = path.extension().map_or_else(String::new, |e| format!(".{}", e.to_string_lossy()));
+    for number in 1..=MOST {
+        let free = folder.join(if number == 1 { name.to_string() } else { format!("{stem}-{number}{extension}") });
+        // `create_new`: never over a file that is there.
+        match OpenOptions::new().write(true).create_new(true).open(&free) {
+            Ok(mut file) => {
+                return match file.write_all(bytes) {
+                    Ok(()) => Ok(free),
+                    Err(e) => {
+                        // Half a file is worse than none.
+                        let _ = std::fs::remove_file(&free);
+                        Err(home::write_error(&free, &e))
+                    }
+                };
+            }
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(home::write_error(&free, &e)),
+        }
+    }
+    Err(Error::io(format!("{} holds {MOST} files named like {name}; move some.", folder.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_never_overwritten_nor_outside() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = save(folder.path(), "figure.png", b"1").unwrap();
+        let second = save(folder.path(), "figure.png", b"2").unwrap();
+        assert_eq!(second.file_name().unwrap(), "figure-2.png");
+        assert_eq!((std::fs::read(first).unwrap(), std::fs::read(second).unwrap()), (b"1".to_vec(), b"2".to_vec()));
+        for outside in ["../figure.png", "/figure.png", "a/b.png", "..", ""] {
+            let error = save(folder.path(), outside, b"3").unwrap_err();
+            assert!(error.message.contains("not the name of a file"), "{error}");
+        }
+    }
+}
