@@ -368,7 +368,11 @@ export type RunFact = { key: string, value: string, };
 /**
  * A run with what does not change while it goes on.
  */
-export type RunDetail = { summary: RunSummary, spec: Spec, 
+export type RunDetail = { summary: RunSummary, 
+/**
+ * With the whole path of a data file.
+ */
+spec: Spec, 
 /**
  * The spec as a file would hold it, every default written out.
  */
