@@ -11,8 +11,6 @@ export ALIGNPRO_TEST_GGUF ?= $(ALIGNPRO_HOME)/downloads/SmolLM2-135M-Instruct.Q4
 
 BUILT := $(or $(CARGO_TARGET_DIR),target)/release
 ALIGNPRO := $(BUILT)/alignpro
-# Clippy looks on while the tests are compiled, as `cargo clippy` lets it, so that the dependencies are not gone through once more for it.
-LINTED := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -46,10 +44,13 @@ lint: ui ## formatting, types of the pages
 	cd ui && npm run --silent check
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check; else echo "cargo-deny is not installed: licences and advisories were not checked"; fi
 
+# Clippy looks on at all that `make test` compiles, as `cargo clippy` lets it: neither the dependencies nor our crates are gone through twice.
+test: export RUSTC_WORKSPACE_WRAPPER := clippy-driver
+test: export CLIPPY_ARGS := -D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
 test: lint model ## everything that must hold, and clippy
 	@scripts/setup.sh --tests
 	cd ui && npm run --silent test
-	$(LINTED) cargo test --release --workspace --locked
+	cargo test --release --workspace --locked
 
 bench: model ## seconds of each part of a training iteration
 	cargo build --release --workspace --locked --example speed

@@ -1,5 +1,6 @@
 //! The real window under a display of its own, driven by WebDriver.
 use crate::Lab;
+use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -129,14 +130,10 @@ impl Window {
         field.send_keys(value).await.unwrap();
     }
 
-    async fn wait(&self, path: &str) -> fantoccini::elements::Element {
-        let begun = Instant::now();
-        loop {
-            match self.client.find(Locator::XPath(path)).await {
-                Ok(found) => return found,
-                Err(e) => assert!(begun.elapsed() < PATIENCE, "there is no {path} ({e}); the page shows:\n{}", self.text().await),
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
+    async fn wait(&self, path: &str) -> Element {
+        match self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(path)).await {
+            Ok(found) => found,
+            Err(e) => panic!("there is no {path} ({e}); the page shows:\n{}", self.text().await),
         }
     }
 

@@ -2,7 +2,7 @@
 use crate::{Desk, blocking};
 use contract::desk::{DataPreview, ScoreRow, SpecCheck};
 use contract::spec::{Data, Problem, Reward};
-use contract::{Code, Error, Result, Spec};
+use contract::{Error, Result, Spec};
 use rewards::Pair;
 use serde_json::Value;
 use std::path::Path;
@@ -43,9 +43,7 @@ impl Desk {
 
     /// Reads and splits a data source. Fails as [`datasets::load`].
     pub async fn preview(&self, data: Data) -> Result<DataPreview> {
-        if let Some(problem) = relative(&data) {
-            return Err(Error::data(format!("{} {}.", problem.path, problem.message)));
-        }
+        refuse_relative(&data)?;
         blocking(move || {
             let splits = datasets::load(&data, Path::new("/"))?;
             let all = splits.train.iter().chain(&splits.validation).chain(&splits.test);
@@ -72,9 +70,7 @@ impl Desk {
 
     /// Writes the run and starts its worker; the run's number is returned. What can be checked without a model is checked first.
     pub async fn start(&self, spec: Spec) -> Result<i64> {
-        if let Some(problem) = relative(&spec.data) {
-            return Err(Error { code: Code::Spec, ..Error::data(format!("{} {}.", problem.path, problem.message)) });
-        }
+        refuse_relative(&spec.data)?;
         let prepared = blocking(move || experiment::prepare::from_spec(spec, Path::new("/"))).await?;
         let new = NewRun {
             spec: prepared.spec,
@@ -95,4 +91,8 @@ fn relative(data: &Data) -> Option<Problem> {
         path: "data.source".into(),
         message: format!("is \"{}\"; write the file's whole path, from / on, or \"shipped\"", data.source),
     })
+}
+
+fn refuse_relative(data: &Data) -> Result<()> {
+    relative(data).map_or(Ok(()), |problem| Err(Error::spec(format!("{} {}.", problem.path, problem.message))))
 }

@@ -8,7 +8,7 @@ mod worker;
 
 use contract::{Error, Result};
 use home::Home;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use store::Store;
 use tokio::sync::OnceCell;
 use worker::Worker;
@@ -27,10 +27,6 @@ impl Desk {
     pub fn new(home: Home, database: Option<PathBuf>, worker: PathBuf) -> Self {
         let database = database.unwrap_or_else(|| home.database());
         Self { worker: Worker::new(worker, &home, &database), home, database, store: OnceCell::new() }
-    }
-
-    pub fn database(&self) -> &Path {
-        &self.database
     }
 
     /// # Errors

@@ -4,9 +4,8 @@ use contract::desk::{IterationNews, RunDetail, RunEvent, RunFact, RunNews, RunSu
 use contract::event::{Event, Status};
 use contract::{Result, Spec};
 use datasets::SHIPPED;
-use experiment::prepare::FOLDER;
+use experiment::prepare::base_folder;
 use std::collections::BTreeSet;
-use std::path::Path;
 use store::{Run, Store};
 
 impl Desk {
@@ -25,15 +24,14 @@ impl Desk {
         let store = self.store().await?;
         store.mark_interrupted().await?;
         let record = store.run(run).await?;
-        let facts: Vec<RunFact> = store.facts(run).await?.into_iter().map(|fact| RunFact { key: fact.key, value: fact.value }).collect();
+        let facts = store.facts(run).await?;
         let (summary, spec_toml) = (summary(store, &record).await?, experiment::spec::to_toml(&record.spec)?);
         let mut spec = record.spec;
         // A spec file's path is relative to the file; a new experiment that starts from this run has no such place.
-        if spec.data.source != SHIPPED
-            && let Some(folder) = facts.iter().find(|fact| fact.key == FOLDER)
-        {
-            spec.data.source = Path::new(&folder.value).join(&spec.data.source).display().to_string();
+        if spec.data.source != SHIPPED {
+            spec.data.source = base_folder(&facts).join(&spec.data.source).display().to_string();
         }
+        let facts = facts.into_iter().map(|fact| RunFact { key: fact.key, value: fact.value }).collect();
         Ok(RunDetail { summary, spec, spec_toml, facts })
     }
 

@@ -19,9 +19,11 @@ pub mod report;
 pub mod runner;
 pub mod schedule;
 pub mod spec;
+mod stop;
 pub mod streams;
 pub mod training;
 
 pub use pipeline::{Arm, Item, Pipeline, Trial};
 pub use prompter::{Prompter, Rewrite};
 pub use runner::{Inputs, Outcome, Progress, Runner};
+pub use stop::StopSignal;

@@ -5,7 +5,7 @@ use contract::{Error, Result, Spec};
 use datasets::Splits;
 use inference::FrozenModel;
 use rewards::Reward;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use store::Fact;
 
 /// A checked experiment.
@@ -20,7 +20,12 @@ pub struct Prepared {
 }
 
 /// Key of the fact that holds the folder which relative paths in the spec are relative to; a resume needs it.
-pub const FOLDER: &str = "spec.folder";
+const FOLDER: &str = "spec.folder";
+
+/// The folder that relative paths of a stored run's spec start at.
+pub fn base_folder(facts: &[Fact]) -> PathBuf {
+    facts.iter().find(|f| f.key == FOLDER).map_or_else(|| PathBuf::from("."), |f| PathBuf::from(&f.value))
+}
 
 /// Reads a spec (TOML or JSON), its data and its reward. `origin` names the text in errors, `folder` is where relative paths start.
 pub fn from_text(text: &str, origin: &str, folder: &Path) -> Result<Prepared> {

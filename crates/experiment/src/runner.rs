@@ -4,6 +4,7 @@ use crate::guards;
 use crate::pipeline::{Arm, Pipeline};
 use crate::prompter::Prompter;
 use crate::report;
+use crate::stop::StopSignal;
 use crate::streams::Streams;
 use crate::training::{Step, Trainer};
 use contract::event::{Event, Phase, Status};
@@ -12,9 +13,7 @@ use contract::{Code, Result, Spec};
 use datasets::Splits;
 use inference::FrozenModel;
 use rewards::{Reward, Score};
-use std::cell::Cell;
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
 use store::{EvaluationAnswer, Split, Store};
 use tokio::runtime::Handle;
 
@@ -96,8 +95,7 @@ impl Runner {
     }
 
     fn phases(&mut self, stop: &dyn Fn() -> bool, observe: &mut dyn FnMut(&Progress)) -> Result<Outcome> {
-        let stop =
-            StopSignal { flag: stop, store: self.store.clone(), handle: self.handle.clone(), run: self.run, seen: Cell::new(Seen::new()) };
+        let stop = StopSignal::new(stop, self.store.clone(), self.handle.clone(), self.run);
         // Whoever loaded the models may have said so already.
         if self.handle.block_on(self.store.run(self.run))?.status != Status::Running {
             self.handle.block_on(self.store.set_status(self.run, Status::Running, None))?;
@@ -281,39 +279,4 @@ impl Runner {
 fn headline(metrics: &crate::metrics::Metrics) -> String {
     let get = |name: &str| metrics.get(name).copied().flatten().unwrap_or(f64::NAN);
     format!("reward {:.3}, KL {:.2}, {:.1} tokens a rewrite", get("reward_mean"), get("kl"), get("rewrite_tokens"))
-}
-
-/// Whether the user wants the run to end: a flag of this process (Ctrl-C) or a row in the store (`alignpro stop`).
-struct StopSignal<'a> {
-    flag: &'a dyn Fn() -> bool,
-    store: Store,
-    handle: Handle,
-    run: i64,
-    seen: Cell<Seen>,
-}
-
-#[derive(Clone, Copy)]
-struct Seen {
-    stop: bool,
-    asked: Option<Instant>,
-}
-
-impl Seen {
-    const fn new() -> Self {
-        Self { stop: false, asked: None }
-    }
-}
-
-impl StopSignal<'_> {
-    /// Asks the flag every time and the store at most once a second, for it is called at every decoding step.
-    fn requested(&self) -> Result<bool> {
-        let mut seen = self.seen.get();
-        seen.stop |= (self.flag)();
-        if !seen.stop && seen.asked.is_none_or(|at| at.elapsed() > Duration::from_secs(1)) {
-            seen.stop = self.handle.block_on(self.store.stop_requested(self.run))?;
-            seen.asked = Some(Instant::now());
-        }
-        self.seen.set(seen);
-        Ok(seen.stop)
-    }
 }

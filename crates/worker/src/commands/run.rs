@@ -1,7 +1,6 @@
 //! `alignpro run SPEC` and `alignpro resume RUN`.
 use super::Context;
 use super::show::print;
-use super::try_prompt::base_folder;
 use crate::cli::EXIT_STOPPED;
 use crate::engine::{self, ENGINE, Loaded, PROOF, proof_fact};
 use crate::machine::{CPU, Machine, THREADS};
@@ -10,7 +9,8 @@ use crate::progress::Bars;
 use crate::signals;
 use contract::event::{Event, Phase, Status};
 use contract::{Code, Error, Result};
-use experiment::prepare::{Prepared, from_spec};
+use experiment::StopSignal;
+use experiment::prepare::{Prepared, base_folder, from_spec};
 use experiment::runner::{Inputs, Outcome, Progress, Runner};
 use home::read_error;
 use inference::Proof;
@@ -190,9 +190,9 @@ async fn work(context: &Context, held: Held, prepared: Prepared, loaded: Loaded,
 /// Lets the engine prove itself, notes the proof, and makes the runner.
 fn admitted(handle: &Handle, store: &Store, run: i64, prepared: Prepared, loaded: Loaded, bars: &mut Bars) -> Result<Runner> {
     bars.say("The engine proves itself on eight prompts …");
+    let stop = StopSignal::new(&signals::stop_requested, store.clone(), handle.clone(), run);
     // A store that cannot be read ends nothing here: the next query says why.
-    let stop = || signals::stop_requested() || handle.block_on(store.stop_requested(run)).unwrap_or(false);
-    let (prompter, frozen, proof) = loaded.admit(&stop)?;
+    let (prompter, frozen, proof) = loaded.admit(&|| stop.requested().unwrap_or(false))?;
     let before = handle.block_on(store.facts(run))?;
     let before = before.iter().find(|fact| fact.key == PROOF).and_then(|fact| serde_json::from_str::<Proof>(&fact.value).ok());
     if before.as_ref().is_some_and(|before| before.batched != proof.batched) {

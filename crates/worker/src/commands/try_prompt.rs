@@ -5,12 +5,11 @@ use crate::output::printable;
 use crate::progress::Bars;
 use contract::desk::{Tried, TriedArm};
 use contract::{Error, Result, arm};
-use experiment::prepare::FOLDER;
+use experiment::prepare::base_folder;
 use experiment::{Arm, Item, Pipeline, Trial};
 use lm::stream;
 use rewards::Reward;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use store::{Checkpoint, Fact, Run, Store};
 
@@ -32,11 +31,6 @@ pub async fn newest(store: &Store, run: i64) -> Result<Checkpoint> {
     store.checkpoint(run).await?.ok_or_else(|| {
         Error::run(format!("Run {run} has no trained prompter yet; `alignpro resume {run}` goes on until there is a checkpoint."))
     })
-}
-
-/// The folder that relative paths of a stored run's spec start at.
-pub fn base_folder(facts: &[Fact]) -> PathBuf {
-    facts.iter().find(|f| f.key == FOLDER).map_or_else(|| PathBuf::from("."), |f| PathBuf::from(&f.value))
 }
 
 fn send(context: &Context, run: &Run, facts: &[Fact], checkpoint: &Checkpoint, prompt: &str, seed: u64) -> Result<Tried> {

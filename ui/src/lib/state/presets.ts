@@ -6,32 +6,26 @@ export interface Preset {
   values: Partial<Training>;
 }
 
+const QUICKSTART: Partial<Training> = {
+  iterations: 80,
+  prompts_per_iteration: 4,
+  group_size: 4,
+  learning_rate: 1e-3,
+  kl_coefficient: 0.005,
+  schedule: 'linear',
+  warmup_iterations: 2,
+};
+
 export const PRESETS: Preset[] = [
   {
     word: 'Look around',
     meaning: 'Six iterations: does everything work, do rewrites read well? Nothing is learned yet.',
-    values: {
-      iterations: 6,
-      prompts_per_iteration: 4,
-      group_size: 4,
-      learning_rate: 1e-3,
-      kl_coefficient: 0.005,
-      schedule: 'linear',
-      warmup_iterations: 2,
-    },
+    values: { ...QUICKSTART, iterations: 6 },
   },
   {
     word: 'Quickstart',
     meaning: 'What the shipped experiment uses: 80 iterations of 16 rewrites.',
-    values: {
-      iterations: 80,
-      prompts_per_iteration: 4,
-      group_size: 4,
-      learning_rate: 1e-3,
-      kl_coefficient: 0.005,
-      schedule: 'linear',
-      warmup_iterations: 2,
-    },
+    values: QUICKSTART,
   },
   {
     word: 'Careful',
