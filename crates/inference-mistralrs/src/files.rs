@@ -1,5 +1,7 @@
 //! A model's files, checked before mistral.rs sees them: its own errors name neither file nor way out, and given a name that is
 //! not a path it would ask the network.
+use crate::translate::translate;
+use crate::view::View;
 use contract::{Error, Result};
 use lm::{ModelFolder, Tokenizer};
 use serde_json::Value;
@@ -37,12 +39,14 @@ pub const GGUF_ARCHITECTURES: [&str; 8] = ["llama", "mistral3", "phi2", "phi3", 
 
 /// What is known of a model before it is loaded.
 pub struct Files {
-    /// Absolute, so that mistral.rs takes it for a path and never for a name on the hub.
+    /// As the person knows it. Absolute, so that mistral.rs takes it for a path and never for a name on the hub.
     pub path: PathBuf,
     pub name: String,
     pub kind: Kind,
     /// SHA-256 of what determines the answers, in hex.
     pub checksum: String,
+    /// The folder in a form that mistral.rs can read, when its `config.json` has other keys; there for as long as this is.
+    view: Option<View>,
 }
 
 pub enum Kind {
@@ -59,12 +63,17 @@ impl Files {
             .canonicalize()
             .map_err(|e| Error::model(format!("the model {shown} cannot be opened: {e}; give a folder or a GGUF file")))?;
         let name = absolute.file_name().map_or_else(|| shown.to_string(), |name| name.to_string_lossy().into_owned());
-        let (kind, checksum) = if absolute.is_dir() { open_folder(&absolute)? } else { open_gguf(&absolute)? };
-        Ok(Self { path: absolute, name, kind, checksum })
+        let (kind, checksum, view) = if absolute.is_dir() { open_folder(&absolute)? } else { open_gguf(&absolute)? };
+        Ok(Self { path: absolute, name, kind, checksum, view })
+    }
+
+    /// The folder or file that mistral.rs reads.
+    pub fn to_read(&self) -> &Path {
+        self.view.as_ref().map_or(&self.path, View::path)
     }
 }
 
-fn open_folder(path: &Path) -> Result<(Kind, String)> {
+fn open_folder(path: &Path) -> Result<(Kind, String, Option<View>)> {
     let file = path.join("config.json");
     let text = std::fs::read_to_string(&file)
         .map_err(|e| Error::model(format!("{} cannot be read ({e}), so this is not a Hugging Face model folder", file.display())))?;
@@ -78,23 +87,18 @@ fn open_folder(path: &Path) -> Result<(Kind, String)> {
             ARCHITECTURES.join(", ")
         )));
     }
-    // transformers 5 writes it elsewhere, and mistral.rs then says "missing field".
-    if config.get("rope_theta").is_none() && config.get("rope_parameters").is_some() {
-        return Err(Error::model(format!(
-            "{} has `rope_parameters`, as transformers 5 writes it, but no `rope_theta`, which mistral.rs reads; copy `rope_theta` to the top \
-             level of the file",
-            file.display()
-        )));
-    }
-    if architecture == "LlamaForCausalLM" {
+    let translated = translate(&config, &file)?;
+    let (kind, checksum) = if architecture == "LlamaForCausalLM" {
         let folder = ModelFolder::open(path)?;
-        let kind = Kind::Folder { tokenizer: folder.tokenizer()?, stop: folder.stop_tokens.clone() };
-        return Ok((kind, folder.checksum()?));
-    }
-    Ok((Kind::Folder { tokenizer: Tokenizer::open(path)?, stop: Vec::new() }, checksum_folder(path)?))
+        (Kind::Folder { tokenizer: folder.tokenizer()?, stop: folder.stop_tokens.clone() }, folder.checksum()?)
+    } else {
+        (Kind::Folder { tokenizer: Tokenizer::open(path)?, stop: Vec::new() }, checksum_folder(path)?)
+    };
+    let view = translated.map(|config| View::new(path, &config)).transpose()?;
+    Ok((kind, checksum, view))
 }
 
-fn open_gguf(path: &Path) -> Result<(Kind, String)> {
+fn open_gguf(path: &Path) -> Result<(Kind, String, Option<View>)> {
     let mut magic = [0u8; 4];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
     if read.is_err() || &magic != b"GGUF" {
@@ -105,7 +109,7 @@ fn open_gguf(path: &Path) -> Result<(Kind, String)> {
     }
     let mut hash = Sha256::new();
     hash_file(path, &mut hash)?;
-    Ok((Kind::Gguf, hex(hash)))
+    Ok((Kind::Gguf, hex(hash), None))
 }
 
 /// SHA-256 over the name and content of every file that can determine an answer, by name.
@@ -178,10 +182,12 @@ mod tests {
         std::fs::write(&config, r#"{"architectures": ["BertModel"]}"#).unwrap();
         let unknown = message(folder.path());
         assert!(unknown.contains("\"BertModel\"") && unknown.contains("Qwen3ForCausalLM"), "{unknown}");
-        std::fs::write(&config, r#"{"architectures": ["Qwen3ForCausalLM"], "rope_parameters": {"rope_theta": 1e6}}"#).unwrap();
-        assert!(message(folder.path()).contains("copy `rope_theta` to the top level"));
-        std::fs::write(&config, r#"{"architectures": ["Qwen3ForCausalLM"], "rope_theta": 1e6}"#).unwrap();
-        assert!(message(folder.path()).contains("tokenizer.json"));
+        std::fs::write(&config, r#"{"architectures": ["Qwen3ForCausalLM"], "rope_parameters": {"rope_type": "default"}}"#).unwrap();
+        assert!(message(folder.path()).contains("config.json: `rope_parameters` holds no `rope_theta`"));
+        for rope in [r#""rope_theta": 1e6"#, r#""rope_parameters": {"rope_theta": 1e6}"#] {
+            std::fs::write(&config, format!(r#"{{"architectures": ["Qwen3ForCausalLM"], {rope}}}"#)).unwrap();
+            assert!(message(folder.path()).contains("tokenizer.json"));
+        }
     }
 
     #[test]

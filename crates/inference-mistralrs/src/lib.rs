@@ -8,6 +8,8 @@ mod engine;
 mod files;
 mod load;
 mod quantisation;
+mod translate;
+mod view;
 
 pub use engine::MistralRs;
 pub use files::{ARCHITECTURES, GGUF_ARCHITECTURES};

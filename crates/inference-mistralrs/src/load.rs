@@ -20,20 +20,23 @@ struct Refusal {
 /// Loads on a thread of its own: mistral.rs blocks while it loads, and a panic in it becomes an error.
 pub fn load(runtime: &Runtime, files: &Files, in_situ: Option<IsqType>) -> Result<Model> {
     let handle = runtime.handle().clone();
-    let (path, gguf) = (files.path.clone(), matches!(files.kind, Kind::Gguf));
+    let (path, gguf) = (files.to_read().to_owned(), matches!(files.kind, Kind::Gguf));
     let load = move || if gguf { handle.block_on(load_gguf(&path)) } else { handle.block_on(load_folder(&path, in_situ)) };
     let shown = files.path.display();
+    // A person knows the folder, not the view of it.
+    let named = |text: &str| text.replace(&files.to_read().display().to_string(), &shown.to_string());
     match std::thread::spawn(load).join() {
         Ok(Ok(model)) => Ok(model),
         Ok(Err(refusal)) => {
             let of_architecture = gguf && refusal.cause.contains("rchitecture");
             let known = if of_architecture { format!("; it runs {}", GGUF_ARCHITECTURES.join(", ")) } else { String::new() };
-            let cause = refusal.cause.lines().next().unwrap_or_default().trim_end_matches('.');
-            Err(Error::model(format!("mistral.rs cannot load {shown}: {cause}{known}")).with_detail(refusal.detail))
+            let cause = named(refusal.cause.lines().next().unwrap_or_default().trim_end_matches('.'));
+            Err(Error::model(format!("mistral.rs cannot load {shown}: {cause}{known}")).with_detail(named(&refusal.detail)))
         }
         Err(panic) => {
             let cause = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-            Err(Error::model(format!("mistral.rs cannot load {shown}; are its files whole?")).with_detail(cause.unwrap_or_default()))
+            Err(Error::model(format!("mistral.rs cannot load {shown}; are its files whole?"))
+                .with_detail(named(&cause.unwrap_or_default())))
         }
     }
 }

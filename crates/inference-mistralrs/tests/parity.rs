@@ -6,8 +6,9 @@ use contract::Code;
 use inference::{Answer, AnswerDecoding, AnswerRequest, BuiltIn, FrozenModel, LOG_PROB_TOLERANCE, admit};
 use inference_mistralrs::MistralRs;
 use lm::{Device, Llama, ModelFolder};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const PROMPTS: [&str; 32] = [
@@ -239,4 +240,69 @@ fn a_damaged_model_is_an_error_with_its_name() {
     std::fs::write(&gguf, [b"GGUF".as_slice(), &[3, 0, 0, 0, 9, 9]].concat()).unwrap();
     let error = MistralRs::load(&gguf, None).map(|_| ()).unwrap_err();
     assert!(error.code == Code::Model && error.message.contains("model.gguf"), "{}", error.message);
+}
+
+/// A copy of the model with `config.json` as transformers 5 writes it. Its weights are links.
+fn written_by_transformers_5(architecture: &str) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(folder()).unwrap() {
+        let (name, file) = entry.map(|entry| (entry.file_name(), entry.path())).unwrap();
+        if name.to_string_lossy().ends_with(".safetensors") {
+            std::os::unix::fs::symlink(file, copy.path().join(name)).unwrap();
+        } else {
+            std::fs::copy(file, copy.path().join(name)).unwrap();
+        }
+    }
+    let path = copy.path().join("config.json");
+    let mut config: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let keys = config.as_object_mut().unwrap();
+    let (theta, dtype) = (keys.remove("rope_theta").unwrap(), keys.remove("torch_dtype").unwrap());
+    keys.remove("rope_scaling");
+    keys.insert("rope_parameters".into(), serde_json::json!({"rope_theta": theta, "rope_type": "default"}));
+    keys.insert("dtype".into(), dtype);
+    keys.insert("architectures".into(), serde_json::json!([architecture]));
+    std::fs::write(&path, serde_json::to_vec_pretty(&config).unwrap()).unwrap();
+    copy
+}
+
+/// Names and contents of a folder's files but the weights.
+fn small_files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let small = files.filter(|file| !file.to_string_lossy().ends_with(".safetensors"));
+    small.map(|file| (file.clone(), std::fs::read(file).unwrap())).collect()
+}
+
+#[test]
+fn a_folder_of_transformers_5_answers_as_the_old_one() {
+    let _alone = alone();
+    let (batch, greedy) = (requests(&PROMPTS[..4]), decoding(0.0, 16));
+    let wanted = one_by_one(&mut mistralrs(), &batch, &greedy);
+    // The same weights make a Mistral, for which another part of mistral.rs reads the file.
+    for architecture in ["LlamaForCausalLM", "MistralForCausalLM"] {
+        let new = written_by_transformers_5(architecture);
+        let before = small_files(new.path());
+        let mut engine = MistralRs::load(new.path(), None).unwrap();
+        assert_eq!(one_by_one(&mut engine, &batch, &greedy), wanted, "{architecture}");
+        assert!(engine.describe().contains(&*new.path().file_name().unwrap().to_string_lossy()), "{}", engine.describe());
+        if architecture == "LlamaForCausalLM" {
+            assert_eq!(engine.identity(), ModelFolder::open(new.path()).unwrap().checksum().unwrap());
+        }
+        drop(engine);
+        assert_eq!(small_files(new.path()), before);
+        assert!(new.path().join("model.safetensors").is_symlink());
+    }
+    assert!(folder().join("model.safetensors").is_file());
+}
+
+#[test]
+fn a_damaged_folder_of_transformers_5_is_an_error_with_its_own_name() {
+    let _alone = alone();
+    // Of a Llama the weights are checked before mistral.rs sees them.
+    let copy = written_by_transformers_5("MistralForCausalLM");
+    let weights = copy.path().join("model.safetensors");
+    std::fs::remove_file(&weights).unwrap();
+    std::fs::write(&weights, [9; 100]).unwrap();
+    let error = MistralRs::load(copy.path(), None).map(|_| ()).unwrap_err();
+    assert!(error.code == Code::Model && error.message.contains(&*copy.path().to_string_lossy()), "{}", error.message);
+    assert!(!format!("{error:?}").contains("alignpro-model-"), "{error:?}");
 }
