@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup ui build model start lint test bench clean
+.PHONY: help setup ui build package model start lint test bench clean
 
 export ALIGNPRO_HOME ?= $(if $(XDG_DATA_HOME),$(XDG_DATA_HOME)/alignpro,$(HOME)/.local/share/alignpro)
 # The model on which the tests run, and the file it was made from.
@@ -18,14 +18,20 @@ help: ## this list
 setup: ## system packages, where they are missing
 	@scripts/setup.sh
 
-ui/node_modules/.package-lock.json: ui/package.json ui/package-lock.json
+ui/node_modules/.package-lock.json: ui/package.json ui/package-lock.json | setup
 	@cd ui && npm ci --no-audit --no-fund || { echo "ui: npm could not bring the packages of ui/package-lock.json. They come from the npm registry the first time; connect and try again." >&2; exit 1; }
 
-ui: setup ui/node_modules/.package-lock.json ## the window's pages
-	@cd ui && npm run --silent build
+# Only when a page has changed: cargo would build the window anew for pages that are newer, be they the same.
+ui/dist/index.html: ui/node_modules/.package-lock.json $(shell find ui/src ui/index.html ui/vite.config.ts ui/svelte.config.js ui/tsconfig.json -type f)
+	@cd ui && npm run --silent build && touch dist/index.html
+
+ui: setup ui/dist/index.html ## the window's pages
 
 build: ui ## the window and the worker
 	@cargo build --release --workspace --locked || { echo "build: failed. If the lines above speak of the network: crates come from crates.io the first time; connect and try again, or copy ~/.cargo/registry from a machine that has built this." >&2; exit 1; }
+
+package: build ## a Debian package of both, for machines with a processor like this one (docs/package.md)
+	@scripts/package.py
 
 model: build ## the embedded model, through pip (93 MB), unless it is there
 	@$(ALIGNPRO) models fetch
