@@ -1,8 +1,13 @@
 //! The questions that the pages may ask, each answered by [`desk::Desk`].
-use crate::files;
-use contract::desk::{DataPreview, EpisodeRow, Overview, RunDetail, RunNews, RunSummary, Sample, ScoreRow, SpecCheck, Tried};
+use crate::files as downloaded;
+use crate::opening::{self, Waiting};
+use contract::desk::{
+    DataPreview, EpisodeRow, Estimate, Merged, OpenFile, Overview, RunChange, RunDetail, RunNews, RunSummary, Sample, ScoreRow, Share,
+    SpecCheck, Tried,
+};
 use contract::spec::{Data, Reward};
 use contract::{Error, Result, Spec};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tauri::ipc::{Invoke, InvokeBody, Request};
 use tauri::{AppHandle, Manager, State, Wry, generate_handler};
@@ -20,12 +25,24 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         samples,
         quickstart,
         check,
+        columns,
         preview,
         score,
+        estimate,
         start,
         stop,
         resume,
+        change,
+        remove,
         try_prompt,
+        export_runs,
+        export_adapter,
+        listening,
+        files,
+        choose_file,
+        open_example,
+        close_file,
+        merge,
         save,
         choose_prompts
     ]
@@ -82,8 +99,18 @@ async fn score(desk: Desk<'_>, reward: Reward, prompt: String, answer: String) -
 }
 
 #[tauri::command]
-async fn start(desk: Desk<'_>, spec: Spec) -> Result<i64> {
-    desk.start(spec).await
+async fn columns(desk: Desk<'_>, data: Data) -> Result<Vec<String>> {
+    desk.columns(data).await
+}
+
+#[tauri::command]
+async fn estimate(desk: Desk<'_>, spec: Spec) -> Result<Estimate> {
+    desk.estimate(spec).await
+}
+
+#[tauri::command]
+async fn start(desk: Desk<'_>, spec: Spec, seeds: u64) -> Result<Vec<i64>> {
+    desk.start(spec, seeds).await
 }
 
 #[tauri::command]
@@ -92,8 +119,65 @@ async fn stop(desk: Desk<'_>, id: i64) -> Result<()> {
 }
 
 #[tauri::command]
-async fn resume(desk: Desk<'_>, id: i64) -> Result<()> {
-    desk.resume(id).await
+async fn resume(desk: Desk<'_>, ids: Vec<i64>) -> Result<()> {
+    desk.resume(&ids).await
+}
+
+#[tauri::command]
+async fn change(desk: Desk<'_>, ids: Vec<i64>, change: RunChange) -> Result<()> {
+    desk.change(&ids, &change).await
+}
+
+#[tauri::command]
+async fn remove(desk: Desk<'_>, ids: Vec<i64>) -> Result<()> {
+    desk.remove(&ids).await
+}
+
+#[tauri::command]
+async fn export_runs(app: AppHandle, desk: Desk<'_>, ids: Vec<i64>, share: Share) -> Result<PathBuf> {
+    desk.export(&ids, share, &downloads(&app)?).await
+}
+
+#[tauri::command]
+async fn export_adapter(app: AppHandle, desk: Desk<'_>, id: i64) -> Result<PathBuf> {
+    desk.export_adapter(id, &downloads(&app)?).await
+}
+
+/// The pages hear of files from now on, and first of those that were named at the start.
+#[tauri::command]
+async fn listening(app: AppHandle, waiting: State<'_, Waiting>) -> Result<()> {
+    opening::open(&app, waiting.take());
+    Ok(())
+}
+
+#[tauri::command]
+async fn files(desk: Desk<'_>) -> Result<Vec<OpenFile>> {
+    desk.files().await
+}
+
+/// Lets a person choose a run database and opens it; null where none was chosen.
+#[tauri::command]
+async fn choose_file(app: AppHandle, desk: Desk<'_>) -> Result<Option<OpenFile>> {
+    let chosen = app.dialog().file().set_title("A file of runs").add_filter("Runs", &["alignpro", "db"]).blocking_pick_file();
+    match chosen.and_then(|file| file.into_path().ok()) {
+        Some(path) => desk.open_file(&path).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+#[tauri::command]
+async fn open_example(desk: Desk<'_>) -> Result<OpenFile> {
+    desk.open_example().await
+}
+
+#[tauri::command]
+async fn close_file(desk: Desk<'_>, path: PathBuf) -> Result<()> {
+    desk.close_file(&path).await
+}
+
+#[tauri::command]
+async fn merge(desk: Desk<'_>, path: PathBuf) -> Result<Merged> {
+    desk.merge(&path).await
 }
 
 #[tauri::command]
@@ -108,9 +192,12 @@ async fn save(app: AppHandle, request: Request<'_>) -> Result<String> {
     let InvokeBody::Raw(bytes) = request.body() else {
         return Err(Error::internal("A file came without its bytes."));
     };
+    downloaded::save(&downloads(&app)?, name, bytes).map(|path| path.display().to_string())
+}
+
+fn downloads(app: &AppHandle) -> Result<PathBuf> {
     let folder = app.path().download_dir().or_else(|_| app.path().home_dir());
-    let folder = folder.map_err(|e| Error::io("There is no folder for downloads.").with_detail(e))?;
-    files::save(&folder, name, bytes).map(|path| path.display().to_string())
+    folder.map_err(|e| Error::io("There is no folder for downloads.").with_detail(e))
 }
 
 /// Lets a person choose a file of prompts; null where none was chosen.

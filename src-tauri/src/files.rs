@@ -12,17 +12,13 @@ const MOST: usize = 1000;
 /// # Errors
 /// [`contract::Code::Io`] where the name is a path, or the file cannot be written.
 pub fn save(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf> {
-    let path = Path::new(name);
-    let mut components = path.components();
+    let mut components = Path::new(name).components();
     let is_name = matches!(components.next(), Some(Component::Normal(_))) && components.next().is_none();
     if !is_name {
         return Err(Error::io(format!("\"{name}\" is not the name of a file.")));
     }
     home::create_folder(folder)?;
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let extension = path.extension().map_or_else(String::new, |e| format!(".{}", e.to_string_lossy()));
-    for number in 1..=MOST {
-        let free = folder.join(if number == 1 { name.to_string() } else { format!("{stem}-{number}{extension}") });
+    for free in desk::free_names(folder, name).take(MOST) {
         // `create_new`: never over a file that is there.
         match OpenOptions::new().write(true).create_new(true).open(&free) {
             Ok(mut file) => {

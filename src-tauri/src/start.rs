@@ -1,23 +1,35 @@
 //! Before there is a window.
 use contract::{Error, Result};
+use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What the command line says.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Arguments {
-    /// Another run database than the default one.
+    /// Another run database to work in than the default one.
     pub database: Option<PathBuf>,
+    /// Run databases to open beside it.
+    pub files: Vec<PathBuf>,
 }
 
-/// `align-pro-studio [DATABASE]`. A relative path is relative to the folder that the program was started in.
-pub fn arguments() -> Result<Arguments> {
-    let mut given = std::env::args_os().skip(1);
-    let database = given.next().map(PathBuf::from);
-    if let Some(more) = given.next() {
-        return Err(Error::io(format!("One run database at a time: {} is one too many.", more.display())));
+/// `align-pro-studio [--db DATABASE] [FILE...]`, as it was called in `folder`, which relative paths are relative to.
+pub fn arguments(given: impl IntoIterator<Item = OsString>, folder: &Path) -> Result<Arguments> {
+    let mut arguments = Arguments { database: None, files: Vec::new() };
+    let mut given = given.into_iter();
+    while let Some(argument) = given.next() {
+        match argument.to_str() {
+            Some("--db") => {
+                let path = given.next().ok_or_else(|| Error::io("--db names no file; write --db FILE."))?;
+                arguments.database = Some(folder.join(path));
+            }
+            Some(option) if option.starts_with("--") => {
+                return Err(Error::io(format!("{option} is not known; write align-pro-studio [--db DATABASE] [FILE...].")));
+            }
+            _ => arguments.files.push(folder.join(argument)),
+        }
     }
-    let database = database.map(|path| std::path::absolute(&path).unwrap_or(path));
-    Ok(Arguments { database })
+    Ok(arguments)
 }
 
 /// The `alignpro` program lies beside this one.
@@ -44,4 +56,20 @@ pub fn say(error: &Error) {
         error.message,
         error.detail.as_ref().map_or(String::new(), |d| format!("\n  {d}"))
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line() {
+        let read = |given: &[&str]| arguments(given.iter().map(Into::into), Path::new("/here"));
+        assert_eq!(read(&[]).unwrap(), Arguments { database: None, files: Vec::new() });
+        let all = read(&["a.alignpro", "--db", "my runs.db", "/there/b.db"]).unwrap();
+        assert_eq!(all.database, Some("/here/my runs.db".into()));
+        assert_eq!(all.files, [PathBuf::from("/here/a.alignpro"), "/there/b.db".into()]);
+        assert!(read(&["--db"]).unwrap_err().message.contains("--db FILE"));
+        assert!(read(&["--database", "x"]).unwrap_err().message.contains("--database is not known"));
+    }
 }

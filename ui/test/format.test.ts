@@ -11,6 +11,7 @@ import {
   percent,
   plural,
   probability,
+  rough,
   short,
   signed,
   thousands,
@@ -104,4 +105,17 @@ it('CSV quotes what needs it', () => {
       ['say "hi", you', 'two\nlines', -0.5],
     ]),
   ).toBe('a,1,\r\n"say ""hi"", you","two\nlines",-0.5\r\n');
+});
+
+it('guesses are as precise as guesses are', () => {
+  expect([0.2, 48, 95, 2807, 5400, 100_000, 260_000, null].map(rough)).toEqual([
+    '< 1 s',
+    '48 s',
+    '2 min',
+    '47 min',
+    '1.5 h',
+    '28 h',
+    '3 d',
+    '–',
+  ]);
 });

@@ -1,34 +1,7 @@
-import axe from 'axe-core';
-import { fireEvent, render, screen, waitFor } from '@testing-library/svelte';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
-import App from '../src/App.svelte';
-import { install } from '../src/dev';
-import { router } from '$lib/state/router.svelte';
-import { runs } from '$lib/state/runs.svelte';
+import { fireEvent, screen, waitFor } from '@testing-library/svelte';
+import { describe, expect, it, vi } from 'vitest';
 import { draft } from '$lib/state/draft.svelte';
-
-async function open(at: string, options: Parameters<typeof install>[0] = {}) {
-  install(options);
-  location.hash = at;
-  await waitFor(() => expect(location.hash).toBe(at));
-  dispatchEvent(new HashChangeEvent('hashchange'));
-  return render(App);
-}
-
-beforeEach(() => {
-  runs.value = null;
-  runs.error = null;
-  draft.clear();
-  router.place = { parts: [], query: {} };
-});
-
-async function violations() {
-  // Contrast needs a layout, which is not here.
-  const { violations: found } = await axe.run(document.body, { rules: { 'color-contrast': { enabled: false } } });
-  return found
-    .filter((v) => v.impact === 'serious' || v.impact === 'critical')
-    .map((v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 160)).join(' | ')}`);
-}
+import { open, violations } from './app';
 
 const PAGES: [string, string | RegExp][] = [
   ['#/experiments', 'fewer-complaints-on-harmless-prompts-with-a-rather-long-name'],
@@ -44,6 +17,12 @@ const PAGES: [string, string | RegExp][] = [
   ['#/new/evaluation', 'Answers per prompt'],
   ['#/new/review', 'The spec as a file'],
   ['#/compare?runs=1,2,3', 'Where their specs differ'],
+  ['#/runs/8/live', 'It begins by itself once the run before it has ended.'],
+  ['#/runs/10/live', 'Deleted 1 h ago'],
+  ['#/runs/-2/samples', 'This run was shared without its texts.'],
+  ['#/runs/-2/live', 'This run was shared without its texts.'],
+  ['#/runs/-1/try', 'Merge this run to try it'],
+  ['#/runs/-2/try', 'This run has no trained prompter here'],
   ['#/machine', 'What to do: nothing: small models run on the processor'],
 ];
 
@@ -51,7 +30,7 @@ describe('every page', () => {
   it.each(PAGES)(
     '%s shows its fixtures and is accessible',
     async (at, text) => {
-      await open(at);
+      await open(at, { file: true });
       expect((await screen.findAllByText(text, {}, { timeout: 3000 })).length).toBeGreaterThan(0);
       expect(await violations()).toEqual([]);
     },
@@ -127,6 +106,69 @@ describe('setting up', () => {
     await screen.findByText('Every setting is valid.', {}, { timeout: 3000 });
     await fireEvent.click(screen.getByText('Start the run'));
     await waitFor(() => expect(location.hash).toBe('#/runs/7/live'));
+  });
+});
+
+describe('several seeds', () => {
+  it('are runs one after another, in the list', async () => {
+    await open('#/new/evaluation');
+    const seeds = await screen.findByLabelText('Seeds');
+    await fireEvent.input(seeds, { target: { value: '60' } });
+    await screen.findByText(/is 60; write a number from 1 to 50/);
+    await fireEvent.input(seeds, { target: { value: '5' } });
+    await screen.findByText('Seeds 1 to 5: runs one after another; each is a replicate.');
+    await waitFor(() => expect(localStorage.getItem('draft-seeds')).toBe('5'));
+    location.hash = '#/new/review';
+    await screen.findByText('my-experiment, seeds 1 to 5');
+    await screen.findByText('5 runs, about 47 min', {}, { timeout: 4000 });
+    await fireEvent.click(screen.getByText('Start 5 runs'));
+    await waitFor(() => expect(location.hash).toBe('#/experiments'));
+    await screen.findByText('5 runs: the first one begins, the others wait for their turn.');
+    await screen.findByLabelText('Select my-experiment, 4 seeds');
+  });
+});
+
+describe('the estimate', () => {
+  it('names time and memory, and never keeps from starting', async () => {
+    await open('#/new/review');
+    await screen.findByText(/Measuring on this machine/);
+    await waitFor(() => expect(screen.getByText('Start the run').closest('button')?.disabled).toBe(false));
+    const panel = screen.getByRole('region', { name: 'Estimate' });
+    await screen.findByText('About 9 min', {}, { timeout: 4000 });
+    expect(panel.textContent).toContain('Training7 min1.2 GB');
+    expect(panel.textContent).toContain('It fits in the 20.4 GB that are free.');
+    expect(panel.textContent).toContain('84 of 2,048 tokens');
+    expect(await violations()).toEqual([]);
+  });
+  it('says what to shrink where it does not fit', async () => {
+    await open('#/new/training');
+    await fireEvent.input(await screen.findByLabelText('Group size'), { target: { value: '64' } });
+    location.hash = '#/new/review';
+    await screen.findByText('Lower training.group_size.', {}, { timeout: 4000 });
+    expect(await violations()).toEqual([]);
+  });
+  it('says why there is none', async () => {
+    await open('#/new/data');
+    await fireEvent.input(await screen.findByLabelText('Name of the experiment'), { target: { value: 'unmeasurable' } });
+    location.hash = '#/new/review';
+    await screen.findByText('The model smollm2-135m-instruct is not installed.', {}, { timeout: 4000 });
+    expect(screen.getByText('Start the run').closest('button')?.disabled).toBe(false);
+  });
+});
+
+describe('the column of prompts', () => {
+  it('is chosen from those of the file, where it has several', async () => {
+    await open('#/new/data');
+    await fireEvent.click(await screen.findByLabelText('A file'));
+    const path = screen.getByLabelText('File');
+    await fireEvent.input(path, { target: { value: '/home/ada/prompts.jsonl' } });
+    const column = await screen.findByRole<HTMLSelectElement>('combobox', { name: 'Column' });
+    expect([...column.options].map((option) => option.text)).toEqual(['instruction', 'prompt', 'answer']);
+    await fireEvent.change(column, { target: { value: 'instruction' } });
+    expect(draft.spec?.data.column).toBe('instruction');
+    expect(await violations()).toEqual([]);
+    await fireEvent.input(path, { target: { value: '/home/ada/one.csv' } });
+    await waitFor(() => expect(screen.queryByRole('combobox', { name: 'Column' })).toBeNull());
   });
 });
 

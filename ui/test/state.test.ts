@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Event, RunNews, RunSummary } from '$ipc';
 import { curves, differences, smoothed } from '$lib/state/compare';
 import { effort, precedent, smallestDifference } from '$lib/state/design';
-import { grouped, matching, ordered } from '$lib/state/experiments';
+import { grouped, matching, ordered, retagged, toggledTag, viewOf } from '$lib/state/experiments';
+import { mergedInWords } from '$lib/state/files.svelte';
 import { href, parse } from '$lib/state/place';
 import { htmlReport } from '$lib/state/report';
 import { asKind } from '$lib/state/rewards';
@@ -10,12 +11,13 @@ import { beginning, guardStories, remaining, series, told } from '$lib/state/run
 import { PRESETS } from '$lib/state/presets';
 import { gain, searched, sortedSamples } from '$lib/state/samples';
 import { shortcut } from '$lib/state/shortcuts';
+import { switched } from '$lib/state/selection.svelte';
 import { stepOf, typed } from '$lib/state/steps';
 import { density, quantile } from '$lib/charts/density';
 import { armsCsv } from '$lib/state/tables';
 import welcome from '$lib/components/Welcome.svelte?raw';
 import file from '../../examples/quickstart.toml?raw';
-import { iteration, samples, spec, summaries } from '../src/dev/fixtures';
+import { foreign, iteration, others, samples, spec, summaries } from '../src/dev/fixtures';
 
 function news(events: Event[], after = 0, changes: Partial<RunNews> = {}): RunNews {
   const numbers = events.flatMap((event) => (event.kind === 'iteration' ? [event.iteration] : []));
@@ -114,6 +116,72 @@ describe('the list of experiments', () => {
     }
     expect(ordered(grouped(summaries), { column: 'difference', isDescending: true })[0]?.runs[0]?.id).toBe(1);
   });
+});
+
+describe('tags', () => {
+  it('are found by plain words, and alone by tag:', () => {
+    const ids = (filter: string) => matching(summaries, filter).map((run) => run.id);
+    expect([ids('paper'), ids('tag:paper'), ids('tag:pap'), ids('TAG:"Figure 3" seed 1'), ids('tag:"figure 3" seed 2')]).toEqual([
+      [2, 1],
+      [2, 1],
+      [],
+      [1],
+      [],
+    ]);
+  });
+  it('go into the filter and out of it', () => {
+    const once = toggledTag('seed 2', 'figure 3');
+    expect([once, toggledTag(once, 'figure 3'), toggledTag('', 'paper')]).toEqual(['seed 2 tag:"figure 3"', 'seed 2', 'tag:paper']);
+  });
+  it('of several runs change one by one, those that come to the same together', () => {
+    const those = summaries.filter((run) => run.id <= 3);
+    expect(retagged(those, (tags) => [...tags, 'paper'])).toEqual([{ ids: [3], tags: ['paper'] }]);
+    expect(retagged(those, (tags) => tags.filter((tag) => tag !== 'paper'))).toEqual([
+      { ids: [2], tags: [] },
+      { ids: [1], tags: ['figure 3'] },
+    ]);
+  });
+});
+
+it('a range of rows is switched with its last one', () => {
+  const rows = [
+    { key: 'a', ids: [1, 2] },
+    { key: 'b', ids: [3] },
+    { key: 'c', ids: [4] },
+  ];
+  expect([
+    switched([], rows, 'c', true),
+    switched([4], rows, 'a', true, 'c'),
+    switched([1, 2, 3, 4], rows, 'b', false, 'a'),
+    switched([1], rows, 'c', true, 'gone'),
+  ]).toEqual([[4], [1, 2, 3, 4], [4], [1, 4]]);
+});
+
+it('runs of a file are experiments of their own, and never the precedent of a new one', () => {
+  const mixed = [...summaries, ...foreign];
+  expect(grouped(mixed).filter((group) => group.runs.some((run) => run.experiment === '8f3a91c2'))).toHaveLength(2);
+  expect(
+    curves(
+      mixed.filter((run) => run.id === 1 || run.id === -3),
+      1,
+    ).map((group) => group.label),
+  ).toEqual(['quickstart, seed 1', 'quickstart (colleague.alignpro), seed 1']);
+  expect(precedent(foreign, spec())).toBeNull();
+  expect(others.map(viewOf)).toEqual(['all', 'archived', 'deleted']);
+});
+
+it('a merge is told in words', () => {
+  expect([
+    mergedInWords({ added: [8, 9], known: 1 }),
+    mergedInWords({ added: [8], known: 0 }),
+    mergedInWords({ added: [], known: 3 }),
+    mergedInWords({ added: [], known: 1 }),
+  ]).toEqual([
+    '2 runs added, 1 was here already.',
+    '1 run added.',
+    'Nothing to add: all 3 runs were here already.',
+    'Nothing to add: the run was here already.',
+  ]);
 });
 
 describe('samples', () => {

@@ -52,6 +52,13 @@ fn main() {
         desk::ScoreRow,
         desk::Tried,
         desk::TriedArm,
+        desk::RunChange,
+        desk::Share,
+        desk::OpenFile,
+        desk::Opened,
+        desk::Merged,
+        desk::PhaseEstimate,
+        desk::Estimate,
     ];
     println!("// Written by scripts/write_types.sh from crates/contract; edit it there.");
     for (docs, declaration) in declarations {

@@ -1,6 +1,6 @@
 //! What the window asks the shell for, and what it gets. The same types in TypeScript stand in `ui/src/lib/ipc/types.ts`
 //! (`scripts/write_types.sh`).
-use crate::event::{Event, Status};
+use crate::event::{Event, Phase, Status};
 use crate::report::Report;
 use crate::spec::{Problem, Spec};
 use serde::{Deserialize, Serialize};
@@ -63,8 +63,22 @@ pub struct Overview {
 /// A run in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct RunSummary {
+    /// Negative for a run of an opened file, and then good for as long as the file is open.
     pub id: i64,
+    /// Path of the opened file that it is in; null for a run of one's own. A run of a file can be looked at and exported, not changed.
+    pub file: Option<String>,
     pub name: String,
+    /// In order; none twice.
+    pub tags: Vec<String>,
+    pub notes: String,
+    /// Out of the way, but kept.
+    pub archived: bool,
+    /// When it was deleted; it can be brought back until it is removed for good.
+    pub deleted_at_ms: Option<i64>,
+    /// False for a run that was shared without its prompts, rewrites and answers.
+    pub has_texts: bool,
+    /// Whether its trained prompter is in the database, to be tried and exported.
+    pub has_prompter: bool,
     pub status: Status,
     /// Why it failed or stopped.
     pub message: Option<String>,
@@ -231,4 +245,85 @@ pub struct TriedArm {
     pub answer_truncated: bool,
     pub reward: f64,
     pub reward_parts: BTreeMap<String, f64>,
+}
+
+/// What a person changes about a run that is there: null leaves a thing as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct RunChange {
+    /// Not empty.
+    pub name: Option<String>,
+    pub notes: Option<String>,
+    /// All of them.
+    pub tags: Option<Vec<String>>,
+    pub archived: Option<bool>,
+    pub deleted: Option<bool>,
+}
+
+/// What goes with the numbers into a file that is shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Share {
+    /// Prompts, rewrites and answers.
+    pub texts: bool,
+    /// The trained prompters, with which a colleague can try prompts of his own.
+    pub prompters: bool,
+}
+
+/// A run database that is open beside one's own, only to look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct OpenFile {
+    /// Its whole path.
+    pub path: String,
+    pub name: String,
+    /// The shipped example.
+    pub is_example: bool,
+    /// Its runs, newest first, as [`RunSummary::id`].
+    pub runs: Vec<i64>,
+}
+
+/// What came of a file that was dropped on the window or opened from the desktop: one of the two is null.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Opened {
+    pub file: Option<OpenFile>,
+    pub error: Option<crate::Error>,
+}
+
+/// What merging a file into one's own database did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Merged {
+    /// New runs, by their new numbers.
+    pub added: Vec<i64>,
+    /// How many runs were here already and were left as they are.
+    pub known: usize,
+}
+
+/// What a phase of a run will take on this machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct PhaseEstimate {
+    pub phase: Phase,
+    /// Null where nothing is known to measure by.
+    pub seconds: Option<f64>,
+    /// Most memory that the worker holds at once.
+    pub peak_bytes: u64,
+}
+
+/// What a run will take on this machine, as `alignpro estimate SPEC --json` prints it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct Estimate {
+    pub phases: Vec<PhaseEstimate>,
+    /// Null where a phase has none.
+    pub seconds: Option<f64>,
+    pub peak_bytes: u64,
+    /// What the machine has free now.
+    pub free_bytes: u64,
+    pub fits: bool,
+    /// Where the figures come from, in a sentence.
+    pub basis: String,
+    /// What to shrink, most useful first; none where it fits.
+    pub advice: Vec<String>,
+    /// Of the longest prompt with all that goes around it, and what the prompter's and the frozen model's contexts hold.
+    pub longest_prompter_tokens: usize,
+    pub longest_frozen_tokens: usize,
+    pub prompter_context: usize,
+    pub frozen_context: usize,
 }

@@ -8,6 +8,8 @@ use ts_rs::TS;
 pub enum Status {
     /// Written to the store; no worker has taken it yet.
     Created,
+    /// A worker has it in its queue and takes it when those before it have ended.
+    Waiting,
     Running,
     /// Ended by the user; can be resumed.
     Stopped,
@@ -22,6 +24,7 @@ impl Status {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Created => "created",
+            Self::Waiting => "waiting",
             Self::Running => "running",
             Self::Stopped => "stopped",
             Self::Interrupted => "interrupted",
@@ -29,8 +32,12 @@ impl Status {
             Self::Finished => "finished",
         }
     }
+    /// Whether a worker has the run.
+    pub const fn is_held(self) -> bool {
+        matches!(self, Self::Waiting | Self::Running)
+    }
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Created, Self::Running, Self::Stopped, Self::Interrupted, Self::Failed, Self::Finished]
+        [Self::Created, Self::Waiting, Self::Running, Self::Stopped, Self::Interrupted, Self::Failed, Self::Finished]
             .into_iter()
             .find(|s| s.as_str() == text)
     }

@@ -28,6 +28,13 @@ pub(crate) fn prompts(text: &str, name: &str, column: &str) -> Result<Vec<String
     }
 }
 
+/// The header's names.
+pub(crate) fn names(text: &str, name: &str) -> Result<Vec<String>> {
+    let mut reader = ReaderBuilder::new().from_reader(text.as_bytes());
+    let header = reader.headers().map_err(|e| row_error(&e, 1, name))?;
+    Ok(header.iter().map(String::from).collect())
+}
+
 /// Where the wanted column stands in the header.
 fn find(header: &StringRecord, name: &str, column: &str) -> Result<usize> {
     let mut places = header.iter().enumerate().filter(|(_, h)| *h == column).map(|(i, _)| i);

@@ -28,11 +28,7 @@ pub(crate) fn read(path: &Path, source: &str) -> Result<Vec<u8>> {
 
 /// The prompts in the file's content, in its order, with repetitions.
 pub(crate) fn prompts(bytes: &[u8], path: &Path, column: &str) -> Result<Vec<String>> {
-    let name = path.display().to_string();
-    let text = text(bytes, &name)?;
-    if text.trim().is_empty() {
-        return Err(Error::data(format!("{name} is empty; it must hold prompts")));
-    }
+    let (name, text) = content(bytes, path)?;
     let prompts = match kind(path)? {
         Kind::Jsonl => jsonl::prompts(text, &name, column)?,
         Kind::Csv => csv::prompts(text, &name, column)?,
@@ -41,6 +37,25 @@ pub(crate) fn prompts(bytes: &[u8], path: &Path, column: &str) -> Result<Vec<Str
         return Err(Error::data(format!("{name} has a header but no rows; it must hold prompts")));
     }
     Ok(prompts)
+}
+
+/// The names of its columns that can hold prompts.
+pub(crate) fn columns(bytes: &[u8], path: &Path) -> Result<Vec<String>> {
+    let (name, text) = content(bytes, path)?;
+    match kind(path)? {
+        Kind::Jsonl => jsonl::names(text, &name),
+        Kind::Csv => csv::names(text, &name),
+    }
+}
+
+/// The file's name for sentences, and its text, which is not empty.
+fn content<'a>(bytes: &'a [u8], path: &Path) -> Result<(String, &'a str)> {
+    let name = path.display().to_string();
+    let text = text(bytes, &name)?;
+    if text.trim().is_empty() {
+        return Err(Error::data(format!("{name} is empty; it must hold prompts")));
+    }
+    Ok((name, text))
 }
 
 /// Refuses a prompt without any visible character.

@@ -16,15 +16,26 @@ pub(crate) fn prompts(text: &str, name: &str, column: &str) -> Result<Vec<String
     Ok(prompts)
 }
 
+/// The keys of the first line that hold a string.
+pub(crate) fn names(text: &str, name: &str) -> Result<Vec<String>> {
+    let first = text.lines().enumerate().find(|(_, line)| !line.trim().is_empty());
+    let (i, line) = first.ok_or_else(|| Error::data(format!("{name} is empty; it must hold prompts")))?;
+    let object = object(line, "prompt").map_err(|wrong| Error::data(format!("{name}, line {}: {wrong}", i + 1)))?;
+    Ok(object.into_iter().filter(|(_, value)| value.is_string()).map(|(key, _)| key).collect())
+}
+
 /// The prompt of one line, or what is wrong with the line.
 fn prompt(line: &str, column: &str) -> Result<String, String> {
-    let object = match serde_json::from_str(line) {
-        Ok(Value::Object(object)) => object,
-        Ok(Value::Array(_)) => return Err(format!("holds a JSON array; {}", wanted(column))),
-        Ok(other) => return Err(format!("holds {}, not an object; {}", describe(&other), wanted(column))),
-        Err(e) => return Err(syntax(&e, column)),
-    };
-    take(object, column)
+    take(object(line, column)?, column)
+}
+
+fn object(line: &str, column: &str) -> Result<Map<String, Value>, String> {
+    match serde_json::from_str(line) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(Value::Array(_)) => Err(format!("holds a JSON array; {}", wanted(column))),
+        Ok(other) => Err(format!("holds {}, not an object; {}", describe(&other), wanted(column))),
+        Err(e) => Err(syntax(&e, column)),
+    }
 }
 
 fn take(mut object: Map<String, Value>, column: &str) -> Result<String, String> {

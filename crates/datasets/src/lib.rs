@@ -46,5 +46,18 @@ pub fn load(spec: &Data, base: &Path) -> Result<Splits> {
     split::draw(prompts, spec, &name, checksum::of_bytes(&bytes))
 }
 
+/// Columns of the source that a spec may name: those of a CSV file's header, or the keys of a JSONL file's first line that hold text, in the file's
+/// order. None for the shipped prompts. `data.column` is not looked at.
+///
+/// # Errors
+/// As [`load`], but for what is wrong further down the file.
+pub fn columns(spec: &Data, base: &Path) -> Result<Vec<String>> {
+    if spec.source == shipped::NAME {
+        return Ok(Vec::new());
+    }
+    let path = base.join(&spec.source);
+    file::columns(&file::read(&path, &spec.source)?, &path)
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,9 @@
 //! Experiments before they run.
 use crate::{Desk, blocking};
-use contract::desk::{DataPreview, ScoreRow, SpecCheck};
+use contract::desk::{DataPreview, Estimate, ScoreRow, SpecCheck};
 use contract::spec::{Data, Problem, Reward};
 use contract::{Error, Result, Spec};
+use experiment::prepare::Prepared;
 use rewards::Pair;
 use serde_json::Value;
 use std::path::Path;
@@ -11,6 +12,8 @@ use store::NewRun;
 const QUICKSTART: &str = include_str!("../../../examples/quickstart.toml");
 /// Prompts that a preview shows.
 const EXAMPLES: usize = 8;
+/// Most seeds of one click.
+const MOST_SEEDS: u64 = 100;
 
 impl Desk {
     /// The shipped experiment, from which a new one starts.
@@ -61,6 +64,12 @@ impl Desk {
         .await
     }
 
+    /// The columns of a file that a spec may name. Fails as [`datasets::columns`].
+    pub async fn columns(&self, data: Data) -> Result<Vec<String>> {
+        refuse_relative(&data)?;
+        blocking(move || datasets::columns(&data, Path::new("/"))).await
+    }
+
     /// What an answer would be worth.
     pub fn score(&self, reward: &Reward, prompt: &str, answer: &str) -> Result<ScoreRow> {
         let scores = rewards::Reward::new(reward)?.score(&[Pair { prompt, answer }])?;
@@ -68,19 +77,31 @@ impl Desk {
         Ok(ScoreRow { total: score.total, parts: score.parts })
     }
 
-    /// Writes the run and starts its worker; the run's number is returned. What can be checked without a model is checked first.
-    pub async fn start(&self, spec: Spec) -> Result<i64> {
+    /// Writes as many runs, with seeds from the spec's on, and starts the one worker that takes them one after another; their numbers. What can be
+    /// checked without a model is checked first.
+    pub async fn start(&self, spec: Spec, seeds: u64) -> Result<Vec<i64>> {
         refuse_relative(&spec.data)?;
-        let prepared = blocking(move || experiment::prepare::from_spec(spec, Path::new("/"))).await?;
-        let new = NewRun {
-            spec: prepared.spec,
-            spec_hash: prepared.spec_hash,
-            program_version: env!("CARGO_PKG_VERSION").into(),
-            facts: prepared.facts,
-        };
-        let run = self.store().await?.create_run(&new).await?;
-        self.resume(run).await?;
-        Ok(run)
+        if !(1..=MOST_SEEDS).contains(&seeds) {
+            return Err(Error::spec(format!("{seeds} seeds cannot be run; choose 1 to {MOST_SEEDS}.")));
+        }
+        let prepared = blocking(move || {
+            let with_seed = |n| Spec { seed: spec.seed.saturating_add(n), ..spec.clone() };
+            (0..seeds).map(|n| experiment::prepare::from_spec(with_seed(n), Path::new("/"))).collect::<Result<Vec<_>>>()
+        })
+        .await?;
+        let store = self.store().await?;
+        let mut runs = Vec::new();
+        for Prepared { spec, spec_hash, facts, .. } in prepared {
+            runs.push(store.create_run(&NewRun { spec, spec_hash, program_version: env!("CARGO_PKG_VERSION").into(), facts }).await?);
+        }
+        self.resume(&runs).await?;
+        Ok(runs)
+    }
+
+    /// Time and memory that a spec will take on this machine; takes seconds.
+    pub async fn estimate(&self, spec: Spec) -> Result<Estimate> {
+        refuse_relative(&spec.data)?;
+        self.worker.estimate(&spec).await
     }
 }
 

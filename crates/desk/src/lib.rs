@@ -2,13 +2,20 @@
 //!
 //! Facts come from the store, work is done by `alignpro` as a process of its own, which goes on when the window is closed or crashes.
 mod drafts;
+mod files;
+mod places;
 mod runs;
 mod samples;
 mod worker;
 
+pub use places::free_names;
+
 use contract::{Error, Result};
+use files::Files;
 use home::Home;
 use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
 use store::Store;
 use tokio::sync::OnceCell;
 use worker::Worker;
@@ -20,13 +27,18 @@ pub struct Desk {
     worker: Worker,
     /// Opened when it is first asked for: the window is there before the file is read.
     store: OnceCell<Store>,
+    /// Databases that are open beside it, only to look at.
+    files: Mutex<Files>,
 }
+
+/// How long a deleted run can be brought back.
+const KEPT_WHEN_DELETED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 impl Desk {
     /// `worker` is the path of the `alignpro` program, `database` another than the default one.
     pub fn new(home: Home, database: Option<PathBuf>, worker: PathBuf) -> Self {
         let database = database.unwrap_or_else(|| home.database());
-        Self { worker: Worker::new(worker, &home, &database), home, database, store: OnceCell::new() }
+        Self { worker: Worker::new(worker, &home, &database), home, database, store: OnceCell::new(), files: Mutex::default() }
     }
 
     /// # Errors
@@ -37,7 +49,11 @@ impl Desk {
                 if let Some(folder) = self.database.parent() {
                     home::create_folder(folder)?;
                 }
-                Store::open(&self.database).await
+                let store = Store::open(&self.database).await?;
+                let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                let long_ago = now.saturating_sub(KEPT_WHEN_DELETED).as_millis();
+                store.remove_deleted_before(i64::try_from(long_ago).unwrap_or(0)).await?;
+                Ok(store)
             })
             .await
     }

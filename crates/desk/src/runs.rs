@@ -1,7 +1,9 @@
 //! Runs as lists and pages show them.
 use crate::Desk;
+use crate::files::File;
 use contract::desk::{IterationNews, RunDetail, RunEvent, RunFact, RunNews, RunSummary};
 use contract::event::{Event, Status};
+use contract::report::Report;
 use contract::{Result, Spec};
 use datasets::SHIPPED;
 use experiment::prepare::base_folder;
@@ -9,24 +11,30 @@ use std::collections::BTreeSet;
 use store::{Run, Store};
 
 impl Desk {
-    /// Newest first. Runs whose worker is gone are `interrupted` from now on.
+    /// Newest first, those of open files after one's own. Runs whose worker is gone are `interrupted` from now on.
     pub async fn runs(&self) -> Result<Vec<RunSummary>> {
         let store = self.store().await?;
         store.mark_interrupted().await?;
-        let mut all = Vec::new();
-        for run in store.runs().await? {
-            all.push(summary(store, &run).await?);
+        let mut all = summaries(store, None).await?;
+        for file in self.open_files() {
+            all.extend(summaries(&file.store, Some(&file)).await?.into_iter().filter(|run| run.deleted_at_ms.is_none()));
         }
         Ok(all)
     }
 
     pub async fn run(&self, run: i64) -> Result<RunDetail> {
-        let store = self.store().await?;
-        store.mark_interrupted().await?;
-        let record = store.run(run).await?;
-        let facts = store.facts(run).await?;
-        let (summary, spec_toml) = (summary(store, &record).await?, experiment::spec::to_toml(&record.spec)?);
-        let mut spec = record.spec;
+        let (store, inside) = self.place(run).await?;
+        if run >= 0 {
+            store.mark_interrupted().await?;
+        }
+        let record = store.run(inside).await?;
+        let facts = store.facts(inside).await?;
+        let mut curves = store.curves(REWARD, Some(inside)).await?;
+        let report = store.report(inside).await?;
+        let file = self.open_files().into_iter().find(|file| file.outside(inside) == run);
+        let spec_toml = experiment::spec::to_toml(&record.spec)?;
+        let mut spec = record.spec.clone();
+        let summary = summary(record, curves.remove(&inside).unwrap_or_default(), report, file.as_ref())?;
         // A spec file's path is relative to the file; a new experiment that starts from this run has no such place.
         if spec.data.source != SHIPPED {
             spec.data.source = base_folder(&facts).join(&spec.data.source).display().to_string();
@@ -37,11 +45,13 @@ impl Desk {
 
     /// What has happened after an event; 0 for everything.
     pub async fn news(&self, run: i64, after: i64) -> Result<RunNews> {
-        let store = self.store().await?;
-        store.mark_interrupted().await?;
+        let (store, inside) = self.place(run).await?;
+        if run >= 0 {
+            store.mark_interrupted().await?;
+        }
         // Read first: what is committed in between is in the next news, never in none.
-        let stored = store.events_after(run, after).await?;
-        let Run { status, message, .. } = store.run(run).await?;
+        let stored = store.events_after(inside, after).await?;
+        let Run { status, message, .. } = store.run(inside).await?;
         let sequence = stored.last().map_or(after, |event| event.sequence);
         let told: BTreeSet<usize> = stored
             .iter()
@@ -51,8 +61,8 @@ impl Desk {
             })
             .collect();
         let mut iterations = Vec::new();
-        if !told.is_empty() {
-            let rows = store.iterations(run).await?;
+        if let Some(first) = told.first() {
+            let rows = store.iterations(inside, *first).await?;
             iterations.extend(rows.into_iter().filter(|row| told.contains(&row.iteration)).map(|row| IterationNews {
                 iteration: row.iteration,
                 seconds: row.seconds,
@@ -64,26 +74,44 @@ impl Desk {
     }
 }
 
-async fn summary(store: &Store, run: &Run) -> Result<RunSummary> {
-    let curve = store.metric_series(run.id, "reward_mean", 0).await?;
-    let report = if run.status == Status::Finished { store.report(run.id).await? } else { None };
+/// The metric that a list shows as a curve.
+const REWARD: &str = "reward_mean";
+
+async fn summaries(store: &Store, file: Option<&File>) -> Result<Vec<RunSummary>> {
+    let (runs, mut curves, mut reports) = (store.runs().await?, store.curves(REWARD, None).await?, store.reports().await?);
+    let summaries = runs.into_iter().map(|run| {
+        let (curve, report) = (curves.remove(&run.id).unwrap_or_default(), reports.remove(&run.id));
+        summary(run, curve, report, file)
+    });
+    summaries.collect()
+}
+
+fn summary(run: Run, reward_curve: Vec<Option<f64>>, report: Option<Report>, file: Option<&File>) -> Result<RunSummary> {
+    let id = file.map_or(run.id, |file| file.outside(run.id));
     Ok(RunSummary {
-        id: run.id,
-        name: run.name.clone(),
+        id,
+        file: file.map(|file| file.path.display().to_string()),
+        name: run.name,
+        tags: run.tags,
+        notes: run.notes,
+        archived: run.archived,
+        deleted_at_ms: run.deleted_at_ms,
+        has_texts: !run.without_texts,
+        has_prompter: run.has_adapter,
         status: run.status,
-        message: run.message.clone(),
+        message: run.message,
         seed: run.spec.seed,
         experiment: experiment_of(&run.spec)?,
-        data: run.spec.data.source.clone(),
-        prompter: run.spec.prompter.model.clone(),
-        frozen: run.spec.frozen.model.clone(),
+        iterations: run.spec.training.iterations,
+        data: run.spec.data.source,
+        prompter: run.spec.prompter.model,
+        frozen: run.spec.frozen.model,
         created_at_ms: run.created_at_ms,
         started_at_ms: run.started_at_ms,
         finished_at_ms: run.finished_at_ms,
         iterations_done: run.iterations_done,
-        iterations: run.spec.training.iterations,
-        reward_curve: curve.into_iter().map(|(_, value)| value).collect(),
-        report,
+        reward_curve,
+        report: report.filter(|_| run.status == Status::Finished).map(|report| Report { run: id, ..report }),
     })
 }
 

@@ -8,7 +8,8 @@ use store::{EvaluationAnswer, Split};
 impl Desk {
     /// The rewrites of one iteration, in the order of the batch.
     pub async fn episodes(&self, run: i64, iteration: usize) -> Result<Vec<EpisodeRow>> {
-        let rows = self.store().await?.episodes(run, Some(iteration)).await?;
+        let (store, run) = self.place(run).await?;
+        let rows = store.episodes(run, Some(iteration)).await?;
         Ok(rows
             .into_iter()
             .map(|e| EpisodeRow {
@@ -33,8 +34,9 @@ impl Desk {
 
     /// The test prompts with what the arms made of them, as far as they are answered.
     pub async fn samples(&self, run: i64) -> Result<Vec<Sample>> {
+        let (store, run) = self.place(run).await?;
         let mut samples = BTreeMap::new();
-        for row in self.store().await?.evaluation(run, Some(Split::Test)).await? {
+        for row in store.evaluation(run, Some(Split::Test)).await? {
             let EvaluationAnswer { prompt_index, prompt, .. } = &row;
             let sample = samples.entry(*prompt_index).or_insert_with(|| Sample {
                 prompt_index: *prompt_index,

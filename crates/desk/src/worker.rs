@@ -1,11 +1,13 @@
 //! The `alignpro` program as a process.
 use crate::Desk;
-use contract::desk::{Check, Model, Overview, Tried};
+use crate::places::{file_stem, free_names};
+use contract::desk::{Check, Estimate, Model, Overview, Tried};
 use contract::event::Status;
-use contract::{Error, Result};
+use contract::{Error, Result, Spec};
 use home::Home;
 use serde_json::Value;
 use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::process::Command;
@@ -41,6 +43,15 @@ impl Worker {
             Some(error) => Err(read(error.clone())?),
             None => Ok(document),
         }
+    }
+
+    pub(crate) async fn estimate(&self, spec: &Spec) -> Result<Estimate> {
+        let failed = |e: std::io::Error| {
+            Error::io("The settings cannot be handed to the worker; free some space for temporary files.").with_detail(e)
+        };
+        let mut file = tempfile::Builder::new().suffix(".toml").tempfile().map_err(failed)?;
+        file.write_all(experiment::spec::to_toml(spec)?.as_bytes()).map_err(failed)?;
+        read(self.ask(&["estimate"], &[&file.path().to_string_lossy()]).await?)
     }
 
     /// Starts a process that outlives this one. What it prints goes to the end of `log`.
@@ -81,24 +92,40 @@ impl Desk {
         Ok(Overview { version: env!("CARGO_PKG_VERSION").into(), database, checks, models })
     }
 
-    /// Goes on with a run that is not finished; a new one begins. How it goes on, or why not, is in its news.
-    pub async fn resume(&self, run: i64) -> Result<()> {
-        let record = self.store().await?.run(run).await?;
-        if matches!(record.status, Status::Running | Status::Finished) {
-            return Err(Error::run(format!("Run {run} is {}; there is nothing to go on with.", record.status.as_str())));
+    /// Goes on with runs that are not finished, one after another in one worker; a new one begins. How each goes on, or why not, is in its news.
+    pub async fn resume(&self, runs: &[i64]) -> Result<()> {
+        let store = self.store().await?;
+        for run in runs {
+            let status = store.run(self.own(*run)?).await?.status;
+            if status.is_held() || status == Status::Finished {
+                return Err(Error::run(format!("Run {run} is {}; there is nothing to go on with.", status.as_str())));
+            }
         }
+        let Some(first) = runs.first() else { return Ok(()) };
         let logs = self.home.logs();
         home::create_folder(&logs)?;
-        self.worker.launch(&["resume", &run.to_string()], &logs.join(format!("run-{run}.log")))
+        let numbers: Vec<String> = runs.iter().map(i64::to_string).collect();
+        let arguments: Vec<&str> = ["resume"].into_iter().chain(numbers.iter().map(String::as_str)).collect();
+        self.worker.launch(&arguments, &logs.join(format!("run-{first}.log")))
     }
 
-    /// Asks a run's worker to checkpoint and end.
+    /// Asks a run's worker to checkpoint and end; one that waits for its turn is stopped at once.
     pub async fn stop(&self, run: i64) -> Result<()> {
-        self.worker.ask(&["stop"], &[&run.to_string()]).await.map(|_| ())
+        self.worker.ask(&["stop"], &[&self.own(run)?.to_string()]).await.map(|_| ())
     }
 
     /// Sends one prompt through all arms of a run that has a trained prompter; takes seconds.
     pub async fn try_prompt(&self, run: i64, prompt: &str, seed: u64) -> Result<Tried> {
-        read(self.worker.ask(&["try", "--seed", &seed.to_string()], &[&run.to_string(), prompt]).await?)
+        read(self.worker.ask(&["try", "--seed", &seed.to_string()], &[&self.own(run)?.to_string(), prompt]).await?)
+    }
+
+    /// Writes a run's trained prompter as a new PEFT folder in `folder`; its path.
+    pub async fn export_adapter(&self, run: i64, folder: &Path) -> Result<PathBuf> {
+        let record = self.store().await?.run(self.own(run)?).await?;
+        home::create_folder(folder)?;
+        let name = format!("{}-seed-{}-adapter", file_stem(&record.name), record.spec.seed);
+        let target = free_names(folder, &name).find(|path| !path.exists()).unwrap_or_else(|| folder.join(&name));
+        self.worker.ask(&["adapter"], &[&run.to_string(), &target.to_string_lossy()]).await?;
+        Ok(target)
     }
 }

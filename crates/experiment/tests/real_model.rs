@@ -66,7 +66,7 @@ fn run(stops: &[usize]) -> (Vec<store::Iteration>, Checkpoint) {
         let outcome = runner.run(&|| stop.get(), &mut |p| stop.set(p.phase == Phase::Train && p.done >= stop_after)).unwrap();
         assert_eq!(matches!(outcome, Outcome::Stopped), stop_after != usize::MAX);
     }
-    (runtime.block_on(store.iterations(run)).unwrap(), runtime.block_on(store.checkpoint(run)).unwrap().unwrap())
+    (runtime.block_on(store.iterations(run, 1)).unwrap(), runtime.block_on(store.checkpoint(run)).unwrap().unwrap())
 }
 
 /// Stopped and resumed, the real model ends with the same adapter and optimiser, bit for bit; and drawing with a cache agrees with scoring in one pass.

@@ -5,6 +5,7 @@ use contract::event::Event;
 use contract::report::Report;
 use contract::{Error, Result};
 use sqlx::SqliteConnection;
+use std::collections::HashMap;
 
 /// A row of `evaluation_answers`.
 struct Row {
@@ -125,17 +126,30 @@ impl Store {
 
     /// The report, if the run has one.
     pub async fn report(&self, run: i64) -> Result<Option<Report>> {
-        let json = sqlx::query_scalar!("SELECT report FROM reports WHERE run = ?", run)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(|e| self.explain(e))?;
-        let Some(json) = json else {
-            self.unless_missing::<()>(run, Vec::new()).await?;
-            return Ok(None);
+        let report = self.read_reports(Some(run)).await?.remove(&run);
+        match report {
+            Some(report) => Ok(Some(report)),
+            None => self.unless_missing::<()>(run, Vec::new()).await.map(|_| None),
+        }
+    }
+
+    /// All reports, by their run.
+    pub async fn reports(&self) -> Result<HashMap<i64, Report>> {
+        self.read_reports(None).await
+    }
+
+    async fn read_reports(&self, run: Option<i64>) -> Result<HashMap<i64, Report>> {
+        let rows =
+            sqlx::query!(r#"SELECT run AS "run!", report, name FROM reports JOIN runs ON runs.id = run WHERE ?1 IS NULL OR run = ?1"#, run)
+                .fetch_all(&self.pool)
+                .await
+                .map_err(|e| self.explain(e))?;
+        let read = |run: i64, name: String, json: &str| match serde_json::from_str::<Report>(json) {
+            // It was computed where the run may have had another number and name.
+            Ok(report) => Ok((run, Report { run, name, ..report })),
+            Err(e) => Err(Error::database(format!("The report of run {run} in {} cannot be read", self.path().display())).with_detail(e)),
         };
-        serde_json::from_str(&json)
-            .map(Some)
-            .map_err(|e| Error::database(format!("The report of run {run} in {} cannot be read", self.path().display())).with_detail(e))
+        rows.into_iter().map(|row| read(row.run, row.name, &row.report)).collect()
     }
 }
 

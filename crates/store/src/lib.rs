@@ -6,15 +6,18 @@
 //!
 //! All functions that take a run give [`contract::Code::Run`], with the ids that exist, when there is no such run; all can
 //! give [`contract::Code::Database`] (locked by another program, damaged) and [`contract::Code::Io`] (disk full, read-only).
+mod changes;
 mod evaluation;
 mod events;
 mod faults;
+mod foreign;
 mod lock;
 mod numbers;
 mod open;
 pub mod records;
 mod runs;
 mod schema;
+mod share;
 mod training;
 
 #[cfg(test)]
@@ -22,11 +25,13 @@ mod tests;
 
 pub use lock::RunLock;
 pub use records::*;
+pub use share::export;
 
 use contract::Result;
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tempfile::TempDir;
 
 /// An open run database. Clones share the connection pool.
 #[derive(Clone)]
@@ -39,8 +44,12 @@ pub struct Store {
 struct File {
     /// As the user named it: for sentences.
     named: PathBuf,
-    /// Absolute and without links, so that all processes agree on where the lock files lie.
+    /// Absolute and without links, so that all processes agree on where the lock files lie. Of a foreign database: its copy.
     real: PathBuf,
+    /// Nobody writes to it while it is open: SQLite needs no locks, and no file beside it.
+    is_still: bool,
+    /// Of a foreign database: the folder of its copy, which goes with it.
+    _copy: Option<TempDir>,
 }
 
 impl Store {
@@ -58,10 +67,23 @@ impl Store {
         open::open(path, open::Missing::Refuse, &open::Settings::default(), &schema::MIGRATIONS).await
     }
 
+    /// Opens a database that came from elsewhere, only to read it. It is looked over first, and nothing in it is run: a file that is not ours,
+    /// damaged, of a newer version, with a schema that is not exactly ours (a trigger, a view, a column more), with rows that belong to no run or
+    /// with a text too long for any page is [`contract::Code::Database`]. It is read from a copy in the folder of temporary files; neither the file nor
+    /// its folder is written to.
+    pub async fn open_foreign(path: &Path) -> Result<Self> {
+        foreign::open(path).await
+    }
+
     /// Copies the database as it stands, with what its log holds, into a new file `copy`, while others may go on writing. Alters nothing, nor
     /// brings it to the newest schema.
     pub async fn snapshot(path: &Path, copy: &Path) -> Result<()> {
         open::snapshot(path, copy).await
+    }
+
+    /// Whether both are the same file on the disk.
+    pub fn is_same(&self, path: &Path) -> bool {
+        path.canonicalize().is_ok_and(|path| path == self.file.real)
     }
 
     /// The database's path as it was given to [`Store::open`].

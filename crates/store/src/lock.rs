@@ -44,24 +44,26 @@ impl Store {
         }
     }
 
-    /// Runs that are `running` but whose worker is gone become `interrupted`. Returns them, oldest first.
+    /// Runs that are `running` or `waiting` but whose worker is gone become `interrupted`. Returns them, oldest first.
     pub async fn mark_interrupted(&self) -> Result<Vec<i64>> {
-        let running = sqlx::query_scalar!(r#"SELECT id AS "id!" FROM runs WHERE status = 'running' ORDER BY id"#)
+        let held = sqlx::query_scalar!(r#"SELECT id AS "id!" FROM runs WHERE status IN ('running', 'waiting') ORDER BY id"#)
             .fetch_all(&self.pool)
             .await
             .map_err(|e| self.explain(e))?;
         let mut interrupted = Vec::new();
-        for run in running {
+        for run in held {
             // Held during the transaction, so that no worker can take up the run in between.
             let Some(_lock) = try_lock(&self.lock_path(run))? else { continue };
             let mut transaction = self.write().await?;
             // The worker may have ended in good order since we looked.
-            let is_running = sqlx::query_scalar!("SELECT count(*) FROM runs WHERE id = ? AND status = 'running'", run);
-            if is_running.fetch_one(&mut *transaction).await.map_err(|e| self.explain(e))? == 0 {
-                continue;
-            }
-            let status = Status::Interrupted;
-            let message = Some(format!("Its worker is gone without a word; `alignpro resume {run}` goes on from the last checkpoint"));
+            let found = sqlx::query_scalar!("SELECT status FROM runs WHERE id = ?", run).fetch_optional(&mut *transaction).await;
+            let now = found.map_err(|e| self.explain(e))?.and_then(|status| Status::parse(&status));
+            let message = match now {
+                Some(Status::Running) => "Its worker is gone without a word; `alignpro resume {run}` goes on from the last checkpoint",
+                Some(Status::Waiting) => "Its worker is gone before its turn came; `alignpro resume {run}` goes on with it",
+                _ => continue,
+            };
+            let (status, message) = (Status::Interrupted, Some(message.replace("{run}", &run.to_string())));
             self.write_status(&mut transaction, run, status, message.as_deref()).await?;
             self.write_events(&mut transaction, run, &[Event::Status { status, message }]).await?;
             self.commit(transaction).await?;

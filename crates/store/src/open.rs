@@ -5,7 +5,7 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const HEADER_BYTES: usize = 100;
 const PAGE_BYTES: u32 = 16_384;
 
 /// Readers do not wait for one another; one connection writes at a time.
-const CONNECTIONS: u32 = 4;
+pub(crate) const CONNECTIONS: u32 = 4;
 
 /// What to do when there is no file.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,12 +69,8 @@ impl Settings {
 
 pub(crate) async fn open(path: &Path, missing: Missing, settings: &Settings, migrations: &Migrator) -> Result<Store> {
     let is_new = inspect(path, missing)?;
-    // An absolute path also keeps SQLite from reading a name such as `file:x` as an address.
-    let real = path.canonicalize().map_err(|e| faults::explain_io(path, &e))?;
-    if real.to_str().is_none() {
-        return Err(Error::io(format!("{} has a name that is not UTF-8, which SQLite cannot open; rename it", path.display())));
-    }
-    let file = File { named: path.to_owned(), real };
+    let real = real_path(path)?;
+    let file = File { named: path.to_owned(), real, is_still: false, _copy: None };
     schema::prepare(&file, is_new, settings, migrations).await?;
     let pool = SqlitePoolOptions::new()
         .max_connections(CONNECTIONS)
@@ -83,6 +79,15 @@ pub(crate) async fn open(path: &Path, missing: Missing, settings: &Settings, mig
         .await
         .map_err(|e| faults::explain(path, e))?;
     Ok(Store { pool, file: Arc::new(file) })
+}
+
+/// An absolute path also keeps SQLite from reading a name such as `file:x` as an address.
+pub(crate) fn real_path(path: &Path) -> Result<PathBuf> {
+    let real = path.canonicalize().map_err(|e| faults::explain_io(path, &e))?;
+    match real.to_str() {
+        Some(_) => Ok(real),
+        None => Err(Error::io(format!("{} has a name that is not UTF-8, which SQLite cannot open; rename it", path.display()))),
+    }
 }
 
 pub(crate) async fn snapshot(path: &Path, copy: &Path) -> Result<()> {
@@ -108,13 +113,19 @@ fn inspect(path: &Path, missing: Missing) -> Result<bool> {
         Err(e) => return Err(faults::explain_io(path, &e)),
     }
     let opened = OpenOptions::new().read(true).write(true).open(path).map_err(|e| faults::explain_io(path, &e))?;
+    match (has_our_header(path, opened)?, missing) {
+        (true, _) => Ok(false),
+        (false, Missing::Create) => Ok(true),
+        (false, Missing::Refuse) => Err(Error::database(format!("{file} is empty: it holds no runs; name another file with --db"))),
+    }
+}
+
+/// Refuses a file that is not ours by its first bytes; false for an empty one.
+pub(crate) fn has_our_header(path: &Path, opened: std::fs::File) -> Result<bool> {
     let mut header = Vec::with_capacity(HEADER_BYTES);
     opened.take(HEADER_BYTES as u64).read_to_end(&mut header).map_err(|e| faults::explain_io(path, &e))?;
     if header.is_empty() {
-        return match missing {
-            Missing::Create => Ok(true),
-            Missing::Refuse => Err(Error::database(format!("{file} is empty: it holds no runs; name another file with --db"))),
-        };
+        return Ok(false);
     }
     if header.len() < HEADER_BYTES || !header.starts_with(MAGIC) {
         return Err(faults::not_a_database(path));
@@ -122,7 +133,7 @@ fn inspect(path: &Path, missing: Missing) -> Result<bool> {
     if header[68..72] != APPLICATION_ID.to_be_bytes() {
         return Err(faults::not_ours(path));
     }
-    Ok(false)
+    Ok(true)
 }
 
 fn create(path: &Path, missing: Missing) -> Result<bool> {

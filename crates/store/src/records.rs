@@ -32,6 +32,17 @@ pub struct Run {
     pub started_at_ms: Option<i64>,
     /// When it finished, stopped, failed or was found interrupted; none while it is created or running.
     pub finished_at_ms: Option<i64>,
+    /// The same in every database that the run is copied to.
+    pub uid: String,
+    /// In order.
+    pub tags: Vec<String>,
+    pub notes: String,
+    pub archived: bool,
+    pub deleted_at_ms: Option<i64>,
+    /// Whether a trained adapter is there ([`crate::Store::adapter`]).
+    pub has_adapter: bool,
+    /// Prompts, rewrites and answers were left out when it was shared.
+    pub without_texts: bool,
     /// The newest iteration in the store (after a resume, later ones than the checkpoint's are there until they are replaced).
     pub iterations_done: usize,
 }

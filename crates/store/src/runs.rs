@@ -20,6 +20,14 @@ struct Row {
     created_at_ms: i64,
     started_at_ms: Option<i64>,
     finished_at_ms: Option<i64>,
+    uid: String,
+    /// A JSON list.
+    tags: String,
+    notes: String,
+    archived: bool,
+    deleted_at_ms: Option<i64>,
+    has_adapter: bool,
+    without_texts: bool,
     iterations_done: i64,
 }
 
@@ -45,7 +53,8 @@ impl Store {
         }
         let (status, now) = (Status::Created.as_str(), now_ms());
         let id = sqlx::query!(
-            "INSERT INTO runs (name, status, spec_hash, program_version, created_at_ms) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO runs (uid, name, status, spec_hash, program_version, created_at_ms)
+             VALUES (lower(hex(randomblob(16))), ?, ?, ?, ?, ?)",
             run.spec.name,
             status,
             run.spec_hash,
@@ -61,36 +70,36 @@ impl Store {
         Ok(id)
     }
 
-    /// Newest first.
+    /// Newest first, deleted ones among them.
     pub async fn runs(&self) -> Result<Vec<Run>> {
+        self.read_runs(None).await
+    }
+
+    /// The run, or [`contract::Code::Run`] with the ids that exist.
+    pub async fn run(&self, run: i64) -> Result<Run> {
+        match self.read_runs(Some(run)).await?.pop() {
+            Some(run) => Ok(run),
+            None => Err(self.no_such_run(run).await),
+        }
+    }
+
+    /// One run, or all.
+    async fn read_runs(&self, run: Option<i64>) -> Result<Vec<Run>> {
         let rows = sqlx::query_as!(
             Row,
             r#"SELECT id AS "id!", name, status, message, spec, spec_hash, program_version, created_at_ms, started_at_ms, finished_at_ms,
+                   uid, notes, archived AS "archived: bool", deleted_at_ms,
+                   (SELECT json_group_array(tag) FROM (SELECT tag FROM run_tags WHERE run = runs.id ORDER BY tag)) AS "tags!: String",
+                   EXISTS (SELECT 1 FROM checkpoint_parts WHERE run = runs.id AND name = 'adapter') AS "has_adapter!: bool",
+                   EXISTS (SELECT 1 FROM run_facts WHERE run = runs.id AND key = 'shared.texts') AS "without_texts!: bool",
                    (SELECT coalesce(max(iteration), 0) FROM iterations WHERE run = runs.id) AS "iterations_done!: i64"
-               FROM runs JOIN specs ON specs.hash = runs.spec_hash ORDER BY id DESC"#
+               FROM runs JOIN specs ON specs.hash = runs.spec_hash WHERE ?1 IS NULL OR id = ?1 ORDER BY id DESC"#,
+            run
         )
         .fetch_all(&self.pool)
         .await
         .map_err(|e| self.explain(e))?;
         rows.into_iter().map(|row| self.read_run(row)).collect()
-    }
-
-    /// The run, or [`contract::Code::Run`] with the ids that exist.
-    pub async fn run(&self, run: i64) -> Result<Run> {
-        let row = sqlx::query_as!(
-            Row,
-            r#"SELECT id AS "id!", name, status, message, spec, spec_hash, program_version, created_at_ms, started_at_ms, finished_at_ms,
-                   (SELECT coalesce(max(iteration), 0) FROM iterations WHERE run = runs.id) AS "iterations_done!: i64"
-               FROM runs JOIN specs ON specs.hash = runs.spec_hash WHERE id = ?"#,
-            run
-        )
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(|e| self.explain(e))?;
-        match row {
-            Some(row) => self.read_run(row),
-            None => Err(self.no_such_run(run).await),
-        }
     }
 
     /// Sets the status and writes the status event, in one transaction. `running` notes the first start and clears the end; every
@@ -114,7 +123,7 @@ impl Store {
         let written = sqlx::query!(
             "UPDATE runs SET status = ?1, message = ?2,
                  started_at_ms = CASE WHEN ?1 = 'running' THEN coalesce(started_at_ms, ?3) ELSE started_at_ms END,
-                 finished_at_ms = CASE WHEN ?1 IN ('created', 'running') THEN NULL ELSE ?3 END
+                 finished_at_ms = CASE WHEN ?1 IN ('created', 'waiting', 'running') THEN NULL ELSE ?3 END
              WHERE id = ?4",
             text,
             message,
@@ -194,6 +203,13 @@ impl Store {
             id: row.id,
             status: Status::parse(&row.status).ok_or_else(|| damaged("status").with_detail(&row.status))?,
             spec: serde_json::from_str(&row.spec).map_err(|e| damaged("spec").with_detail(e))?,
+            tags: serde_json::from_str(&row.tags).map_err(|e| damaged("tags").with_detail(e))?,
+            uid: row.uid,
+            notes: row.notes,
+            archived: row.archived,
+            deleted_at_ms: row.deleted_at_ms,
+            has_adapter: row.has_adapter,
+            without_texts: row.without_texts,
             iterations_done: unsigned(row.iterations_done, "iterations.iteration")?,
             name: row.name,
             message: row.message,
@@ -221,7 +237,7 @@ impl Store {
         Ok(rows)
     }
 
-    async fn no_such_run(&self, run: i64) -> Error {
+    pub(crate) async fn no_such_run(&self, run: i64) -> Error {
         let ids = match sqlx::query_scalar!(r#"SELECT id AS "id!" FROM runs ORDER BY id"#).fetch_all(&self.pool).await {
             Ok(ids) => ids,
             Err(e) => return self.explain(e),

@@ -71,15 +71,15 @@ async fn use_write_ahead_log(connection: &mut SqliteConnection, patience: Durati
 }
 
 /// What has to be migrated.
-struct Pending {
+pub(crate) struct Pending {
     /// Newest migration in the file; none in a new one.
-    from: Option<i64>,
+    pub(crate) from: Option<i64>,
     /// Newest migration we know.
     to: i64,
 }
 
 /// Compares the file's migrations with ours. A file from a newer version, or with migrations that we do not know, is refused.
-async fn pending(connection: &mut SqliteConnection, file: &File, migrations: &Migrator) -> Result<Option<Pending>> {
+pub(crate) async fn pending(connection: &mut SqliteConnection, file: &File, migrations: &Migrator) -> Result<Option<Pending>> {
     let explain = |e| faults::explain(&file.named, e);
     let named = file.named.display();
     let to = migrations.iter().map(|m| m.version).max().unwrap_or(0);

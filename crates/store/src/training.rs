@@ -4,6 +4,7 @@ use crate::{Checkpoint, Episode, Iteration, Store};
 use contract::event::Event;
 use contract::{Error, Result};
 use sqlx::SqliteConnection;
+use std::collections::HashMap;
 
 /// A row of `episodes`.
 struct EpisodeRow {
@@ -179,14 +180,32 @@ impl Store {
         Ok(Some(Checkpoint { iteration, adapter: row.adapter, optimiser: row.optimiser, state: row.state }))
     }
 
-    /// Ordered by iteration.
-    pub async fn iterations(&self, run: i64) -> Result<Vec<Iteration>> {
+    /// The trained adapter (`Adapter::to_bytes`) with the iterations that are done, if there is one. A run that was shared after its end
+    /// has an adapter, but no checkpoint to go on from.
+    pub async fn adapter(&self, run: i64) -> Result<Option<(usize, Vec<u8>)>> {
+        let row = sqlx::query!(
+            "SELECT c.iteration, a.bytes FROM checkpoints c JOIN checkpoint_parts a ON a.run = c.run AND a.name = 'adapter' WHERE c.run = ?",
+            run
+        )
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(|e| self.explain(e))?;
+        match row {
+            Some(row) => Ok(Some((unsigned(row.iteration, "checkpoints.iteration")?, row.bytes))),
+            None => self.unless_missing::<()>(run, Vec::new()).await.map(|_| None),
+        }
+    }
+
+    /// From an iteration on (1 for all), ordered.
+    pub async fn iterations(&self, run: i64, from: usize) -> Result<Vec<Iteration>> {
+        let from = integer(from, "an iteration's number")?;
         // One statement, so that a commit in between cannot part an iteration from its metrics.
         let rows = sqlx::query!(
             r#"SELECT i.iteration, i.started_at_ms, i.seconds, m.name AS "name?", m.value AS "value?"
                FROM iterations i LEFT JOIN iteration_metrics m ON m.run = i.run AND m.iteration = i.iteration
-               WHERE i.run = ? ORDER BY i.iteration, m.name"#,
-            run
+               WHERE i.run = ? AND i.iteration >= ? ORDER BY i.iteration, m.name"#,
+            run,
+            from
         )
         .fetch_all(&self.pool)
         .await
@@ -205,20 +224,22 @@ impl Store {
         self.unless_missing(run, iterations).await
     }
 
-    /// One metric's curve: (iteration, value) after an iteration (0 for all), ordered; None where it was not finite.
-    pub async fn metric_series(&self, run: i64, name: &str, after: usize) -> Result<Vec<(usize, Option<f64>)>> {
-        let after = integer(after, "an iteration's number")?;
+    /// One metric's curve, of one run or of all, by the run's id; None where it was not finite. A run that has none is not in it.
+    pub async fn curves(&self, name: &str, run: Option<i64>) -> Result<HashMap<i64, Vec<Option<f64>>>> {
         let rows = sqlx::query!(
-            "SELECT iteration, value FROM iteration_metrics WHERE run = ? AND name = ? AND iteration > ? ORDER BY iteration",
-            run,
+            r#"SELECT runs.id AS "run!", m.value FROM runs CROSS JOIN iteration_metrics m ON m.run = runs.id AND m.name = ?1
+               WHERE ?2 IS NULL OR runs.id = ?2 ORDER BY runs.id, m.iteration"#,
             name,
-            after
+            run
         )
         .fetch_all(&self.pool)
         .await
         .map_err(|e| self.explain(e))?;
-        let series = rows.into_iter().map(|row| Ok((unsigned(row.iteration, "iteration_metrics.iteration")?, row.value)));
-        self.unless_missing(run, series.collect::<Result<_>>()?).await
+        let mut curves: HashMap<i64, Vec<Option<f64>>> = HashMap::new();
+        for row in rows {
+            curves.entry(row.run).or_default().push(row.value);
+        }
+        Ok(curves)
     }
 
     /// Episodes of one iteration in order, or of all with `None`.

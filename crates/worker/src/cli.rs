@@ -43,12 +43,18 @@ pub enum Command {
         /// Use this seed instead of the spec's
         #[arg(long, value_name = "N")]
         seed: Option<u64>,
+        /// Run as many seeds, one after another, each one more than the one before
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100), conflicts_with = "go_on")]
+        seeds: u64,
         /// If the database has a run of this experiment and seed, go on with it, or show it if it is finished
         #[arg(long = "continue")]
         go_on: bool,
     },
-    /// Go on with a run that was stopped or interrupted
-    Resume { run: i64 },
+    /// Go on with runs that were stopped or interrupted, one after another
+    Resume {
+        #[arg(required = true, value_name = "RUN")]
+        runs: Vec<i64>,
+    },
     /// Ask a run's worker to checkpoint and end
     Stop { run: i64 },
     /// List all runs, newest first
@@ -75,6 +81,21 @@ pub enum Command {
         /// The folder to make
         folder: PathBuf,
     },
+    /// Write runs as one file to share
+    Export {
+        /// The file to make, such as results.alignpro
+        file: PathBuf,
+        #[arg(required = true, value_name = "RUN")]
+        runs: Vec<i64>,
+        /// Leave prompts, rewrites and answers out
+        #[arg(long)]
+        without_texts: bool,
+        /// With the trained prompters, so that others can try prompts of their own
+        #[arg(long)]
+        prompters: bool,
+    },
+    /// Copy the runs of a shared file into the database; nothing twice, nothing overwritten
+    Import { file: PathBuf },
     /// Look over the machine, the models and the database; changes nothing
     Doctor,
 }

@@ -1,6 +1,6 @@
 //! What the window asks for, with the real worker and no window.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // The lint sees only functions that are marked as tests.
-use contract::desk::RunNews;
+use contract::desk::{Merged, RunChange, RunNews, Share, Tried};
 use contract::event::{Event, Phase, Status};
 use contract::{Code, Spec};
 use desk::Desk;
@@ -26,6 +26,10 @@ fn tiny(lab: &Lab, change: impl Fn(&mut Spec)) -> Spec {
     spec
 }
 
+async fn start(desk: &Desk, spec: Spec) -> i64 {
+    desk.start(spec, 1).await.unwrap()[0]
+}
+
 /// Follows a run as a page does, until its news fit; all that it heard.
 async fn follow(desk: &Desk, run: i64, fits: impl Fn(&RunNews) -> bool) -> RunNews {
     let begun = Instant::now();
@@ -48,7 +52,7 @@ async fn a_run_from_its_set_up_to_its_result() {
     let desk = desk(&lab);
     assert_eq!(desk.runs().await.unwrap(), []);
 
-    let run = desk.start(tiny(&lab, |_| ())).await.unwrap();
+    let run = start(&desk, tiny(&lab, |_| ())).await;
     let news = follow(&desk, run, |news| news.status == Status::Finished).await;
     let iterations: Vec<usize> = news.iterations.iter().map(|row| row.iteration).collect();
     assert_eq!(iterations, [1, 2, 3]);
@@ -77,8 +81,8 @@ async fn a_run_from_its_set_up_to_its_result() {
     assert_eq!(tried.prompt, "--what is tea?");
 
     // Another seed is the same experiment; another λ is not.
-    let seed = desk.start(tiny(&lab, |spec| spec.seed = 4)).await.unwrap();
-    let other = desk.start(tiny(&lab, |spec| spec.training.kl_coefficient = 0.5)).await.unwrap();
+    let seed = start(&desk, tiny(&lab, |spec| spec.seed = 4)).await;
+    let other = start(&desk, tiny(&lab, |spec| spec.training.kl_coefficient = 0.5)).await;
     let runs = desk.runs().await.unwrap();
     let experiment = |id: i64| runs.iter().find(|run| run.id == id).unwrap().experiment.clone();
     assert_eq!(runs.len(), 3);
@@ -93,17 +97,17 @@ async fn a_run_from_its_set_up_to_its_result() {
 async fn a_run_is_stopped_killed_and_gone_on_with() {
     let lab = Lab::new(PROGRAM);
     let desk = desk(&lab);
-    let run = desk.start(tiny(&lab, |spec| spec.training.iterations = 30)).await.unwrap();
+    let run = start(&desk, tiny(&lab, |spec| spec.training.iterations = 30)).await;
     follow(&desk, run, |news| !news.iterations.is_empty()).await;
     desk.stop(run).await.unwrap();
     follow(&desk, run, |news| news.status == Status::Stopped).await;
 
     // The worker is a process of its own: another desk, as after a crash of the window, sees the same and goes on.
     let again = self::desk(&lab);
-    again.resume(run).await.unwrap();
+    again.resume(&[run]).await.unwrap();
     let news = follow(&again, run, |news| news.status == Status::Running && news.iterations.len() > 2).await;
     assert!(news.events.iter().any(|e| matches!(e.event, Event::Resumed { .. })));
-    let refused = again.resume(run).await.unwrap_err();
+    let refused = again.resume(&[run]).await.unwrap_err();
     assert!(refused.message.contains("running"), "{refused}");
     let worker = std::fs::read_to_string(lab.path(&format!("home/runs.db.run-{run}.lock"))).unwrap();
     assert!(Command::new("kill").args(["-KILL", worker.trim()]).status().unwrap().success());
@@ -112,18 +116,110 @@ async fn a_run_is_stopped_killed_and_gone_on_with() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn several_seeds_wait_for_one_another() {
+    let lab = Lab::new(PROGRAM);
+    let desk = desk(&lab);
+    let runs = desk.start(tiny(&lab, |spec| spec.seed = 7), 4).await.unwrap();
+    assert_eq!(runs.len(), 4);
+    follow(&desk, runs[0], |news| news.status == Status::Running).await;
+    follow(&desk, runs[2], |news| news.status == Status::Waiting).await;
+    let [first, second, third, fourth] = runs[..] else { panic!() };
+    let all = desk.runs().await.unwrap();
+    assert_eq!(all.iter().map(|run| run.seed).collect::<Vec<_>>(), [10, 9, 8, 7]);
+    assert!(all.iter().all(|run| run.experiment == all[0].experiment));
+    // One that waits is out at once, and may go on in a worker of its own before those before it have ended.
+    desk.stop(third).await.unwrap();
+    assert_eq!(desk.news(third, 0).await.unwrap().status, Status::Stopped);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    desk.resume(&[third]).await.unwrap();
+    for run in runs {
+        let news = follow(&desk, run, |news| news.status == Status::Finished).await;
+        assert!(news.iterations.len() >= 3, "{run}");
+    }
+    let begun = |run: i64, all: &[contract::desk::RunSummary]| all.iter().find(|r| r.id == run).unwrap().started_at_ms.unwrap();
+    let all = desk.runs().await.unwrap();
+    assert!(begun(first, &all) < begun(second, &all) && begun(second, &all) < begun(fourth, &all));
+    let too_many = desk.start(tiny(&lab, |_| ()), 0).await.unwrap_err();
+    assert!(too_many.message.contains("1 to 100"), "{too_many}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_go_to_a_colleague_and_come_back() {
+    let lab = Lab::new(PROGRAM);
+    let desk = desk(&lab);
+    let run = start(&desk, tiny(&lab, |_| ())).await;
+    follow(&desk, run, |news| news.status == Status::Finished).await;
+    let tags = RunChange { tags: Some(vec!["paper".into()]), name: Some("For Ada / you".into()), ..RunChange::default() };
+    desk.change(&[run], &tags).await.unwrap();
+    let downloads = lab.path("downloads");
+    let share = Share { texts: true, prompters: true };
+    let file = desk.export(&[run], share, &downloads).await.unwrap();
+    assert_eq!(file, downloads.join("for-ada-you-seed-3.alignpro"));
+    let second = desk.export(&[run], share, &downloads).await.unwrap();
+    assert_eq!(second, downloads.join("for-ada-you-seed-3-2.alignpro"), "never over a file");
+
+    // Her desk: the file beside her own runs, to look at.
+    let hers = Desk::new(Home::at(&lab.path("hers")), None, PROGRAM.into());
+    let open = hers.open_file(&file).await.unwrap();
+    let [theirs] = open.runs[..] else { panic!("{open:?}") };
+    assert!(theirs < 0);
+    let listed = hers.runs().await.unwrap();
+    let (mine, seen) = (desk.run(run).await.unwrap(), hers.run(theirs).await.unwrap());
+    assert_eq!(listed, [seen.summary.clone()]);
+    assert_eq!((&seen.spec_toml, seen.summary.name.as_str()), (&mine.spec_toml, "For Ada / you"));
+    assert_eq!(seen.summary.report.as_ref().unwrap().arms, mine.summary.report.as_ref().unwrap().arms);
+    assert_eq!(hers.samples(theirs).await.unwrap(), desk.samples(run).await.unwrap());
+    assert_eq!(hers.episodes(theirs, 2).await.unwrap(), desk.episodes(run, 2).await.unwrap());
+    assert_eq!(hers.news(theirs, 0).await.unwrap().iterations, desk.news(run, 0).await.unwrap().iterations);
+    for refused in [
+        hers.change(&[theirs], &tags).await.unwrap_err(),
+        hers.try_prompt(theirs, "Why?", 0).await.unwrap_err(),
+        hers.resume(&[theirs]).await.unwrap_err(),
+        hers.stop(theirs).await.unwrap_err(),
+    ] {
+        assert!(refused.message.contains("merge"), "{refused}");
+    }
+    // From what she looks at she may export too.
+    let third = hers.export(&[theirs], Share { texts: false, prompters: false }, &downloads).await.unwrap();
+    assert!(third.metadata().unwrap().len() < file.metadata().unwrap().len());
+
+    // Opened again, it is open once; merged, it is hers, with the prompter.
+    let path = file.canonicalize().unwrap();
+    let again = hers.open_file(&file).await.unwrap();
+    let gone = hers.run(theirs).await.unwrap_err();
+    assert!(gone.message.contains("no longer open"), "{gone}");
+    assert_eq!(hers.files().await.unwrap(), [again]);
+    assert_eq!(hers.merge(&path).await.unwrap(), Merged { added: vec![1], known: 0 });
+    assert_eq!(hers.merge(&path).await.unwrap(), Merged { added: vec![], known: 1 });
+    hers.close_file(&path).await.unwrap();
+    assert_eq!((hers.files().await.unwrap().len(), hers.runs().await.unwrap().len()), (0, 1));
+    std::os::unix::fs::symlink(lab.path("home/models"), lab.path("hers/models")).unwrap();
+    let tried = hers.try_prompt(1, "What is tea?", 0).await.unwrap();
+    assert_eq!(tried, Tried { run: 1, ..desk.try_prompt(run, "What is tea?", 0).await.unwrap() });
+    let adapter = hers.export_adapter(1, &downloads).await.unwrap();
+    assert!(adapter.join("adapter_model.safetensors").is_file(), "{}", adapter.display());
+
+    let own = hers.open_file(&lab.path("hers/runs.db")).await.unwrap_err();
+    assert!(own.message.contains("working in"), "{own}");
+    let example = hers.open_example().await.unwrap();
+    assert!(example.is_example);
+    let shown = hers.run(example.runs[0]).await.unwrap().summary;
+    assert_eq!((shown.status, shown.report.unwrap().arms.len()), (Status::Finished, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_run_says_so() {
     let lab = Lab::new(PROGRAM);
     let desk = desk(&lab);
-    let relative = desk.start(tiny(&lab, |spec| spec.data.source = "prompts.jsonl".into())).await.unwrap_err();
+    let relative = desk.start(tiny(&lab, |spec| spec.data.source = "prompts.jsonl".into()), 1).await.unwrap_err();
     assert_eq!(relative.code, Code::Spec);
     assert!(relative.message.contains("data.source"), "{relative}");
-    let missing = desk.start(tiny(&lab, |spec| spec.data.source = "/nowhere/prompts.jsonl".into())).await.unwrap_err();
+    let missing = desk.start(tiny(&lab, |spec| spec.data.source = "/nowhere/prompts.jsonl".into()), 1).await.unwrap_err();
     assert!(missing.message.contains("/nowhere/prompts.jsonl"), "{missing}");
     assert_eq!(desk.runs().await.unwrap(), [], "a refused experiment leaves no run");
 
     // Which models there are is the worker's to know: it says so in the run's news.
-    let run = desk.start(tiny(&lab, |spec| spec.frozen.model = "no-such-model".into())).await.unwrap();
+    let run = start(&desk, tiny(&lab, |spec| spec.frozen.model = "no-such-model".into())).await;
     let news = follow(&desk, run, |news| news.status == Status::Failed).await;
     assert!(news.message.unwrap().contains("no-such-model"));
 

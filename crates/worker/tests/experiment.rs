@@ -119,3 +119,30 @@ fn models_are_listed_imported_and_found_by_path() {
     let fetched = lab.command(&["models", "fetch", "--json"]).env("PATH", "").output().unwrap();
     assert!(fetched.status.success(), "{}", said(&fetched));
 }
+
+#[test]
+fn several_seeds_in_one_file_that_is_shared() {
+    let lab = lab();
+    let spec = lab.tiny_spec("tiny.toml", |text| text);
+    let output = lab.run(&["run", &spec, "--db", "a.db", "--seeds", "2"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let runs = lab.json(&["runs", "--db", "a.db"]);
+    let seeds: Vec<_> =
+        runs.as_array().unwrap().iter().map(|run| (run["seed"].as_u64().unwrap(), run["status"].as_str().unwrap())).collect();
+    assert_eq!(seeds, [(4, "finished"), (3, "finished")]);
+    // The second is what it would have been alone.
+    lab.text(&["run", &spec, "--db", "b.db", "--seed", "4"]);
+    assert_eq!(lab.json(&["show", "2", "--db", "a.db"])["arms"], lab.json(&["show", "1", "--db", "b.db"])["arms"]);
+
+    let exported = lab.json(&["export", "both.alignpro", "1", "2", "--db", "a.db"]);
+    assert_eq!(exported["runs"], serde_json::json!([1, 2]));
+    assert!(lab.error(&["export", "both.alignpro", "1", "--db", "a.db"], 1, "io").contains("there already"));
+    assert!(lab.error(&["export", "c.alignpro", "9", "--db", "a.db"], 1, "run").contains("no run 9"));
+    let merged = lab.json(&["import", "both.alignpro", "--db", "b.db"]);
+    assert_eq!(merged["added"], serde_json::json!([2, 3]));
+    assert!(lab.text(&["import", "both.alignpro", "--db", "b.db"]).contains("No run is new; 2 were here already"));
+    assert_eq!(lab.json(&["show", "3", "--db", "b.db"])["comparisons"], lab.json(&["show", "2", "--db", "a.db"])["comparisons"]);
+    assert!(lab.error(&["import", "tiny.toml", "--db", "b.db"], 1, "database").contains("tiny.toml"));
+    assert!(lab.error(&["import", "b.db", "--db", "b.db"], 1, "database").contains("itself"));
+    assert!(lab.error(&["try", "2", "Why?", "--db", "b.db"], 1, "run").contains("without its trained prompter"));
+}

@@ -27,7 +27,7 @@ fn kept(database: &Path) -> Kept {
         let store = Store::open_existing(database).await.unwrap();
         assert_eq!(store.run(1).await.unwrap().status, Status::Finished);
         let report = store.report(1).await.unwrap().unwrap();
-        let metrics = store.iterations(1).await.unwrap().into_iter().map(|iteration| {
+        let metrics = store.iterations(1, 1).await.unwrap().into_iter().map(|iteration| {
             // Times and memory are the machine's, all else is the run's.
             let own = iteration.metrics.into_iter().filter(|(name, _)| !experiment::metrics::is_timing(name));
             own.map(|(name, value)| (name, value.map(f64::to_bits))).collect()

@@ -172,14 +172,21 @@ export function iteration(number: number, seed: number, total = 32): IterationNe
   };
 }
 
-function summary(id: number, changes: Partial<RunSummary>): RunSummary {
+export function summary(id: number, changes: Partial<RunSummary>): RunSummary {
   const seed = changes.seed ?? 1;
   const done = changes.iterations_done ?? 32;
   const created = changes.created_at_ms ?? opened - id * HOUR;
   const status: Status = changes.status ?? 'finished';
   return {
     id,
+    file: null,
     name: 'quickstart',
+    tags: [],
+    notes: '',
+    archived: false,
+    deleted_at_ms: null,
+    has_texts: true,
+    has_prompter: status === 'finished',
     status,
     message: null,
     seed,
@@ -237,8 +244,32 @@ export const summaries: RunSummary[] = [
     seed: 2,
     created_at_ms: opened - 50 * HOUR,
   }),
-  summary(2, { seed: 2, created_at_ms: opened - 75 * HOUR }),
-  summary(1, { seed: 1, created_at_ms: opened - 76 * HOUR }),
+  summary(2, { seed: 2, tags: ['paper'], created_at_ms: opened - 75 * HOUR }),
+  summary(1, { seed: 1, tags: ['figure 3', 'paper'], notes: 'The one of the draft.\nλ as in table 2.', created_at_ms: opened - 76 * HOUR }),
+];
+/** Runs in the states that one meets less often. */
+export const WAITING = 8;
+export const others: RunSummary[] = [
+  summary(WAITING, {
+    name: 'patient',
+    experiment: 'ee01',
+    status: 'waiting',
+    iterations_done: 0,
+    started_at_ms: null,
+    created_at_ms: opened - 160_000,
+  }),
+  summary(9, { name: 'put-away', experiment: 'ff09', archived: true, created_at_ms: opened - 200 * HOUR }),
+  summary(10, { name: 'thrown-away', experiment: 'ff10', deleted_at_ms: opened - HOUR, created_at_ms: opened - 210 * HOUR }),
+];
+
+export const COLLEAGUE = '/home/ada/Downloads/colleague.alignpro';
+export const EXAMPLE = '/usr/share/align-pro-studio/example.alignpro';
+/** Runs of files that can be opened beside one's own. */
+export const foreign: RunSummary[] = [
+  summary(-1, { file: COLLEAGUE, name: 'warmer <b>at work</b>', experiment: 'ab12', tags: ['for Ada'], created_at_ms: opened - 30 * HOUR }),
+  summary(-2, { file: COLLEAGUE, name: 'private-prompts', experiment: 'ab13', has_texts: false, has_prompter: false, seed: 2 }),
+  summary(-3, { file: COLLEAGUE, seed: 1, created_at_ms: opened - 76 * HOUR }),
+  summary(-4, { file: EXAMPLE, name: 'quickstart-example', experiment: 'ab99', created_at_ms: opened - 900 * HOUR }),
 ];
 
 export function episodes(number: number, seed = 1): EpisodeRow[] {

@@ -1,29 +1,15 @@
 // The boundary answered from fixtures: for looking at pages in a browser and for component tests.
-import type { Data, Event, Reward, RunDetail, RunEvent, RunNews, RunSummary, Spec, SpecCheck } from '$ipc';
+import type { Data, Event, Reward, RunChange, RunDetail, RunEvent, RunNews, RunSummary, Spec, SpecCheck } from '$ipc';
 import { answerWith } from '$lib/ipc/mock';
-import { episodes, iteration, opened, RUNNING, samples, spec, summaries } from './fixtures';
+import { Desk } from './desk';
+import { estimated } from './estimate';
+import { COLLEAGUE, episodes, EXAMPLE, iteration, opened, samples, spec } from './fixtures';
 import { overview } from './overview';
 
 const wait = <T>(ms: number, value: T) => new Promise<T>((done) => setTimeout(() => done(value), ms));
 const fail = (code: string, message: string, detail: string | null = null) => Promise.reject({ code, message, detail });
-// The running run makes an iteration in so many milliseconds.
-const PACE = 2500;
-let stopped = false;
-
-function current(): RunSummary[] {
-  return summaries.map((run) => {
-    if (run.id !== RUNNING) return run;
-    const done = Math.min(31, 11 + Math.floor((Date.now() - opened) / PACE));
-    return {
-      ...run,
-      status: stopped ? 'stopped' : 'running',
-      iterations_done: done,
-      message: stopped ? 'stopped on request' : null,
-      reward_curve: Array.from({ length: done }, (_, i) => iteration(i + 1, run.seed).metrics.reward_mean ?? null),
-    };
-  });
-}
-const find = (id: unknown) => current().find((run) => run.id === id);
+let desk = new Desk();
+const find = (id: unknown) => desk.current().find((run) => run.id === id);
 
 function specOf(run: RunSummary): Spec {
   return spec({ name: run.name, seed: run.seed, source: run.data, kl: run.experiment === 'cc77' ? 0.002 : 0.01 });
@@ -87,6 +73,7 @@ function news(run: RunSummary, after: number): RunNews {
       log.push({ kind: 'note', message: 'Resumed on a machine with another processor: the last digits may differ from here on.' });
     if (i % 5 === 0) log.push({ kind: 'checkpoint', iteration: i });
   }
+  if (run.iterations_done === 0 && run.status !== 'running') log.length = 0;
   if (run.status !== 'running') {
     if (run.status === 'finished')
       log.push({ kind: 'phase', phase: 'evaluate', total: 192 }, { kind: 'progress', phase: 'evaluate', done: 192, total: 192 });
@@ -122,8 +109,9 @@ function check(s: Spec): SpecCheck {
   return { problems, toml: toml(s) };
 }
 
-export function install(options: { first?: boolean; broken?: boolean } = {}) {
-  const runs = () => (options.first ? [] : current());
+export function install(options: { first?: boolean; broken?: boolean; file?: boolean } = {}) {
+  desk = new Desk(options.first);
+  if (options.file) desk.open(COLLEAGUE);
   const detail = (id: unknown): RunDetail | Promise<never> => {
     const run = find(id);
     if (!run) return fail('run', `There is no run ${String(id)} in this database.`);
@@ -149,14 +137,16 @@ export function install(options: { first?: boolean; broken?: boolean } = {}) {
       );
     answerWith(
       Object.fromEntries(
-        ['examine', 'runs', 'run', 'news', 'samples', 'episodes', 'quickstart', 'check', 'preview', 'score'].map((name) => [name, broken]),
+        ['examine', 'runs', 'run', 'news', 'samples', 'episodes', 'quickstart', 'check', 'preview', 'score', 'files', 'estimate'].map(
+          (name) => [name, broken],
+        ),
       ),
     );
     return;
   }
   answerWith({
     examine: () => wait(400, overview),
-    runs,
+    runs: () => desk.current(),
     run: ({ id }) => detail(id),
     news: ({ id, after }) => {
       const run = find(id);
@@ -169,9 +159,11 @@ export function install(options: { first?: boolean; broken?: boolean } = {}) {
     },
     quickstart: () => spec(),
     check: ({ spec: s }) => check(s as Spec),
+    columns: ({ data }) => ((data as Data).source.endsWith('.csv') ? ['question', 'topic'] : ['instruction', 'prompt', 'answer']),
+    listening: () => null,
     preview: ({ data }) => {
       const d = data as Data;
-      if (d.source !== 'shipped' && !d.source.endsWith('.jsonl'))
+      if (d.source !== 'shipped' && !/\.(jsonl|csv)$/.test(d.source))
         return fail('data', `${d.source} is not there. Write "shipped" or the path of a .jsonl or .csv file.`);
       return {
         train: d.train,
@@ -191,15 +183,20 @@ export function install(options: { first?: boolean; broken?: boolean } = {}) {
       );
       return { total: (reward as Reward).parts.reduce((sum, part) => sum + part.weight * (parts[part.name ?? part.kind] ?? 0), 0), parts };
     },
-    start: () => RUNNING,
-    stop: () => {
-      stopped = true;
-      return null;
-    },
-    resume: () => {
-      stopped = false;
-      return null;
-    },
+    estimate: ({ spec: s }) => estimated(s as Spec),
+    start: ({ spec: s, seeds }) => desk.start(s as Spec, seeds as number),
+    stop: ({ id }) => desk.stop(id as number),
+    resume: ({ ids }) => desk.resume(ids as number[]),
+    change: ({ ids, change }) => desk.change(ids as number[], change as RunChange),
+    remove: ({ ids }) => desk.remove(ids as number[]),
+    export_runs: ({ ids }) => wait(300, `/home/ada/Downloads/${(ids as number[]).length === 1 ? 'run' : 'runs'}.alignpro`),
+    export_adapter: ({ id }) => wait(300, `/home/ada/Downloads/run-${String(id)}-adapter`),
+    files: () => desk.files(),
+    choose_file: () => desk.open(COLLEAGUE),
+    open_example: () => desk.open(EXAMPLE),
+    close_file: ({ path }) => desk.close(path as string),
+    merge: ({ path }) => desk.merge(path as string),
+    choose_prompts: () => '/home/ada/prompts.jsonl',
     try_prompt: ({ id, prompt }) =>
       wait(2500, {
         run: id,

@@ -284,7 +284,7 @@ impl World {
     }
 
     pub fn iterations(&self) -> Vec<store::Iteration> {
-        self.runtime.block_on(self.store.iterations(self.run)).unwrap()
+        self.runtime.block_on(self.store.iterations(self.run, 1)).unwrap()
     }
 
     /// Everything that must not depend on interruptions: rows without times, and the last checkpoint.

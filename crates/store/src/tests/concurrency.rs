@@ -55,7 +55,7 @@ async fn a_reader_beside_a_writer_sees_whole_iterations() {
             assert!(store.episodes(1, Some(number)).await.unwrap() == episodes(number, EPISODES));
             seen.push(number);
         }
-        for row in store.iterations(1).await.unwrap() {
+        for row in store.iterations(1, 1).await.unwrap() {
             assert_eq!(row, iteration(row.iteration), "with all its metrics");
         }
         let found = store.checkpoint(1).await.unwrap();
@@ -99,7 +99,7 @@ async fn futures_can_be_sent_between_threads() {
     send(store.commit_iteration(run, &iteration(1), &episodes(1, 1), &[], Some(&checkpoint(1)))).await.unwrap();
     send(store.commit_evaluation(run, &[], &[])).await.unwrap();
     send(store.mark_interrupted()).await.unwrap();
-    send(store.iterations(run)).await.unwrap();
+    send(store.iterations(run, 1)).await.unwrap();
     send(store.episodes(run, None)).await.unwrap();
     send(store.evaluation(run, None)).await.unwrap();
     send(store.events_after(run, 0)).await.unwrap();

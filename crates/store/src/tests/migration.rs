@@ -17,8 +17,9 @@ fn rows_of(version: i64) -> Option<String> {
 }
 
 /// A database as a program that knew the first `count` migrations left it, with rows from each schema on the way.
-async fn earlier_database(path: &Path, count: usize) {
-    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+pub async fn earlier_database(path: &Path, count: usize) {
+    // As the program does it: dropping a table would take the rows that refer to it.
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true).foreign_keys(false);
     let mut connection = options.journal_mode(SqliteJournalMode::Wal).connect().await.unwrap();
     connection.execute(AssertSqlSafe(format!("PRAGMA application_id = {APPLICATION_ID}"))).await.unwrap();
     for migration in MIGRATIONS.iter().take(count) {
@@ -62,8 +63,12 @@ async fn from_every_earlier_schema() {
         let run = store.run(1).await.unwrap();
         assert_eq!((run.name.as_str(), run.iterations_done), ("An early run", 1));
         assert_eq!(run.spec.seed, 3);
+        // And rows/0002.sql.
+        let wrote = if count >= 2 { ("To be looked at.", true, 1) } else { ("", false, 0) };
+        assert_eq!((run.notes.as_str(), run.archived, run.tags.len()), wrote);
+        assert!(!run.uid.is_empty() && run.has_adapter && !run.without_texts && run.is_kept());
         assert_eq!(store.facts(1).await.unwrap().len(), 1);
-        assert_eq!(store.iterations(1).await.unwrap()[0].metrics["reward_mean"], Some(0.25));
+        assert_eq!(store.iterations(1, 1).await.unwrap()[0].metrics["reward_mean"], Some(0.25));
         let episode = store.episodes(1, Some(1)).await.unwrap().remove(0);
         assert_eq!((episode.rewrite.as_str(), episode.reward_parts["sentiment"]), ("Please tell me.", 0.25));
         assert_eq!(store.evaluation(1, None).await.unwrap().len(), 2);
@@ -82,19 +87,19 @@ async fn from_every_earlier_schema() {
 async fn a_copy_is_kept_before_a_migration() {
     let (folder, path) = new_path();
     earlier_database(&path, MIGRATIONS.iter().count()).await;
-    let (version, migrations) = with_one_more("ALTER TABLE runs ADD COLUMN notes TEXT");
+    let (version, migrations) = with_one_more("ALTER TABLE runs ADD COLUMN remarks TEXT");
     // A connection that is open keeps committed rows in the log, where a plain copy of the file would miss them.
     let before = Store::open(&path).await.unwrap();
     before.create_run(&new_run("in the log")).await.unwrap();
     let store = open(&path, Missing::Refuse, &Settings::default(), &migrations).await.unwrap();
-    sqlx::query("UPDATE runs SET notes = 'new'").execute(&store.pool).await.unwrap();
+    sqlx::query("UPDATE runs SET remarks = 'new'").execute(&store.pool).await.unwrap();
     let copies = backups(folder.path());
     assert_eq!(copies, [folder.path().join(format!("runs.db.before-v{version}.bak"))]);
     // The copy is a whole database of the earlier version.
     let copy = Store::open(&copies[0]).await.unwrap();
     assert_eq!(copy.runs().await.unwrap().len(), 2);
     assert_eq!(copy.run(2).await.unwrap().name, "in the log");
-    assert!(sqlx::query("SELECT notes FROM runs").fetch_all(&copy.pool).await.is_err());
+    assert!(sqlx::query("SELECT remarks FROM runs").fetch_all(&copy.pool).await.is_err());
     // Opened again, there is nothing to do; brought back and migrated again, the first copy is not replaced.
     open(&path, Missing::Refuse, &Settings::default(), &migrations).await.unwrap();
     assert_eq!(backups(folder.path()).len(), 1);
@@ -115,7 +120,7 @@ async fn a_migration_that_fails_changes_nothing() {
     earlier_database(&path, MIGRATIONS.iter().count()).await;
     let before = std::fs::read(&path).unwrap();
     for sql in [
-        "ALTER TABLE runs ADD COLUMN notes TEXT; INSERT INTO nowhere VALUES (1)",
+        "ALTER TABLE runs ADD COLUMN remarks TEXT; INSERT INTO nowhere VALUES (1)",
         // Runs, but leaves rows without their run.
         "DELETE FROM runs",
     ] {

@@ -1,11 +1,14 @@
 //! Tests of the store. Those that need a second process start this test program again (see [`children`]).
+mod changes;
 mod children;
 mod concurrency;
+mod foreign;
 mod interruption;
 mod migration;
 mod opening;
 mod round_trip;
 mod rows;
+mod sharing;
 
 use crate::Store;
 use std::path::PathBuf;

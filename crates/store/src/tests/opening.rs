@@ -198,7 +198,7 @@ async fn a_full_disk() {
         let error = store.commit_iteration(run, &iteration(2), &large, &[], Some(&checkpoint(2))).await.unwrap_err();
         assert!(error.code == Code::Io && error.message.contains("disk is full") && error.message.contains("runs.db"), "{error}");
     }
-    assert_eq!(store.iterations(run).await.unwrap(), [iteration(1)]);
+    assert_eq!(store.iterations(run, 1).await.unwrap(), [iteration(1)]);
     assert_eq!(store.checkpoint(run).await.unwrap(), Some(checkpoint(1)));
     store.close().await;
     // With room again, the run goes on.

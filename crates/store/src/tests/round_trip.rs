@@ -3,6 +3,7 @@ use super::rows::*;
 use super::{mix, new_store};
 use crate::{Fact, Split, Store};
 use contract::Code;
+use contract::desk::RunChange;
 use contract::event::{Event, Phase, Status};
 
 async fn with_run() -> (tempfile::TempDir, Store, i64) {
@@ -117,7 +118,7 @@ async fn an_iteration_with_all_that_belongs_to_it() {
     let events = [Event::Iteration { iteration: 1, reward_mean: 0.5, kl: 0.1 }, Event::Checkpoint { iteration: 1 }];
     store.commit_iteration(run, &iteration(1), &episodes(1, 16), &events, Some(&checkpoint(1))).await.unwrap();
     store.commit_iteration(run, &iteration(2), &episodes(2, 3), &[], None).await.unwrap();
-    assert_eq!(store.iterations(run).await.unwrap(), [iteration(1), iteration(2)]);
+    assert_eq!(store.iterations(run, 1).await.unwrap(), [iteration(1), iteration(2)]);
     assert_eq!(store.episodes(run, Some(1)).await.unwrap(), episodes(1, 16));
     assert_eq!(store.episodes(run, Some(2)).await.unwrap(), episodes(2, 3));
     assert_eq!(store.episodes(run, Some(3)).await.unwrap(), []);
@@ -125,10 +126,13 @@ async fn an_iteration_with_all_that_belongs_to_it() {
     assert_eq!(store.events_after(run, 0).await.unwrap().into_iter().map(|e| e.event).collect::<Vec<_>>(), events);
     assert_eq!(store.checkpoint(run).await.unwrap(), Some(checkpoint(1)));
     assert_eq!(store.run(run).await.unwrap().iterations_done, 2);
-    let series = store.metric_series(run, "reward_mean", 0).await.unwrap();
-    assert_eq!(series, [(1, Some(real(1))), (2, Some(real(2)))]);
-    assert_eq!(store.metric_series(run, "loss", 1).await.unwrap(), [(2, None)]);
-    assert_eq!(store.metric_series(run, "unknown", 0).await.unwrap(), []);
+    assert_eq!(store.iterations(run, 2).await.unwrap(), [iteration(2)]);
+    for of in [None, Some(run)] {
+        assert_eq!(store.curves("reward_mean", of).await.unwrap()[&run], [Some(real(1)), Some(real(2))]);
+        assert_eq!(store.curves("loss", of).await.unwrap()[&run], [None, None]);
+        assert_eq!(store.curves("unknown", of).await.unwrap().len(), 0);
+    }
+    assert_eq!(store.adapter(run).await.unwrap(), Some((1, checkpoint(1).adapter)));
 }
 
 #[tokio::test]
@@ -139,7 +143,7 @@ async fn an_iteration_computed_again_replaces_the_earlier_one() {
     again.metrics.remove("loss");
     again.seconds = 9.0;
     store.commit_iteration(run, &again, &episodes(1, 2), &[], None).await.unwrap();
-    assert_eq!(store.iterations(run).await.unwrap(), [again]);
+    assert_eq!(store.iterations(run, 1).await.unwrap(), [again]);
     assert_eq!(store.episodes(run, None).await.unwrap(), episodes(1, 2));
 }
 
@@ -149,7 +153,7 @@ async fn an_iteration_without_metrics() {
     let mut bare = iteration(1);
     bare.metrics.clear();
     store.commit_iteration(run, &bare, &[], &[], None).await.unwrap();
-    assert_eq!(store.iterations(run).await.unwrap(), [bare]);
+    assert_eq!(store.iterations(run, 1).await.unwrap(), [bare]);
 }
 
 #[tokio::test]
@@ -172,7 +176,7 @@ async fn a_transaction_that_fails_leaves_nothing_behind() {
     let mut not_json = checkpoint(2);
     not_json.state = "{".into();
     assert_eq!(store.commit_iteration(run, &changed, &[], &[], Some(&not_json)).await.unwrap_err().code, Code::Internal);
-    assert_eq!(store.iterations(run).await.unwrap(), [iteration(1)]);
+    assert_eq!(store.iterations(run, 1).await.unwrap(), [iteration(1)]);
     assert_eq!(store.episodes(run, None).await.unwrap(), episodes(1, 4));
     assert_eq!(store.checkpoint(run).await.unwrap(), Some(checkpoint(1)));
     assert_eq!(store.events_after(run, 0).await.unwrap(), []);
@@ -229,10 +233,12 @@ async fn a_report() {
     store.put_report(run, &report(run)).await.unwrap();
     let mut second = report(run);
     second.verdict = "tuned is better".into();
+    second.name = "computed where the run was called otherwise".into();
     store.put_report(run, &second).await.unwrap();
     let mut not_finite = report(run);
     not_finite.comparisons[0].p_value = f64::NAN;
     assert_eq!(store.put_report(run, &not_finite).await.unwrap_err().code, Code::Internal);
+    second.name = store.run(run).await.unwrap().name;
     assert_eq!(store.report(run).await.unwrap(), Some(second));
 }
 
@@ -252,7 +258,7 @@ async fn numbers_that_are_not_finite_are_null() {
         (answer.reward, answer.kl, answer.closeness) = (bad, Some(bad), Some(bad));
         store.commit_evaluation(run, &[answer], &[]).await.unwrap();
 
-        assert_eq!(store.iterations(run).await.unwrap()[n].metrics["kl"], None);
+        assert_eq!(store.iterations(run, 1).await.unwrap()[n].metrics["kl"], None);
         let read = store.episodes(run, Some(number)).await.unwrap().remove(0);
         let numbers = [read.reward, read.kl, read.advantage, read.closeness, read.reward_parts["sentiment"]];
         assert!(numbers.iter().all(|v| v.is_nan()), "{numbers:?}");
@@ -308,8 +314,10 @@ async fn a_run_that_is_not_there() {
         store.commit_iteration(7, &iteration(1), &[], &[], None).await.unwrap_err(),
         store.put_checkpoint(7, &checkpoint(1)).await.unwrap_err(),
         store.checkpoint(7).await.unwrap_err(),
-        store.iterations(7).await.unwrap_err(),
-        store.metric_series(7, "kl", 0).await.unwrap_err(),
+        store.iterations(7, 1).await.unwrap_err(),
+        store.adapter(7).await.unwrap_err(),
+        store.change(&[1, 7], &RunChange { archived: Some(true), ..RunChange::default() }).await.unwrap_err(),
+        store.remove(&[7]).await.unwrap_err(),
         store.episodes(7, None).await.unwrap_err(),
         store.commit_evaluation(7, &[], &[]).await.unwrap_err(),
         store.evaluation(7, None).await.unwrap_err(),

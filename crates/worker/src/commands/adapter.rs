@@ -13,13 +13,13 @@ pub async fn adapter(context: &Context, run: i64, folder: &Path) -> Result<ExitC
     let store = context.open().await?;
     let record = store.run(run).await?;
     let base = store.facts(run).await?.into_iter().find(|fact| fact.key == "model.prompter.path").map(|fact| fact.value);
-    let checkpoint = newest(&store, run).await?;
+    let (iteration, adapter) = newest(&store, run).await?;
     let shown = folder.display();
     if folder.read_dir().map_or(folder.exists(), |mut entries| entries.next().is_some()) {
         return Err(Error::io(format!("{shown} is there already and not empty: name a new folder for the adapter, or remove it.")));
     }
     let failed = |e: &dyn std::fmt::Display| {
-        let size = checkpoint.adapter.len().div_ceil(1 << 20);
+        let size = adapter.len().div_ceil(1 << 20);
         Error::io(format!("The adapter cannot be written to {shown}: name a folder that you may write to, on a disk with {size} MB free."))
             .with_detail(e)
     };
@@ -28,10 +28,10 @@ pub async fn adapter(context: &Context, run: i64, folder: &Path) -> Result<ExitC
     let draft = tempfile::Builder::new().prefix(".adapter-").tempdir_in(parent).map_err(|e| failed(&e))?;
     let peft = draft.path().join("peft");
     let base = base.unwrap_or_else(|| record.spec.prompter.model.clone());
-    write_peft(&peft, &lora(&record.spec.prompter), &checkpoint.adapter, &base).map_err(|e| failed(&e))?;
+    write_peft(&peft, &lora(&record.spec.prompter), &adapter, &base).map_err(|e| failed(&e))?;
     std::fs::rename(&peft, folder).map_err(|e| failed(&e))?;
-    context.output.result(&json!({ "run": run, "iteration": checkpoint.iteration, "folder": folder, "base_model": base }), || {
-        format!("The adapter of run {run} after iteration {} is in {shown}; Python's peft loads it on {base}.\n", checkpoint.iteration)
+    context.output.result(&json!({ "run": run, "iteration": iteration, "folder": folder, "base_model": base }), || {
+        format!("The adapter of run {run} after iteration {iteration} is in {shown}; Python's peft loads it on {base}.\n")
     })?;
     Ok(ExitCode::SUCCESS)
 }

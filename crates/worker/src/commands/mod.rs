@@ -2,8 +2,10 @@
 pub mod adapter;
 pub mod doctor;
 pub mod models;
+pub mod queue;
 pub mod run;
 pub mod runs;
+pub mod share;
 pub mod show;
 pub mod stop;
 pub mod try_prompt;
@@ -11,6 +13,7 @@ pub mod try_prompt;
 use crate::cli::{Cli, Command, Common};
 use crate::output::Output;
 use contract::Result;
+use contract::desk::Share;
 use home::{Home, create_folder};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -62,17 +65,21 @@ impl Context {
 pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
     let context = Context::new(cli.common)?;
     match cli.command {
-        Command::Run { spec, seed, go_on } => match if go_on { run::earlier(&context, &spec, seed).await? } else { None } {
-            Some(run) => run::resume(&context, run).await,
-            None => run::start(&context, &spec, seed).await,
+        Command::Run { spec, seed, seeds, go_on } => match if go_on { run::earlier(&context, &spec, seed).await? } else { None } {
+            Some(run) => run::resume(&context, &[run]).await,
+            None => run::start(&context, &spec, seed, seeds).await,
         },
-        Command::Resume { run } => run::resume(&context, run).await,
+        Command::Resume { runs } => run::resume(&context, &runs).await,
         Command::Stop { run } => stop::stop(&context, run).await,
         Command::Runs => runs::runs(&context).await,
         Command::Show { run } => show::show(&context, run).await,
         Command::Models { command } => models::models(&context, command),
         Command::Try { run, prompt, seed } => try_prompt::try_prompt(&context, run, &prompt, seed).await,
         Command::Adapter { run, folder } => adapter::adapter(&context, run, &folder).await,
+        Command::Export { file, runs, without_texts, prompters } => {
+            share::export(&context, &file, &runs, Share { texts: !without_texts, prompters }).await
+        }
+        Command::Import { file } => share::import(&context, &file).await,
         Command::Doctor => doctor::doctor(&context).await,
     }
 }

@@ -1,5 +1,6 @@
 //! `alignpro run SPEC` and `alignpro resume RUN`.
 use super::Context;
+use super::queue::{Queue, goes_on};
 use super::show::print;
 use crate::cli::EXIT_STOPPED;
 use crate::engine::{self, ENGINE, Loaded, PROOF, proof_fact};
@@ -27,31 +28,46 @@ struct Held {
     _lock: RunLock,
 }
 
-/// Runs a spec file. Everything that can be checked is checked before the first row is written.
-pub async fn start(context: &Context, file: &Path, seed: Option<u64>) -> Result<ExitCode> {
+/// Runs a spec file, with as many seeds from its own on. Everything that can be checked is checked before the first row is written.
+pub async fn start(context: &Context, file: &Path, seed: Option<u64>, seeds: u64) -> Result<ExitCode> {
     signals::listen();
     let mut bars = Bars::new();
-    let (prepared, loaded) = block_in_place(|| {
+    let (prepared, more, loaded) = block_in_place(|| {
         let prepared = read_spec(file, seed)?;
+        let first = prepared.spec.seed;
+        let more = (1..seeds).map(|n| read_spec(file, Some(first.saturating_add(n)))).collect::<Result<Vec<_>>>()?;
         bars.say("Loading the models …");
         let loaded = engine::find(&context.home, &prepared.spec, folder_of(file))?.load(&prepared.spec)?;
         loaded.check_lengths(&prepared)?;
-        Ok::<_, Error>((prepared, loaded))
+        Ok::<_, Error>((prepared, more, loaded))
     })?;
     if signals::stop_requested() {
         return Err(Error::stopped("Stopped before the run began; nothing was written."));
     }
     let store = context.open_or_create().await?;
-    let new = NewRun {
+    let known: Vec<Fact> = loaded.facts.iter().cloned().chain(Machine::look().facts()).collect();
+    let new = |prepared: &Prepared| NewRun {
         spec: prepared.spec.clone(),
         spec_hash: prepared.spec_hash.clone(),
         program_version: env!("CARGO_PKG_VERSION").into(),
-        facts: prepared.facts.iter().chain(&loaded.facts).cloned().chain(Machine::look().facts()).collect(),
+        facts: prepared.facts.iter().chain(&known).cloned().collect(),
     };
-    let id = store.create_run(&new).await?;
-    let held = Held { id, _lock: store.lock(id)?, store };
-    bars.say(&format!("Run {id} of {}", held.store.path().display()));
-    work(context, held, prepared, loaded, &mut bars).await
+    let id = store.create_run(&new(&prepared)).await?;
+    let lock = store.lock(id)?;
+    let mut behind = Vec::new();
+    for prepared in &more {
+        behind.push(store.create_run(&new(prepared)).await?);
+    }
+    let queue = Queue::take(store.clone(), &behind).await?;
+    bars.say(&format!("Run {id} of {}", store.path().display()));
+    let first = work(context, Held { id, _lock: lock, store: store.clone() }, prepared, loaded, &mut bars).await;
+    let code = match first {
+        Ok(code) => work_off(context, &store, queue, code).await,
+        // The others would use the same models.
+        Err(e) => queue.stop().await.and(Err(e)),
+    };
+    store.close().await;
+    code
 }
 
 /// The newest run of a spec file and its data, as they are now, that the database holds and that did not fail, if there is one: what failed
@@ -63,7 +79,9 @@ pub async fn earlier(context: &Context, file: &Path, seed: Option<u64>) -> Resul
     }
     let store = context.open().await?;
     let mut found = None;
-    for run in store.runs().await?.into_iter().filter(|run| run.spec_hash == prepared.spec_hash && run.status != Status::Failed) {
+    for run in
+        store.runs().await?.into_iter().filter(|run| run.is_kept() && run.spec_hash == prepared.spec_hash && run.status != Status::Failed)
+    {
         if prepared.check_unchanged(&store.facts(run.id).await?).is_ok() {
             found = Some(run.id);
             break;
@@ -73,28 +91,75 @@ pub async fn earlier(context: &Context, file: &Path, seed: Option<u64>) -> Resul
     Ok(found)
 }
 
-/// Goes on with a run, or begins one that was only written.
-pub async fn resume(context: &Context, run: i64) -> Result<ExitCode> {
+/// Goes on with runs, one after another, or begins those that were only written.
+pub async fn resume(context: &Context, runs: &[i64]) -> Result<ExitCode> {
     signals::listen();
-    let mut bars = Bars::new();
     let store = context.open().await?;
-    let record = store.run(run).await?;
-    if record.status == Status::Finished {
-        note(&format!("Run {run} is finished; there is nothing to go on with."));
-        print(context, &store, run).await?;
-        return Ok(ExitCode::SUCCESS);
+    let mut left = Vec::new();
+    for run in runs {
+        if store.run(*run).await?.status == Status::Finished {
+            note(&format!("Run {run} is finished; there is nothing to go on with."));
+            print(context, &store, *run).await?;
+        } else {
+            left.push(*run);
+        }
     }
-    let held = Held { id: run, _lock: store.lock(run)?, store };
+    let code = match left[..] {
+        [] => Ok(ExitCode::SUCCESS),
+        [run] => resume_held(context, Held { id: run, _lock: store.lock(run)?, store: store.clone() }).await,
+        _ => work_off(context, &store, Queue::take(store.clone(), &left).await?, ExitCode::SUCCESS).await,
+    };
+    // Whatever happened: the log goes into the file, which may then be copied alone.
+    store.close().await;
+    code
+}
+
+/// All runs of a queue. What is wrong with one is said, and the next has its turn; the first error is returned in the end.
+async fn work_off(context: &Context, store: &Store, queue: Queue, first: ExitCode) -> Result<ExitCode> {
+    let (mut code, mut failed) = (first, None);
+    while let Some((run, lock)) = queue.next().await? {
+        if signals::stop_requested() {
+            store.withdraw(run).await?;
+            queue.stop().await?;
+            code = ExitCode::from(EXIT_STOPPED);
+            break;
+        }
+        match resume_held(context, Held { id: run, _lock: lock, store: store.clone() }).await {
+            Ok(ended) if ended == ExitCode::SUCCESS => {}
+            Ok(ended) => code = ended,
+            Err(e) if goes_on(&e) => {
+                note(&format!("Run {run}: {}", e.message));
+                failed.get_or_insert(e);
+            }
+            Err(e) => {
+                queue.stop().await?;
+                return Err(e);
+            }
+        }
+    }
+    failed.map_or(Ok(code), Err)
+}
+
+async fn resume_held(context: &Context, held: Held) -> Result<ExitCode> {
+    let mut bars = Bars::new();
+    let run = held.id;
+    // What it was before it was put into a queue.
+    let has_begun = held.store.checkpoint(run).await?.is_some();
+    let record = held.store.run(run).await?;
     held.store.clear_stop(run).await?;
     // Loading takes a while: whoever watches sees that it goes on.
     held.store.set_status(run, Status::Running, None).await?;
-    let before = if record.status == Status::Created { Status::Failed } else { record.status };
+    let before = match record.status {
+        Status::Created => Status::Failed,
+        Status::Waiting if has_begun => Status::Stopped,
+        Status::Waiting => Status::Failed,
+        other => other,
+    };
     match block_in_place(|| load_again(context, &held, record, &mut bars)) {
         Ok((prepared, loaded)) => work(context, held, prepared, loaded, &mut bars).await,
         Err(e) => {
             // The first error says more than one about noting it.
             let _ = held.store.set_status(run, before, Some(&e.message)).await;
-            held.store.close().await;
             Err(e)
         }
     }
@@ -173,7 +238,7 @@ async fn work(context: &Context, held: Held, prepared: Prepared, loaded: Loaded,
         }
     });
     bars.finish();
-    let code = match outcome {
+    match outcome {
         Ok(Outcome::Finished(_)) => print(context, &store, id).await.map(|()| ExitCode::SUCCESS),
         Ok(Outcome::Stopped) => {
             note(&format!("Run {id} is stopped and kept; `alignpro resume {id}` goes on with it."));
@@ -181,10 +246,7 @@ async fn work(context: &Context, held: Held, prepared: Prepared, loaded: Loaded,
             printed.map(|()| ExitCode::from(EXIT_STOPPED))
         }
         Err(e) => Err(e),
-    };
-    // Whatever happened: the log goes into the file, which may then be copied alone.
-    store.close().await;
-    code
+    }
 }
 
 /// Lets the engine prove itself, notes the proof, and makes the runner.

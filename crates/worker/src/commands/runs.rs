@@ -44,7 +44,7 @@ impl From<Run> for Row {
 
 pub async fn runs(context: &Context) -> Result<ExitCode> {
     let rows: Vec<Row> = match context.has_database() {
-        true => context.open().await?.runs().await?.into_iter().map(Row::from).collect(),
+        true => context.open().await?.runs().await?.into_iter().filter(Run::is_kept).map(Row::from).collect(),
         false => Vec::new(),
     };
     context.output.result(&rows, || text(&rows))?;

@@ -7,6 +7,12 @@ use std::process::ExitCode;
 
 pub async fn stop(context: &Context, run: i64) -> Result<ExitCode> {
     let store = context.open().await?;
+    if store.withdraw(run).await? {
+        context.output.result(&json!({ "run": run, "stop_requested": true }), || {
+            format!("Run {run} was waiting for its turn and is stopped. `alignpro resume {run}` goes on with it.\n")
+        })?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let status = store.run(run).await?.status;
     // A run that is being loaded is still `created`, but a worker holds it.
     let is_loading = status != Status::Running && matches!(store.lock(run), Err(Error { code: Code::Busy, .. }));

@@ -4,6 +4,7 @@ use crate::engine;
 use crate::output::printable;
 use crate::progress::Bars;
 use contract::desk::{Tried, TriedArm};
+use contract::event::Status;
 use contract::{Error, Result, arm};
 use experiment::prepare::base_folder;
 use experiment::{Arm, Item, Pipeline, Trial};
@@ -11,7 +12,7 @@ use lm::stream;
 use rewards::Reward;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
-use store::{Checkpoint, Fact, Run, Store};
+use store::{Fact, Run, Store};
 
 pub async fn try_prompt(context: &Context, run: i64, prompt: &str, seed: u64) -> Result<ExitCode> {
     if prompt.trim().is_empty() {
@@ -20,26 +21,32 @@ pub async fn try_prompt(context: &Context, run: i64, prompt: &str, seed: u64) ->
     let store = context.open().await?;
     let record = store.run(run).await?;
     let facts = store.facts(run).await?;
-    let checkpoint = newest(&store, run).await?;
-    let tried = tokio::task::block_in_place(|| send(context, &record, &facts, &checkpoint, prompt, seed))?;
+    let (iteration, adapter) = newest(&store, run).await?;
+    let tried = tokio::task::block_in_place(|| send(context, &record, &facts, (iteration, &adapter), prompt, seed))?;
     context.output.result(&tried, || text(&tried))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The newest checkpoint, or that there is none yet.
-pub async fn newest(store: &Store, run: i64) -> Result<Checkpoint> {
-    store.checkpoint(run).await?.ok_or_else(|| {
-        Error::run(format!("Run {run} has no trained prompter yet; `alignpro resume {run}` goes on until there is a checkpoint."))
-    })
+/// The newest trained adapter with its iteration, or why there is none.
+pub async fn newest(store: &Store, run: i64) -> Result<(usize, Vec<u8>)> {
+    match store.adapter(run).await? {
+        Some(adapter) => Ok(adapter),
+        None if store.run(run).await?.status == Status::Finished => {
+            Err(Error::run(format!("Run {run} was shared without its trained prompter; ask for an export with it.")))
+        }
+        None => {
+            Err(Error::run(format!("Run {run} has no trained prompter yet; `alignpro resume {run}` goes on until there is a checkpoint.")))
+        }
+    }
 }
 
-fn send(context: &Context, run: &Run, facts: &[Fact], checkpoint: &Checkpoint, prompt: &str, seed: u64) -> Result<Tried> {
+fn send(context: &Context, run: &Run, facts: &[Fact], (iteration, adapter): (usize, &[u8]), prompt: &str, seed: u64) -> Result<Tried> {
     let bars = Bars::new();
     bars.say("Loading the models …");
     let base = base_folder(facts);
     let loaded = engine::find(&context.home, &run.spec, &base)?.load(&run.spec)?;
     loaded.check_unchanged(facts)?;
-    let adapter = loaded.prompter.adapter(&checkpoint.adapter)?;
+    let adapter = loaded.prompter.adapter(adapter)?;
     let (prompter, frozen, _) = loaded.admit(&|| false)?;
     let mut pipeline = Pipeline::new(&run.spec, prompter, frozen, Reward::new(&run.spec.reward)?);
     let draw = |name: &str| stream::seed(run.spec.seed, name, &[seed]);
@@ -50,7 +57,7 @@ fn send(context: &Context, run: &Run, facts: &[Fact], checkpoint: &Checkpoint, p
         let (trials, _) = pipeline.run(arm, std::slice::from_ref(&item), &mut |_| ControlFlow::Continue(()))?;
         arms.extend(trials.into_iter().map(|trial| tried_arm(arm.name(), trial)));
     }
-    Ok(Tried { run: run.id, iteration: checkpoint.iteration, prompt: prompt.into(), arms })
+    Ok(Tried { run: run.id, iteration, prompt: prompt.into(), arms })
 }
 
 fn tried_arm(name: &str, trial: Trial) -> TriedArm {

@@ -14,6 +14,15 @@ export function duration(seconds: number | null | undefined): string {
   return `${Math.floor(whole / 86_400)} d ${Math.floor((whole % 86_400) / 3600)} h`;
 }
 
+/** As precise as a guess is: 8 s, 2 min, 1.5 h. */
+export function rough(seconds: number | null | undefined): string {
+  if (typeof seconds !== 'number' || !Number.isFinite(seconds)) return NONE;
+  if (seconds < 1) return '< 1 s';
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800 ? `${Math.round(seconds / 1800) / 2} h` : `${Math.round(seconds / 43_200) / 2} d`;
+}
+
 /** As one says it of what is still to come. */
 export function about(seconds: number | null): string {
   if (seconds === null || !Number.isFinite(seconds)) return NONE;

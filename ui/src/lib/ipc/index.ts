@@ -1,17 +1,24 @@
 // The only door to the desktop shell: nothing else imports @tauri-apps/*.
 import { invoke } from '@tauri-apps/api/core';
+import { listen } from '@tauri-apps/api/event';
 import type {
   Data,
   DataPreview,
   EpisodeRow,
   Error as Failure,
+  Estimate,
+  Merged,
+  Opened,
+  OpenFile,
   Overview,
   Reward,
+  RunChange,
   RunDetail,
   RunNews,
   RunSummary,
   Sample,
   ScoreRow,
+  Share,
   Spec,
   SpecCheck,
   Tried,
@@ -28,16 +35,46 @@ export const episodes = (id: number, iteration: number) => invoke<EpisodeRow[]>(
 export const samples = (id: number) => invoke<Sample[]>('samples', { id });
 export const quickstart = () => invoke<Spec>('quickstart');
 export const check = (spec: Spec) => invoke<SpecCheck>('check', { spec });
+/** The columns of a file that can hold the prompts; none for the shipped ones. */
+export const columns = (data: Data) => invoke<string[]>('columns', { data });
 export const preview = (data: Data) => invoke<DataPreview>('preview', { data });
 export const score = (reward: Reward, prompt: string, answer: string) => invoke<ScoreRow>('score', { reward, prompt, answer });
-export const start = (spec: Spec) => invoke<number>('start', { spec });
+/** Runs with so many seeds, from the spec's own on; the first begins and the others wait for their turn. */
+export const start = (spec: Spec, seeds: number) => invoke<number[]>('start', { spec, seeds });
+export const estimate = (spec: Spec) => invoke<Estimate>('estimate', { spec });
 export const stop = (id: number) => invoke<null>('stop', { id });
-export const resume = (id: number) => invoke<null>('resume', { id });
+export const resume = (ids: number[]) => invoke<null>('resume', { ids });
+const UNCHANGED: RunChange = { name: null, notes: null, tags: null, archived: null, deleted: null };
+export const change = (ids: number[], changes: Partial<RunChange>) => invoke<null>('change', { ids, change: { ...UNCHANGED, ...changes } });
+/** Removes deleted runs for good. */
+export const remove = (ids: number[]) => invoke<null>('remove', { ids });
 export const tryPrompt = (id: number, prompt: string, seed: number) => invoke<Tried>('try_prompt', { id, prompt, seed });
 /** Puts a file into the downloads folder, never over another; its path. */
 export const save = (name: string, bytes: Uint8Array) => invoke<string>('save', bytes, { headers: { name } });
+/** One file of runs in the downloads folder; its path. */
+export const exportRuns = (ids: number[], share: Share) => invoke<string>('export_runs', { ids, share });
+/** The trained prompter as a PEFT adapter folder in the downloads folder; its path. */
+export const exportAdapter = (id: number) => invoke<string>('export_adapter', { id });
+/** The files that are open beside one's own database. */
+export const files = () => invoke<OpenFile[]>('files');
+/** Opens a file of runs that a person chose; null where none was. */
+export const chooseFile = () => invoke<OpenFile | null>('choose_file');
+export const openExample = () => invoke<OpenFile>('open_example');
+export const closeFile = (path: string) => invoke<null>('close_file', { path });
+export const merge = (path: string) => invoke<Merged>('merge', { path });
 /** The path of a file of prompts that a person chose. */
 export const choosePrompts = () => invoke<string | null>('choose_prompts');
+
+/** Tells of files that were dropped on the window or opened from the desktop; returns what ends it. */
+export function onOpened(handler: (opened: Opened) => void): () => void {
+  const listening = listen<Opened>('opened', (event) => handler(event.payload)).then(async (end) => {
+    // Files that the program was started with are told only once there is someone to hear.
+    await invoke('listening');
+    return end;
+  });
+  listening.catch((thrown) => handler({ file: null, error: failure(thrown) }));
+  return () => void listening.then((end) => end()).catch(() => {});
+}
 
 /** Whatever a command rejected with, as the boundary's error. */
 export function failure(thrown: unknown): Failure {

@@ -283,7 +283,7 @@ warnings: Array<string>, };
 /**
  * Where a run is in its life.
  */
-export type Status = "created" | "running" | "stopped" | "interrupted" | "failed" | "finished";
+export type Status = "created" | "waiting" | "running" | "stopped" | "interrupted" | "failed" | "finished";
 
 /**
  * What the worker is doing; progress counts units of this phase.
@@ -338,7 +338,35 @@ database: string, checks: Array<Check>, models: Array<Model>, };
 /**
  * A run in a list.
  */
-export type RunSummary = { id: number, name: string, status: Status, 
+export type RunSummary = { 
+/**
+ * Negative for a run of an opened file, and then good for as long as the file is open.
+ */
+id: number, 
+/**
+ * Path of the opened file that it is in; null for a run of one's own. A run of a file can be looked at and exported, not changed.
+ */
+file: string | null, name: string, 
+/**
+ * In order; none twice.
+ */
+tags: Array<string>, notes: string, 
+/**
+ * Out of the way, but kept.
+ */
+archived: boolean, 
+/**
+ * When it was deleted; it can be brought back until it is removed for good.
+ */
+deleted_at_ms: number | null, 
+/**
+ * False for a run that was shared without its prompts, rewrites and answers.
+ */
+has_texts: boolean, 
+/**
+ * Whether its trained prompter is in the database, to be tried and exported.
+ */
+has_prompter: boolean, status: Status, 
 /**
  * Why it failed or stopped.
  */
@@ -484,3 +512,102 @@ export type TriedArm = { name: string,
  * Null in the raw arm.
  */
 rewrite: string | null, rewrite_closeness: number | null, rewrite_truncated: boolean | null, answer: string, answer_truncated: boolean, reward: number, reward_parts: { [key in string]: number }, };
+
+/**
+ * What a person changes about a run that is there: null leaves a thing as it is.
+ */
+export type RunChange = { 
+/**
+ * Not empty.
+ */
+name: string | null, notes: string | null, 
+/**
+ * All of them.
+ */
+tags: Array<string> | null, archived: boolean | null, deleted: boolean | null, };
+
+/**
+ * What goes with the numbers into a file that is shared.
+ */
+export type Share = { 
+/**
+ * Prompts, rewrites and answers.
+ */
+texts: boolean, 
+/**
+ * The trained prompters, with which a colleague can try prompts of his own.
+ */
+prompters: boolean, };
+
+/**
+ * A run database that is open beside one's own, only to look at.
+ */
+export type OpenFile = { 
+/**
+ * Its whole path.
+ */
+path: string, name: string, 
+/**
+ * The shipped example.
+ */
+is_example: boolean, 
+/**
+ * Its runs, newest first, as [`RunSummary::id`].
+ */
+runs: Array<number>, };
+
+/**
+ * What came of a file that was dropped on the window or opened from the desktop: one of the two is null.
+ */
+export type Opened = { file: OpenFile | null, error: Error | null, };
+
+/**
+ * What merging a file into one's own database did.
+ */
+export type Merged = { 
+/**
+ * New runs, by their new numbers.
+ */
+added: Array<number>, 
+/**
+ * How many runs were here already and were left as they are.
+ */
+known: number, };
+
+/**
+ * What a phase of a run will take on this machine.
+ */
+export type PhaseEstimate = { phase: Phase, 
+/**
+ * Null where nothing is known to measure by.
+ */
+seconds: number | null, 
+/**
+ * Most memory that the worker holds at once.
+ */
+peak_bytes: number, };
+
+/**
+ * What a run will take on this machine, as `alignpro estimate SPEC --json` prints it.
+ */
+export type Estimate = { phases: Array<PhaseEstimate>, 
+/**
+ * Null where a phase has none.
+ */
+seconds: number | null, peak_bytes: number, 
+/**
+ * What the machine has free now.
+ */
+free_bytes: number, fits: boolean, 
+/**
+ * Where the figures come from, in a sentence.
+ */
+basis: string, 
+/**
+ * What to shrink, most useful first; none where it fits.
+ */
+advice: Array<string>, 
+/**
+ * Of the longest prompt with all that goes around it, and what the prompter's and the frozen model's contexts hold.
+ */
+longest_prompter_tokens: number, longest_frozen_tokens: number, prompter_context: number, frozen_context: number, };

@@ -1,56 +1,70 @@
 import { quickstart, type Problem, type Spec } from '$ipc';
 
 const KEY = 'draft';
+const SEEDS_KEY = 'draft-seeds';
+export const MOST_SEEDS = 50;
 
 /** The experiment that is being set up; it is still there after the window was closed. */
 class Draft {
   spec: Spec | null = $state(null);
+  /** How many runs it becomes, each with a seed of its own: beside the spec, which is of one run. */
+  seeds = $state(1);
   /** What the spec cannot hold, such as letters where a number belongs: by the field's path. */
   slips: Record<string, string> = $state({});
 
   constructor() {
     try {
       this.spec = JSON.parse(localStorage.getItem(KEY) ?? 'null') as Spec | null;
+      this.seeds = Number(localStorage.getItem(SEEDS_KEY) ?? 1) || 1;
     } catch {
       localStorage.removeItem(KEY);
     }
   }
   /** The draft that another one has replaced; it can be brought back. */
-  before: Spec | null = $state.raw(null);
+  before: { spec: Spec; seeds: number } | null = $state.raw(null);
 
   async begin() {
     this.spec = { ...(await quickstart()), name: 'my-experiment' };
+    this.seeds = 1;
     this.slips = {};
   }
   keep() {
     if (this.spec) localStorage.setItem(KEY, JSON.stringify(this.spec));
+    localStorage.setItem(SEEDS_KEY, String(this.seeds));
   }
   clear() {
     this.setAside();
     localStorage.removeItem(KEY);
+    localStorage.removeItem(SEEDS_KEY);
     this.spec = null;
+    this.seeds = 1;
     this.slips = {};
   }
   setAside() {
-    this.before = this.spec && ($state.snapshot(this.spec) as Spec);
+    this.before = this.spec && { spec: $state.snapshot(this.spec) as Spec, seeds: this.seeds };
   }
   bringBack() {
-    [this.spec, this.before] = [this.before, this.spec && ($state.snapshot(this.spec) as Spec)];
+    const back = this.before;
+    this.setAside();
+    [this.spec, this.seeds] = [back?.spec ?? null, back?.seeds ?? 1];
     this.slips = {};
     this.keep();
   }
   get slipped(): Problem[] {
-    return Object.entries(this.slips).map(([path, message]) => ({ path, message }));
+    const slips = Object.entries(this.slips).map(([path, message]) => ({ path, message }));
+    const isFar = !('seeds' in this.slips) && !(this.seeds >= 1 && this.seeds <= MOST_SEEDS);
+    return isFar ? [...slips, { path: 'seeds', message: `is ${this.seeds}; write a number from 1 to ${MOST_SEEDS}` }] : slips;
   }
 }
 
 export const draft = new Draft();
 
-/** Takes a run's spec as the draft: the same again with the next seed, or as the start of something new. */
-export function adopt(spec: Spec, nextSeed: boolean) {
+/** Takes a run's spec as the draft: the same again with seeds from one on, or (null) as the start of something new. */
+export function adopt(spec: Spec, again: { seed: number; seeds: number } | null) {
   draft.setAside();
   const copy = structuredClone($state.snapshot(spec)) as Spec;
-  draft.spec = nextSeed ? { ...copy, seed: copy.seed + 1 } : { ...copy, name: `${copy.name}-copy` };
+  draft.spec = again ? { ...copy, seed: again.seed } : { ...copy, name: `${copy.name}-copy` };
+  draft.seeds = again?.seeds ?? 1;
   draft.slips = {};
   draft.keep();
 }

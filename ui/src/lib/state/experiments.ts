@@ -2,6 +2,7 @@
 import type { Comparison, RunSummary } from '$ipc';
 
 export interface Experiment {
+  /** The same for runs that differ in nothing but their seed and name, and are in the same database. */
   key: string;
   name: string;
   /** Newest first. */
@@ -17,31 +18,65 @@ export const tuned = (run: RunSummary) => run.report?.arms.find((arm) => arm.nam
 export const againstRaw = (run: RunSummary): Comparison | null =>
   run.report?.comparisons.find((c) => c.arm === 'tuned' && c.baseline === 'raw') ?? null;
 
+export const isOwn = (run: RunSummary) => run.file === null;
+
+export type View = 'all' | 'archived' | 'deleted';
+export const viewOf = (run: RunSummary): View => (run.deleted_at_ms !== null ? 'deleted' : run.archived ? 'archived' : 'all');
+
+/** What tells a run from others of its name: its number, or the file that it is in. */
+export const mark = (run: Pick<RunSummary, 'id' | 'file'>) => (run.file === null ? `#${run.id}` : lastPart(run.file));
+
+export const experimentKey = (run: RunSummary) => (run.file === null ? run.experiment : `${run.file} ${run.experiment}`);
+
 export function grouped(runs: RunSummary[]): Experiment[] {
   const groups = new Map<string, RunSummary[]>();
   for (const run of runs) {
-    const group = groups.get(run.experiment);
+    const group = groups.get(experimentKey(run));
     if (group) group.push(run);
-    else groups.set(run.experiment, [run]);
+    else groups.set(experimentKey(run), [run]);
   }
   return [...groups].map(([key, members]) => ({ key, name: members[0]?.name ?? '', runs: members }));
 }
 
-/** Every word of the filter must be found somewhere in a run. */
+// "seed 2" is one wish, else its 2 would be found in a model's name; a tag of several words stands in quotes.
+const wishes = (filter: string): string[] => filter.match(/tag:"[^"]*"?|\bseed\s+\d+|\S+/gi) ?? [];
+const asTag = (text: string) => text.toLowerCase().replaceAll('"', '');
+
+/** Every word of the filter must be found somewhere in a run; `tag:paper` must be one of its tags. */
 export function matching(runs: RunSummary[], filter: string): RunSummary[] {
-  // "seed 2" is one wish, else its 2 would be found in a model's name.
-  const words = filter
-    .toLowerCase()
-    .replace(/\bseed\s+(\d+)/g, 'seed:$1;')
-    .split(/\s+/)
-    .filter(Boolean);
+  const words = wishes(filter).map((word) => word.toLowerCase().replace(/^seed\s+(\d+)$/, 'seed:$1;'));
   if (words.length === 0) return runs;
   return runs.filter((run) => {
-    const text = [run.name, run.status, run.data, run.prompter, run.frozen, `seed:${run.seed}; seed`, `#${run.id}`, run.message]
+    const seed = `seed:${run.seed}; seed`;
+    const text = [run.name, run.status, run.data, run.prompter, run.frozen, seed, mark(run), run.message, run.notes, ...run.tags]
       .join(' ')
       .toLowerCase();
-    return words.every((word) => text.includes(word));
+    const tags = run.tags.map(asTag);
+    return words.every((word) => (word.startsWith('tag:') ? tags.includes(asTag(word.slice(4))) : text.includes(word)));
   });
+}
+
+const tagWish = (tag: string) => (/\s/.test(tag) ? `tag:"${asTag(tag)}"` : `tag:${asTag(tag)}`);
+export const isWished = (filter: string, tag: string) => wishes(filter.toLowerCase()).includes(tagWish(tag));
+/** The filter with a tag, or without it where it was there. */
+export function toggledTag(filter: string, tag: string): string {
+  const words = wishes(filter);
+  const rest = words.filter((word) => word.toLowerCase() !== tagWish(tag));
+  return (rest.length < words.length ? rest : [...words, tagWish(tag)]).join(' ');
+}
+
+/** Tags of all of these runs together, in order. */
+export const tagsOf = (runs: RunSummary[]) => [...new Set(runs.flatMap((run) => run.tags))].sort();
+/** The tags that runs get by a change, where it changes any; runs that get the same ones together. */
+export function retagged(runs: RunSummary[], change: (tags: string[]) => string[]): { ids: number[]; tags: string[] }[] {
+  const groups = new Map<string, { ids: number[]; tags: string[] }>();
+  for (const run of runs) {
+    const tags = [...new Set(change(run.tags))].sort();
+    const key = JSON.stringify(tags);
+    if (key === JSON.stringify([...run.tags].sort())) continue;
+    groups.set(key, { ids: [...(groups.get(key)?.ids ?? []), run.id], tags });
+  }
+  return [...groups.values()];
 }
 
 const KEYS: Record<Column, (run: RunSummary) => string | number | null> = {

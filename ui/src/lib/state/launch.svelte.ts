@@ -1,5 +1,6 @@
 // A run from its spec to its page.
 import { failure, start, type Failure, type Spec } from '$ipc';
+import { notice } from './notice.svelte';
 import { router } from './router.svelte';
 import { runs } from './runs.svelte';
 
@@ -7,14 +8,18 @@ export class Launch {
   isStarting = $state(false);
   error: Failure | null = $state.raw(null);
 
-  /** Writes and starts the run, and goes to watch it. */
-  go = async (spec: Spec | Promise<Spec>) => {
+  /** Writes and starts a run for each seed, and goes to where they can be watched. */
+  go = async (spec: Spec | Promise<Spec>, seeds = 1) => {
     this.isStarting = true;
     this.error = null;
     try {
-      const id = await start(await spec);
+      const [first, ...others] = await start(await spec, seeds);
       void runs.load();
-      router.go(['runs', id, 'live']);
+      if (first !== undefined && others.length === 0) router.go(['runs', first, 'live']);
+      else {
+        notice.say(`${seeds} runs: the first one begins, the others wait for their turn.`);
+        router.go(['experiments']);
+      }
     } catch (thrown) {
       this.error = failure(thrown);
     } finally {

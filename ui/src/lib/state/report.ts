@@ -2,6 +2,7 @@
 import type { Report, RunDetail } from '$ipc';
 import { dateTime, probability, signed, signedInterval } from '$lib/format';
 import { armWord } from '$lib/charts/palette';
+import { mark } from './experiments';
 import { measures } from './tables';
 
 export function escaped(text: string | number): string {
@@ -35,7 +36,7 @@ export function htmlReport(detail: RunDetail, report: Report, figures: { title: 
   return `<!doctype html><html lang="en-GB"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>${escaped(summary.name)}, seed ${report.seed}</title><style>${STYLE}</style></head><body>
 <h1>${escaped(summary.name)}</h1>
-<p class="muted">Run ${summary.id}, seed ${report.seed}, ${escaped(summary.data)}, ${escaped(summary.prompter)} rewrites for ${escaped(summary.frozen)}, ${escaped(dateTime(summary.created_at_ms))}. Spec ${escaped(report.spec_hash)}.</p>
+<p class="muted">${summary.file === null ? `Run ${summary.id}` : `From ${escaped(mark(summary))}`}, seed ${report.seed}, ${escaped(summary.data)}, ${escaped(summary.prompter)} rewrites for ${escaped(summary.frozen)}, ${escaped(dateTime(summary.created_at_ms))}. Spec ${escaped(report.spec_hash)}.</p>
 <p class="verdict">${escaped(report.verdict)}</p>
 ${report.warnings.map((warning) => `<p>Warning: ${escaped(warning)}</p>`).join('\n')}
 ${figures.map((f) => `<figure><h2>${escaped(f.title)}</h2>${f.svg}<figcaption class="muted">${escaped(f.caption)}</figcaption></figure>`).join('\n')}

@@ -2,7 +2,10 @@
 import { csv } from '$lib/format';
 import type { Event, IterationNews, Phase, RunNews, Status } from '$ipc';
 
-export const isActive = (status: Status) => status === 'created' || status === 'running';
+export const isWorking = (status: Status) => status === 'created' || status === 'running';
+/** At work or in the queue of a worker: more is to come without anybody's doing. */
+export const isActive = (status: Status) => isWorking(status) || status === 'waiting';
+export const isResumable = (status: Status) => status === 'stopped' || status === 'interrupted' || status === 'failed';
 
 export type Guard = Extract<Event, { kind: 'guard' }>;
 export type Proof = Extract<Event, { kind: 'engine_proof' }>;

@@ -22,7 +22,7 @@ class Runs extends Resource<Awaited<ReturnType<typeof ask>>> {
     clearTimeout(this.timer);
     await this.load();
     if (this.watchers === 0) return;
-    const isMoving = this.value?.some((run) => isActive(run.status));
+    const isMoving = this.value?.some((run) => run.file === null && isActive(run.status));
     this.timer = setTimeout(this.turn, isMoving ? MOVING_MS : RESTING_MS);
   };
 }

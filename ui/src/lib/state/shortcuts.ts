@@ -11,5 +11,6 @@ export function shortcut(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey
   const key = event.key.toLowerCase();
   if (key === 'k') return 'palette' as const;
   if (key === 'n') return 'new' as const;
+  if (key === 'o') return 'open' as const;
   return SHORTCUTS.find((s) => s.keys === key)?.place ?? null;
 }

@@ -1,0 +1,92 @@
+// The runs and files of the fixtures, changed as the shell would change them.
+import type { Merged, OpenFile, RunChange, RunSummary, Spec, Status } from '$ipc';
+import { EXAMPLE, foreign, iteration, opened, others, RUNNING, summaries, summary } from './fixtures';
+
+// The running run makes an iteration in so many milliseconds.
+const PACE = 2500;
+const fail = (code: string, message: string) => Promise.reject({ code, message, detail: null });
+const isHeld = (status: Status) => status === 'created' || status === 'waiting' || status === 'running';
+
+export class Desk {
+  private own: RunSummary[];
+  private paths: string[] = [];
+
+  constructor(isEmpty = false) {
+    this.own = isEmpty ? [] : [...others, ...summaries].map((run) => ({ ...run }));
+  }
+  current(): RunSummary[] {
+    const seen = foreign.filter((run) => run.file !== null && this.paths.includes(run.file));
+    return [...this.own.map((run) => (run.id === RUNNING ? moved(run) : run)), ...seen];
+  }
+  files = (): OpenFile[] => this.paths.map(asFile);
+  open(path: string): OpenFile {
+    if (!this.paths.includes(path)) this.paths.push(path);
+    return asFile(path);
+  }
+  close(path: string) {
+    this.paths = this.paths.filter((other) => other !== path);
+    return null;
+  }
+  merge(path: string): Merged {
+    const runs = foreign.filter((run) => run.file === path);
+    // The colleague's quickstart is one's own first run.
+    const isKnown = (run: RunSummary) => this.own.some((mine) => mine.experiment === run.experiment && mine.seed === run.seed);
+    const fresh = runs.filter((run) => !isKnown(run)).map((run) => ({ ...run, file: null, id: 100 - run.id }));
+    this.own = [...fresh, ...this.own];
+    return { added: fresh.map((run) => run.id), known: runs.length - fresh.length };
+  }
+  start(spec: Spec, seeds: number): number[] {
+    const more = Array.from({ length: seeds - 1 }, (_, i) =>
+      summary(200 + i, {
+        name: spec.name,
+        experiment: 'new',
+        seed: spec.seed + 1 + i,
+        status: 'waiting',
+        iterations_done: 0,
+        created_at_ms: opened,
+      }),
+    );
+    this.own = [...more, ...this.own];
+    return [RUNNING, ...more.map((run) => run.id)];
+  }
+  stop = (id: number) => this.put([id], { status: 'stopped', message: 'stopped on request' });
+  resume([first, ...waiting]: number[]) {
+    if (first !== undefined) this.put([first], { status: 'running', message: null });
+    return this.put(waiting, { status: 'waiting', message: null });
+  }
+  change(ids: number[], { name, notes, tags, archived, deleted }: RunChange) {
+    const held = this.own.find((run) => ids.includes(run.id) && isHeld(run.status));
+    if (deleted && held) return fail('run', `Run ${held.id} is ${held.status}; stop it before you delete it.`);
+    return this.put(ids, {
+      ...(name !== null && { name }),
+      ...(notes !== null && { notes }),
+      ...(tags !== null && { tags }),
+      ...(archived !== null && { archived }),
+      ...(deleted !== null && { deleted_at_ms: deleted ? Date.now() : null }),
+    });
+  }
+  remove(ids: number[]) {
+    this.own = this.own.filter((run) => !ids.includes(run.id));
+    return null;
+  }
+  private put(ids: number[], changes: Partial<RunSummary>) {
+    this.own = this.own.map((run) => (ids.includes(run.id) ? { ...run, ...changes } : run));
+    return null;
+  }
+}
+
+const asFile = (path: string): OpenFile => ({
+  path,
+  name: path.split('/').at(-1) ?? path,
+  is_example: path === EXAMPLE,
+  runs: foreign.filter((run) => run.file === path).map((run) => run.id),
+});
+
+function moved(run: RunSummary): RunSummary {
+  const done = Math.min(31, 11 + Math.floor((Date.now() - opened) / PACE));
+  return {
+    ...run,
+    iterations_done: done,
+    reward_curve: Array.from({ length: done }, (_, i) => iteration(i + 1, run.seed).metrics.reward_mean ?? null),
+  };
+}

@@ -1,0 +1,32 @@
+import type { Estimate, Spec } from '$ipc';
+
+const MEASURING_MS = 900;
+// A group of so many rewrites is more than the fixtures' machine holds.
+const TOO_MANY = 64;
+
+/** What a spec will take on the fixtures' machine; a name of "unmeasurable" fails. */
+export async function estimated(spec: Spec): Promise<Estimate> {
+  await new Promise((done) => setTimeout(done, MEASURING_MS));
+  if (spec.name === 'unmeasurable')
+    throw { code: 'model', message: `The model ${spec.prompter.model} is not installed.`, detail: 'no folder of that name' };
+  const fits = spec.training.group_size < TOO_MANY;
+  const peak = fits ? 1_240_000_000 : 31_500_000_000;
+  return {
+    phases: [
+      { phase: 'load', seconds: 2.4, peak_bytes: 560_000_000 },
+      { phase: 'baselines', seconds: 95, peak_bytes: 820_000_000 },
+      { phase: 'train', seconds: 13 * spec.training.iterations, peak_bytes: peak },
+      { phase: 'evaluate', seconds: 48, peak_bytes: 830_000_000 },
+    ],
+    seconds: 145.4 + 13 * spec.training.iterations,
+    peak_bytes: peak,
+    free_bytes: 20_400_000_000,
+    fits,
+    basis: 'Measured just now on this machine with these models, on a few prompts of this data.',
+    advice: fits ? [] : ['Lower training.rewrites_per_pass to 16: it then needs about 9.1 GB.', 'Lower training.group_size.'],
+    longest_prompter_tokens: 84,
+    longest_frozen_tokens: 132,
+    prompter_context: 2048,
+    frozen_context: 2048,
+  };
+}
