@@ -2,14 +2,14 @@
 use crate::files as downloaded;
 use crate::opening::{self, Waiting};
 use contract::desk::{
-    DataPreview, EpisodeRow, Estimate, Merged, OpenFile, Overview, RunChange, RunDetail, RunNews, RunSummary, Sample, ScoreRow, Share,
-    SpecCheck, Tried,
+    DataPreview, EpisodeRow, Estimate, Load, Merged, OpenFile, Overview, RunChange, RunDetail, RunNews, RunSummary, Sample, ScoreRow,
+    Settings, Share, SpecCheck, Tried, TriedArm,
 };
 use contract::spec::{Data, Reward};
 use contract::{Error, Result, Spec};
 use std::path::PathBuf;
 use std::sync::Arc;
-use tauri::ipc::{Invoke, InvokeBody, Request};
+use tauri::ipc::{Channel, Invoke, InvokeBody, Request};
 use tauri::{AppHandle, Manager, State, Wry, generate_handler};
 use tauri_plugin_dialog::DialogExt;
 
@@ -35,6 +35,10 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         change,
         remove,
         try_prompt,
+        load,
+        log,
+        settings,
+        keep_settings,
         export_runs,
         export_adapter,
         listening,
@@ -181,8 +185,29 @@ async fn merge(desk: Desk<'_>, path: PathBuf) -> Result<Merged> {
 }
 
 #[tauri::command]
-async fn try_prompt(desk: Desk<'_>, id: i64, prompt: String, seed: u64) -> Result<Tried> {
-    desk.try_prompt(id, &prompt, seed).await
+async fn try_prompt(desk: Desk<'_>, id: i64, prompt: String, seed: u64, on_arm: Channel<TriedArm>) -> Result<Tried> {
+    // A page that is gone hears nothing.
+    desk.try_prompt(id, &prompt, seed, |arm| drop(on_arm.send(arm))).await
+}
+
+#[tauri::command]
+async fn load(desk: Desk<'_>, id: i64) -> Result<Option<Load>> {
+    desk.load(id).await
+}
+
+#[tauri::command]
+async fn log(desk: Desk<'_>, id: i64) -> Result<String> {
+    desk.log(id)
+}
+
+#[tauri::command]
+async fn settings(desk: Desk<'_>) -> Result<Settings> {
+    desk.settings()
+}
+
+#[tauri::command]
+async fn keep_settings(desk: Desk<'_>, settings: Settings) -> Result<()> {
+    desk.keep_settings(&settings)
 }
 
 /// Puts the request's bytes into the downloads folder under the name in its header; the path is returned.

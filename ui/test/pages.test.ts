@@ -24,6 +24,7 @@ const PAGES: [string, string | RegExp][] = [
   ['#/runs/-1/try', 'Merge this run to try it'],
   ['#/runs/-2/try', 'This run has no trained prompter here'],
   ['#/machine', 'What to do: nothing: small models run on the processor'],
+  ['#/settings', '/home/ada/.local/share/alignpro/logs'],
 ];
 
 describe('every page', () => {
@@ -37,11 +38,14 @@ describe('every page', () => {
     20_000,
   );
 
-  it.each(['#/experiments', '#/runs/1/results', '#/machine', '#/new/data', '#/compare'])('%s says what went wrong', async (at) => {
-    await open(at, { broken: true });
-    const alerts = await screen.findAllByRole('alert', {}, { timeout: 3000 });
-    expect(alerts[0]?.textContent).toContain('cannot be opened: it is of a newer version');
-  });
+  it.each(['#/experiments', '#/runs/1/results', '#/machine', '#/new/data', '#/compare', '#/settings'])(
+    '%s says what went wrong',
+    async (at) => {
+      await open(at, { broken: true });
+      const alerts = await screen.findAllByRole('alert', {}, { timeout: 3000 });
+      expect(alerts[0]?.textContent).toContain('cannot be opened: it is of a newer version');
+    },
+  );
 });
 
 describe('texts of models', () => {
@@ -186,9 +190,106 @@ describe('a run', () => {
     await fireEvent.click(await screen.findByText('Resume'));
     await screen.findByText('Stop', {}, { timeout: 3000 });
   });
+  it('that is running shows what it takes of the machine, and one that waits does not', async () => {
+    const { unmount } = await open('#/runs/7/live');
+    const panel = await screen.findByRole('region', { name: 'Machine' });
+    expect(panel.textContent).toMatch(
+      /Processor\s*\d\.\d of 8 cores\s*Memory\s*[89]\d\d MB\s*\d % of 24\.0 GB\s*GPU\s*\d+ %, 3\.4 GB of 8\.2 GB/,
+    );
+    expect(await violations()).toEqual([]);
+    await fireEvent.click(screen.getByText('Stop'));
+    await waitFor(() => expect(screen.queryByRole('region', { name: 'Machine' })).toBeNull(), { timeout: 3000 });
+    unmount();
+    await open('#/runs/8/live');
+    await screen.findByText('It begins by itself once the run before it has ended.');
+    expect(screen.queryByRole('region', { name: 'Machine' })).toBeNull();
+  });
+  it('shows its facts to be read, and what its worker said', async () => {
+    await open('#/runs/6/spec');
+    expect((await screen.findByText('sha256:5f2d1c0b…90807f6e')).title).toMatch(/^sha256:5f2d1c0b9a8e.{52}$/);
+    expect(screen.getByText('max log prob difference').closest('li')?.textContent).toBe('max log prob difference 0.000021');
+    await fireEvent.click(screen.getByText("Worker's log"));
+    expect((await screen.findByRole('region', { name: "Worker's log" })).textContent).toContain('proven <b>batched</b>');
+    expect(await violations()).toEqual([]);
+  });
+  it('that was started elsewhere has no log here, and one of a file none at all', async () => {
+    const { unmount } = await open('#/runs/1/spec');
+    await fireEvent.click(await screen.findByText("Worker's log"));
+    await screen.findByText(/Nothing is kept of what this run's worker said/);
+    unmount();
+    await open('#/runs/-1/spec', { file: true });
+    await screen.findByText('machine.cpu');
+    expect(screen.queryByText("Worker's log")).toBeNull();
+  });
   it('that is not there says so', async () => {
     await open('#/runs/99');
     await screen.findByText('There is no run 99 in this database.');
+  });
+});
+
+describe('trying a prompt', () => {
+  const ask = async (prompt: string) => {
+    await open('#/runs/1/try');
+    await fireEvent.input(await screen.findByLabelText('Your prompt'), { target: { value: prompt } });
+    await fireEvent.click(screen.getByText('Answer with every arm'));
+  };
+  it('shows each arm as soon as it is answered', async () => {
+    await ask('Why is the sea salty?');
+    await screen.findByText('Answering …');
+    expect(screen.getAllByText('Waiting for its turn …')).toHaveLength(2);
+    expect(await violations()).toEqual([]);
+    await waitFor(() => expect(screen.getAllByText('Waiting for its turn …')).toHaveLength(1), { timeout: 3000 });
+    expect(screen.queryByText(/after 32 iterations/)).toBeNull();
+    await screen.findByText('after 32 iterations, seed 1', {}, { timeout: 4000 });
+    expect(screen.queryByText('Answering …')).toBeNull();
+  });
+  it('says why an arm did not answer', async () => {
+    await ask('too long');
+    await screen.findByText('The prompt is longer than the context of the model.', {}, { timeout: 4000 });
+    expect(screen.queryByText('Answering …')).toBeNull();
+  });
+});
+
+describe('the settings', () => {
+  it('change the size of text, by keys from every page', async () => {
+    await open('#/settings');
+    const size = await screen.findByLabelText<HTMLSelectElement>('Size of text');
+    expect(size.value).toBe('100');
+    await fireEvent.change(size, { target: { value: '175' } });
+    expect(document.documentElement.style.fontSize).toBe('175%');
+    expect(localStorage.getItem('text-size')).toBe('175');
+    await fireEvent.keyDown(window, { key: '+', ctrlKey: true, shiftKey: true });
+    await fireEvent.keyDown(window, { key: '+', ctrlKey: true });
+    expect(size.value).toBe('200');
+    await fireEvent.keyDown(window, { key: '-', ctrlKey: true });
+    expect(size.value).toBe('175');
+    await fireEvent.keyDown(window, { key: '0', ctrlKey: true });
+    expect(document.documentElement.style.fontSize).toBe('');
+  });
+  it('keep the number of threads, and say at the field why not', async () => {
+    await open('#/experiments');
+    await fireEvent.keyDown(window, { key: ',', ctrlKey: true });
+    const threads = await screen.findByLabelText<HTMLInputElement>('Threads');
+    const put = (value: string) => fireEvent.input(threads, { target: { value } }).then(() => fireEvent.change(threads));
+    await put('0');
+    await screen.findByText('A worker computes with 1 to 1024 threads.');
+    expect(threads.getAttribute('aria-invalid')).toBe('true');
+    expect(await violations()).toEqual([]);
+    await put('two');
+    await screen.findByText(/is “two”; write a whole number/);
+    await put('2');
+    await screen.findByText('Kept');
+    expect(threads.getAttribute('aria-invalid')).toBeNull();
+  });
+  it('name every connection, and copy a diagnosis', async () => {
+    const writeText = vi.fn().mockResolvedValue(undefined);
+    vi.stubGlobal('navigator', Object.assign(Object.create(navigator), { clipboard: { writeText } }));
+    await open('#/settings');
+    await screen.findByText('2 connections', {}, { timeout: 3000 });
+    await screen.findByText('Nothing else was ever asked of another machine.');
+    await fireEvent.click(await screen.findByText('Copy diagnosis'));
+    expect(writeText.mock.calls[0]?.[0]).toContain('# Log of run 7 (running)');
+    vi.unstubAllGlobals();
   });
 });
 

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { Event, RunNews, RunSummary } from '$ipc';
+import type { Event, Load, RunNews, RunSummary } from '$ipc';
 import { curves, differences, smoothed } from '$lib/state/compare';
+import { diagnosis } from '$lib/state/diagnosis';
 import { effort, precedent, smallestDifference } from '$lib/state/design';
 import { grouped, matching, ordered, retagged, toggledTag, viewOf } from '$lib/state/experiments';
+import { cutHash, entriesOf } from '$lib/state/facts';
 import { mergedInWords } from '$lib/state/files.svelte';
+import { curve, keptLoads, LOADS } from '$lib/state/load.svelte';
 import { href, parse } from '$lib/state/place';
 import { htmlReport } from '$lib/state/report';
 import { asKind } from '$lib/state/rewards';
@@ -13,11 +16,13 @@ import { gain, searched, sortedSamples } from '$lib/state/samples';
 import { shortcut } from '$lib/state/shortcuts';
 import { switched } from '$lib/state/selection.svelte';
 import { stepOf, typed } from '$lib/state/steps';
+import { nextSize } from '$lib/state/theme.svelte';
 import { density, quantile } from '$lib/charts/density';
 import { armsCsv } from '$lib/state/tables';
 import welcome from '$lib/components/Welcome.svelte?raw';
 import file from '../../examples/quickstart.toml?raw';
 import { foreign, iteration, others, samples, spec, summaries } from '../src/dev/fixtures';
+import { overview } from '../src/dev/overview';
 
 function news(events: Event[], after = 0, changes: Partial<RunNews> = {}): RunNews {
   const numbers = events.flatMap((event) => (event.kind === 'iteration' ? [event.iteration] : []));
@@ -273,10 +278,53 @@ it('places survive the way through the address', () => {
 
 it('shortcuts need Ctrl and nothing else', () => {
   const press = (key: string, ctrlKey = true, shiftKey = false) => shortcut({ key, ctrlKey, metaKey: false, altKey: false, shiftKey });
+  expect([press('+', true, true), press('-'), press('0'), press(',')]).toEqual(['larger', 'smaller', 'usual', 'settings']);
   expect([press('k'), press('1'), press('k', false), press('1', true, true), press('x')]).toEqual([
     'palette',
     'experiments',
     null,
+    null,
+    null,
+  ]);
+});
+
+it('text grows and shrinks step by step, to an end', () => {
+  expect([nextSize(100, 1), nextSize(200, 1), nextSize(100, -1), nextSize(80, -1)]).toEqual([110, 200, 90, 80]);
+});
+
+it('a diagnosis says what is known, and what could not be read', () => {
+  const run = summaries.find((one) => one.id === 6)!;
+  const whole = diagnosis({ overview, settings: { threads: 2 }, newest: { run, log: 'the end\n' } });
+  expect(whole).toMatch(/^Align-Pro Studio 0.1.0\n/);
+  expect(whole).toContain('bad     disk: 1.2 GB free');
+  expect(whole).toContain('# Settings\nthreads: 2\n\n# Log of run 6 (failed)\nthe end\n');
+  const failed = { code: 'io', message: 'no right to read it.', detail: null } as const;
+  expect(diagnosis({ overview, settings: failed, newest: null })).toContain('# Settings\ncould not be read: no right to read it.');
+});
+
+it('loads are kept for two minutes, and a curve of them ends at the right', () => {
+  const at = (cpu_percent: number): Load => ({ cpu_percent, cores: 2, memory_bytes: 1, memory_total_bytes: 4, gpu: null });
+  let loads: Load[] = [];
+  for (let i = 0; i <= LOADS; i++) loads = keptLoads(loads, at(i));
+  expect([loads.length, loads[0]?.cpu_percent, keptLoads(loads, null)]).toEqual([LOADS, 1, []]);
+  const drawn = curve([at(5), at(6)], (load) => load.cpu_percent);
+  expect([drawn.length, drawn.at(-3), drawn.at(-2), drawn.at(-1)]).toEqual([LOADS, null, 5, 6]);
+});
+
+it('facts are cut where nobody reads them, and opened where somebody does', () => {
+  const hash = '0123456789abcdef'.repeat(4);
+  expect([cutHash(hash), cutHash(`sha256:${hash}`), cutHash('AMD Ryzen'), cutHash('aa17cc0b9a8e7f6d')]).toEqual([
+    '01234567…89abcdef',
+    'sha256:01234567…89abcdef',
+    null,
+    null,
+  ]);
+  expect([entriesOf('{"a":1,"b":null,"c":"d"}'), entriesOf('{no'), entriesOf('8')]).toEqual([
+    [
+      ['a', '1'],
+      ['b', 'null'],
+      ['c', 'd'],
+    ],
     null,
     null,
   ]);

@@ -59,6 +59,10 @@ fn main() {
         desk::Merged,
         desk::PhaseEstimate,
         desk::Estimate,
+        desk::Connection,
+        desk::Settings,
+        desk::Load,
+        desk::GpuLoad,
     ];
     println!("// Written by scripts/write_types.sh from crates/contract; edit it there.");
     for (docs, declaration) in declarations {

@@ -56,6 +56,11 @@ pub struct Overview {
     pub version: String,
     /// Path of the run database.
     pub database: String,
+    /// Folders: where models are installed, and what workers said.
+    pub models_folder: String,
+    pub logs_folder: String,
+    /// Every connection that this program has made to another machine, newest first.
+    pub connections: Vec<Connection>,
     pub checks: Vec<Check>,
     pub models: Vec<Model>,
 }
@@ -326,4 +331,43 @@ pub struct Estimate {
     pub longest_frozen_tokens: usize,
     pub prompter_context: usize,
     pub frozen_context: usize,
+}
+
+/// A connection to another machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Connection {
+    /// Milliseconds since 1970 (UTC).
+    pub at_ms: i64,
+    /// What was asked of whom.
+    pub what: String,
+}
+
+/// What a person has set for all runs to come.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default)]
+pub struct Settings {
+    /// Threads that a worker computes with; null for all that the processor has. Results are equal bit for bit only for equal numbers of them.
+    pub threads: Option<usize>,
+}
+
+/// What a run's worker takes of the machine at this moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct Load {
+    /// 100 is one core wholly busy.
+    pub cpu_percent: f64,
+    pub cores: usize,
+    /// Resident memory of the worker.
+    pub memory_bytes: u64,
+    pub memory_total_bytes: u64,
+    /// Null where no graphics card is found.
+    pub gpu: Option<GpuLoad>,
+}
+
+/// All of one graphics card, whoever uses it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct GpuLoad {
+    pub name: String,
+    pub percent: f64,
+    pub memory_bytes: u64,
+    pub memory_total_bytes: u64,
 }

@@ -3,9 +3,11 @@
 //! Facts come from the store, work is done by `alignpro` as a process of its own, which goes on when the window is closed or crashes.
 mod drafts;
 mod files;
+mod load;
 mod places;
 mod runs;
 mod samples;
+mod settings;
 mod worker;
 
 pub use places::free_names;
@@ -13,8 +15,9 @@ pub use places::free_names;
 use contract::{Error, Result};
 use files::Files;
 use home::Home;
+use load::Meter;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 use store::Store;
 use tokio::sync::OnceCell;
@@ -29,6 +32,7 @@ pub struct Desk {
     store: OnceCell<Store>,
     /// Databases that are open beside it, only to look at.
     files: Mutex<Files>,
+    meter: Arc<Mutex<Meter>>,
 }
 
 /// How long a deleted run can be brought back.
@@ -38,7 +42,14 @@ impl Desk {
     /// `worker` is the path of the `alignpro` program, `database` another than the default one.
     pub fn new(home: Home, database: Option<PathBuf>, worker: PathBuf) -> Self {
         let database = database.unwrap_or_else(|| home.database());
-        Self { worker: Worker::new(worker, &home, &database), home, database, store: OnceCell::new(), files: Mutex::default() }
+        Self {
+            worker: Worker::new(worker, &home, &database),
+            home,
+            database,
+            store: OnceCell::new(),
+            files: Mutex::default(),
+            meter: Arc::default(),
+        }
     }
 
     /// # Errors

@@ -1,7 +1,7 @@
 //! The `alignpro` program as a process.
 use crate::Desk;
 use crate::places::{file_stem, free_names};
-use contract::desk::{Check, Estimate, Model, Overview, Tried};
+use contract::desk::{Check, Estimate, Model, Overview, Tried, TriedArm};
 use contract::event::Status;
 use contract::{Error, Result, Spec};
 use home::Home;
@@ -10,6 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 pub(crate) struct Worker {
@@ -31,18 +32,40 @@ impl Worker {
 
     /// The one JSON document that a command prints, or the error that it holds.
     async fn ask(&self, arguments: &[&str], last: &[&str]) -> Result<Value> {
+        let output = self.question(arguments, last).output().await.map_err(|e| self.missing(&e))?;
+        match serde_json::from_slice(&output.stdout) {
+            Ok(document) => refused(document),
+            Err(e) => Err(self.speechless(&format!("{e}\n{}", String::from_utf8_lossy(&output.stderr)))),
+        }
+    }
+
+    /// The same of a command that prints a document a line, of which the last is the answer and the others are told on the way.
+    async fn listen(&self, arguments: &[&str], last: &[&str], tell: &mut (dyn FnMut(Value) -> Result<()> + Send)) -> Result<Value> {
+        let mut child =
+            self.question(arguments, last).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(|e| self.missing(&e))?;
+        let Some(printed) = child.stdout.take() else { return Err(self.speechless("no output")) };
+        let (mut lines, mut text, mut newest) = (BufReader::new(printed).lines(), String::new(), None);
+        while let Some(line) = lines.next_line().await.map_err(|e| self.speechless(&e.to_string()))? {
+            text.push_str(&line);
+            // An error is written over several lines.
+            let Ok(document) = serde_json::from_str(&text) else { continue };
+            text.clear();
+            if let Some(before) = newest.replace(document) {
+                tell(before)?;
+            }
+        }
+        newest.map_or_else(|| Err(self.speechless(&text)), refused)
+    }
+
+    fn question(&self, arguments: &[&str], last: &[&str]) -> Command {
         let mut command = self.command(arguments);
         // Behind `--` a prompt may begin with a dash.
-        command.arg("--").args(last);
-        let output = command.kill_on_drop(true).output().await.map_err(|e| self.missing(&e))?;
-        let document: Value = serde_json::from_slice(&output.stdout).map_err(|e| {
-            Error::internal(format!("{} ended without an answer.", self.program.display()))
-                .with_detail(format!("{e}\n{}", String::from_utf8_lossy(&output.stderr)))
-        })?;
-        match document.get("error") {
-            Some(error) => Err(read(error.clone())?),
-            None => Ok(document),
-        }
+        command.arg("--").args(last).kill_on_drop(true);
+        command
+    }
+
+    fn speechless(&self, detail: &str) -> Error {
+        Error::internal(format!("{} ended without an answer.", self.program.display())).with_detail(detail)
     }
 
     pub(crate) async fn estimate(&self, spec: &Spec) -> Result<Estimate> {
@@ -55,11 +78,15 @@ impl Worker {
     }
 
     /// Starts a process that outlives this one. What it prints goes to the end of `log`.
-    fn launch(&self, arguments: &[&str], log: &Path) -> Result<()> {
+    fn launch(&self, arguments: &[&str], threads: Option<usize>, log: &Path) -> Result<()> {
         let file = OpenOptions::new().create(true).append(true).open(log).map_err(|e| home::write_error(log, &e))?;
         let twin: File = file.try_clone().map_err(|e| home::write_error(log, &e))?;
         let mut command = self.command(arguments);
         command.stdout(file).stderr(twin);
+        if let Some(threads) = threads {
+            // Every engine computes in rayon's threads.
+            command.env("RAYON_NUM_THREADS", threads.to_string());
+        }
         // A group of its own: a Ctrl-C in the terminal that the window was started from ends the window alone.
         #[cfg(unix)]
         command.process_group(0);
@@ -78,6 +105,13 @@ impl Worker {
     }
 }
 
+fn refused(document: Value) -> Result<Value> {
+    match document.get("error") {
+        Some(error) => Err(read(error.clone())?),
+        None => Ok(document),
+    }
+}
+
 fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T> {
     serde_json::from_value(value).map_err(|e| Error::internal("The worker's answer is not of this version.").with_detail(e))
 }
@@ -88,8 +122,15 @@ impl Desk {
         let (doctor, models) = tokio::try_join!(self.worker.ask(&["doctor"], &[]), self.worker.ask(&["models", "list"], &[]))?;
         let checks: Vec<Check> = read(doctor.get("checks").cloned().unwrap_or_default())?;
         let models: Vec<Model> = read(models)?;
-        let database = self.database.display().to_string();
-        Ok(Overview { version: env!("CARGO_PKG_VERSION").into(), database, checks, models })
+        Ok(Overview {
+            version: env!("CARGO_PKG_VERSION").into(),
+            database: self.database.display().to_string(),
+            models_folder: self.home.models().display().to_string(),
+            logs_folder: self.home.logs().display().to_string(),
+            connections: self.connections()?,
+            checks,
+            models,
+        })
     }
 
     /// Goes on with runs that are not finished, one after another in one worker; a new one begins. How each goes on, or why not, is in its news.
@@ -106,7 +147,14 @@ impl Desk {
         home::create_folder(&logs)?;
         let numbers: Vec<String> = runs.iter().map(i64::to_string).collect();
         let arguments: Vec<&str> = ["resume"].into_iter().chain(numbers.iter().map(String::as_str)).collect();
-        self.worker.launch(&arguments, &logs.join(format!("run-{first}.log")))
+        let log = logs.join(format!("run-{first}.log"));
+        for run in &runs[1..] {
+            let own = logs.join(format!("run-{run}.log"));
+            let line = format!("It waits for its turn in the worker of run {first}, which writes to {}.\n", log.display());
+            let written = OpenOptions::new().create(true).append(true).open(&own).and_then(|mut file| file.write_all(line.as_bytes()));
+            written.map_err(|e| home::write_error(&own, &e))?;
+        }
+        self.worker.launch(&arguments, self.settings()?.threads, &log)
     }
 
     /// Asks a run's worker to checkpoint and end; one that waits for its turn is stopped at once.
@@ -114,9 +162,11 @@ impl Desk {
         self.worker.ask(&["stop"], &[&self.own(run)?.to_string()]).await.map(|_| ())
     }
 
-    /// Sends one prompt through all arms of a run that has a trained prompter; takes seconds.
-    pub async fn try_prompt(&self, run: i64, prompt: &str, seed: u64) -> Result<Tried> {
-        read(self.worker.ask(&["try", "--seed", &seed.to_string()], &[&self.own(run)?.to_string(), prompt]).await?)
+    /// Sends one prompt through all arms of a run that has a trained prompter; takes seconds. Each arm is told as soon as it is answered.
+    pub async fn try_prompt(&self, run: i64, prompt: &str, seed: u64, mut on_arm: impl FnMut(TriedArm) + Send) -> Result<Tried> {
+        let (run, seed) = (self.own(run)?.to_string(), seed.to_string());
+        let mut tell = |arm: Value| read(arm).map(&mut on_arm);
+        read(self.worker.listen(&["try", "--each", "--seed", &seed], &[&run, prompt], &mut tell).await?)
     }
 
     /// Writes a run's trained prompter as a new PEFT folder in `folder`; its path.

@@ -22,6 +22,15 @@ pub struct Prepared {
 /// Key of the fact that holds the folder which relative paths in the spec are relative to; a resume needs it.
 const FOLDER: &str = "spec.folder";
 
+/// Tokens of the longest prompt with all that goes around it and all that may be written to it, beside what a model's context holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Longest {
+    pub prompter: usize,
+    pub frozen: usize,
+    pub prompter_context: usize,
+    pub frozen_context: usize,
+}
+
 /// The folder that relative paths of a stored run's spec start at.
 pub fn base_folder(facts: &[Fact]) -> PathBuf {
     facts.iter().find(|f| f.key == FOLDER).map_or_else(|| PathBuf::from("."), |f| PathBuf::from(&f.value))
@@ -60,6 +69,18 @@ impl Prepared {
     /// (`model.….checksum`) are the caller's to compare, with [`unchanged`].
     pub fn check_unchanged(&self, stored: &[Fact]) -> Result<()> {
         unchanged(stored, &self.facts.iter().filter(|f| f.key != FOLDER).cloned().collect::<Vec<_>>())
+    }
+
+    /// How long the longest prompts are to both models.
+    pub fn longest(&self, prompter: &Prompter, frozen: &dyn FrozenModel) -> Result<Longest> {
+        let (rewrite, answer) = (prompter.settings().max_rewrite_tokens, self.spec.frozen.max_answer_tokens);
+        let mut longest = Longest { prompter_context: prompter.context(), frozen_context: frozen.context(), ..Longest::default() };
+        for prompt in self.splits.train.iter().chain(&self.splits.validation).chain(&self.splits.test) {
+            let around = frozen.prompt_tokens(prompt)?.max(frozen.prompt_tokens(&prompter.rewrite(prompt, ""))? + rewrite);
+            longest.prompter = longest.prompter.max(prompter.request(prompt)?.len() + rewrite);
+            longest.frozen = longest.frozen.max(around + answer);
+        }
+        Ok(longest)
     }
 
     /// Refuses prompts that do not fit: into the prompter's context with the meta-prompt and a full rewrite, or into the frozen model's

@@ -52,6 +52,16 @@ impl Home {
         self.0.join("logs")
     }
 
+    /// What a person has set for all runs to come.
+    pub fn settings(&self) -> PathBuf {
+        self.0.join("settings.json")
+    }
+
+    /// Every connection that the program has made to another machine: one JSON object a line.
+    pub fn connections(&self) -> PathBuf {
+        self.0.join("connections.jsonl")
+    }
+
     /// The database that commands use without `--db`.
     pub fn database(&self) -> PathBuf {
         self.0.join("runs.db")

@@ -44,6 +44,15 @@ impl Store {
         }
     }
 
+    /// The process that works on a run, while it runs.
+    pub async fn worker(&self, run: i64) -> Result<Option<u32>> {
+        if self.run(run).await?.status != Status::Running {
+            return Ok(None);
+        }
+        // Gone in between, or not yet written: there is none to be seen.
+        Ok(std::fs::read_to_string(self.lock_path(run)).ok().and_then(|holder| holder.trim().parse().ok()))
+    }
+
     /// Runs that are `running` or `waiting` but whose worker is gone become `interrupted`. Returns them, oldest first.
     pub async fn mark_interrupted(&self) -> Result<Vec<i64>> {
         let held = sqlx::query_scalar!(r#"SELECT id AS "id!" FROM runs WHERE status IN ('running', 'waiting') ORDER BY id"#)

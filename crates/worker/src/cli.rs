@@ -74,6 +74,9 @@ pub enum Command {
         /// Draw other rewrites and answers
         #[arg(long, value_name = "N", default_value_t = 0)]
         seed: u64,
+        /// With --json: print each arm on a line of its own as soon as it is answered, before the whole
+        #[arg(long)]
+        each: bool,
     },
     /// Write a run's trained adapter as a PEFT folder, for other programs
     Adapter {
@@ -96,6 +99,11 @@ pub enum Command {
     },
     /// Copy the runs of a shared file into the database; nothing twice, nothing overwritten
     Import { file: PathBuf },
+    /// Time and memory that an experiment will take on this machine; measures for some seconds
+    Estimate {
+        /// The experiment, TOML or JSON
+        spec: PathBuf,
+    },
     /// Look over the machine, the models and the database; changes nothing
     Doctor,
 }

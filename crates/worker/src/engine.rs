@@ -79,6 +79,16 @@ fn is_of_another_architecture(located: &Located) -> bool {
 }
 
 impl Found {
+    /// Of the files that hold the weights; those that both models share count once.
+    pub fn weight_bytes(&self) -> u64 {
+        let frozen = match &self.frozen {
+            FrozenFiles::Folder(folder) => &folder.path,
+            FrozenFiles::Other(Located::Folder(path) | Located::Gguf(path)) => path,
+        };
+        let other = if *frozen == self.prompter.path { 0 } else { weights_in(frozen) };
+        weights_in(&self.prompter.path) + other
+    }
+
     /// Loads the weights, once where both models are the same folder.
     pub fn load(self, spec: &Spec) -> Result<Loaded> {
         let device = Device::cuda_if_available(0).map_err(lm::Error::from)?;
@@ -107,6 +117,18 @@ impl Found {
         ];
         Ok(Loaded { prompter, frozen, facts })
     }
+}
+
+/// Bytes of a GGUF file, or of the safetensors in a folder.
+fn weights_in(path: &Path) -> u64 {
+    let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+    let Ok(entries) = std::fs::read_dir(path) else { return size(path) };
+    entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|file| file.extension().is_some_and(|e| e == "safetensors"))
+        .map(|file| size(&file))
+        .sum()
 }
 
 impl Loaded {

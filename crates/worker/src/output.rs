@@ -23,12 +23,15 @@ impl Output {
         if !written.ends_with('\n') {
             written.push('\n');
         }
-        let mut out = std::io::stdout().lock();
-        match out.write_all(written.as_bytes()).and_then(|()| out.flush()) {
-            Err(e) if e.kind() != ErrorKind::BrokenPipe => {
-                Err(Error::io("The result could not be written to standard output.").with_detail(e))
-            }
-            _ => Ok(()),
+        write(&written)
+    }
+
+    /// One JSON document on one line, before the command's result; nothing for people.
+    pub fn line<T: Serialize>(self, value: &T) -> Result<()> {
+        match (self, serde_json::to_value(value)) {
+            (Self::Text, _) => Ok(()),
+            (Self::Json, Ok(value)) => write(&format!("{value}\n")),
+            (Self::Json, Err(e)) => Err(Error::internal("The result cannot be written as JSON.").with_detail(e)),
         }
     }
 
@@ -48,6 +51,14 @@ impl Output {
                 }
             }
         }
+    }
+}
+
+fn write(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Error::io("The result could not be written to standard output.").with_detail(e)),
+        _ => Ok(()),
     }
 }
 

@@ -1,5 +1,5 @@
 // The runs and files of the fixtures, changed as the shell would change them.
-import type { Merged, OpenFile, RunChange, RunSummary, Spec, Status } from '$ipc';
+import type { Merged, OpenFile, RunChange, RunSummary, Settings, Spec, Status } from '$ipc';
 import { EXAMPLE, foreign, iteration, opened, others, RUNNING, summaries, summary } from './fixtures';
 
 // The running run makes an iteration in so many milliseconds.
@@ -10,6 +10,7 @@ const isHeld = (status: Status) => status === 'created' || status === 'waiting' 
 export class Desk {
   private own: RunSummary[];
   private paths: string[] = [];
+  settings: Settings = { threads: null };
 
   constructor(isEmpty = false) {
     this.own = isEmpty ? [] : [...others, ...summaries].map((run) => ({ ...run }));
@@ -64,6 +65,12 @@ export class Desk {
       ...(archived !== null && { archived }),
       ...(deleted !== null && { deleted_at_ms: deleted ? Date.now() : null }),
     });
+  }
+  keepSettings(settings: Settings) {
+    if (settings.threads !== null && (settings.threads < 1 || settings.threads > 1024))
+      return fail('io', 'A worker computes with 1 to 1024 threads.');
+    this.settings = settings;
+    return null;
   }
   remove(ids: number[]) {
     this.own = this.own.filter((run) => !ids.includes(run.id));

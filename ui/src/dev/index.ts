@@ -1,10 +1,12 @@
 // The boundary answered from fixtures: for looking at pages in a browser and for component tests.
-import type { Data, Event, Reward, RunChange, RunDetail, RunEvent, RunNews, RunSummary, Spec, SpecCheck } from '$ipc';
+import type { Data, Event, Reward, RunChange, RunDetail, RunEvent, RunNews, RunSummary, Settings, Spec, SpecCheck } from '$ipc';
 import { answerWith } from '$lib/ipc/mock';
 import { Desk } from './desk';
 import { estimated } from './estimate';
+import { loadOf, workerLog } from './worker';
 import { COLLEAGUE, episodes, EXAMPLE, iteration, opened, samples, spec } from './fixtures';
 import { overview } from './overview';
+import { tried } from './tried';
 
 const wait = <T>(ms: number, value: T) => new Promise<T>((done) => setTimeout(() => done(value), ms));
 const fail = (code: string, message: string, detail: string | null = null) => Promise.reject({ code, message, detail });
@@ -123,6 +125,19 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
         { key: 'machine.cpu', value: 'AMD Ryzen 7 7840U' },
         { key: 'machine.memory_bytes', value: '24000000000' },
         { key: 'engine', value: 'built-in, because it knows the architecture' },
+        {
+          key: 'engine.proof',
+          value: JSON.stringify({
+            engine: 'built-in (llama, f32)',
+            prompts: 8,
+            batched: true,
+            max_log_prob_difference: 2.1e-5,
+            texts_differ: 0,
+            detail: 'Eight prompts answered greedily, together and one by one: texts equal, log-probabilities within 2.1e-5.',
+          }),
+        },
+        { key: 'machine.system', value: 'Debian GNU/Linux 12 (bookworm), Linux 6.1.0-25-amd64, x86_64' },
+        { key: 'data.validation.checksum', value: 'c1d2c0b9a8e7f6d5c4b3a291807f6e5d4c3b2a19087f6e5d4c3b2a190807f6e5' },
         { key: 'model.prompter.checksum', value: 'sha256:5f2d1c0b9a8e7f6d5c4b3a291807f6e5d4c3b2a19087f6e5d4c3b2a190807f6e' },
         { key: 'data.test.checksum', value: 'sha256:aa17cc0b9a8e7f6d' },
       ],
@@ -137,9 +152,23 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
       );
     answerWith(
       Object.fromEntries(
-        ['examine', 'runs', 'run', 'news', 'samples', 'episodes', 'quickstart', 'check', 'preview', 'score', 'files', 'estimate'].map(
-          (name) => [name, broken],
-        ),
+        [
+          'examine',
+          'runs',
+          'run',
+          'news',
+          'samples',
+          'episodes',
+          'quickstart',
+          'check',
+          'preview',
+          'score',
+          'files',
+          'estimate',
+          'settings',
+          'log',
+          'load',
+        ].map((name) => [name, broken]),
       ),
     );
     return;
@@ -194,26 +223,13 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     files: () => desk.files(),
     choose_file: () => desk.open(COLLEAGUE),
     open_example: () => desk.open(EXAMPLE),
+    settings: () => desk.settings,
+    keep_settings: ({ settings }) => desk.keepSettings(settings as Settings),
+    log: ({ id }) => workerLog(find(id)),
+    load: ({ id }) => loadOf(find(id)),
     close_file: ({ path }) => desk.close(path as string),
     merge: ({ path }) => desk.merge(path as string),
     choose_prompts: () => '/home/ada/prompts.jsonl',
-    try_prompt: ({ id, prompt }) =>
-      wait(2500, {
-        run: id,
-        iteration: 32,
-        prompt,
-        arms: samples(1, 1)[0]
-          ?.answers.filter((a) => a.answer_index === 0)
-          .map((a) => ({
-            name: a.arm,
-            rewrite: a.rewrite && `${String(prompt)} What a wonderful idea, I am so excited to`,
-            rewrite_closeness: a.closeness,
-            rewrite_truncated: a.rewrite_truncated,
-            answer: a.answer,
-            answer_truncated: a.answer_truncated,
-            reward: a.reward ?? 0,
-            reward_parts: a.reward_parts,
-          })),
-      }),
+    try_prompt: ({ id, prompt, onArm }) => tried(id as number, String(prompt), onArm),
   });
 }

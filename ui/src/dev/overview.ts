@@ -3,6 +3,12 @@ import type { Overview } from '$ipc';
 export const overview: Overview = {
   version: '0.1.0',
   database: '/home/ada/.local/share/alignpro/runs.db',
+  models_folder: '/home/ada/.local/share/alignpro/models',
+  logs_folder: '/home/ada/.local/share/alignpro/logs',
+  connections: [
+    { at_ms: Date.UTC(2026, 9, 3, 8, 12), what: 'smollm2-models 0.1.0 from the Python package index, through pip' },
+    { at_ms: Date.UTC(2026, 9, 1, 16, 40), what: 'smollm2-models 0.1.0 from the Python package index, through pip' },
+  ],
   checks: [
     { name: 'processor', health: 'good', finding: 'AMD Ryzen 7 7840U, 16 cores, 8 threads for computing', fix: null },
     { name: 'system', health: 'good', finding: 'Debian GNU/Linux 12, Linux 6.1', fix: null },

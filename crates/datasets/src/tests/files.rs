@@ -145,3 +145,13 @@ fn many_columns_are_cut_in_the_message() {
     let header: Vec<_> = (0..40).map(|i| format!("c{i}")).collect();
     Given::file("p.csv", header.join(",")).refused(&["\"c11\" and 28 more"]);
 }
+
+#[test]
+fn the_columns_that_can_hold_prompts() {
+    let of = |name, content: &str| Given::file(name, content).columns();
+    assert_eq!(of("p.csv", "id,\"the prompt\",note\n1,a,b").unwrap(), ["id", "the prompt", "note"]);
+    assert_eq!(of("p.jsonl", "\n{\"id\": 3, \"turns\": [\"a\"], \"q\": \"Why?\", \"a\": \"So.\"}\nnot JSON").unwrap(), ["q", "a"]);
+    assert!(of("p.jsonl", "[1]").unwrap_err().message.contains("line 1"));
+    assert!(of("p.csv", " \n").unwrap_err().message.contains("is empty"));
+    assert!(of("p.json", "{}").unwrap_err().message.contains(".jsonl"));
+}

@@ -39,6 +39,10 @@ impl Given {
         crate::load(&self.spec, self.folder.path())
     }
 
+    fn columns(&self) -> Result<Vec<String>, Error> {
+        crate::columns(&self.spec, self.folder.path())
+    }
+
     /// All prompts of the file, however they were split, in alphabetical order.
     fn prompts(&self) -> Vec<String> {
         let splits = self.load().unwrap();

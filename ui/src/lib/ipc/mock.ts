@@ -1,4 +1,5 @@
 // For development without the shell and for tests; never part of the shipped program.
+import type { Channel } from '@tauri-apps/api/core';
 import { emit } from '@tauri-apps/api/event';
 import { clearMocks, mockIPC } from '@tauri-apps/api/mocks';
 import type { Opened } from './types';
@@ -15,6 +16,9 @@ export function answerWith(handlers: Record<string, Handler>) {
     { shouldMockEvents: true },
   );
 }
+
+/** As the shell sends something on its way, before a command has ended. */
+export const send = <T>(channel: unknown, message: T) => (channel as Channel<T>).onmessage(message);
 
 /** As the shell tells of a file that was dropped on the window. */
 export const tellOpened = (opened: Opened) => emit('opened', opened);

@@ -333,7 +333,15 @@ export type Overview = { version: string,
 /**
  * Path of the run database.
  */
-database: string, checks: Array<Check>, models: Array<Model>, };
+database: string, 
+/**
+ * Folders: where models are installed, and what workers said.
+ */
+models_folder: string, logs_folder: string, 
+/**
+ * Every connection that this program has made to another machine, newest first.
+ */
+connections: Array<Connection>, checks: Array<Check>, models: Array<Model>, };
 
 /**
  * A run in a list.
@@ -611,3 +619,47 @@ advice: Array<string>,
  * Of the longest prompt with all that goes around it, and what the prompter's and the frozen model's contexts hold.
  */
 longest_prompter_tokens: number, longest_frozen_tokens: number, prompter_context: number, frozen_context: number, };
+
+/**
+ * A connection to another machine.
+ */
+export type Connection = { 
+/**
+ * Milliseconds since 1970 (UTC).
+ */
+at_ms: number, 
+/**
+ * What was asked of whom.
+ */
+what: string, };
+
+/**
+ * What a person has set for all runs to come.
+ */
+export type Settings = { 
+/**
+ * Threads that a worker computes with; null for all that the processor has. Results are equal bit for bit only for equal numbers of them.
+ */
+threads: number | null, };
+
+/**
+ * What a run's worker takes of the machine at this moment.
+ */
+export type Load = { 
+/**
+ * 100 is one core wholly busy.
+ */
+cpu_percent: number, cores: number, 
+/**
+ * Resident memory of the worker.
+ */
+memory_bytes: number, memory_total_bytes: number, 
+/**
+ * Null where no graphics card is found.
+ */
+gpu: GpuLoad | null, };
+
+/**
+ * All of one graphics card, whoever uses it.
+ */
+export type GpuLoad = { name: string, percent: number, memory_bytes: number, memory_total_bytes: number, };

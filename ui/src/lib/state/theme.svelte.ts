@@ -1,8 +1,19 @@
 export type Theme = 'system' | 'light' | 'dark';
 const KEY = 'theme';
+/** Sizes of text in percent. */
+export const SIZES = [80, 90, 100, 110, 125, 150, 175, 200];
+const USUAL = 100;
+const SIZE_KEY = 'text-size';
+
+/** The size after this one, up or down; the last one stays. */
+export const nextSize = (size: number, by: 1 | -1) =>
+  (by > 0 ? SIZES.find((other) => other > size) : SIZES.findLast((other) => other < size)) ?? size;
+/** A size that was kept, if it is one. */
+const kept = (text: string | null) => (SIZES.includes(Number(text)) ? Number(text) : USUAL);
 
 class Appearance {
   theme: Theme = $state((localStorage.getItem(KEY) as Theme | null) ?? 'system');
+  size = $state(kept(localStorage.getItem(SIZE_KEY)));
   /** Counts changes, so that canvases know when to read colours again. */
   changes = $state(0);
 
@@ -18,7 +29,18 @@ class Appearance {
     this.apply();
     this.changes++;
   }
+  resize(size: number) {
+    this.size = size;
+    localStorage.setItem(SIZE_KEY, String(size));
+    this.apply();
+  }
+  larger = () => this.resize(nextSize(this.size, 1));
+  smaller = () => this.resize(nextSize(this.size, -1));
+  usual = () => this.resize(USUAL);
+  /** Pixels of a canvas, which no style sheet scales. */
+  px = (length: number) => (length * this.size) / USUAL;
   private apply() {
+    document.documentElement.style.fontSize = this.size === USUAL ? '' : `${this.size}%`;
     if (this.theme === 'system') delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = this.theme;
   }

@@ -1,0 +1,189 @@
+//! `alignpro estimate SPEC`: what a run will take on this machine, found by doing a small part of it. Nothing is kept.
+use super::Context;
+use super::run::{folder_of, read_spec};
+use crate::engine;
+use crate::machine::{Machine, reset_peak_memory};
+use crate::output::printable;
+use crate::progress::Bars;
+use crate::table::columns;
+use contract::desk::{Estimate, PhaseEstimate};
+use contract::event::Phase;
+use contract::{Result, Spec};
+use experiment::metrics::peak_memory_bytes;
+use experiment::prepare::{Longest, Prepared};
+use experiment::streams::Streams;
+use experiment::training::{Step, Trainer};
+use experiment::{Arm, Item, Pipeline};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+use store::Split;
+
+/// Tokens times parameters that the measured part of an iteration, or of an arm, may hold: some seconds of two cores.
+const BUDGET: f64 = 1.2e12;
+/// Tokens that a rewrite or an answer costs besides its own: its prompt, and the passes over it.
+const AROUND: usize = 200;
+/// Of the free memory, what a run may take: the rest is for the system and the window.
+const SAFE: f64 = 0.9;
+
+pub async fn estimate(context: &Context, file: &Path) -> Result<ExitCode> {
+    let estimate = tokio::task::block_in_place(|| measure(context, file))?;
+    context.output.result(&estimate, || text(&estimate))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure(context: &Context, file: &Path) -> Result<Estimate> {
+    let bars = Bars::new();
+    let prepared = read_spec(file, None)?;
+    let found = engine::find(&context.home, &prepared.spec, folder_of(file))?;
+    let (free, weights) = (Machine::look().memory_available_bytes, found.weight_bytes());
+    if weights as f64 > SAFE * free as f64 {
+        let basis = "The models' files alone are larger than the free memory; nothing was measured.".into();
+        let load = PhaseEstimate { phase: Phase::Load, seconds: None, peak_bytes: weights };
+        return Ok(whole(vec![load], free, basis, &Longest::default()));
+    }
+    bars.say("Loading the models …");
+    let begun = Instant::now();
+    let loaded = found.load(&prepared.spec)?;
+    loaded.check_lengths(&prepared)?;
+    let (prompter, frozen, _) = loaded.admit(&|| false)?;
+    let longest = prepared.longest(&prompter, frozen.as_ref())?;
+    let peak_bytes = peak_memory_bytes().unwrap_or(weights);
+    let load = PhaseEstimate { phase: Phase::Load, seconds: Some(begun.elapsed().as_secs_f64()), peak_bytes };
+
+    bars.say("Trying a part of it …");
+    let part = Part::of(&prepared, weights as f64 / 2.0);
+    let Prepared { spec, splits, reward, .. } = prepared;
+    let mut pipeline = Pipeline::new(&part.spec, prompter, frozen, reward);
+    let mut trainer = Trainer::start(&pipeline.prompter, &part.spec)?;
+    let train = timed(part.batch, || match trainer.step(&mut pipeline, &part.spec, &splits.train)? {
+        Step::Done { .. } => Ok(()),
+        Step::Diverged { error, .. } => Err(error),
+    })?;
+    let checkpoint = trainer.checkpoint()?;
+    // Held twice while it is written: here and by SQLite.
+    let writing = 2 * (checkpoint.adapter.len() + checkpoint.optimiser.len()) as u64;
+    let mut arm = |phase, arm: Arm<'_>| {
+        let streams = Streams::new(spec.seed);
+        let item = |i: usize| Item {
+            prompt: &splits.test[i % splits.test.len()],
+            rewrite_seed: streams.evaluation_rewrite(Split::Test, i, 0),
+            // Not the seeds of the other arm: an answer that is remembered costs nothing.
+            answer_seed: streams.evaluation_answer(Split::Test, i, usize::from(phase == Phase::Evaluate)),
+        };
+        let items: Vec<Item<'_>> = (0..part.answers).map(item).collect();
+        timed(part.answers_batch, || pipeline.run(arm, &items, &mut |_| ControlFlow::Continue(())).map(drop))
+    };
+    let raw = arm(Phase::Baselines, Arm::Raw)?;
+    let tuned = arm(Phase::Evaluate, Arm::Tuned(trainer.adapter()))?;
+
+    let (e, t) = (&spec.evaluation, &spec.training);
+    let one_arm = |prompts: usize| (prompts * e.answers_per_prompt) as f64 / part.answers as f64;
+    let validations = t.iterations.checked_div(t.validate_every_iterations).map_or(0, |times| times + 1);
+    let validating = tuned.0 * one_arm(splits.validation.len()) * validations as f64;
+    let phase = |phase, seconds: f64, peak_bytes| PhaseEstimate { phase, seconds: Some(seconds), peak_bytes };
+    let phases = vec![
+        load,
+        // The untuned prompter's rewrites cost what the tuned one's do.
+        phase(Phase::Baselines, (raw.0 + tuned.0) * one_arm(splits.test.len()), raw.1.max(tuned.1)),
+        phase(Phase::Train, train.0 * part.batch * t.iterations as f64 + validating, train.1 + writing),
+        phase(Phase::Evaluate, tuned.0 * one_arm(splits.test.len()), tuned.1),
+    ];
+    Ok(whole(phases, free, part.basis, &longest))
+}
+
+/// Seconds, and the most memory, that a piece of work takes; what it adds grows with the batch, of which it is 1/`batch`.
+fn timed(batch: f64, work: impl FnOnce() -> Result<()>) -> Result<(f64, u64)> {
+    // The most since now is what is held now.
+    reset_peak_memory();
+    let base = peak_memory_bytes().unwrap_or(0);
+    let begun = Instant::now();
+    work()?;
+    let beyond = peak_memory_bytes().unwrap_or(base).saturating_sub(base) as f64 * batch;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // bytes of a memory
+    Ok((begun.elapsed().as_secs_f64(), base + beyond as u64))
+}
+
+/// What is done of a run to measure it.
+struct Part {
+    /// With smaller batches where the models are large.
+    spec: Spec,
+    /// How many of such batches are one of the run's.
+    batch: f64,
+    /// Answers of one arm, and how many times as many are in a batch.
+    answers: usize,
+    answers_batch: f64,
+    basis: String,
+}
+
+impl Part {
+    fn of(prepared: &Prepared, parameters: f64) -> Self {
+        let mut spec = prepared.spec.clone();
+        let tokens = spec.prompter.max_rewrite_tokens + spec.frozen.max_answer_tokens + AROUND;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count, not below zero
+        let most = ((BUDGET / (parameters * tokens as f64)) as usize).max(2);
+        let (prompts, group) = (spec.training.prompts_per_iteration, spec.training.group_size);
+        spec.training.prompts_per_iteration = (most / group).clamp(1, prompts);
+        spec.training.group_size = (most / spec.training.prompts_per_iteration).clamp(2, group);
+        let done = spec.training.prompts_per_iteration * spec.training.group_size;
+        let of_arm = prepared.splits.test.len() * spec.evaluation.answers_per_prompt;
+        let batch = of_arm.min(spec.evaluation.answers_per_batch).max(1);
+        let answers = batch.min(most);
+        let what = match done == prompts * group {
+            true => "one iteration".to_owned(),
+            false => format!("{done} of an iteration's {} rewrites", prompts * group),
+        };
+        let basis = format!(
+            "Measured on this machine just now: {what}, and {answers} answers with and without a rewrite. Other programs slow a run down."
+        );
+        Self { batch: (prompts * group) as f64 / done as f64, spec, answers, answers_batch: batch as f64 / answers as f64, basis }
+    }
+}
+
+fn whole(phases: Vec<PhaseEstimate>, free_bytes: u64, basis: String, longest: &Longest) -> Estimate {
+    let peak = phases.iter().max_by_key(|phase| phase.peak_bytes);
+    let (peak_bytes, worst) = peak.map_or((0, Phase::Load), |phase| (phase.peak_bytes, phase.phase));
+    let fits = peak_bytes as f64 <= SAFE * free_bytes as f64;
+    let advice: &[&str] = match worst {
+        _ if fits => &[],
+        Phase::Load => &["Choose smaller models, or a quantised frozen model.", "Use one model in both roles: its weights are held once."],
+        Phase::Train => &[
+            "Lower training.rewrites_per_pass.",
+            "Lower training.group_size or training.prompts_per_iteration.",
+            "Ask for shorter rewrites and answers.",
+        ],
+        Phase::Baselines | Phase::Evaluate => &["Lower evaluation.answers_per_batch.", "Ask for shorter answers."],
+    };
+    Estimate {
+        seconds: phases.iter().map(|phase| phase.seconds).sum(),
+        phases,
+        peak_bytes,
+        free_bytes,
+        fits,
+        basis,
+        advice: advice.iter().map(|line| (*line).to_owned()).collect(),
+        longest_prompter_tokens: longest.prompter,
+        longest_frozen_tokens: longest.frozen,
+        prompter_context: longest.prompter_context,
+        frozen_context: longest.frozen_context,
+    }
+}
+
+fn text(estimate: &Estimate) -> String {
+    let gigabytes = |bytes: u64| format!("{:.2} GB", bytes as f64 / 1e9);
+    let time = |seconds: Option<f64>| seconds.map_or("?".into(), |s| format!("{:.0}:{:02.0} min", (s / 60.0).floor(), s % 60.0));
+    let name = |phase| match phase {
+        Phase::Load => "loading",
+        Phase::Baselines => "baselines",
+        Phase::Train => "training",
+        Phase::Evaluate => "evaluation",
+    };
+    let row = |what: &str, seconds, bytes| vec![what.to_owned(), time(seconds), gigabytes(bytes)];
+    let mut rows: Vec<_> = estimate.phases.iter().map(|p| row(name(p.phase), p.seconds, p.peak_bytes)).collect();
+    rows.push(row("all", estimate.seconds, estimate.peak_bytes));
+    let fits = if estimate.fits { "It fits" } else { "It does not fit" };
+    let mut lines = vec![columns(&rows, &[0]), format!("{fits}: {} are free. {}", gigabytes(estimate.free_bytes), estimate.basis)];
+    lines.extend(estimate.advice.iter().cloned());
+    printable(&lines.join("\n")) + "\n"
+}
