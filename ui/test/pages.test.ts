@@ -194,7 +194,7 @@ describe('a run', () => {
     const { unmount } = await open('#/runs/7/live');
     const panel = await screen.findByRole('region', { name: 'Machine' });
     expect(panel.textContent).toMatch(
-      /Processor\s*\d\.\d of 8 cores\s*Memory\s*[89]\d\d MB\s*\d % of 24\.0 GB\s*GPU\s*\d+ %, 3\.4 GB of 8\.2 GB/,
+      /Processor\s*\d\d %\s*\d\.\d of 8 cores\s*Memory\s*[89]\d\d MB\s*\d % of 24\.0 GB\s*GPU\s*\d+ %, 3\.4 GB of 8\.2 GB/,
     );
     expect(await violations()).toEqual([]);
     await fireEvent.click(screen.getByText('Stop'));
@@ -287,6 +287,8 @@ describe('the settings', () => {
     await open('#/settings');
     await screen.findByText('2 connections', {}, { timeout: 3000 });
     await screen.findByText('Nothing else was ever asked of another machine.');
+    await screen.findByLabelText('Copy the path: Run database');
+    expect(screen.getByLabelText<HTMLInputElement>('Threads').placeholder).toBe('all 8');
     await fireEvent.click(await screen.findByText('Copy diagnosis'));
     expect(writeText.mock.calls[0]?.[0]).toContain('# Log of run 7 (running)');
     vi.unstubAllGlobals();

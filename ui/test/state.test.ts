@@ -297,6 +297,9 @@ it('a diagnosis says what is known, and what could not be read', () => {
   const whole = diagnosis({ overview, settings: { threads: 2 }, newest: { run, log: 'the end\n' } });
   expect(whole).toMatch(/^Align-Pro Studio 0.1.0\n/);
   expect(whole).toContain('bad     disk: 1.2 GB free');
+  expect(whole).toContain('/alignpro/runs.db\n');
+  const long = diagnosis({ overview, settings: { threads: null }, newest: { run, log: 'line\n'.repeat(500) } });
+  expect(long.match(/^line$/gm)).toHaveLength(80);
   expect(whole).toContain('# Settings\nthreads: 2\n\n# Log of run 6 (failed)\nthe end\n');
   const failed = { code: 'io', message: 'no right to read it.', detail: null } as const;
   expect(diagnosis({ overview, settings: failed, newest: null })).toContain('# Settings\ncould not be read: no right to read it.');

@@ -1,5 +1,8 @@
 import type { Failure, Overview, RunSummary, Settings } from '$ipc';
-import { plural } from '$lib/format';
+import { dateTime } from '$lib/format';
+
+// Of a log, so many lines of its end.
+const LINES = 80;
 
 export interface Known {
   overview: Overview;
@@ -16,7 +19,8 @@ export function diagnosis({ overview, settings, newest }: Known): string {
     `Align-Pro Studio ${overview.version}`,
     section('Checks', checks.join('\n')),
     section('Models', models.join('\n') || 'none'),
-    section('Connections', plural(overview.connections.length, 'connection')),
+    section('Places', [overview.database, overview.models_folder, overview.logs_folder].join('\n')),
+    section('Connections', overview.connections.map((c) => `${dateTime(c.at_ms)}  ${c.what}`).join('\n') || 'none'),
     section(
       'Settings',
       settledOr(settings, (value) => `threads: ${value.threads ?? 'all'}`),
@@ -24,7 +28,7 @@ export function diagnosis({ overview, settings, newest }: Known): string {
     newest &&
       section(
         `Log of run ${newest.run.id} (${newest.run.status})`,
-        settledOr(newest.log, (log) => log.trimEnd() || 'empty'),
+        settledOr(newest.log, (log) => log.trimEnd().split('\n').slice(-LINES).join('\n') || 'empty'),
       ),
   ]
     .filter(Boolean)

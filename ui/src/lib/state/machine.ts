@@ -27,3 +27,9 @@ export function sentence(text: string): string {
 }
 
 export const usable = (models: Overview['models']) => models.filter((model) => model.problem === null);
+
+/** With how many threads a worker computes where none are set; null where the check does not say. */
+export function threadsOf({ checks }: Overview): number | null {
+  const found = /(\d+) threads for computing/.exec(checks.find((check) => check.name === 'processor')?.finding ?? '');
+  return found ? Number(found[1]) : null;
+}
