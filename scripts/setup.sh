@@ -44,6 +44,8 @@ if [ "$(uname -s)" = Linux ]; then
     if [ "${1:-}" = --tests ]; then
         command -v Xvfb >/dev/null || missing+=(xvfb)
         command -v WebKitWebDriver >/dev/null || missing+=(webkit2gtk-driver)
+        # A second start of the window finds the first one through it.
+        command -v dbus-daemon >/dev/null || missing+=(dbus-daemon)
     fi
 fi
 

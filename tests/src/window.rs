@@ -2,8 +2,10 @@
 use crate::Lab;
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
+pub use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
@@ -14,11 +16,23 @@ use std::time::{Duration, Instant};
 /// How long anything is waited for. Not a measure of speed: a machine that is busy may take long.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// Where the source of axe-core lies: what checks the pages' code also checks them as they are shown.
+const AXE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ui/node_modules/axe-core/axe.min.js");
+
+const RUN_AXE: &str = "const done = arguments[arguments.length - 1];
+    const places = (v) => v.nodes.map((node) => `\n    ${node.target}: ${node.any.concat(node.all, node.none).map((c) => c.message)}`);
+    axe.run({ resultTypes: ['violations'] }).then(
+        ({ violations }) => done(violations.filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) => v.id + places(v))),
+        (thrown) => done([`axe-core: ${thrown}`]));";
+
 /// A window and what shows it.
 pub struct Window {
     pub client: Client,
+    /// The display, the session bus and the home of the program.
+    session: [(&'static str, OsString); 4],
     _driver: Group,
     _display: Group,
+    _bus: Group,
 }
 
 /// A process and all that it started, ended together.
@@ -34,6 +48,14 @@ impl Group {
                 .unwrap_or_else(|e| panic!("{program:?} cannot be started ({e}): run `make test`, which installs it")),
         )
     }
+
+    /// The same, with the first line that it prints.
+    fn answering(command: &mut Command) -> (Self, String) {
+        let mut group = Self::start(command.stdout(Stdio::piped()).stderr(Stdio::null()));
+        let mut line = String::new();
+        BufReader::new(group.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        (group, line.trim().to_owned())
+    }
 }
 
 impl Drop for Group {
@@ -46,27 +68,25 @@ impl Drop for Group {
 impl Window {
     /// Opens the program on the laboratory's home, in a window of this size, with these arguments.
     pub async fn open(lab: &Lab, program: &str, (width, height): (u32, u32), arguments: &[&str]) -> Self {
-        let mut display = Group::start(
-            Command::new("Xvfb")
-                .args(["-displayfd", "1", "-screen", "0", "1920x1080x24", "-nolisten", "tcp"])
-                .stdout(Stdio::piped())
-                .stderr(Stdio::null()),
-        );
-        let mut number = String::new();
-        BufReader::new(display.0.stdout.take().unwrap()).read_line(&mut number).unwrap();
+        let (display, number) =
+            Group::answering(Command::new("Xvfb").args(["-displayfd", "1", "-screen", "0", "1920x1080x24", "-nolisten", "tcp"]));
+        // A person's session has a window of its own, which would be shown instead of this one.
+        let (bus, address) = Group::answering(Command::new("dbus-daemon").args(["--session", "--nofork", "--print-address"]));
+        let home = lab.path("home").into_os_string();
+        let session = [
+            ("DISPLAY", format!(":{number}").into()),
+            ("DBUS_SESSION_BUS_ADDRESS", address.into()),
+            ("ALIGNPRO_HOME", home.clone()),
+            ("HOME", home),
+        ];
 
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let home = lab.path("home");
         let driver = Group::start(
             Command::new("WebKitWebDriver")
                 .arg(format!("--port={port}"))
-                .env("DISPLAY", format!(":{}", number.trim()))
                 // As tauri-driver sets it: the web view lets itself be driven.
                 .env("TAURI_WEBVIEW_AUTOMATION", "true")
-                .env("ALIGNPRO_HOME", &home)
-                .env("HOME", &home)
-                // A person's session has a window of its own, which would be shown instead of this one.
-                .env("DBUS_SESSION_BUS_ADDRESS", "disabled:")
+                .envs(session.clone())
                 .env_remove("WAYLAND_DISPLAY")
                 .env_remove("XDG_DATA_HOME")
                 .stdout(Stdio::null())
@@ -84,7 +104,16 @@ impl Window {
             tokio::time::sleep(Duration::from_millis(200)).await;
         };
         client.set_window_size(width, height).await.unwrap();
-        Self { client, _driver: driver, _display: display }
+        Self { client, session, _driver: driver, _display: display, _bus: bus }
+    }
+
+    /// Starts the program once more in the same session, as a double click on a file does. It must leave its work to this window and end.
+    pub fn start_again(&self, program: &str, arguments: &[&str]) {
+        let patience = PATIENCE.as_secs().to_string();
+        let mut again = Command::new("timeout");
+        again.args([&patience, program]).args(arguments).envs(self.session.clone()).env_remove("WAYLAND_DISPLAY").stderr(Stdio::null());
+        let ended = again.status().unwrap();
+        assert!(ended.success(), "the second start of {program} ended with {ended}");
     }
 
     /// Waits until the page holds a text.
@@ -106,15 +135,26 @@ impl Window {
         text.as_str().unwrap_or_default().to_string()
     }
 
-    /// Waits for a button, link or labelled choice of this name and clicks it.
+    /// Waits until the page holds a number before these words, other than `known`; that number.
+    pub async fn number(&self, words: &str, known: Option<usize>) -> usize {
+        let begun = Instant::now();
+        loop {
+            let page = self.text().await;
+            let number = page.split_once(words).and_then(|(before, _)| before.rsplit(char::is_whitespace).next()?.parse().ok());
+            if let Some(number) = number.filter(|number| Some(*number) != known) {
+                return number;
+            }
+            assert!(begun.elapsed() < PATIENCE, "no number other than {known:?} before {words:?}; the page shows:\n{page}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Waits for a button, link, box or labelled choice of this name and clicks it.
     pub async fn click(&self, name: &str) {
-        self.wait(&format!(
-            "//*[self::button or self::a or self::label][normalize-space(.)='{name}' or @aria-label='{name}'][not(@disabled)]"
-        ))
-        .await
-        .click()
-        .await
-        .unwrap();
+        let kinds = "self::button or self::a or self::label or self::input";
+        // A menu's item holds its word and the key that does the same.
+        let named = format!("normalize-space(.)='{name}' or @aria-label='{name}' or (@role='menuitem' and span='{name}')");
+        self.wait(&format!("//*[{kinds}][{named}][not(@disabled)]")).await.click().await.unwrap();
     }
 
     /// Goes to a page by a link to it.
@@ -122,9 +162,10 @@ impl Window {
         self.wait(&format!("//a[contains(@href, '{place}')]")).await.click().await.unwrap();
     }
 
-    /// Writes into the field of a spec's key, over what is there.
-    pub async fn fill(&self, key: &str, value: &str) {
-        let field = self.wait(&format!("//*[@id='field-{}']", key.replace(['.', '_'], "-"))).await;
+    /// Writes into the field of a spec's key, or of this name, over what is there.
+    pub async fn fill(&self, field: &str, value: &str) {
+        let key = field.replace(['.', '_'], "-");
+        let field = self.wait(&format!("//*[@id='field-{key}' or @aria-label='{field}' or @id=//label[.='{field}']/@for]")).await;
         // Not `clear`, which the page does not hear of.
         self.client.execute("arguments[0].focus(); arguments[0].select();", vec![serde_json::to_value(&field).unwrap()]).await.unwrap();
         field.send_keys(value).await.unwrap();
@@ -135,6 +176,17 @@ impl Window {
             Ok(found) => found,
             Err(e) => panic!("there is no {path} ({e}); the page shows:\n{}", self.text().await),
         }
+    }
+
+    /// What axe-core finds in the page that is serious or critical: each rule and where it is broken.
+    pub async fn violations(&self) -> Vec<String> {
+        let is_there = self.client.execute("return 'axe' in window", vec![]).await.unwrap();
+        if is_there != true {
+            let axe = std::fs::read_to_string(AXE).unwrap_or_else(|e| panic!("{AXE} ({e}): run `make test`, which brings it"));
+            self.client.execute(&axe, vec![]).await.unwrap();
+        }
+        let found = self.client.execute_async(RUN_AXE, vec![]).await.unwrap();
+        found.as_array().unwrap().iter().map(|violation| violation.as_str().unwrap().to_owned()).collect()
     }
 
     /// Writes what is seen as a PNG.
