@@ -80,12 +80,12 @@ async fn an_experiment_by_clicks() {
         in_both_themes(&window, &format!("new-{step}")).await;
     }
     window.follow("new/data").await;
-    set_up(&window, "clicked", "8", "1").await;
+    set_up(&window, "clicked", "6", "1").await;
     window.sees("In all").await;
     in_both_themes(&window, "new-review").await;
     window.click("Start the run").await;
 
-    let words = " of 8 iterations";
+    let words = " of 6 iterations";
     let first = window.number(words, None).await;
     assert!(window.number(words, Some(first)).await > first);
     window.click("Stop").await;
@@ -113,7 +113,7 @@ async fn an_experiment_by_clicks() {
     window.click("Try it").await;
     window.fill("Your prompt", "How do owls see at night?").await;
     window.click("Answer with every arm").await;
-    window.sees("after 8 iterations").await;
+    window.sees("after 6 iterations").await;
     in_both_themes(&window, "try").await;
     window.click("Spec and facts").await;
     window.sees("Facts of the run").await;
@@ -128,7 +128,7 @@ async fn an_experiment_by_clicks() {
     window.sees("Copy diagnosis").await;
     in_both_themes(&window, "settings").await;
     window.follow("experiments").await;
-    window.sees("8/8").await;
+    window.sees("6/6").await;
     in_both_themes(&window, "experiments").await;
 
     window.click("Actions for clicked").await;
@@ -190,6 +190,7 @@ async fn in_a_second_profile(file: &Path) {
     in_both_themes(&window, "deleted").await;
     window.click("Actions for renamed").await;
     window.click("Restore").await;
+    window.misses("Deleted 1").await;
     window.click("renamed").await;
     window.sees("On 6 test prompts").await;
     window.close().await;
@@ -200,7 +201,7 @@ async fn runs_outlive_their_window() {
     let lab = Lab::new(worker().to_str().unwrap());
     let window = Window::open(&lab, PROGRAM, (1920, 1080), &[]).await;
     window.click("Set up my own").await;
-    set_up(&window, "left-alone", "6", "2").await;
+    set_up(&window, "left-alone", "4", "2").await;
     picture(&window, "review-of-two-seeds").await;
     window.click("Start 2 runs").await;
     window.sees("1 waits for its turn").await;
@@ -216,7 +217,7 @@ async fn runs_outlive_their_window() {
     let again = Window::open(&lab, PROGRAM, (1920, 1080), &[]).await;
     again.sees("Under way").await;
     lab.wait_for("home/runs.db", 2, "the end of both", |run| run["status"] == "finished");
-    again.sees("12/12").await;
+    again.sees("8/8").await;
     again.click("left-alone").await;
     in_both_themes(&again, "experiments-of-two-seeds").await;
     again.click("compare").await;

@@ -72,6 +72,8 @@ impl Window {
             Group::answering(Command::new("Xvfb").args(["-displayfd", "1", "-screen", "0", "1920x1080x24", "-nolisten", "tcp"]));
         // A person's session has a window of its own, which would be shown instead of this one.
         let (bus, address) = Group::answering(Command::new("dbus-daemon").args(["--session", "--nofork", "--print-address"]));
+        // Without a graphics card each frame of an animation is drawn by the processor, which the worker needs; and pictures hold still.
+        lab.write("home/.config/gtk-3.0/settings.ini", "[Settings]\ngtk-enable-animations=0\n");
         let home = lab.path("home").into_os_string();
         let session = [
             ("DISPLAY", format!(":{number}").into()),
@@ -118,13 +120,29 @@ impl Window {
 
     /// Waits until the page holds a text.
     pub async fn sees(&self, text: &str) {
+        self.until(&format!("{text:?} to appear"), |page| page.contains(text).then_some(())).await;
+    }
+
+    /// Waits until the page no longer holds a text.
+    pub async fn misses(&self, text: &str) {
+        self.until(&format!("{text:?} to go"), |page| (!page.contains(text)).then_some(())).await;
+    }
+
+    /// Waits until the page holds a number before these words, other than `known`; that number.
+    pub async fn number(&self, words: &str, known: Option<usize>) -> usize {
+        let read = |page: &str| page.split_once(words)?.0.rsplit(char::is_whitespace).next()?.parse().ok();
+        self.until(&format!("a number before {words:?}"), |page| read(page).filter(|number| Some(*number) != known)).await
+    }
+
+    /// Waits until something is found in what the page shows.
+    async fn until<T>(&self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
         let begun = Instant::now();
         loop {
             let page = self.text().await;
-            if page.contains(text) {
-                return;
+            if let Some(found) = find(&page) {
+                return found;
             }
-            assert!(begun.elapsed() < PATIENCE, "{text:?} did not appear; the page shows:\n{page}");
+            assert!(begun.elapsed() < PATIENCE, "waited in vain for {what}; the page shows:\n{page}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -133,20 +151,6 @@ impl Window {
     pub async fn text(&self) -> String {
         let text = self.client.execute("return document.body ? document.body.innerText : ''", vec![]).await.unwrap();
         text.as_str().unwrap_or_default().to_string()
-    }
-
-    /// Waits until the page holds a number before these words, other than `known`; that number.
-    pub async fn number(&self, words: &str, known: Option<usize>) -> usize {
-        let begun = Instant::now();
-        loop {
-            let page = self.text().await;
-            let number = page.split_once(words).and_then(|(before, _)| before.rsplit(char::is_whitespace).next()?.parse().ok());
-            if let Some(number) = number.filter(|number| Some(*number) != known) {
-                return number;
-            }
-            assert!(begun.elapsed() < PATIENCE, "no number other than {known:?} before {words:?}; the page shows:\n{page}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
     }
 
     /// Waits for a button, link, box or labelled choice of this name and clicks it.

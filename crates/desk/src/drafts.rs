@@ -94,14 +94,22 @@ impl Desk {
         for Prepared { spec, spec_hash, facts, .. } in prepared {
             runs.push(store.create_run(&NewRun { spec, spec_hash, program_version: env!("CARGO_PKG_VERSION").into(), facts }).await?);
         }
+        self.overtaken.send_modify(|n| *n += 1);
         self.resume(&runs).await?;
         Ok(runs)
     }
 
-    /// Time and memory that a spec will take on this machine; takes seconds.
+    /// Time and memory that a spec will take on this machine; takes seconds, and ends as [`contract::Code::Stopped`] when another estimate or a
+    /// run begins.
     pub async fn estimate(&self, spec: Spec) -> Result<Estimate> {
         refuse_relative(&spec.data)?;
-        self.worker.estimate(&spec).await
+        self.overtaken.send_modify(|n| *n += 1);
+        let mut overtaken = self.overtaken.subscribe();
+        tokio::select! {
+            estimate = self.worker.estimate(&spec) => estimate,
+            // Its worker ends with the question.
+            _ = overtaken.changed() => Err(Error::stopped("Something else began before this was measured.")),
+        }
     }
 }
 

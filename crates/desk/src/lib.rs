@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 use store::Store;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 use worker::Worker;
 
 /// One run database with the program that works on it.
@@ -33,6 +33,8 @@ pub struct Desk {
     /// Databases that are open beside it, only to look at.
     files: Mutex<Files>,
     meter: Arc<Mutex<Meter>>,
+    /// How many estimates have been overtaken: each ends when another, or a run, begins.
+    overtaken: watch::Sender<u64>,
 }
 
 /// How long a deleted run can be brought back.
@@ -49,6 +51,7 @@ impl Desk {
             store: OnceCell::new(),
             files: Mutex::default(),
             meter: Arc::default(),
+            overtaken: watch::Sender::default(),
         }
     }
 

@@ -21,6 +21,13 @@ fn run() -> Run {
         created_at_ms: 0,
         started_at_ms: None,
         finished_at_ms: None,
+        uid: "the same everywhere".into(),
+        tags: Vec::new(),
+        notes: String::new(),
+        archived: false,
+        deleted_at_ms: None,
+        has_adapter: true,
+        without_texts: false,
         iterations_done: 7,
     }
 }

@@ -170,7 +170,7 @@ async fn runs_go_to_a_colleague_and_come_back() {
     assert!(theirs < 0);
     let listed = hers.runs().await.unwrap();
     let (mine, seen) = (desk.run(run).await.unwrap(), hers.run(theirs).await.unwrap());
-    assert_eq!(listed, [seen.summary.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&seen.summary));
     assert_eq!((&seen.spec_toml, seen.summary.name.as_str()), (&mine.spec_toml, "For Ada / you"));
     assert_eq!(seen.summary.report.as_ref().unwrap().arms, mine.summary.report.as_ref().unwrap().arms);
     assert_eq!(hers.samples(theirs).await.unwrap(), desk.samples(run).await.unwrap());
@@ -277,6 +277,8 @@ async fn the_machine_and_drafts_are_looked_at() {
     assert!(estimate.phases.iter().all(|phase| phase.seconds.is_some_and(|seconds| seconds > 0.0) && phase.peak_bytes > 100 << 20));
     assert!(estimate.fits && estimate.advice.is_empty() && estimate.peak_bytes < estimate.free_bytes, "{estimate:?}");
     assert!(estimate.longest_prompter_tokens > 10 && estimate.longest_frozen_tokens < estimate.frozen_context);
+    let (first, second) = tokio::join!(desk.estimate(tiny.clone()), desk.estimate(tiny.clone()));
+    assert_eq!((first.unwrap_err().code, second.is_ok()), (Code::Stopped, true), "one that is overtaken ends");
     let mut missing = tiny.clone();
     missing.frozen.model = "no-such-model".into();
     assert!(desk.estimate(missing).await.unwrap_err().message.contains("no-such-model"));
