@@ -3,14 +3,14 @@ use crate::files as downloaded;
 use crate::opening::{self, Waiting};
 use contract::desk::{
     DataPreview, EpisodeRow, Estimate, Load, Merged, OpenFile, Overview, RunChange, RunDetail, RunNews, RunSummary, Sample, ScoreRow,
-    Settings, Share, SpecCheck, Tried, TriedArm,
+    Settings, Share, SpecCheck, Tried, TryNews,
 };
 use contract::spec::{Data, Reward};
 use contract::{Error, Result, Spec};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tauri::ipc::{Channel, Invoke, InvokeBody, Request};
-use tauri::{AppHandle, Manager, State, Wry, generate_handler};
+use tauri::{AppHandle, Manager, State, Theme, Wry, generate_handler};
 use tauri_plugin_dialog::DialogExt;
 
 type Desk<'a> = State<'a, Arc<desk::Desk>>;
@@ -29,6 +29,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         preview,
         score,
         estimate,
+        leave_estimate,
         start,
         stop,
         resume,
@@ -39,6 +40,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         log,
         settings,
         keep_settings,
+        appear,
         export_runs,
         export_adapter,
         listening,
@@ -110,6 +112,12 @@ async fn columns(desk: Desk<'_>, data: Data) -> Result<Vec<String>> {
 #[tauri::command]
 async fn estimate(desk: Desk<'_>, spec: Spec) -> Result<Estimate> {
     desk.estimate(spec).await
+}
+
+#[tauri::command]
+async fn leave_estimate(desk: Desk<'_>) -> Result<()> {
+    desk.leave_estimate();
+    Ok(())
 }
 
 #[tauri::command]
@@ -185,9 +193,9 @@ async fn merge(desk: Desk<'_>, path: PathBuf) -> Result<Merged> {
 }
 
 #[tauri::command]
-async fn try_prompt(desk: Desk<'_>, id: i64, prompt: String, seed: u64, on_arm: Channel<TriedArm>) -> Result<Tried> {
+async fn try_prompt(desk: Desk<'_>, id: i64, prompt: String, seed: u64, on_news: Channel<TryNews>) -> Result<Tried> {
     // A page that is gone hears nothing.
-    desk.try_prompt(id, &prompt, seed, |arm| drop(on_arm.send(arm))).await
+    desk.try_prompt(id, &prompt, seed, |news| drop(on_news.send(news))).await
 }
 
 #[tauri::command]
@@ -208,6 +216,17 @@ async fn settings(desk: Desk<'_>) -> Result<Settings> {
 #[tauri::command]
 async fn keep_settings(desk: Desk<'_>, settings: Settings) -> Result<()> {
     desk.keep_settings(&settings)
+}
+
+/// The window's frame and menu as the pages are: "light", "dark", or as the system is.
+#[tauri::command]
+async fn appear(app: AppHandle, theme: &str) -> Result<()> {
+    app.set_theme(match theme {
+        "light" => Some(Theme::Light),
+        "dark" => Some(Theme::Dark),
+        _ => None,
+    });
+    Ok(())
 }
 
 /// Puts the request's bytes into the downloads folder under the name in its header; the path is returned.

@@ -2,6 +2,7 @@
 #![cfg_attr(not(debug_assertions), windows_subsystem = "windows")]
 mod commands;
 mod files;
+mod menu;
 mod opening;
 mod start;
 
@@ -40,6 +41,8 @@ fn run(arguments: start::Arguments) -> contract::Result<()> {
         }))
         .plugin(tauri_plugin_dialog::init())
         .plugin(tauri_plugin_window_state::Builder::default().build())
+        .menu(menu::build)
+        .on_menu_event(menu::chosen)
         .manage(Arc::clone(&desk))
         .manage(opening::Waiting::new(arguments.files))
         .invoke_handler(commands::handler())

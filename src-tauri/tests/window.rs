@@ -266,6 +266,6 @@ async fn what_is_no_run_database_is_refused() {
     let whole = lab.write("whole.alignpro", example());
     window.start_again(PROGRAM, &[whole.to_str().unwrap()]);
     window.sees("From whole.alignpro").await;
-    assert!(!window.text().await.contains("hostile.alignpro"), "a refused file is open");
+    assert!(!window.text().await.contains("From hostile.alignpro"), "a refused file is open");
     window.close().await;
 }

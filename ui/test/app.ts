@@ -6,7 +6,7 @@ import { dialogs } from '$lib/state/dialogs.svelte';
 import { draft } from '$lib/state/draft.svelte';
 import { estimating } from '$lib/state/estimating.svelte';
 import { files } from '$lib/state/files.svelte';
-import { notice } from '$lib/state/notice.svelte';
+import { notices } from '$lib/state/notices.svelte';
 import { router } from '$lib/state/router.svelte';
 import { runs } from '$lib/state/runs.svelte';
 import App from '../src/App.svelte';
@@ -24,7 +24,7 @@ beforeEach(() => {
   for (const resource of [runs, files]) resource.value = resource.error = null;
   draft.clear();
   dialogs.close();
-  notice.close();
+  notices.clear();
   estimating.forget();
   router.place = { parts: [], query: {} };
 });

@@ -66,6 +66,21 @@ describe('views', () => {
   });
 });
 
+describe('the scale of differences', () => {
+  it('covers the rows of every view', async () => {
+    const { container } = await open('#/experiments');
+    await fireEvent.click(await screen.findByLabelText('Deleted 1'));
+    await screen.findByText('thrown-away');
+    const bar = container.querySelector('svg[aria-label^="Tuned minus raw"]')!;
+    const width = bar.getAttribute('viewBox')!.split(' ').map(Number)[2]!;
+    for (const end of ['x1', 'x2']) {
+      const at = Number(bar.querySelector('.range')?.getAttribute(end));
+      expect(at).toBeGreaterThanOrEqual(0);
+      expect(at).toBeLessThanOrEqual(width);
+    }
+  });
+});
+
 describe('a row', () => {
   it('is renamed in place', async () => {
     await open('#/experiments');
@@ -127,7 +142,7 @@ describe('a file', () => {
     await screen.findByText('2 runs added, 1 was here already.');
     expect(await screen.findAllByText('private-prompts')).toHaveLength(2);
     await fireEvent.click(screen.getByText('Close colleague.alignpro'));
-    await waitFor(() => expect(screen.queryByText(/read-only/)).toBeNull());
+    await waitFor(() => expect(screen.queryByText(/From colleague.alignpro/)).toBeNull());
     expect(screen.getAllByText('private-prompts')).toHaveLength(1);
   });
   it('that was dropped on the window is shown, or why it is not', async () => {
@@ -139,6 +154,23 @@ describe('a file', () => {
     await tellOpened({ file: { path: COLLEAGUE, name: 'colleague.alignpro', is_example: false, runs: [-1, -2, -3] }, error: null });
     await screen.findByText('Opened colleague.alignpro: 3 runs, read-only.');
     expect(location.hash).toBe('#/experiments');
+  });
+  it('is refused by a notice of its own, each of which closes alone', async () => {
+    await open('#/machine');
+    const refuse = (name: string) =>
+      tellOpened({ file: null, error: { code: 'database', message: `/tmp/${name} is damaged and was not opened`, detail: null } });
+    await waitFor(async () => {
+      for (const name of ['a.txt', 'b.txt', 'c.txt']) await refuse(name);
+      expect(screen.getAllByText(/is damaged and was not opened\.$/)).toHaveLength(3);
+    });
+    expect(screen.getByText('/tmp/a.txt is damaged and was not opened.').closest('[aria-live]')?.getAttribute('aria-atomic')).toBe('false');
+    expect(await violations()).toEqual([]);
+    await fireEvent.click(within(screen.getByText(/b\.txt/).closest('p')!).getByText('Close'));
+    expect(screen.getAllByText(/is damaged and was not opened\.$/).map((one) => one.textContent?.slice(5, 6))).toEqual(['a', 'c']);
+  });
+  it('is counted where there is no run of one’s own', async () => {
+    await open('#/experiments', { first: true, file: true });
+    await screen.findByText('none of your own, 3 runs in 1 opened file');
   });
   it('is asked for by Ctrl O', async () => {
     await open('#/experiments');

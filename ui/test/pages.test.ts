@@ -1,12 +1,15 @@
-import { fireEvent, screen, waitFor } from '@testing-library/svelte';
+import { fireEvent, render, screen, waitFor } from '@testing-library/svelte';
 import { describe, expect, it, vi } from 'vitest';
+import Refused from '$lib/components/Refused.svelte';
+import { answerWith, chooseInMenu } from '$lib/ipc/mock';
 import { draft } from '$lib/state/draft.svelte';
+import { overview } from '../src/dev/overview';
 import { open, violations } from './app';
 
 const PAGES: [string, string | RegExp][] = [
   ['#/experiments', 'fewer-complaints-on-harmless-prompts-with-a-rather-long-name'],
   ['#/runs/7/live', /Training reward|iterations/],
-  ['#/runs/1/results', /The tuned prompter is better than the raw prompt/],
+  ['#/runs/1/results', /the tuned prompter is better than the raw prompt/],
   ['#/runs/1/samples', /96 prompts/],
   ['#/runs/1/try', 'Answer with every arm'],
   ['#/runs/1/spec', 'machine.cpu'],
@@ -23,7 +26,7 @@ const PAGES: [string, string | RegExp][] = [
   ['#/runs/-2/live', 'This run was shared without its texts.'],
   ['#/runs/-1/try', 'Merge this run to try it'],
   ['#/runs/-2/try', 'This run has no trained prompter here'],
-  ['#/machine', 'What to do: nothing: small models run on the processor'],
+  ['#/machine', 'What to do: nothing: small models run on the processor.'],
   ['#/settings', '/home/ada/.local/share/alignpro/logs'],
 ];
 
@@ -43,9 +46,23 @@ describe('every page', () => {
     async (at) => {
       await open(at, { broken: true });
       const alerts = await screen.findAllByRole('alert', {}, { timeout: 3000 });
-      expect(alerts[0]?.textContent).toContain('cannot be opened: it is of a newer version');
+      expect(alerts[0]?.textContent).toMatch(/was left as it is; install the newer version\.(?! *or)/);
     },
   );
+});
+
+describe('a run database that cannot be opened', () => {
+  it('is named by a heading, with another file to open instead', async () => {
+    await open('#/experiments', { broken: true });
+    await screen.findByRole('heading', { level: 1, name: 'The run database could not be opened' });
+    expect(screen.getByText('Open another file …')).toBeTruthy();
+    expect(await violations()).toEqual([]);
+  });
+  it('is named by its file as soon as that is known', async () => {
+    answerWith({ examine: () => overview });
+    render(Refused, { error: { code: 'database', message: 'It is damaged.', detail: null }, again: () => {} });
+    await screen.findByRole('heading', { level: 1, name: 'runs.db could not be opened' });
+  });
 });
 
 describe('texts of models', () => {
@@ -124,7 +141,7 @@ describe('several seeds', () => {
     await waitFor(() => expect(localStorage.getItem('draft-seeds')).toBe('5'));
     location.hash = '#/new/review';
     await screen.findByText('my-experiment, seeds 1 to 5');
-    await screen.findByText('5 runs, about 47 min', {}, { timeout: 4000 });
+    await screen.findByText('5 runs, about 48 min', {}, { timeout: 4000 });
     await fireEvent.click(screen.getByText('Start 5 runs'));
     await waitFor(() => expect(location.hash).toBe('#/experiments'));
     await screen.findByText('5 runs: the first one begins, the others wait for their turn.');
@@ -138,7 +155,7 @@ describe('the estimate', () => {
     await screen.findByText(/Measuring on this machine/);
     await waitFor(() => expect(screen.getByText('Start the run').closest('button')?.disabled).toBe(false));
     const panel = screen.getByRole('region', { name: 'Estimate' });
-    await screen.findByText('About 9 min', {}, { timeout: 4000 });
+    await screen.findByText('About 9 min 30 s', {}, { timeout: 4000 });
     expect(panel.textContent).toContain('Training7 min1.2 GB');
     expect(panel.textContent).toContain('It fits in the 20.4 GB that are free.');
     expect(panel.textContent).toContain('84 of 2,048 tokens');
@@ -150,6 +167,15 @@ describe('the estimate', () => {
     location.hash = '#/new/review';
     await screen.findByText('Lower training.group_size.', {}, { timeout: 4000 });
     expect(await violations()).toEqual([]);
+  });
+  it('can be cancelled while it is measured, and asked for again', async () => {
+    await open('#/new/review');
+    await screen.findByRole('progressbar', { name: 'Measuring on this machine' });
+    expect(await violations()).toEqual([]);
+    await fireEvent.click(screen.getByText('Cancel'));
+    await screen.findByText('Nothing was measured.');
+    await fireEvent.click(screen.getByText('Measure'));
+    await screen.findByText('About 9 min 30 s', {}, { timeout: 4000 });
   });
   it('says why there is none', async () => {
     await open('#/new/data');
@@ -207,7 +233,7 @@ describe('a run', () => {
   it('shows its facts to be read, and what its worker said', async () => {
     await open('#/runs/6/spec');
     expect((await screen.findByText('sha256:5f2d1c0b…90807f6e')).title).toMatch(/^sha256:5f2d1c0b9a8e.{52}$/);
-    expect(screen.getByText('max log prob difference').closest('li')?.textContent).toBe('max log prob difference 0.000021');
+    expect(screen.getByText('max log prob difference').closest('li')?.textContent).toBe('max log prob difference 2.1e−5');
     await fireEvent.click(screen.getByText("Worker's log"));
     expect((await screen.findByRole('region', { name: "Worker's log" })).textContent).toContain('proven <b>batched</b>');
     expect(await violations()).toEqual([]);
@@ -224,6 +250,7 @@ describe('a run', () => {
   it('that is not there says so', async () => {
     await open('#/runs/99');
     await screen.findByText('There is no run 99 in this database.');
+    expect(screen.getByRole('heading', { level: 1, name: 'Run 99' })).toBeTruthy();
   });
 });
 
@@ -233,21 +260,45 @@ describe('trying a prompt', () => {
     await fireEvent.input(await screen.findByLabelText('Your prompt'), { target: { value: prompt } });
     await fireEvent.click(screen.getByText('Answer with every arm'));
   };
-  it('shows each arm as soon as it is answered', async () => {
+  it('shows what each arm writes as it grows', async () => {
     await ask('Why is the sea salty?');
+    await screen.findByText('Rewriting …', {}, { timeout: 4000 });
+    await screen.findByText('Why is the sea salty? What a', {}, { timeout: 4000, interval: 10 });
     await screen.findByText('Answering …');
-    expect(screen.getAllByText('Waiting for its turn …')).toHaveLength(2);
+    expect(screen.getAllByText('Waiting for its turn …')).toHaveLength(1);
     expect(await violations()).toEqual([]);
-    await waitFor(() => expect(screen.getAllByText('Waiting for its turn …')).toHaveLength(1), { timeout: 3000 });
     expect(screen.queryByText(/after 32 iterations/)).toBeNull();
-    await screen.findByText('after 32 iterations, seed 1', {}, { timeout: 4000 });
+    await screen.findByText('after 32 iterations, seed 1', {}, { timeout: 8000 });
     expect(screen.queryByText('Answering …')).toBeNull();
+  });
+  it('asks for a seed that is one', async () => {
+    await open('#/runs/1/try');
+    await fireEvent.input(await screen.findByLabelText('Your prompt'), { target: { value: 'Why?' } });
+    const seed = screen.getByLabelText<HTMLInputElement>('Seed');
+    await fireEvent.input(seed, { target: { value: 'one' } });
+    await screen.findByText('This is “one”; write a whole number of 0 or more.');
+    expect(screen.getByText<HTMLButtonElement>('Answer with every arm').disabled).toBe(true);
+    await fireEvent.input(seed, { target: { value: '2' } });
+    expect(screen.getByText<HTMLButtonElement>('Answer with every arm').disabled).toBe(false);
   });
   it('says why an arm did not answer', async () => {
     await ask('too long');
     await screen.findByText('The prompt is longer than the context of the model.', {}, { timeout: 4000 });
     expect(screen.queryByText('Answering …')).toBeNull();
   });
+});
+
+it('the menu does what the keys do', async () => {
+  await open('#/experiments');
+  chooseInMenu('machine');
+  await screen.findByRole('heading', { level: 1, name: 'Machine and models' });
+  chooseInMenu('palette');
+  await screen.findByLabelText('Find');
+  chooseInMenu('no such item');
+  chooseInMenu('larger');
+  expect(document.documentElement.style.fontSize).toBe('110%');
+  chooseInMenu('usual');
+  expect(document.documentElement.style.fontSize).toBe('');
 });
 
 describe('the settings', () => {

@@ -3,7 +3,7 @@ import type { Event, Load, RunNews, RunSummary } from '$ipc';
 import { curves, differences, smoothed } from '$lib/state/compare';
 import { diagnosis } from '$lib/state/diagnosis';
 import { effort, precedent, smallestDifference } from '$lib/state/design';
-import { grouped, matching, ordered, retagged, toggledTag, viewOf } from '$lib/state/experiments';
+import { countInWords, grouped, matching, ordered, retagged, together, toggledTag, viewOf } from '$lib/state/experiments';
 import { cutHash, entriesOf } from '$lib/state/facts';
 import { mergedInWords } from '$lib/state/files.svelte';
 import { curve, keptLoads, LOADS } from '$lib/state/load.svelte';
@@ -18,6 +18,7 @@ import { switched } from '$lib/state/selection.svelte';
 import { stepOf, typed } from '$lib/state/steps';
 import { nextSize } from '$lib/state/theme.svelte';
 import { density, quantile } from '$lib/charts/density';
+import { extent, room } from '$lib/charts/extent';
 import { armsCsv } from '$lib/state/tables';
 import welcome from '$lib/components/Welcome.svelte?raw';
 import file from '../../examples/quickstart.toml?raw';
@@ -109,10 +110,23 @@ describe('the list of experiments', () => {
       grouped(summaries)
         .find((g) => g.key === '8f3a91c2')
         ?.runs.map((r) => r.seed),
-    ).toEqual([3, 2, 1]);
+    ).toEqual([1, 2, 3]);
     expect(matching(summaries, 'quickstart seed 2').map((r) => r.id)).toEqual([2]);
     expect(matching(summaries, 'FAILED').map((r) => r.id)).toEqual([6]);
     expect(matching(summaries, ' ')).toHaveLength(summaries.length);
+  });
+  it('keeps seeds in order, however it is sorted', () => {
+    const seeds = ordered(grouped(summaries), { column: 'created', isDescending: true }).map(({ runs }) => runs.map((run) => run.seed));
+    expect(seeds).toEqual([[1, 2, 3], [11], [1, 2], [2]]);
+    expect(together(summaries.toReversed()).map((run) => run.id)).toEqual([1, 2, 7, 3, 5, 4, 6]);
+  });
+  it('counts what is shown', () => {
+    const [own, theirs] = [grouped(summaries), grouped(foreign)];
+    expect([countInWords(own, [theirs]), countInWords([], [theirs, []]), countInWords([], [[]])]).toEqual([
+      '4 experiments, 7 runs',
+      'none of your own, 4 runs in 1 opened file',
+      'no runs',
+    ]);
   });
   it('sorts what has no value last, either way', () => {
     for (const isDescending of [true, false]) {
@@ -322,14 +336,35 @@ it('facts are cut where nobody reads them, and opened where somebody does', () =
     null,
     null,
   ]);
-  expect([entriesOf('{"a":1,"b":null,"c":"d"}'), entriesOf('{no'), entriesOf('8')]).toEqual([
+  expect([entriesOf('{"a":1,"b":null,"c":"at most 3.6e-5","d":0.0000358819}'), entriesOf('{no'), entriesOf('8')]).toEqual([
     [
       ['a', '1'],
       ['b', 'null'],
-      ['c', 'd'],
+      ['c', 'at most 3.6e−5'],
+      ['d', '3.6e−5'],
     ],
     null,
     null,
+  ]);
+});
+
+it('an axis has a sensible length for a single value', () => {
+  expect([extent(null, null), extent(0, 0), extent(0, 0, 0.1), extent(-6.4e-6, -6.4e-6, 0.1), extent(-0.05, -0.05, 0.1)]).toEqual([
+    [0, 1],
+    [0, 1],
+    [0, 0.1],
+    [0, 0.1],
+    [-0.1, 0.1],
+  ]);
+  expect([extent(0.5, 0.5), extent(-1, 1), extent(0, 12, 0.1)]).toEqual([
+    [0, 0.54],
+    [-1.16, 1.16],
+    [0, 12.96],
+  ]);
+  expect([room([]), room([2, 2]), room([1, 3])]).toEqual([
+    [0, 1],
+    [1.5, 2.5],
+    [1, 3],
   ]);
 });
 

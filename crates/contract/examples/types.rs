@@ -52,6 +52,7 @@ fn main() {
         desk::ScoreRow,
         desk::Tried,
         desk::TriedArm,
+        desk::TryNews,
         desk::RunChange,
         desk::Share,
         desk::OpenFile,

@@ -238,6 +238,16 @@ pub struct Tried {
     pub arms: Vec<TriedArm>,
 }
 
+/// What `alignpro try --each --json` says on the way to a [`Tried`], a line each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum TryNews {
+    /// What an arm has written so far. `rewrite` is null in the raw arm, `answer` while the rewrite is being written.
+    Growing { name: String, rewrite: Option<String>, answer: Option<String> },
+    /// An arm is done.
+    Done(TriedArm),
+}
+
 /// What one arm made of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct TriedArm {

@@ -94,22 +94,27 @@ impl Desk {
         for Prepared { spec, spec_hash, facts, .. } in prepared {
             runs.push(store.create_run(&NewRun { spec, spec_hash, program_version: env!("CARGO_PKG_VERSION").into(), facts }).await?);
         }
-        self.overtaken.send_modify(|n| *n += 1);
+        self.leave_estimate();
         self.resume(&runs).await?;
         Ok(runs)
     }
 
     /// Time and memory that a spec will take on this machine; takes seconds, and ends as [`contract::Code::Stopped`] when another estimate or a
-    /// run begins.
+    /// run begins, or at [`Self::leave_estimate`].
     pub async fn estimate(&self, spec: Spec) -> Result<Estimate> {
         refuse_relative(&spec.data)?;
-        self.overtaken.send_modify(|n| *n += 1);
+        self.leave_estimate();
         let mut overtaken = self.overtaken.subscribe();
         tokio::select! {
             estimate = self.worker.estimate(&spec) => estimate,
             // Its worker ends with the question.
             _ = overtaken.changed() => Err(Error::stopped("Something else began before this was measured.")),
         }
+    }
+
+    /// Nobody waits for an estimate any more.
+    pub fn leave_estimate(&self) {
+        self.overtaken.send_modify(|n| *n += 1);
     }
 }
 

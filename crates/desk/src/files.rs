@@ -80,7 +80,8 @@ impl Desk {
     }
 
     async fn open_as(&self, path: &Path, is_example: bool) -> Result<OpenFile> {
-        if self.store().await?.is_same(path) {
+        // Where one's own database is refused, those of others can be looked at all the same.
+        if self.store().await.is_ok_and(|own| own.is_same(path)) {
             return Err(Error::database(format!("{} is the database that you are working in.", path.display())));
         }
         let store = Store::open_foreign(path).await?;

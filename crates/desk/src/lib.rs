@@ -33,7 +33,7 @@ pub struct Desk {
     /// Databases that are open beside it, only to look at.
     files: Mutex<Files>,
     meter: Arc<Mutex<Meter>>,
-    /// How many estimates have been overtaken: each ends when another, or a run, begins.
+    /// How many estimates have been overtaken or left: each ends when another, or a run, begins.
     overtaken: watch::Sender<u64>,
 }
 

@@ -1,7 +1,7 @@
 //! The `alignpro` program as a process.
 use crate::Desk;
 use crate::places::{file_stem, free_names};
-use contract::desk::{Check, Estimate, Model, Overview, Tried, TriedArm};
+use contract::desk::{Check, Estimate, Model, Overview, Tried, TryNews};
 use contract::event::Status;
 use contract::{Error, Result, Spec};
 use home::Home;
@@ -162,10 +162,10 @@ impl Desk {
         self.worker.ask(&["stop"], &[&self.own(run)?.to_string()]).await.map(|_| ())
     }
 
-    /// Sends one prompt through all arms of a run that has a trained prompter; takes seconds. Each arm is told as soon as it is answered.
-    pub async fn try_prompt(&self, run: i64, prompt: &str, seed: u64, mut on_arm: impl FnMut(TriedArm) + Send) -> Result<Tried> {
+    /// Sends one prompt through all arms of a run that has a trained prompter; takes seconds. What the arms write is told as it grows.
+    pub async fn try_prompt(&self, run: i64, prompt: &str, seed: u64, mut on_news: impl FnMut(TryNews) + Send) -> Result<Tried> {
         let (run, seed) = (self.own(run)?.to_string(), seed.to_string());
-        let mut tell = |arm: Value| read(arm).map(&mut on_arm);
+        let mut tell = |news: Value| read(news).map(&mut on_news);
         read(self.worker.listen(&["try", "--each", "--seed", &seed], &[&run, prompt], &mut tell).await?)
     }
 

@@ -2,7 +2,7 @@
 use crate::prompter::{Prompter, Rewrite, group};
 use contract::{Result, arm, spec};
 use inference::{Answer, AnswerDecoding, AnswerRequest, FrozenModel};
-use lm::{Adapter, Request};
+use lm::{Adapter, Request, Step};
 use rewards::{Pair, Reward, Score};
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -49,6 +49,15 @@ pub struct Trial {
     pub closeness: Option<f64>,
 }
 
+/// What an arm has written of one prompt so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Growing<'a> {
+    /// None in the raw arm.
+    pub rewrite: Option<&'a str>,
+    /// None while the rewrite is being written.
+    pub answer: Option<&'a str>,
+}
+
 /// Wall-clock seconds of each stage.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Seconds {
@@ -91,16 +100,38 @@ impl Pipeline {
         on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<(Vec<Trial>, Seconds)> {
         let mut seconds = Seconds::default();
-        let rewrites = match arm {
-            Arm::Raw => None,
-            Arm::Untuned => Some(self.rewrite(None, items, &mut seconds, on_progress)?),
-            Arm::Tuned(adapter) => Some(self.rewrite(Some(adapter), items, &mut seconds, on_progress)?),
-        };
+        let rewrites = self.rewrite(arm, items, &mut seconds, &mut |_| on_progress(0))?;
         let begun = Instant::now();
         let answers = self.answer(items, rewrites.as_deref(), on_progress)?;
         seconds.answer = begun.elapsed().as_secs_f64();
 
         let begun = Instant::now();
+        let trials = self.judge(items, rewrites, answers)?;
+        seconds.reward = begun.elapsed().as_secs_f64();
+        Ok((trials, seconds))
+    }
+
+    /// Sends one prompt through an arm; `on_text` hears its texts as they grow.
+    pub fn stream(&mut self, arm: Arm<'_>, item: Item<'_>, on_text: &mut dyn FnMut(Growing<'_>)) -> Result<Trial> {
+        let mut tell = |step: Step<'_>| {
+            if let [(_, tokens)] = step.rows
+                && let Ok(text) = self.prompter.beginning(item.prompt, tokens)
+            {
+                on_text(Growing { rewrite: Some(&text), answer: None });
+            }
+            ControlFlow::Continue(())
+        };
+        let rewrites = self.rewrite(arm, &[item], &mut Seconds::default(), &mut tell)?;
+        let rewrite = rewrites.as_ref().and_then(|r| r.first()).map(|r| r.text.as_str());
+        let request = AnswerRequest { prompt: rewrite.unwrap_or(item.prompt).into(), seed: item.answer_seed };
+        on_text(Growing { rewrite, answer: Some("") });
+        let answer = self.frozen.stream(&request, &self.decoding, &mut |text| on_text(Growing { rewrite, answer: Some(text) }))?;
+        let trial = self.judge(&[item], rewrites, vec![answer])?.pop();
+        trial.ok_or_else(|| contract::Error::internal("The prompt came out of its arm without an answer."))
+    }
+
+    /// Scores the answers, and puts together what belongs together.
+    fn judge(&mut self, items: &[Item<'_>], rewrites: Option<Vec<Rewrite>>, answers: Vec<Answer>) -> Result<Vec<Trial>> {
         let pairs: Vec<Pair<'_>> = items.iter().zip(&answers).map(|(i, a)| Pair { prompt: i.prompt, answer: &a.text }).collect();
         let scores = self.reward.score(&pairs)?;
         let mut rewrites = rewrites.map(Vec::into_iter);
@@ -110,8 +141,7 @@ impl Pipeline {
             let closeness = rewrite.as_ref().map(|r| rewards::closeness(item.prompt, &r.text));
             trials.push(Trial { rewrite, answer, score, closeness });
         }
-        seconds.reward = begun.elapsed().as_secs_f64();
-        Ok((trials, seconds))
+        Ok(trials)
     }
 
     fn answer(
@@ -135,13 +165,19 @@ impl Pipeline {
         Ok(answers)
     }
 
+    /// None in the raw arm.
     fn rewrite(
         &self,
-        adapter: Option<&Adapter>,
+        arm: Arm<'_>,
         items: &[Item<'_>],
         seconds: &mut Seconds,
-        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> Result<Vec<Rewrite>> {
+        on_step: &mut dyn FnMut(Step<'_>) -> ControlFlow<()>,
+    ) -> Result<Option<Vec<Rewrite>>> {
+        let adapter = match arm {
+            Arm::Raw => return Ok(None),
+            Arm::Untuned => None,
+            Arm::Tuned(adapter) => Some(adapter),
+        };
         let begun = Instant::now();
         let mut requests: Vec<Request> = Vec::with_capacity(items.len());
         for (i, item) in items.iter().enumerate() {
@@ -151,7 +187,7 @@ impl Pipeline {
             };
             requests.push(Request { prompt, seed: item.rewrite_seed });
         }
-        let mut rewrites = self.prompter.draw(adapter, &requests, self.max_rows, &mut |_| on_progress(0))?;
+        let mut rewrites = self.prompter.draw(adapter, &requests, self.max_rows, on_step)?;
         for (rewrite, item) in rewrites.iter_mut().zip(items) {
             rewrite.text = self.prompter.rewrite(item.prompt, &rewrite.text);
         }
@@ -165,7 +201,7 @@ impl Pipeline {
             rewrites.iter_mut().for_each(|r| r.reference.clone_from(&r.log_probs));
         }
         seconds.reference = begun.elapsed().as_secs_f64();
-        Ok(rewrites)
+        Ok(Some(rewrites))
     }
 
     /// log ρ_sft of the rewrites, in passes of whole groups.

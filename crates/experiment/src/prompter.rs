@@ -1,6 +1,6 @@
 //! The prompter ρ: a language model that rewrites prompts.
 use contract::{Error, Result, spec};
-use lm::{Adapter, Decoding, Group, Llama, LoraConfig, Message, Request, Tensor, Tokenizer};
+use lm::{Adapter, Decoding, Group, Llama, LoraConfig, Message, Request, Step, Tensor, Tokenizer};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -125,7 +125,7 @@ impl Prompter {
         adapter: Option<&Adapter>,
         requests: &[Request],
         max_rows: usize,
-        on_step: &mut dyn FnMut(usize) -> ControlFlow<()>,
+        on_step: &mut dyn FnMut(Step<'_>) -> ControlFlow<()>,
     ) -> Result<Vec<Rewrite>> {
         let decoding = Decoding {
             max_tokens: self.settings.max_rewrite_tokens,
@@ -150,6 +150,11 @@ impl Prompter {
                 })
             })
             .collect()
+    }
+
+    /// The rewrite of `prompt` so far, for the tokens drawn so far.
+    pub fn beginning(&self, prompt: &str, tokens: &[u32]) -> Result<String> {
+        Ok(self.rewrite(prompt, self.tokenizer.decode_beginning(tokens)?.trim()))
     }
 
     /// Log-probability of every token of the groups' rewrites, [tokens] (f32), in order; differentiable in the adapter.

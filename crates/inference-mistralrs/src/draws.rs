@@ -27,6 +27,11 @@ impl Draws {
         Self { decoding, cancelled, state: Mutex::new(State { stream: Stream::new(seed), drawn: Vec::new() }) }
     }
 
+    /// The tokens drawn so far.
+    pub fn tokens(&self) -> Vec<u32> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).drawn.iter().map(|drawn| drawn.token).collect()
+    }
+
     /// Takes the tokens drawn so far, with their log-probabilities.
     pub fn take(&self) -> (Vec<u32>, Vec<f32>) {
         // A poisoned lock still holds whole entries: a draw is pushed in one piece.

@@ -6,7 +6,7 @@ use crate::quantisation;
 use contract::{Code, Error, Result};
 use either::Either;
 use inference::{Answer, AnswerDecoding, AnswerRequest, FrozenModel, check_length};
-use lm::{Decoding, Message};
+use lm::{Decoding, Message, Tokenizer};
 use mistralrs::{Model, NormalRequest, Request, RequestMessage, Response, SamplingParams, StopTokens, TextMessageRole, TextMessages};
 use std::collections::HashMap;
 use std::future::Future;
@@ -149,27 +149,36 @@ impl MistralRs {
         }
     }
 
+    /// What makes texts of this model's tokens.
+    fn decoder(&self) -> Decoder {
+        match &self.files.kind {
+            Kind::Folder { tokenizer, .. } => Decoder::Own(tokenizer.clone()),
+            Kind::Gguf => Decoder::Engine(self.model.clone()),
+        }
+    }
+
+    /// Its parts that [`Self::run`] needs of each request.
+    fn jobs(&self, requests: &[AnswerRequest], decoding: &AnswerDecoding, cancelled: &Arc<AtomicBool>) -> Result<Vec<Job>> {
+        let prompts = self.encode(requests, decoding.max_tokens)?;
+        let decoding = decoding.with_stop(self.stop_tokens());
+        let job = |(index, (prompt, request)): (usize, (Vec<u32>, &AnswerRequest))| {
+            let draws = Arc::new(Draws::new(decoding.clone(), request.seed, cancelled.clone()));
+            Job { index, prompt, decoding: decoding.clone(), draws }
+        };
+        Ok(prompts.into_iter().zip(requests).enumerate().map(job).collect())
+    }
+
     /// Starts one request; its result goes to `done` under its index.
     fn start(&self, job: Job, done: Sender<(usize, Result<Answer>)>) {
-        let model = self.model.clone();
-        let tokenizer = match &self.files.kind {
-            Kind::Folder { tokenizer, .. } => Some(tokenizer.clone()),
-            Kind::Gguf => None,
-        };
+        let decoder = self.decoder();
         let description = self.description.clone();
         let index = job.index;
         // From here and not from the task: mistral.rs gets requests in their order.
-        let sent = send(&model, &job);
+        let sent = send(&self.model, &job);
         self.spawn(async move {
             let work = tokio::spawn(async move {
                 let ended = receive(sent?, &job.draws).await?;
-                let text = match tokenizer {
-                    Some(tokenizer) => tokenizer.decode(ended.shown())?,
-                    None => model
-                        .detokenize(ended.shown().to_vec(), true)
-                        .await
-                        .map_err(|e| Error::engine("its tokens cannot be decoded").with_detail(e))?,
-                };
+                let text = decoder.decode(ended.shown()).await?;
                 Ok(Answer { text, truncated: ended.truncated, tokens: ended.tokens, log_probs: ended.log_probs })
             });
             // A panic in mistral.rs ends the task, not this program.
@@ -216,15 +225,43 @@ impl FrozenModel for MistralRs {
         decoding: &AnswerDecoding,
         on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Vec<Answer>> {
-        let prompts = self.encode(requests, decoding.max_tokens)?;
-        let decoding = decoding.with_stop(self.stop_tokens());
-        let cancelled = Arc::new(AtomicBool::new(false));
-        let job = |(index, (prompt, request)): (usize, (Vec<u32>, &AnswerRequest))| {
-            let draws = Arc::new(Draws::new(decoding.clone(), request.seed, cancelled.clone()));
-            Job { index, prompt, decoding: decoding.clone(), draws }
+        let cancelled = Arc::default();
+        self.run(self.jobs(requests, decoding, &cancelled)?, &cancelled, on_progress)
+    }
+
+    fn stream(&mut self, request: &AnswerRequest, decoding: &AnswerDecoding, on_text: &mut dyn FnMut(&str)) -> Result<Answer> {
+        let cancelled = Arc::default();
+        let jobs = self.jobs(std::slice::from_ref(request), decoding, &cancelled)?;
+        let draws = jobs.first().map(|job| job.draws.clone());
+        let mut tell = |_| {
+            let tokens = draws.as_ref().map(|draws| draws.tokens()).unwrap_or_default();
+            let decoder = self.decoder();
+            // There are none before the first and after the last. What cannot be decoded is said of the whole answer.
+            if !tokens.is_empty()
+                && let Ok(Ok(text)) = self.wait(async move { decoder.decode(&tokens).await })
+            {
+                on_text(text.trim_end_matches('\u{FFFD}'));
+            }
+            ControlFlow::Continue(())
         };
-        let jobs = prompts.into_iter().zip(requests).enumerate().map(job).collect();
-        self.run(jobs, &cancelled, on_progress)
+        let answer = self.run(jobs, &cancelled, &mut tell)?.pop();
+        answer.ok_or_else(|| Error::internal("an answer of mistral.rs was lost"))
+    }
+}
+
+enum Decoder {
+    Own(Tokenizer),
+    Engine(Arc<Model>),
+}
+
+impl Decoder {
+    async fn decode(&self, tokens: &[u32]) -> Result<String> {
+        match self {
+            Self::Own(tokenizer) => Ok(tokenizer.decode(tokens)?),
+            Self::Engine(model) => {
+                model.detokenize(tokens.to_vec(), true).await.map_err(|e| Error::engine("its tokens cannot be decoded").with_detail(e))
+            }
+        }
     }
 }
 

@@ -156,6 +156,20 @@ fn the_admitted_engine_answers_a_batch_as_one_by_one() {
 }
 
 #[test]
+fn an_answer_that_is_told_as_it_grows_is_the_same_answer() {
+    let _alone = alone();
+    let (batch, sampled) = (requests(&PROMPTS[..1]), decoding(0.7, 24));
+    for (model, told_at_least) in [(&mut built_in() as &mut dyn FrozenModel, 20), (&mut mistralrs(), 1)] {
+        let whole = answer(model, &batch, &sampled);
+        let mut told: Vec<String> = Vec::new();
+        let streamed = model.stream(&batch[0], &sampled, &mut |text| told.push(text.into())).unwrap();
+        assert_eq!(streamed, whole[0], "{}", model.describe());
+        assert!(told.len() >= told_at_least.min(streamed.tokens.len() - 1), "{}: {told:?}", model.describe());
+        assert!(told.iter().all(|text| streamed.text.starts_with(text.as_str())), "{told:?}");
+    }
+}
+
+#[test]
 fn the_built_in_engine_proves_itself() {
     let _alone = alone();
     let (_, proof) = admit(Box::new(built_in()), &mut |_| ControlFlow::Continue(())).unwrap();

@@ -1,7 +1,7 @@
 //! The built-in engine: [`lm::Llama`] without an adapter.
 use crate::{Answer, AnswerDecoding, AnswerRequest, FrozenModel, check_length};
 use contract::Result;
-use lm::{Generation, Llama, Message, ModelFolder, Request, Tokenizer};
+use lm::{Generation, Llama, Message, ModelFolder, Request, Step, Tokenizer};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -89,7 +89,23 @@ impl FrozenModel for BuiltIn {
     ) -> Result<Vec<Answer>> {
         let encoded = self.encode(requests, decoding.max_tokens)?;
         let decoding = decoding.with_stop(self.stop_tokens.clone());
-        let generations = self.model.generate(None, &encoded, &decoding, self.max_rows, on_progress)?;
+        let generations = self.model.generate(None, &encoded, &decoding, self.max_rows, &mut |step| on_progress(step.done))?;
         generations.into_iter().map(|generation| self.decode(generation)).collect()
+    }
+
+    fn stream(&mut self, request: &AnswerRequest, decoding: &AnswerDecoding, on_text: &mut dyn FnMut(&str)) -> Result<Answer> {
+        let encoded = self.encode(std::slice::from_ref(request), decoding.max_tokens)?;
+        let decoding = decoding.with_stop(self.stop_tokens.clone());
+        let mut tell = |step: Step<'_>| {
+            // What cannot be decoded is said of the whole answer.
+            if let [(_, tokens)] = step.rows
+                && let Ok(text) = self.tokenizer.decode_beginning(tokens)
+            {
+                on_text(&text);
+            }
+            ControlFlow::Continue(())
+        };
+        let generation = self.model.generate(None, &encoded, &decoding, 1, &mut tell)?.pop();
+        self.decode(generation.unwrap_or_default())
     }
 }

@@ -16,7 +16,7 @@ pub use choose::{EngineChoice, EngineKind, choose};
 pub use context::check_length;
 pub use proof::{LOG_PROB_TOLERANCE, OneByOne, PROOF_PROMPTS, Proof, admit, prove};
 
-use contract::Result;
+use contract::{Error, Result};
 use std::ops::ControlFlow;
 
 /// How answers are drawn; the same for a whole batch.
@@ -74,4 +74,10 @@ pub trait FrozenModel: Send {
         decoding: &AnswerDecoding,
         on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Vec<Answer>>;
+    /// Answers one request as [`Self::answer`] does. `on_text` hears the text as it grows, of engines that can tell it.
+    fn stream(&mut self, request: &AnswerRequest, decoding: &AnswerDecoding, on_text: &mut dyn FnMut(&str)) -> Result<Answer> {
+        let _ = on_text;
+        let answer = self.answer(std::slice::from_ref(request), decoding, &mut |_| ControlFlow::Continue(()))?.pop();
+        answer.ok_or_else(|| Error::engine(format!("{} gave no answer; this is a fault in the engine.", self.describe())))
+    }
 }

@@ -132,6 +132,10 @@ impl<M: FrozenModel + ?Sized> FrozenModel for OneByOne<M> {
         }
         Ok(answers)
     }
+
+    fn stream(&mut self, request: &AnswerRequest, decoding: &AnswerDecoding, on_text: &mut dyn FnMut(&str)) -> Result<Answer> {
+        self.0.stream(request, decoding, on_text)
+    }
 }
 
 /// Lets an engine [`prove`] itself: as it is if it passes, one request at a time if not. The proof goes into the run's record.

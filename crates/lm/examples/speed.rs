@@ -24,7 +24,7 @@ fn main() -> Result<()> {
     let prompts: Vec<Vec<u32>> = (0..4).map(|_| tokens(75)).collect();
     let completions: Vec<Vec<Vec<u32>>> = (0..4).map(|_| (0..4).map(|_| tokens(32)).collect()).collect();
     let groups: Vec<Group<'_>> = prompts.iter().zip(&completions).map(|(prompt, completions)| Group { prompt, completions }).collect();
-    let go_on = &mut |_| ControlFlow::Continue(());
+    let go_on = &mut |_: lm::Step<'_>| ControlFlow::Continue(());
     for _ in 0..repeats {
         let rows =
             |n: usize| -> Vec<Request> { (0..n).map(|i| Request { prompt: prompts[i % 4].clone().into(), seed: i as u64 }).collect() };

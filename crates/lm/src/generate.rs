@@ -33,6 +33,15 @@ pub struct Generation {
     pub stopped: bool,
 }
 
+/// How far [`Llama::generate`] is, after one of its steps.
+#[derive(Debug, Clone, Copy)]
+pub struct Step<'a> {
+    /// Requests that are done.
+    pub done: usize,
+    /// Those in the batch that go on: number of the request, tokens so far.
+    pub rows: &'a [(usize, &'a [u32])],
+}
+
 impl Generation {
     fn push(&mut self, drawn: Drawn, decoding: &Decoding) {
         self.tokens.push(drawn.token);
@@ -54,15 +63,15 @@ impl Generation {
 
 impl Llama {
     /// Continues every request. At most `max_rows` rows are in the batch at a time; a row leaves when it ends and the next
-    /// enters. The result depends on the requests, their order and `max_rows` only. `on_step` hears of every decoding step
-    /// how many requests are done, and can break the loop ([`crate::Error::Stopped`]).
+    /// enters. The result depends on the requests, their order and `max_rows` only. `on_step` hears of every decoding step,
+    /// and can break the loop ([`crate::Error::Stopped`]).
     pub fn generate(
         &self,
         adapter: Option<&Adapter>,
         requests: &[Request],
         decoding: &Decoding,
         max_rows: usize,
-        on_step: &mut dyn FnMut(usize) -> ControlFlow<()>,
+        on_step: &mut dyn FnMut(Step<'_>) -> ControlFlow<()>,
     ) -> Result<Vec<Generation>> {
         let context = self.config.max_position_embeddings;
         for request in requests {
@@ -88,7 +97,7 @@ impl Llama {
                 let mut generations = Vec::with_capacity(requests.len());
                 for chunk in requests.chunks(max_rows) {
                     let done = generations.len();
-                    generations.extend(generate_padded(model, adapter, chunk, decoding, &mut |ended| on_step(done + ended))?);
+                    generations.extend(generate_padded(model, adapter, chunk, decoding, done, on_step)?);
                 }
                 Ok(generations)
             }
@@ -154,7 +163,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn run(&mut self, requests: &[Request], on_step: &mut dyn FnMut(usize) -> ControlFlow<()>) -> Result<Vec<Generation>> {
+    fn run(&mut self, requests: &[Request], on_step: &mut dyn FnMut(Step<'_>) -> ControlFlow<()>) -> Result<Vec<Generation>> {
         let mut generations = vec![Generation::default(); requests.len()];
         let (mut rows, mut next, mut done) = (Vec::<Row>::new(), 0, 0);
         while done < requests.len() {
@@ -176,7 +185,8 @@ impl<'a> Decoder<'a> {
                 }
                 !ended
             });
-            if on_step(done).is_break() {
+            let alive: Vec<(usize, &[u32])> = rows.iter().map(|row| (row.request, &row.generation.tokens[..])).collect();
+            if on_step(Step { done, rows: &alive }).is_break() {
                 return Err(Error::Stopped);
             }
         }
@@ -301,13 +311,14 @@ fn store(model: &fused::Model, qkv: &[f32], keys: &mut [f32], values: &mut [f32]
     values.copy_from_slice(&row[heads.cached()..][..heads.cached()]);
 }
 
-/// The plain decoder: prompts padded on the left to one length.
+/// The plain decoder: prompts padded on the left to one length. `before`: requests that are done already.
 fn generate_padded(
     model: &plain::Model,
     adapter: Option<&Adapter>,
     requests: &[Request],
     decoding: &Decoding,
-    on_step: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    before: usize,
+    on_step: &mut dyn FnMut(Step<'_>) -> ControlFlow<()>,
 ) -> Result<Vec<Generation>> {
     let (batch, longest) = (requests.len(), requests.iter().map(|r| r.prompt.len()).max().unwrap_or(0));
     if requests.iter().any(|r| r.prompt.is_empty()) {
@@ -331,11 +342,12 @@ fn generate_padded(
                 generation.push(draw(logits, decoding, stream), decoding);
             }
         }
-        let ended = generations.iter().filter(|g| g.ended(decoding)).count();
-        if on_step(ended).is_break() {
+        let going_on = generations.iter().enumerate().filter(|(_, g)| !g.ended(decoding));
+        let alive: Vec<(usize, &[u32])> = going_on.map(|(row, g)| (before + row, &g.tokens[..])).collect();
+        if on_step(Step { done: before + batch - alive.len(), rows: &alive }).is_break() {
             return Err(Error::Stopped);
         }
-        if ended == batch {
+        if alive.is_empty() {
             return Ok(generations);
         }
         // Rows that have ended go on with their last token, unheard.

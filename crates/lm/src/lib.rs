@@ -23,7 +23,7 @@ pub use adapter::{Adapter, LoraConfig};
 pub use config::LlamaConfig;
 pub use error::{Error, Result};
 pub use folder::ModelFolder;
-pub use generate::{Generation, Request};
+pub use generate::{Generation, Request, Step};
 pub use llama::Llama;
 pub use optimiser::{AdamW, AdamWConfig, Gradients};
 pub use packed::Group;

@@ -111,6 +111,13 @@ impl Tokenizer {
         self.0.tokenizer.decode(tokens, true).map_err(|error| self.failed(&error))
     }
 
+    /// The same of a text that goes on: without a last character of which only the first bytes are there.
+    pub fn decode_beginning(&self, tokens: &[u32]) -> Result<String> {
+        let mut text = self.decode(tokens)?;
+        text.truncate(text.trim_end_matches('\u{FFFD}').len());
+        Ok(text)
+    }
+
     /// Tokens, special ones left out, in whose own text `text` stands.
     ///
     /// # Errors

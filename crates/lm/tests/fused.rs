@@ -294,7 +294,7 @@ fn bad_tokens_and_long_texts_are_refused() {
     assert!(score(&[1; 3], vec![]).unwrap().is_empty());
     assert!(fused.score(None, &[], 1.0).unwrap().is_empty());
     let request = Request { prompt: vec![1; 90].into(), seed: 0 };
-    let stop = &mut |_| ControlFlow::Break(());
+    let stop = &mut |_: lm::Step<'_>| ControlFlow::Break(());
     assert!(fused.generate(None, std::slice::from_ref(&request), &decoding(1.0), 1, stop).unwrap_err().to_string().contains("context"));
     let short = Request { prompt: vec![1; 3].into(), seed: 0 };
     assert!(matches!(fused.generate(None, &[short], &decoding(1.0), 1, stop), Err(lm::Error::Stopped)));

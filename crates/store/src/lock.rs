@@ -1,4 +1,5 @@
 //! One worker on a run: an operating-system lock on `<database>.run-<id>.lock`, given back when the worker dies, however it dies.
+use crate::numbers::now_ms;
 use crate::{Store, faults, schema};
 use contract::event::{Event, Status};
 use contract::{Error, Result};
@@ -19,6 +20,8 @@ pub struct RunLock {
 const ATTEMPTS: usize = 10;
 const ATTEMPTS_WITHOUT_PID: usize = 100;
 const PAUSE: Duration = Duration::from_millis(10);
+/// From the creation of a run until its worker has it; takes a second.
+const WORKER_STARTS_WITHIN_MS: i64 = 60_000;
 
 impl Store {
     /// Takes the run for this process, or says which worker holds it ([`contract::Code::Busy`]). Blocks for up to 0.1 s while
@@ -53,9 +56,14 @@ impl Store {
         Ok(std::fs::read_to_string(self.lock_path(run)).ok().and_then(|holder| holder.trim().parse().ok()))
     }
 
-    /// Runs that are `running` or `waiting` but whose worker is gone become `interrupted`. Returns them, oldest first.
+    /// Runs that are `running` or `waiting` but whose worker is gone, and `created` ones that no worker has taken within a minute, become
+    /// `interrupted`. Returns them, oldest first.
     pub async fn mark_interrupted(&self) -> Result<Vec<i64>> {
-        let held = sqlx::query_scalar!(r#"SELECT id AS "id!" FROM runs WHERE status IN ('running', 'waiting') ORDER BY id"#)
+        let long_ago = now_ms() - WORKER_STARTS_WITHIN_MS;
+        let held = sqlx::query_scalar!(
+            r#"SELECT id AS "id!" FROM runs WHERE status IN ('running', 'waiting') OR (status = 'created' AND created_at_ms < ?) ORDER BY id"#,
+            long_ago
+        )
             .fetch_all(&self.pool)
             .await
             .map_err(|e| self.explain(e))?;
@@ -69,6 +77,7 @@ impl Store {
             let now = found.map_err(|e| self.explain(e))?.and_then(|status| Status::parse(&status));
             let message = match now {
                 Some(Status::Running) => "Its worker is gone without a word; `alignpro resume {run}` goes on from the last checkpoint",
+                Some(Status::Created) => "Its worker was gone before it began; `alignpro resume {run}` begins it",
                 Some(Status::Waiting) => "Its worker is gone before its turn came; `alignpro resume {run}` goes on with it",
                 _ => continue,
             };

@@ -74,7 +74,7 @@ pub enum Command {
         /// Draw other rewrites and answers
         #[arg(long, value_name = "N", default_value_t = 0)]
         seed: u64,
-        /// With --json: print each arm on a line of its own as soon as it is answered, before the whole
+        /// With --json: print what each arm writes as it grows, a line each, before the whole
         #[arg(long)]
         each: bool,
     },

@@ -196,4 +196,8 @@ impl FrozenModel for Forgetful {
         self.0.clear();
         self.0.answer(requests, decoding, on_progress)
     }
+
+    fn stream(&mut self, request: &AnswerRequest, decoding: &AnswerDecoding, on_text: &mut dyn FnMut(&str)) -> Result<Answer> {
+        self.0.stream(request, decoding, on_text)
+    }
 }

@@ -1,6 +1,6 @@
 //! What the window asks for, with the real worker and no window.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // The lint sees only functions that are marked as tests.
-use contract::desk::{Merged, RunChange, RunNews, Settings, Share, Tried};
+use contract::desk::{Merged, RunChange, RunNews, Settings, Share, Tried, TryNews};
 use contract::event::{Event, Phase, Status};
 use contract::{Code, Spec};
 use desk::Desk;
@@ -77,8 +77,8 @@ async fn a_run_from_its_set_up_to_its_result() {
     assert_eq!(episodes.len(), 6);
 
     let mut told = Vec::new();
-    let tried = desk.try_prompt(run, "--what is tea?", 0, |arm| told.push(arm)).await.unwrap();
-    assert_eq!(told, tried.arms, "each arm is told on the way");
+    let tried = desk.try_prompt(run, "--what is tea?", 0, |news| told.push(news)).await.unwrap();
+    growing(&told, &tried);
     assert_eq!(tried.arms.iter().map(|arm| arm.name.as_str()).collect::<Vec<_>>(), ["raw", "untuned", "tuned"]);
     assert_eq!(tried.prompt, "--what is tea?");
 
@@ -289,4 +289,28 @@ async fn the_machine_and_drafts_are_looked_at() {
     assert!(preview.median_words <= preview.longest_words && !preview.examples.is_empty());
     let score = desk.score(&spec.reward, "Why is bread good?", "Bread is wonderful.").unwrap();
     assert!(score.parts["sentiment"] > 0.5 && score.parts["topicality"] > 0.0, "{score:?}");
+}
+
+/// Every arm's texts grow to what they become, and then the arm is told whole.
+fn growing(told: &[TryNews], tried: &Tried) {
+    let mut told = told.iter();
+    for arm in &tried.arms {
+        let (mut rewrites, mut answers) = (vec![], vec![]);
+        let whole = loop {
+            match told.next().unwrap() {
+                TryNews::Growing { name, rewrite, answer } => {
+                    assert_eq!(*name, arm.name);
+                    rewrites.extend(rewrite.as_deref());
+                    answers.extend(answer.as_deref());
+                }
+                TryNews::Done(whole) => break whole,
+            }
+        };
+        assert_eq!(whole, arm);
+        assert!(answers.len() > 1 && answers.windows(2).all(|two| two[1].starts_with(two[0])), "{answers:?}");
+        assert!(arm.answer.starts_with(answers[answers.len() - 1]), "{answers:?}");
+        assert_eq!(rewrites.is_empty(), arm.rewrite.is_none());
+        assert_eq!(rewrites.last().copied(), arm.rewrite.as_deref());
+    }
+    assert!(told.next().is_none());
 }

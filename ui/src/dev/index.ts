@@ -131,7 +131,7 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
             engine: 'built-in (llama, f32)',
             prompts: 8,
             batched: true,
-            max_log_prob_difference: 2.1e-5,
+            max_log_prob_difference: 0.000021035881996154785,
             texts_differ: 0,
             detail: 'Eight prompts answered greedily, together and one by one: texts equal, log-probabilities within 2.1e-5.',
           }),
@@ -147,11 +147,12 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     const broken = () =>
       fail(
         'database',
-        'The run database /home/ada/runs.db cannot be opened: it is of a newer version.',
+        '/home/ada/runs.db comes from a newer version of this program and was left as it is; install the newer version, or name another file with --db',
         'schema version 9, this program knows 4',
       );
-    answerWith(
-      Object.fromEntries(
+    answerWith({
+      listening: () => null,
+      ...Object.fromEntries(
         [
           'examine',
           'runs',
@@ -170,7 +171,7 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
           'load',
         ].map((name) => [name, broken]),
       ),
-    );
+    });
     return;
   }
   answerWith({
@@ -213,6 +214,8 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
       return { total: (reward as Reward).parts.reduce((sum, part) => sum + part.weight * (parts[part.name ?? part.kind] ?? 0), 0), parts };
     },
     estimate: ({ spec: s }) => estimated(s as Spec),
+    leave_estimate: () => null,
+    appear: () => null,
     start: ({ spec: s, seeds }) => desk.start(s as Spec, seeds as number),
     stop: ({ id }) => desk.stop(id as number),
     resume: ({ ids }) => desk.resume(ids as number[]),
@@ -230,6 +233,6 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     close_file: ({ path }) => desk.close(path as string),
     merge: ({ path }) => desk.merge(path as string),
     choose_prompts: () => '/home/ada/prompts.jsonl',
-    try_prompt: ({ id, prompt, onArm }) => tried(id as number, String(prompt), onArm),
+    try_prompt: ({ id, prompt, onNews }) => tried(id as number, String(prompt), onNews),
   });
 }

@@ -97,6 +97,21 @@ async fn only_running_runs_are_interrupted() {
     assert!(matches!(last.event, Event::Status { status: Status::Interrupted, message: Some(_) }));
 }
 
+#[tokio::test]
+async fn a_run_that_no_worker_took_is_interrupted() {
+    let (_folder, path) = new_path();
+    let store = Store::open(&path).await.unwrap();
+    let [old, held, _new] = [
+        store.create_run(&new_run("old")).await.unwrap(),
+        store.create_run(&new_run("held")).await.unwrap(),
+        store.create_run(&new_run("new")).await.unwrap(),
+    ];
+    sqlx::query("UPDATE runs SET created_at_ms = created_at_ms - 61000 WHERE id <= ?").bind(held).execute(&store.pool).await.unwrap();
+    let _lock = store.lock(held).unwrap();
+    assert_eq!(store.mark_interrupted().await.unwrap(), [old]);
+    assert_eq!(store.run(old).await.unwrap().status, Status::Interrupted);
+}
+
 /// Many take and give back one lock, each removing its file: there is never more than one holder.
 #[test]
 fn a_lock_that_changes_hands_has_one_holder() {

@@ -3,14 +3,13 @@ use super::Context;
 use crate::engine;
 use crate::output::printable;
 use crate::progress::Bars;
-use contract::desk::{Tried, TriedArm};
+use contract::desk::{Tried, TriedArm, TryNews};
 use contract::event::Status;
 use contract::{Error, Result, arm};
 use experiment::prepare::base_folder;
 use experiment::{Arm, Item, Pipeline, Trial};
 use lm::stream;
 use rewards::Reward;
-use std::ops::ControlFlow;
 use std::process::ExitCode;
 use store::{Fact, Run, Store};
 
@@ -22,9 +21,9 @@ pub async fn try_prompt(context: &Context, run: i64, prompt: &str, seed: u64, ea
     let record = store.run(run).await?;
     let facts = store.facts(run).await?;
     let (iteration, adapter) = newest(&store, run).await?;
-    let on_arm = |arm: &TriedArm| if each { context.output.line(arm) } else { Ok(()) };
+    let tell = |news: TryNews| if each { context.output.line(&news) } else { Ok(()) };
     let item = (prompt, seed);
-    let tried = tokio::task::block_in_place(|| send(context, &record, &facts, (iteration, &adapter), item, &on_arm))?;
+    let tried = tokio::task::block_in_place(|| send(context, &record, &facts, (iteration, &adapter), item, &tell))?;
     context.output.result(&tried, || text(&tried))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -48,7 +47,7 @@ fn send(
     facts: &[Fact],
     (iteration, adapter): (usize, &[u8]),
     (prompt, seed): (&str, u64),
-    on_arm: &dyn Fn(&TriedArm) -> Result<()>,
+    tell: &dyn Fn(TryNews) -> Result<()>,
 ) -> Result<Tried> {
     let bars = Bars::new();
     bars.say("Loading the models …");
@@ -63,12 +62,15 @@ fn send(
     let mut arms = Vec::new();
     for arm in [Arm::Raw, Arm::Untuned, Arm::Tuned(&adapter)] {
         bars.say(&format!("{} …", arm.name()));
-        let (trials, _) = pipeline.run(arm, std::slice::from_ref(&item), &mut |_| ControlFlow::Continue(()))?;
-        for trial in trials {
-            let tried = tried_arm(arm.name(), trial);
-            on_arm(&tried)?;
-            arms.push(tried);
-        }
+        let mut told = Ok(());
+        let trial = pipeline.stream(arm, item, &mut |text| {
+            let (rewrite, answer) = (text.rewrite.map(Into::into), text.answer.map(Into::into));
+            told = tell(TryNews::Growing { name: arm.name().into(), rewrite, answer });
+        })?;
+        told?;
+        let tried = tried_arm(arm.name(), trial);
+        tell(TryNews::Done(tried.clone()))?;
+        arms.push(tried);
     }
     Ok(Tried { run: run.id, iteration, prompt: prompt.into(), arms })
 }

@@ -11,6 +11,8 @@ export interface Panel {
   unit: string;
   note: string;
   lines: Line[];
+  /** As of a curve. */
+  least?: number;
 }
 
 export function panels(story: Story): { main: Panel; others: Panel[]; more: Panel[] } {
@@ -29,7 +31,14 @@ export function panels(story: Story): { main: Panel; others: Panel[]; more: Pane
       ],
     },
     others: [
-      { title: 'Divergence (KL)', unit: 'nats per rewrite', note: 'From the untuned prompter.', lines: [line('KL', 'kl', 'run-5')] },
+      {
+        title: 'Divergence (KL)',
+        unit: 'nats per rewrite',
+        note: 'From the untuned prompter.',
+        lines: [line('KL', 'kl', 'run-5')],
+        // Before the first update it is 0 but for rounding.
+        least: 0.1,
+      },
       {
         title: 'Parts of the reward',
         unit: 'unweighted means',
@@ -41,6 +50,7 @@ export function panels(story: Story): { main: Panel; others: Panel[]; more: Pane
         unit: 'nats per token',
         note: 'Near 0, all rewrites become the same.',
         lines: [line('entropy', 'entropy', 'run-2')],
+        least: 0.1,
       },
       {
         title: 'On the subject',
@@ -56,16 +66,17 @@ export function panels(story: Story): { main: Panel; others: Panel[]; more: Pane
         lines: [line('tokens/s', 'tokens_per_second', 'run-4')],
       },
     ],
-    more: MORE.filter(([metric]) => rows.some((row) => metric in row.metrics)).map(([metric, title, unit, note]) => ({
+    more: MORE.filter(([metric]) => rows.some((row) => metric in row.metrics)).map(([metric, title, unit, note, least]) => ({
       title,
       unit,
       note,
       lines: [line(title, metric, 'run-4')],
+      least,
     })),
   };
 }
 
-const MORE: [metric: string, title: string, unit: string, note: string][] = [
+const MORE: [metric: string, title: string, unit: string, note: string, least?: number][] = [
   ['objective', 'Objective', 'reward − λ · KL', 'An estimate of what training maximises.'],
   ['reward_within_group_std', 'Group spread', 'standard deviation', 'What there is to learn from. Near 0, learning stops.'],
   ['zero_spread_groups', 'Flat groups', 'share', 'Groups in which all rewards are equal.'],
@@ -73,7 +84,7 @@ const MORE: [metric: string, title: string, unit: string, note: string][] = [
   ['learning_rate', 'Learning rate', '', 'Of this iteration.'],
   ['ratio_max', 'Largest ratio', 'ρ / ρ_old of a token', 'Near 1 at the first update.'],
   ['clip_fraction', 'Clipped tokens', 'share', '0 with one update per batch.'],
-  ['loss', 'Loss', '', 'Near 0 by construction: not a measure of progress.'],
+  ['loss', 'Loss', '', 'Near 0 by construction: not a measure of progress.', 0.01],
   ['truncated_rewrites', 'Rewrites cut', 'share', 'At the token limit.'],
   ['truncated_answers', 'Answers cut', 'share', 'At the token limit.'],
   ['answer_tokens', 'Answer length', 'tokens', 'Mean, stop token included.'],

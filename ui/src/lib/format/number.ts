@@ -34,6 +34,9 @@ export function short(x: Maybe): string {
   return x.toExponential(1).replace('-', MINUS).replace('e-', `e${MINUS}`).replace('e+', 'e');
 }
 
+/** A figure that somebody kept: whole numbers whole, others as short as they are read. */
+export const amount = (x: number) => (Number.isInteger(x) ? thousands(x) : short(x));
+
 /** Ticks of an axis, all with the decimals that their step needs. */
 export function ticks(values: number[]): string[] {
   const step = Math.abs((values[1] ?? 1) - (values[0] ?? 0)) || 1;

@@ -14,22 +14,30 @@ export function duration(seconds: number | null | undefined): string {
   return `${Math.floor(whole / 86_400)} d ${Math.floor((whole % 86_400) / 3600)} h`;
 }
 
-/** As precise as a guess is: 8 s, 2 min, 1.5 h. */
+/** Seconds as precise as a guess is. */
+export function roughly(seconds: number): number {
+  const to = (step: number) => Math.round(seconds / step) * step;
+  if (to(1) < 60) return to(1);
+  if (to(10) < 600) return to(10);
+  if (to(60) < 5400) return to(60);
+  return to(1800) < 172_800 ? to(1800) : to(43_200);
+}
+
+/** As precise as a guess is: 8 s, 1 min 30 s, 12 min, 1.5 h. */
 export function rough(seconds: number | null | undefined): string {
   if (typeof seconds !== 'number' || !Number.isFinite(seconds)) return NONE;
   if (seconds < 1) return '< 1 s';
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  return seconds < 172_800 ? `${Math.round(seconds / 1800) / 2} h` : `${Math.round(seconds / 43_200) / 2} d`;
+  const whole = roughly(seconds);
+  if (whole >= 172_800) return `${whole / 86_400} d`;
+  if (whole >= 5400) return `${whole / 3600} h`;
+  const [minutes, rest] = [Math.floor(whole / 60), whole % 60];
+  return [minutes > 0 && `${minutes} min`, (rest > 0 || minutes === 0) && `${rest} s`].filter(Boolean).join(' ');
 }
 
 /** As one says it of what is still to come. */
 export function about(seconds: number | null): string {
   if (seconds === null || !Number.isFinite(seconds)) return NONE;
-  if (seconds < 45) return 'less than a minute';
-  if (seconds < 3600) return `about ${Math.max(1, Math.round(seconds / 60))} min`;
-  const halves = Math.round(seconds / 1800) / 2;
-  return `about ${halves} h`;
+  return seconds < 45 ? 'less than a minute' : `about ${rough(seconds)}`;
 }
 
 export function dateTime(ms: number | null | undefined): string {

@@ -1,11 +1,11 @@
 // The only door to the desktop shell: nothing else imports @tauri-apps/*.
 import { Channel, invoke } from '@tauri-apps/api/core';
 import { listen } from '@tauri-apps/api/event';
+import { failure, forWindow } from './failure';
 import type {
   Data,
   DataPreview,
   EpisodeRow,
-  Error as Failure,
   Estimate,
   Load,
   Merged,
@@ -24,13 +24,17 @@ import type {
   Spec,
   SpecCheck,
   Tried,
-  TriedArm,
+  TryNews,
 } from './types';
 
 export type * from './types';
 export type { Error as Failure } from './types';
+export { failure } from './failure';
 
-export const examine = () => invoke<Overview>('examine');
+export const examine = async (): Promise<Overview> => {
+  const overview = await invoke<Overview>('examine');
+  return { ...overview, checks: overview.checks.map(forWindow) };
+};
 export const runs = () => invoke<RunSummary[]>('runs');
 export const run = (id: number) => invoke<RunDetail>('run', { id });
 export const news = (id: number, after: number) => invoke<RunNews>('news', { id, after });
@@ -45,15 +49,17 @@ export const score = (reward: Reward, prompt: string, answer: string) => invoke<
 /** Runs with so many seeds, from the spec's own on; the first begins and the others wait for their turn. */
 export const start = (spec: Spec, seeds: number) => invoke<number[]>('start', { spec, seeds });
 export const estimate = (spec: Spec) => invoke<Estimate>('estimate', { spec });
+/** Nobody waits for the estimate any more. */
+export const leaveEstimate = () => invoke<null>('leave_estimate');
 export const stop = (id: number) => invoke<null>('stop', { id });
 export const resume = (ids: number[]) => invoke<null>('resume', { ids });
 const UNCHANGED: RunChange = { name: null, notes: null, tags: null, archived: null, deleted: null };
 export const change = (ids: number[], changes: Partial<RunChange>) => invoke<null>('change', { ids, change: { ...UNCHANGED, ...changes } });
 /** Removes deleted runs for good. */
 export const remove = (ids: number[]) => invoke<null>('remove', { ids });
-/** Each arm is told as soon as it is answered, and all of them in the end. */
-export const tryPrompt = (id: number, prompt: string, seed: number, onArm: (arm: TriedArm) => void) =>
-  invoke<Tried>('try_prompt', { id, prompt, seed, onArm: new Channel(onArm) });
+/** What the arms write is told as it grows, each arm when it is done, and all of them in the end. */
+export const tryPrompt = (id: number, prompt: string, seed: number, onNews: (news: TryNews) => void) =>
+  invoke<Tried>('try_prompt', { id, prompt, seed, onNews: new Channel(onNews) });
 /** What a run's worker takes of the machine; null where no worker has the run. */
 export const load = (id: number) => invoke<Load | null>('load', { id });
 /** The end of what a run's worker said. */
@@ -76,22 +82,26 @@ export const merge = (path: string) => invoke<Merged>('merge', { path });
 /** The path of a file of prompts that a person chose. */
 export const choosePrompts = () => invoke<string | null>('choose_prompts');
 
-/** Tells of files that were dropped on the window or opened from the desktop; returns what ends it. */
-export function onOpened(handler: (opened: Opened) => void): () => void {
-  const listening = listen<Opened>('opened', (event) => handler(event.payload)).then(async (end) => {
-    // Files that the program was started with are told only once there is someone to hear.
-    await invoke('listening');
-    return end;
-  });
-  listening.catch((thrown) => handler({ file: null, error: failure(thrown) }));
+/** The window's frame and its menu as the pages are. */
+export const appear = (theme: 'light' | 'dark' | 'system') => invoke<null>('appear', { theme });
+
+/** Tells which of the menu's items was chosen; returns what ends it. */
+export function onMenu(handler: (action: string) => void): () => void {
+  const listening = listen<string>('menu', (event) => handler(event.payload));
+  // Without it the keys and the palette are left.
+  listening.catch(() => {});
   return () => void listening.then((end) => end()).catch(() => {});
 }
 
-/** Whatever a command rejected with, as the boundary's error. */
-export function failure(thrown: unknown): Failure {
-  if (typeof thrown === 'object' && thrown !== null && 'message' in thrown && typeof thrown.message === 'string') {
-    const { code, detail } = thrown as Partial<Failure>;
-    return { code: code ?? 'internal', message: thrown.message, detail: detail ?? null };
-  }
-  return { code: 'internal', message: String(thrown), detail: null };
+/** Tells of files that were dropped on the window or opened from the desktop; returns what ends it. */
+export function onOpened(handler: (opened: Opened) => void): () => void {
+  const listening = listen<Opened>('opened', ({ payload: { file, error } }) => handler({ file, error: error && failure(error) })).then(
+    async (end) => {
+      // Files that the program was started with are told only once there is someone to hear.
+      await invoke('listening');
+      return end;
+    },
+  );
+  listening.catch((thrown) => handler({ file: null, error: failure(thrown) }));
+  return () => void listening.then((end) => end()).catch(() => {});
 }

@@ -23,4 +23,7 @@ export const send = <T>(channel: unknown, message: T) => (channel as Channel<T>)
 /** As the shell tells of a file that was dropped on the window. */
 export const tellOpened = (opened: Opened) => emit('opened', opened);
 
+/** As the shell tells of an item of the menu. */
+export const chooseInMenu = (action: string) => emit('menu', action);
+
 export const answerNothing = clearMocks;

@@ -522,6 +522,11 @@ export type TriedArm = { name: string,
 rewrite: string | null, rewrite_closeness: number | null, rewrite_truncated: boolean | null, answer: string, answer_truncated: boolean, reward: number, reward_parts: { [key in string]: number }, };
 
 /**
+ * What `alignpro try --each --json` says on the way to a [`Tried`], a line each.
+ */
+export type TryNews = { "kind": "growing", name: string, rewrite: string | null, answer: string | null, } | { "kind": "done" } & TriedArm;
+
+/**
  * What a person changes about a run that is there: null leaves a thing as it is.
  */
 export type RunChange = { 

@@ -3,7 +3,7 @@ import { change, exportAdapter, failure, remove, resume, run as ask, stop, type 
 import { plural } from '$lib/format';
 import { adopt } from './draft.svelte';
 import { isOwn, retagged, viewOf } from './experiments';
-import { notice } from './notice.svelte';
+import { notices } from './notices.svelte';
 import { router } from './router.svelte';
 import { isActive, isResumable } from './run';
 import { runs } from './runs.svelte';
@@ -17,7 +17,7 @@ async function carriedOut(what: () => Promise<unknown>): Promise<boolean> {
     await what();
     return true;
   } catch (thrown) {
-    notice.say(failure(thrown).message, true);
+    notices.say(failure(thrown).message, true);
     return false;
   } finally {
     await runs.load();
@@ -37,18 +37,18 @@ const retag = (these: RunSummary[], how: (tags: string[]) => string[]) =>
 export async function archive(these: RunSummary[], isOn: boolean) {
   if (!(await changed(these, { archived: isOn }))) return;
   const back = () => void changed(these, { archived: !isOn });
-  notice.say(`${isOn ? 'Archived' : 'Unarchived'} ${named(these)}.`, false, { word: 'Undo', go: back });
+  notices.say(`${isOn ? 'Archived' : 'Unarchived'} ${named(these)}.`, false, { word: 'Undo', go: back });
 }
 /** Into the deleted ones, from where they can be brought back. */
 export async function erase(these: RunSummary[]): Promise<boolean> {
   if (!(await changed(these, { deleted: true }))) return false;
-  notice.say(`Deleted ${named(these)}.`, false, { word: 'Undo', go: () => void restore(these) });
+  notices.say(`Deleted ${named(these)}.`, false, { word: 'Undo', go: () => void restore(these) });
   return true;
 }
 export const restore = (these: RunSummary[]) => changed(these, { deleted: false });
 export async function removeForGood(these: RunSummary[]): Promise<boolean> {
   if (!(await carriedOut(() => remove(numbers(these))))) return false;
-  notice.say(`Removed ${named(these)} for good.`);
+  notices.say(`Removed ${named(these)} for good.`);
   return true;
 }
 
@@ -64,9 +64,9 @@ export const stopAll = (these: RunSummary[]) =>
 
 export async function saveAdapter(one: RunSummary) {
   try {
-    notice.say(`Saved as ${await exportAdapter(one.id)}`);
+    notices.say(`Saved as ${await exportAdapter(one.id)}`);
   } catch (thrown) {
-    notice.say(failure(thrown).message, true);
+    notices.say(failure(thrown).message, true);
   }
 }
 
@@ -86,6 +86,6 @@ export async function setUpAgain(one: RunSummary, how: 'copy' | 'seeds') {
     adopt(spec, { seed: last + 1, seeds: Math.max(1, ENOUGH_SEEDS - siblings.length) });
     router.go(['new', 'evaluation'], { field: 'seeds' });
   } catch (thrown) {
-    notice.say(failure(thrown).message, true);
+    notices.say(failure(thrown).message, true);
   }
 }

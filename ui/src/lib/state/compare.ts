@@ -1,5 +1,5 @@
 import type { RunSummary, Spec } from '$ipc';
-import { experimentKey, lastPart } from './experiments';
+import { grouped, lastPart } from './experiments';
 
 export interface Group {
   key: string;
@@ -23,9 +23,7 @@ export function smoothed(values: (number | null)[], window: number): (number | n
 
 /** Chosen runs by experiment; seeds of one experiment become one line with a band from the lowest to the highest. */
 export function curves(chosen: RunSummary[], window: number): Group[] {
-  const groups = new Map<string, RunSummary[]>();
-  for (const run of chosen) groups.set(experimentKey(run), [...(groups.get(experimentKey(run)) ?? []), run]);
-  return [...groups].map(([key, runs]) => {
+  return grouped(chosen).map(({ key, name, runs }) => {
     const lines = runs.map((run) => smoothed(run.reward_curve, window));
     const length = Math.min(...lines.map((line) => line.length));
     const at = (i: number, of: (values: number[]) => number) => {
@@ -33,9 +31,9 @@ export function curves(chosen: RunSummary[], window: number): Group[] {
       return values.length === lines.length ? of(values) : null;
     };
     const along = (of: (values: number[]) => number) => Array.from({ length }, (_, i) => at(i, of));
-    const seeds = runs.map((run) => run.seed).sort((a, b) => a - b);
+    const seeds = runs.map((run) => run.seed);
     const from = runs[0]?.file ? ` (${lastPart(runs[0].file)})` : '';
-    const label = `${runs[0]?.name ?? key}${from}, ${seeds.length === 1 ? `seed ${seeds[0]}` : `mean of seeds ${seeds.join(', ')}`}`;
+    const label = `${name}${from}, ${seeds.length === 1 ? `seed ${seeds[0]}` : `mean of seeds ${seeds.join(', ')}`}`;
     return {
       key,
       label,

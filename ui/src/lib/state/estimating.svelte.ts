@@ -1,4 +1,4 @@
-import { estimate, failure, type Estimate, type Failure, type Spec } from '$ipc';
+import { estimate, failure, leaveEstimate, type Estimate, type Failure, type Spec } from '$ipc';
 
 const PAUSE_MS = 600;
 
@@ -6,7 +6,9 @@ const PAUSE_MS = 600;
 class Estimating {
   value: Estimate | null = $state.raw(null);
   error: Failure | null = $state.raw(null);
-  isBusy = $state(false);
+  /** When the measurement that is under way began, in milliseconds since 1970. */
+  since: number | null = $state(null);
+  isCancelled = $state(false);
   private of = '';
   private timer: ReturnType<typeof setTimeout> | undefined;
   private turn = 0;
@@ -19,15 +21,23 @@ class Estimating {
     this.ask(spec, PAUSE_MS);
   }
   again = (spec: Spec) => this.ask(spec, 0);
+  cancel = () => {
+    this.reset();
+    void leaveEstimate().catch(() => {});
+    this.isCancelled = true;
+  };
   forget() {
+    this.reset();
+    this.of = '';
+  }
+  private reset(since: number | null = null) {
     this.turn++;
     clearTimeout(this.timer);
-    [this.of, this.value, this.error, this.isBusy] = ['', null, null, false];
+    [this.value, this.error, this.since, this.isCancelled] = [null, null, since, false];
   }
   private ask(spec: Spec, pause: number) {
-    const turn = ++this.turn;
-    [this.value, this.error, this.isBusy] = [null, null, true];
-    clearTimeout(this.timer);
+    this.reset(Date.now());
+    const turn = this.turn;
     this.timer = setTimeout(async () => {
       try {
         const value = await estimate(spec);
@@ -35,7 +45,7 @@ class Estimating {
       } catch (thrown) {
         if (turn === this.turn) this.error = failure(thrown);
       }
-      if (turn === this.turn) this.isBusy = false;
+      if (turn === this.turn) this.since = null;
     }, pause);
   }
 }

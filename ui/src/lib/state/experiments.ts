@@ -1,11 +1,13 @@
 // Runs as the list shows them: seeds of one experiment together, filtered and sorted.
 import type { Comparison, RunSummary } from '$ipc';
+import { plural } from '$lib/format';
 
 export interface Experiment {
   /** The same for runs that differ in nothing but their seed and name, and are in the same database. */
   key: string;
+  /** Of the newest run. */
   name: string;
-  /** Newest first. */
+  /** By their seeds. */
   runs: RunSummary[];
 }
 export type Column = 'name' | 'status' | 'seed' | 'created' | 'progress' | 'tuned' | 'difference';
@@ -26,8 +28,9 @@ export const viewOf = (run: RunSummary): View => (run.deleted_at_ms !== null ? '
 /** What tells a run from others of its name: its number, or the file that it is in. */
 export const mark = (run: Pick<RunSummary, 'id' | 'file'>) => (run.file === null ? `#${run.id}` : lastPart(run.file));
 
-export const experimentKey = (run: RunSummary) => (run.file === null ? run.experiment : `${run.file} ${run.experiment}`);
+const experimentKey = (run: RunSummary) => (run.file === null ? run.experiment : `${run.file} ${run.experiment}`);
 
+/** Runs, the newest first, as experiments in the order of the first run of each. */
 export function grouped(runs: RunSummary[]): Experiment[] {
   const groups = new Map<string, RunSummary[]>();
   for (const run of runs) {
@@ -35,7 +38,22 @@ export function grouped(runs: RunSummary[]): Experiment[] {
     if (group) group.push(run);
     else groups.set(experimentKey(run), [run]);
   }
-  return [...groups].map(([key, members]) => ({ key, name: members[0]?.name ?? '', runs: members }));
+  return [...groups].map(([key, members]) => ({
+    key,
+    name: members[0]?.name ?? '',
+    runs: members.toSorted((a, b) => a.seed - b.seed || a.created_at_ms - b.created_at_ms),
+  }));
+}
+/** The same runs, those of one experiment together. */
+export const together = (runs: RunSummary[]) => grouped(runs).flatMap((group) => group.runs);
+
+/** How many there are, of one's own or else in the files that are open. */
+export function countInWords(own: Experiment[], files: Experiment[][]): string {
+  const count = (groups: Experiment[]) => groups.reduce((sum, group) => sum + group.runs.length, 0);
+  const [mine, theirs] = [count(own), count(files.flat())];
+  if (mine > 0) return `${plural(own.length, 'experiment')}, ${plural(mine, 'run')}`;
+  if (theirs === 0) return 'no runs';
+  return `none of your own, ${plural(theirs, 'run')} in ${plural(files.filter((groups) => groups.length).length, 'opened file')}`;
 }
 
 // "seed 2" is one wish, else its 2 would be found in a model's name; a tag of several words stands in quotes.
@@ -89,7 +107,7 @@ const KEYS: Record<Column, (run: RunSummary) => string | number | null> = {
   difference: (run) => againstRaw(run)?.mean_difference ?? null,
 };
 
-/** Sorted by the best run of each group; what has no value comes last either way. */
+/** Sorted by the best run of each group, which keeps its own order; what has no value comes last either way. */
 export function ordered(groups: Experiment[], { column, isDescending }: Order): Experiment[] {
   const key = KEYS[column];
   const compare = (a: string | number | null, b: string | number | null) => {
@@ -98,8 +116,8 @@ export function ordered(groups: Experiment[], { column, isDescending }: Order): 
     if (b === null) return -1;
     return (a < b ? -1 : 1) * (isDescending ? -1 : 1);
   };
-  const sorted = groups.map((group) => ({ ...group, runs: [...group.runs].sort((a, b) => compare(key(a), key(b))) }));
-  return sorted.sort((a, b) => compare(a.runs[0] ? key(a.runs[0]) : null, b.runs[0] ? key(b.runs[0]) : null));
+  const best = ({ runs }: Experiment) => runs.map(key).sort(compare)[0] ?? null;
+  return [...groups].sort((a, b) => compare(best(a), best(b)));
 }
 
 /** One scale for all differences of a list. */

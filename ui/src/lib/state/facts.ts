@@ -1,4 +1,4 @@
-import { bytes } from '$lib/format';
+import { amount, bytes, typeset } from '$lib/format';
 
 const HASH = /^([a-z0-9]+:)?[0-9a-f]{32,}$/;
 const ENDS = 8;
@@ -16,10 +16,15 @@ export function entriesOf(value: string): [string, string][] | null {
   if (!value.startsWith('{')) return null;
   try {
     const entries = Object.entries(JSON.parse(value) as object);
-    return entries.map(([key, entry]) => [key, typeof entry === 'string' ? entry : JSON.stringify(entry)]);
+    return entries.map(([key, entry]) => [key, inWords(entry)]);
   } catch {
     return null;
   }
+}
+
+function inWords(entry: unknown): string {
+  if (typeof entry === 'number') return amount(entry);
+  return typeof entry === 'string' ? typeset(entry) : JSON.stringify(entry);
 }
 
 export const factInWords = (key: string, value: string) => (key.endsWith('_bytes') ? bytes(Number(value)) : value);

@@ -1,7 +1,7 @@
 // Files of runs that are open beside one's own database, only to look at.
 import { chooseFile, closeFile, failure, files as ask, merge, onOpened, openExample, type Merged, type OpenFile } from '$ipc';
 import { plural } from '$lib/format';
-import { notice } from './notice.svelte';
+import { notices } from './notices.svelte';
 import { Resource } from './resource.svelte';
 import { router } from './router.svelte';
 import { runs } from './runs.svelte';
@@ -13,14 +13,14 @@ async function attempt<T>(what: () => Promise<T>): Promise<T | null> {
   try {
     return await what();
   } catch (thrown) {
-    notice.say(failure(thrown).message, true);
+    notices.say(failure(thrown).message, true);
     return null;
   }
 }
 
 async function show(file: OpenFile) {
   await reload();
-  notice.say(`Opened ${file.name}: ${plural(file.runs.length, 'run')}, read-only.`);
+  notices.say(`Opened ${file.name}: ${plural(file.runs.length, 'run')}, read-only.`);
   router.go(['experiments']);
 }
 /** Asks for a file and opens it. */
@@ -40,7 +40,7 @@ export async function lookAtExample() {
 export const watchOpened = () =>
   onOpened(({ file, error }) => {
     if (file) void show(file);
-    else if (error) notice.say(error.message, true);
+    else if (error) notices.say(error.message, true);
   });
 
 export async function close(path: string) {
@@ -62,6 +62,6 @@ export async function mergeFile(file: Pick<OpenFile, 'path' | 'name'>): Promise<
   const merged = await attempt(() => merge(file.path));
   if (!merged) return null;
   await reload();
-  notice.say(mergedInWords(merged), false, { word: `Close ${file.name}`, go: () => void close(file.path) });
+  notices.say(mergedInWords(merged), false, { word: `Close ${file.name}`, go: () => void close(file.path) });
   return merged.added;
 }

@@ -1,6 +1,7 @@
 // A run from its spec to its page.
 import { failure, start, type Failure, type Spec } from '$ipc';
-import { notice } from './notice.svelte';
+import { plural } from '$lib/format';
+import { notices } from './notices.svelte';
 import { router } from './router.svelte';
 import { runs } from './runs.svelte';
 
@@ -17,7 +18,7 @@ export class Launch {
       void runs.load();
       if (first !== undefined && others.length === 0) router.go(['runs', first, 'live']);
       else {
-        notice.say(`${seeds} runs: the first one begins, the others wait for their turn.`);
+        notices.say(`${plural(seeds, 'run')}: the first one begins, the others wait for their turn.`);
         router.go(['experiments']);
       }
     } catch (thrown) {

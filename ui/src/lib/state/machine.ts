@@ -1,4 +1,5 @@
 import type { Check, Overview } from '$ipc';
+import { sentence } from '$lib/format';
 
 /** The machine in plain words, and what would keep a run from working. */
 export function machineInWords({ checks, models }: Overview): { lines: { label: string; text: string }[]; obstacles: Check[] } {
@@ -19,12 +20,6 @@ export function machineInWords({ checks, models }: Overview): { lines: { label: 
 
 const withoutGpu = (finding: string) =>
   sentence(finding.startsWith('none: ') ? `No GPU found: ${finding.slice('none: '.length)}` : finding);
-
-/** A finding or a fix as a sentence: a capital and a full stop. */
-export function sentence(text: string): string {
-  const begun = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
-}
 
 export const usable = (models: Overview['models']) => models.filter((model) => model.problem === null);
 

@@ -1,6 +1,6 @@
 // A result as one file that needs nothing else: it holds no script, and every text in it is escaped.
 import type { Report, RunDetail } from '$ipc';
-import { dateTime, probability, signed, signedInterval } from '$lib/format';
+import { dateTime, fullStop, probability, signed, signedInterval, typeset } from '$lib/format';
 import { armWord } from '$lib/charts/palette';
 import { mark } from './experiments';
 import { measures } from './tables';
@@ -37,8 +37,8 @@ export function htmlReport(detail: RunDetail, report: Report, figures: { title: 
 <title>${escaped(summary.name)}, seed ${report.seed}</title><style>${STYLE}</style></head><body>
 <h1>${escaped(summary.name)}</h1>
 <p class="muted">${summary.file === null ? `Run ${summary.id}` : `From ${escaped(mark(summary))}`}, seed ${report.seed}, ${escaped(summary.data)}, ${escaped(summary.prompter)} rewrites for ${escaped(summary.frozen)}, ${escaped(dateTime(summary.created_at_ms))}. Spec ${escaped(report.spec_hash)}.</p>
-<p class="verdict">${escaped(report.verdict)}</p>
-${report.warnings.map((warning) => `<p>Warning: ${escaped(warning)}</p>`).join('\n')}
+<p class="verdict">${escaped(typeset(report.verdict))}</p>
+${report.warnings.map((warning) => `<p>Warning: ${escaped(typeset(fullStop(warning)))}</p>`).join('\n')}
 ${figures.map((f) => `<figure><h2>${escaped(f.title)}</h2>${f.svg}<figcaption class="muted">${escaped(f.caption)}</figcaption></figure>`).join('\n')}
 <h2>Differences</h2>${table(pairs)}
 <h2>Arms</h2>${table(arms)}

@@ -1,5 +1,5 @@
 // What a run's news add up to. Pure, so that a reload and a second window come to the same.
-import { csv } from '$lib/format';
+import { capital, csv, fullStop } from '$lib/format';
 import type { Event, IterationNews, Phase, RunNews, Status } from '$ipc';
 
 export const isWorking = (status: Status) => status === 'created' || status === 'running';
@@ -103,11 +103,11 @@ function tell(story: Story, event: Event, at_ms: number) {
       remark(`Resumed after iteration ${event.iteration}.`);
       break;
     case 'note':
-      remark(event.message);
+      remark(fullStop(event.message));
       break;
     case 'status':
       if (event.status !== 'running') endPhase(story, at_ms);
-      remark(event.message ? `${sentence(event.status)}: ${event.message}` : `${sentence(event.status)}.`);
+      remark(event.message ? `${capital(event.status)}: ${fullStop(event.message)}` : `${capital(event.status)}.`);
       break;
     case 'iteration':
     case 'checkpoint':
@@ -124,8 +124,6 @@ function endPhase(story: Story, at_ms: number) {
   if (story.phase) story.lasted[story.phase.phase] = (at_ms - story.phase.started_ms) / 1000;
   story.phase = null;
 }
-
-const sentence = (status: Status) => status.charAt(0).toUpperCase() + status.slice(1);
 
 const LATEST = 5;
 /** Seconds that are left, as far as they can be told: the rest of this phase and of those after it. */

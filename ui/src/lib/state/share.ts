@@ -1,6 +1,6 @@
 // Ways out of the window: the clipboard and files.
 import { failure, save } from '$ipc';
-import { notice } from './notice.svelte';
+import { notices } from './notices.svelte';
 
 export async function copy(text: string): Promise<boolean> {
   try {
@@ -28,9 +28,9 @@ function copyBySelection(text: string): boolean {
 export async function download(name: string, content: Blob | string) {
   const blob = typeof content === 'string' ? new Blob([content]) : content;
   try {
-    notice.say(`Saved as ${await save(name, new Uint8Array(await blob.arrayBuffer()))}`);
+    notices.say(`Saved as ${await save(name, new Uint8Array(await blob.arrayBuffer()))}`);
   } catch (thrown) {
-    notice.say(failure(thrown).message, true);
+    notices.say(failure(thrown).message, true);
   }
 }
 

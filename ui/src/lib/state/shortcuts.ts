@@ -6,17 +6,22 @@ export const SHORTCUTS = [
   { keys: ',', place: 'settings', word: 'Settings' },
 ] as const;
 
+const ACTIONS = ['larger', 'smaller', 'usual', 'palette', 'open', ...SHORTCUTS.map((s) => s.place)] as const;
+export type Action = (typeof ACTIONS)[number];
+/** The menu calls them by the same names (src-tauri/src/menu.rs). */
+export const isAction = (name: string): name is Action => (ACTIONS as readonly string[]).includes(name);
+
 /** What a key press with Ctrl (or Cmd) asks for, if anything. */
-export function shortcut(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey' | 'shiftKey'>) {
+export function shortcut(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey' | 'shiftKey'>): Action | null {
   if (!(event.ctrlKey || event.metaKey) || event.altKey) return null;
   // Where it is written with Shift and where it is not.
-  if (event.key === '+' || (event.key === '=' && !event.shiftKey)) return 'larger' as const;
+  if (event.key === '+' || (event.key === '=' && !event.shiftKey)) return 'larger';
   if (event.shiftKey) return null;
   const key = event.key.toLowerCase();
-  if (key === '-') return 'smaller' as const;
-  if (key === '0') return 'usual' as const;
-  if (key === 'k') return 'palette' as const;
-  if (key === 'n') return 'new' as const;
-  if (key === 'o') return 'open' as const;
+  if (key === '-') return 'smaller';
+  if (key === '0') return 'usual';
+  if (key === 'k') return 'palette';
+  if (key === 'n') return 'new';
+  if (key === 'o') return 'open';
   return SHORTCUTS.find((s) => s.keys === key)?.place ?? null;
 }

@@ -1,5 +1,6 @@
 // The steps of setting up an experiment, and which of them holds a key of the spec.
 import type { Problem } from '$ipc';
+import { fullStop } from '$lib/format';
 
 export const STEPS = [
   { key: 'data', word: 'Data' },
@@ -27,7 +28,7 @@ export const problemsIn = (problems: Problem[], step: Step) => problems.filter((
 export const fieldId = (path: string) => `field-${path.replace(/[^a-z0-9]+/gi, '-')}`;
 
 /** A problem as a sentence of its own: messages go on from the key's name. */
-export const asSentence = ({ path, message }: Problem) => `${path} ${message}`;
+export const asSentence = ({ path, message }: Problem) => fullStop(`${path} ${message}`);
 
 const INTEGER = /^\d+$/;
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;

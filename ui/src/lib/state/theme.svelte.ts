@@ -1,3 +1,5 @@
+import { appear } from '$ipc';
+
 export type Theme = 'system' | 'light' | 'dark';
 const KEY = 'theme';
 /** Sizes of text in percent. */
@@ -41,6 +43,8 @@ class Appearance {
   px = (length: number) => (length * this.size) / USUAL;
   private apply() {
     document.documentElement.style.fontSize = this.size === USUAL ? '' : `${this.size}%`;
+    // In a browser there is no frame.
+    void appear(this.theme).catch(() => {});
     if (this.theme === 'system') delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = this.theme;
   }
