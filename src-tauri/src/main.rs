@@ -15,6 +15,7 @@ use tauri::{DragDropEvent, Manager, RunEvent, WindowEvent};
 
 fn main() -> ExitCode {
     start::mend_locale();
+    start::draw_without_a_graphics_card();
     let folder = std::env::current_dir().unwrap_or_default();
     match start::arguments(std::env::args_os().skip(1), &folder).and_then(run) {
         Ok(()) => ExitCode::SUCCESS,

@@ -7,7 +7,7 @@ const FILE: &[(&str, &str, &str)] = &[("new", "New Experiment", "N"), ("open", "
 const VIEW: &[(&str, &str, &str)] =
     &[("experiments", "Experiments", "1"), ("compare", "Compare", "3"), ("machine", "Machine and Models", "4"), ("palette", "Find …", "K")];
 const TEXT: &[(&str, &str, &str)] =
-    &[("larger", "Larger Text", "Plus"), ("smaller", "Smaller Text", "-"), ("usual", "Usual Size of Text", "0")];
+    &[("larger", "Larger Text", "="), ("smaller", "Smaller Text", "-"), ("usual", "Usual Size of Text", "0")];
 
 pub fn build(app: &AppHandle) -> tauri::Result<Menu<Wry>> {
     let item = |&(action, word, key): &(&str, &str, &str)| MenuItem::with_id(app, action, word, true, Some(format!("CmdOrCtrl+{key}")));

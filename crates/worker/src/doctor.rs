@@ -173,7 +173,7 @@ async fn database_file(path: &Path) -> Check {
         };
     }
     match look_inside(path).await {
-        Ok(runs) => Check::good(name, format!("{}, {}, {runs} runs", path.display(), bytes(length))),
+        Ok(runs) => Check::good(name, format!("{}, {}, {runs} {}", path.display(), bytes(length), if runs == 1 { "run" } else { "runs" })),
         Err(e) => Check::not(Health::Bad, name, e.message, "put a whole copy of it back, or name another file with --db"),
     }
 }

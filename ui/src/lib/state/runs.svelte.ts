@@ -3,7 +3,7 @@ import { Resource } from './resource.svelte';
 import { isActive } from './run';
 
 const MOVING_MS = 1000;
-const RESTING_MS = 5000;
+const RESTING_MS = 10_000;
 
 class Runs extends Resource<Awaited<ReturnType<typeof ask>>> {
   private watchers = 0;
