@@ -88,6 +88,8 @@ impl Window {
                 .arg(format!("--port={port}"))
                 // As tauri-driver sets it: the web view lets itself be driven.
                 .env("TAURI_WEBVIEW_AUTOMATION", "true")
+                // Drawn directly, as the program does it without a graphics card, WebKit gives no pictures to its driver.
+                .env("WEBKIT_DISABLE_COMPOSITING_MODE", "0")
                 .envs(session.clone())
                 .env_remove("WAYLAND_DISPLAY")
                 .env_remove("XDG_DATA_HOME")
