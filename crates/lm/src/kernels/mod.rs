@@ -4,6 +4,7 @@
 //! [`plain`] says the same in candle's own operations: it is the reference in tests, and the path on every other device.
 pub mod attention;
 pub mod head;
+mod lanes;
 pub mod matmul;
 pub mod ops;
 pub mod plain;

@@ -3,15 +3,13 @@
 //! Decoding a few rows reads every weight of the model at every step, so it is bound by memory. In panels it reads ahead without a
 //! jump, and weights that are bf16 numbers, as most models are published, are kept as bf16 and widened on the fly, which loses nothing.
 use super::Shared;
+use super::lanes::{Element, Lanes, ROWS, WIDENS};
 use super::matmul::{Mat, Write, matmul_at};
 use rayon::prelude::*;
 use std::ops::Range;
-use wide::f32x8;
 
-/// Outputs in a panel: two vectors of eight.
+/// Outputs in a panel.
 const PANEL: usize = 16;
-/// Rows that the panel kernel computes at a time: with two vectors each, their sums stay in registers.
-const ROWS: usize = 4;
 /// Up to so many rows the panel kernel is used. More rows repay that a general product packs its operands, and it knows wider registers.
 const FEW: usize = 64;
 /// Outputs that are widened at a time for a general product: with 576 inputs 576 KB, about a second-level cache.
@@ -88,26 +86,33 @@ impl Weight {
     fn multiply_few(&self, out: &mut [f32], write: Write, scale: f32, x: &[f32], columns: Range<usize>) {
         let (rows, width) = (x.len() / self.inputs.max(1), columns.len());
         let packed = pack(x, self.inputs, rows);
+        let groups = groups(rows);
         let shared = Shared::new(out);
         let first = columns.start / PANEL;
         (first..columns.end.div_ceil(PANEL)).into_par_iter().with_min_len(PANELS_PER_TASK).for_each_init(Vec::new, |panel, number| {
             let start = number * PANEL;
             let end = columns.end.min(start + PANEL);
             let size = self.inputs * PANEL;
+            let used = number * size..(number + 1) * size;
             let panel = match &self.values {
+                Stored::Half(values) if WIDENS => Panel::Half(&values[used]),
                 Stored::Half(values) => {
                     panel.clear();
-                    panel.extend(values[number * size..][..size].iter().map(|&half| widen(half)));
-                    &panel[..]
+                    panel.extend(values[used].iter().map(|&half| widen(half)));
+                    Panel::Full(panel)
                 }
-                Stored::Full(values) => &values[number * size..][..size],
+                Stored::Full(values) => Panel::Full(&values[used]),
             };
-            for (group, x) in packed.chunks_exact(self.inputs.max(1) * ROWS).enumerate() {
-                let sums = block(panel, x);
-                for (row, sums) in (group * ROWS..rows).zip(&sums) {
+            for &(first, count) in &groups {
+                let x = &packed[first * self.inputs..(first + count) * self.inputs];
+                let sums = match panel {
+                    Panel::Half(panel) => block(panel, x, count),
+                    Panel::Full(panel) => block(panel, x, count),
+                };
+                for (row, sums) in (first..rows.min(first + count)).zip(&sums) {
                     // SAFETY: no two panels have a column in common, and each panel writes its rows one after the other.
                     let out = unsafe { shared.part(row * width + start - columns.start, end - start) };
-                    let sums = sums.iter().flat_map(|half| half.to_array());
+                    let sums = sums.to_array();
                     match write {
                         Write::Replace => out.iter_mut().zip(sums).for_each(|(out, sum)| *out = scale * sum),
                         Write::Add => out.iter_mut().zip(sums).for_each(|(out, sum)| *out += scale * sum),
@@ -180,30 +185,56 @@ fn widen(half: u16) -> f32 {
     f32::from_bits(u32::from(half) << 16)
 }
 
-/// Rows in groups of [`ROWS`], in each the inputs one after the other; the last group is filled up with zeros.
+/// Rows in groups, first row and size: as many of [`ROWS`] as there are, and one of the least power of two that holds the others.
+fn groups(rows: usize) -> Vec<(usize, usize)> {
+    let whole = rows / ROWS * ROWS;
+    let last = (whole < rows).then(|| (whole, (rows - whole).next_power_of_two()));
+    (0..whole).step_by(ROWS).map(|first| (first, ROWS)).chain(last).collect()
+}
+
+/// The rows of each group with the inputs one after the other; the last group is filled up with zeros.
 fn pack(x: &[f32], inputs: usize, rows: usize) -> Vec<f32> {
-    let size = inputs * ROWS;
-    let mut packed = vec![0.0; rows.div_ceil(ROWS) * size];
-    for (group, out) in packed.chunks_exact_mut(size.max(1)).enumerate() {
-        for (place, row) in x.chunks_exact(inputs.max(1)).skip(group * ROWS).take(ROWS).enumerate() {
-            out.iter_mut().skip(place).step_by(ROWS).zip(row).for_each(|(out, value)| *out = *value);
+    let groups = groups(rows);
+    let mut packed = vec![0.0; groups.last().map_or(0, |(first, count)| first + count) * inputs];
+    for (first, count) in groups {
+        let out = &mut packed[first * inputs..(first + count) * inputs];
+        for (place, row) in x.chunks_exact(inputs.max(1)).skip(first).take(count).enumerate() {
+            out.iter_mut().skip(place).step_by(count).zip(row).for_each(|(out, value)| *out = *value);
         }
     }
     packed
 }
 
-/// Products of [`ROWS`] packed rows with a panel [inputs, 16].
+/// [inputs, 16], as it is stored.
+#[derive(Clone, Copy)]
+enum Panel<'a> {
+    Half(&'a [u16]),
+    Full(&'a [f32]),
+}
+
+/// Products of a group of `count` packed rows with a panel [inputs, 16]; beyond them nothing.
 #[inline(always)]
-fn block(panel: &[f32], x: &[f32]) -> [[f32x8; 2]; ROWS] {
-    let mut sums = [[f32x8::ZERO; 2]; ROWS];
-    for (weights, x) in panel.as_chunks::<PANEL>().0.iter().zip(x.as_chunks::<ROWS>().0) {
-        let [low, high] = [0, 8].map(|from| f32x8::from(&weights[from..from + 8]));
-        for (sums, x) in sums.iter_mut().zip(x) {
-            let x = f32x8::splat(*x);
-            *sums = [x.mul_add(low, sums[0]), x.mul_add(high, sums[1])];
+fn block<T: Element>(panel: &[T], x: &[f32], count: usize) -> [Lanes; ROWS] {
+    match count {
+        1 => block_of::<T, 1>(panel, x),
+        2 => block_of::<T, 2>(panel, x),
+        4 => block_of::<T, 4>(panel, x),
+        _ => block_of::<T, ROWS>(panel, x),
+    }
+}
+
+#[inline(always)]
+fn block_of<T: Element, const COUNT: usize>(panel: &[T], x: &[f32]) -> [Lanes; ROWS] {
+    let mut sums = [Lanes::zero(); COUNT];
+    for (weights, x) in panel.as_chunks::<PANEL>().0.iter().zip(x.as_chunks::<COUNT>().0) {
+        let weights = T::lanes(weights);
+        for (sum, x) in sums.iter_mut().zip(x) {
+            *sum = sum.plus(*x, weights);
         }
     }
-    sums
+    let mut all = [Lanes::zero(); ROWS];
+    all[..COUNT].copy_from_slice(&sums);
+    all
 }
 
 #[cfg(test)]
