@@ -21,8 +21,12 @@ from pathlib import Path
 PROGRAM = Path(__file__).parent.parent / "target/release/alignpro"
 MODEL = "smollm2-135m-instruct"
 EPISODES = 16
-# As the other program has it: its meta-prompt and its λ. Two test prompts, since it has no baselines: what comes before training is as little as it can be.
-SPEC = f"""name = "peer"
+
+
+def spec(iterations):
+    # As the other program has it: its meta-prompt and its λ. Two test prompts, since it has no baselines: what comes before training is as
+    # little as it can be.
+    return f"""name = "peer"
 data = {{ source = "shipped", train = 64, validation = 0, test = 2 }}
 [prompter]
 model = "{MODEL}"
@@ -41,7 +45,7 @@ temperature = 0.7
 kind = "sentiment"
 weight = 1.0
 [training]
-iterations = ITERATIONS
+iterations = {iterations}
 prompts_per_iteration = 4
 group_size = 4
 kl_coefficient = 0.05
@@ -53,10 +57,10 @@ answers_per_prompt = 1
 
 def ours(iterations, threads):
     with tempfile.TemporaryDirectory() as folder:
-        spec, database = Path(folder) / "peer.toml", Path(folder) / "runs.db"
-        spec.write_text(SPEC.replace("ITERATIONS", str(iterations)))
+        file, database = Path(folder) / "peer.toml", Path(folder) / "runs.db"
+        file.write_text(spec(iterations))
         begun = time.time()
-        child = subprocess.Popen([PROGRAM, "run", spec, "--db", database, "--json"], stdout=subprocess.DEVNULL,
+        child = subprocess.Popen([PROGRAM, "run", file, "--db", database, "--json"], stdout=subprocess.DEVNULL,
                                  env=dict(os.environ, RAYON_NUM_THREADS=str(threads)))
         _, status, used = os.wait4(child.pid, 0)
         if status:

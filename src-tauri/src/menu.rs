@@ -2,31 +2,28 @@
 use tauri::menu::{AboutMetadata, Menu, MenuBuilder, MenuEvent, MenuItem, SubmenuBuilder};
 use tauri::{AppHandle, Emitter, Wry};
 
-/// Item and key of each action, by the name that the pages know it by.
-const FILE: &[(&str, &str, &str)] = &[("new", "New Experiment", "N"), ("open", "Open Runs …", "O")];
-const VIEW: &[(&str, &str, &str)] =
+/// Action, by the name that the pages know it by, words and key.
+type Item = (&'static str, &'static str, &'static str);
+const FILE: &[Item] = &[("new", "New Experiment", "N"), ("open", "Open Runs …", "O")];
+const SETTINGS: &[Item] = &[("settings", "Settings", ",")];
+const QUIT: &[Item] = &[("quit", "Quit", "Q")];
+const VIEW: &[Item] =
     &[("experiments", "Experiments", "1"), ("compare", "Compare", "3"), ("machine", "Machine and Models", "4"), ("palette", "Find …", "K")];
-const TEXT: &[(&str, &str, &str)] =
-    &[("larger", "Larger Text", "="), ("smaller", "Smaller Text", "-"), ("usual", "Usual Size of Text", "0")];
+const TEXT: &[Item] = &[("larger", "Larger Text", "="), ("smaller", "Smaller Text", "-"), ("usual", "Usual Size of Text", "0")];
 
 pub fn build(app: &AppHandle) -> tauri::Result<Menu<Wry>> {
-    let item = |&(action, word, key): &(&str, &str, &str)| MenuItem::with_id(app, action, word, true, Some(format!("CmdOrCtrl+{key}")));
-    let all = |items: &[(&str, &str, &str)]| items.iter().map(item).collect::<tauri::Result<Vec<_>>>();
-    let mut file = SubmenuBuilder::new(app, "&File");
-    for item in all(FILE)? {
-        file = file.item(&item);
-    }
-    let settings = item(&("settings", "Settings", ","))?;
-    let quit = item(&(QUIT, "Quit", "Q"))?;
-    let file = file.separator().item(&settings).separator().item(&quit).build()?;
-    let mut view = SubmenuBuilder::new(app, "&View");
-    for item in all(VIEW)? {
-        view = view.item(&item);
-    }
-    view = view.separator();
-    for item in all(TEXT)? {
-        view = view.item(&item);
-    }
+    let submenu = |name: &str, parts: &[&[Item]]| {
+        let mut submenu = SubmenuBuilder::new(app, name);
+        for (number, part) in parts.iter().enumerate() {
+            if number > 0 {
+                submenu = submenu.separator();
+            }
+            for (action, words, key) in *part {
+                submenu = submenu.item(&MenuItem::with_id(app, *action, words, true, Some(format!("CmdOrCtrl+{key}")))?);
+            }
+        }
+        submenu.build()
+    };
     let package = app.package_info();
     let about = AboutMetadata {
         version: Some(package.version.to_string()),
@@ -35,18 +32,16 @@ pub fn build(app: &AppHandle) -> tauri::Result<Menu<Wry>> {
         ..AboutMetadata::default()
     };
     let help = SubmenuBuilder::new(app, "&Help").about(Some(about)).build()?;
-    let menu = MenuBuilder::new(app).item(&file);
+    let menu = MenuBuilder::new(app).item(&submenu("&File", &[FILE, SETTINGS, QUIT])?);
     // There the keys for the clipboard come from the menu.
     #[cfg(target_os = "macos")]
     let menu = menu.item(&SubmenuBuilder::new(app, "Edit").undo().redo().separator().cut().copy().paste().select_all().build()?);
-    menu.item(&view.build()?).item(&help).build()
+    menu.item(&submenu("&View", &[VIEW, TEXT])?).item(&help).build()
 }
-
-const QUIT: &str = "quit";
 
 pub fn chosen(app: &AppHandle, event: MenuEvent) {
     match event.id().as_ref() {
-        QUIT => app.exit(0),
+        "quit" => app.exit(0),
         // A window that is closing hears nothing.
         action => drop(app.emit("menu", action)),
     }

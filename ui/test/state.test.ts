@@ -13,7 +13,7 @@ import { asKind } from '$lib/state/rewards';
 import { beginning, guardStories, remaining, series, told } from '$lib/state/run';
 import { PRESETS } from '$lib/state/presets';
 import { gain, searched, sortedSamples } from '$lib/state/samples';
-import { shortcut } from '$lib/state/shortcuts';
+import { isAction, shortcut } from '$lib/state/shortcuts';
 import { switched } from '$lib/state/selection.svelte';
 import { stepOf, typed } from '$lib/state/steps';
 import { nextSize } from '$lib/state/theme.svelte';
@@ -22,6 +22,7 @@ import { extent, room } from '$lib/charts/extent';
 import { armsCsv } from '$lib/state/tables';
 import welcome from '$lib/components/Welcome.svelte?raw';
 import file from '../../examples/quickstart.toml?raw';
+import menu from '../../src-tauri/src/menu.rs?raw';
 import { foreign, iteration, others, samples, spec, summaries } from '../src/dev/fixtures';
 import { overview } from '../src/dev/overview';
 
@@ -288,6 +289,16 @@ it('places survive the way through the address', () => {
   expect(parse(address)).toEqual({ parts: ['runs', '3', 'samples'], query: { q: 'bread & <b>', prompt: '0' } });
   expect(parse('#/%E0%A4%A')).toEqual({ parts: ['%E0%A4%A'], query: {} });
   expect(parse('')).toEqual({ parts: [], query: {} });
+});
+
+it('the menu has the same keys for the same actions', () => {
+  const items = [...menu.matchAll(/\("(\w+)", "[^"]+", "(.)"\)/g)].map(([, action, key]) => ({ action: action!, key: key! }));
+  const own = items.filter(({ action }) => action !== 'quit');
+  expect(own).toHaveLength(10);
+  for (const { action, key } of own) {
+    expect(isAction(action)).toBe(true);
+    expect(shortcut({ key, ctrlKey: true, metaKey: false, altKey: false, shiftKey: false })).toBe(action);
+  }
 });
 
 it('shortcuts need Ctrl and nothing else', () => {

@@ -6,6 +6,7 @@ use crate::quantisation;
 use contract::{Code, Error, Result};
 use either::Either;
 use inference::{Answer, AnswerDecoding, AnswerRequest, FrozenModel, check_length};
+use lm::tokenizer::whole_characters;
 use lm::{Decoding, Message, Tokenizer};
 use mistralrs::{Model, NormalRequest, Request, RequestMessage, Response, SamplingParams, StopTokens, TextMessageRole, TextMessages};
 use std::collections::HashMap;
@@ -240,7 +241,7 @@ impl FrozenModel for MistralRs {
             if !tokens.is_empty()
                 && let Ok(Ok(text)) = self.wait(async move { decoder.decode(&tokens).await })
             {
-                on_text(text.trim_end_matches('\u{FFFD}'));
+                on_text(whole_characters(&text));
             }
             ControlFlow::Continue(())
         };

@@ -113,9 +113,7 @@ impl Tokenizer {
 
     /// The same of a text that goes on: without a last character of which only the first bytes are there.
     pub fn decode_beginning(&self, tokens: &[u32]) -> Result<String> {
-        let mut text = self.decode(tokens)?;
-        text.truncate(text.trim_end_matches('\u{FFFD}').len());
-        Ok(text)
+        Ok(whole_characters(&self.decode(tokens)?).to_owned())
     }
 
     /// Tokens, special ones left out, in whose own text `text` stands.
@@ -301,4 +299,9 @@ fn fixed_day(format: &str) -> String {
         ("%%", "%"),
     ];
     parts.iter().fold(format.to_owned(), |text, (directive, value)| text.replace(directive, value))
+}
+
+/// A decoded text without a last character of which only the first bytes are there.
+pub fn whole_characters(text: &str) -> &str {
+    text.trim_end_matches('\u{FFFD}')
 }

@@ -2,7 +2,7 @@
 use crate::machine::{self, Gpu, Machine};
 use crate::models::pip::{self, Pip};
 use crate::models::{EMBEDDED, embedded, installed};
-use crate::table::bytes;
+use crate::table::{bytes, count};
 use contract::Error;
 use contract::desk::{Check, Health};
 use home::Home;
@@ -173,7 +173,7 @@ async fn database_file(path: &Path) -> Check {
         };
     }
     match look_inside(path).await {
-        Ok(runs) => Check::good(name, format!("{}, {}, {runs} {}", path.display(), bytes(length), if runs == 1 { "run" } else { "runs" })),
+        Ok(runs) => Check::good(name, format!("{}, {}, {}", path.display(), bytes(length), count(runs))),
         Err(e) => Check::not(Health::Bad, name, e.message, "put a whole copy of it back, or name another file with --db"),
     }
 }

@@ -100,6 +100,11 @@ pub fn bytes(bytes: u64) -> String {
     if b >= 1e9 { format!("{:.1} GB", b / 1e9) } else { format!("{:.0} MB", b / 1e6) }
 }
 
+/// "1 run", "2 runs".
+pub fn count(runs: usize) -> String {
+    if runs == 1 { "1 run".into() } else { format!("{runs} runs") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

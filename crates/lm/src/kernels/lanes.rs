@@ -7,6 +7,12 @@ pub const WIDENS: bool = cfg!(target_feature = "avx512f");
 /// Rows whose sums stay in registers.
 pub const ROWS: usize = if WIDENS { 8 } else { 4 };
 
+/// The f32 number whose upper half this is.
+#[inline(always)]
+pub fn widen(half: u16) -> f32 {
+    f32::from_bits(u32::from(half) << 16)
+}
+
 /// A number that sixteen of are loaded at a time.
 pub trait Element: Copy + Sync {
     fn lanes(from: &[Self; 16]) -> Lanes;
@@ -65,7 +71,7 @@ mod imp {
 
 #[cfg(not(target_feature = "avx512f"))]
 mod imp {
-    use super::Element;
+    use super::{Element, widen};
     use wide::f32x8;
 
     #[derive(Clone, Copy)]
@@ -100,7 +106,7 @@ mod imp {
     impl Element for u16 {
         #[inline(always)]
         fn lanes(from: &[Self; 16]) -> Lanes {
-            f32::lanes(&from.map(|half| f32::from_bits(u32::from(half) << 16)))
+            f32::lanes(&from.map(widen))
         }
     }
 }

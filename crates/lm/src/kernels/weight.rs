@@ -3,7 +3,7 @@
 //! Decoding a few rows reads every weight of the model at every step, so it is bound by memory. In panels it reads ahead without a
 //! jump, and weights that are bf16 numbers, as most models are published, are kept as bf16 and widened on the fly, which loses nothing.
 use super::Shared;
-use super::lanes::{Element, Lanes, ROWS, WIDENS};
+use super::lanes::{Element, Lanes, ROWS, WIDENS, widen};
 use super::matmul::{Mat, Write, matmul_at};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -85,8 +85,8 @@ impl Weight {
 
     fn multiply_few(&self, out: &mut [f32], write: Write, scale: f32, x: &[f32], columns: Range<usize>) {
         let (rows, width) = (x.len() / self.inputs.max(1), columns.len());
-        let packed = pack(x, self.inputs, rows);
         let groups = groups(rows);
+        let packed = pack(x, self.inputs, &groups);
         let shared = Shared::new(out);
         let first = columns.start / PANEL;
         (first..columns.end.div_ceil(PANEL)).into_par_iter().with_min_len(PANELS_PER_TASK).for_each_init(Vec::new, |panel, number| {
@@ -179,12 +179,6 @@ fn panels<T: Copy + Default + Send + Sync>(inputs: usize, rows: &[&[f32]], conve
     values
 }
 
-/// The f32 number whose upper half this is.
-#[inline(always)]
-fn widen(half: u16) -> f32 {
-    f32::from_bits(u32::from(half) << 16)
-}
-
 /// Rows in groups, first row and size: as many of [`ROWS`] as there are, and one of the least power of two that holds the others.
 fn groups(rows: usize) -> Vec<(usize, usize)> {
     let whole = rows / ROWS * ROWS;
@@ -193,10 +187,9 @@ fn groups(rows: usize) -> Vec<(usize, usize)> {
 }
 
 /// The rows of each group with the inputs one after the other; the last group is filled up with zeros.
-fn pack(x: &[f32], inputs: usize, rows: usize) -> Vec<f32> {
-    let groups = groups(rows);
+fn pack(x: &[f32], inputs: usize, groups: &[(usize, usize)]) -> Vec<f32> {
     let mut packed = vec![0.0; groups.last().map_or(0, |(first, count)| first + count) * inputs];
-    for (first, count) in groups {
+    for &(first, count) in groups {
         let out = &mut packed[first * inputs..(first + count) * inputs];
         for (place, row) in x.chunks_exact(inputs.max(1)).skip(first).take(count).enumerate() {
             out.iter_mut().skip(place).step_by(count).zip(row).for_each(|(out, value)| *out = *value);

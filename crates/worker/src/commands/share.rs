@@ -1,5 +1,6 @@
 //! `alignpro export FILE RUN...` and `alignpro import FILE`.
 use super::Context;
+use crate::table::count;
 use contract::desk::Share;
 use contract::{Error, Result};
 use serde_json::json;
@@ -34,8 +35,4 @@ pub async fn import(context: &Context, file: &Path) -> Result<ExitCode> {
         format!("{added}; {} here already.\n", if merged.known == 1 { "1 was".into() } else { format!("{} were", merged.known) })
     })?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn count(runs: usize) -> String {
-    if runs == 1 { "1 run".into() } else { format!("{runs} runs") }
 }

@@ -65,7 +65,9 @@ fn send(
         let mut told = Ok(());
         let trial = pipeline.stream(arm, item, &mut |text| {
             let (rewrite, answer) = (text.rewrite.map(Into::into), text.answer.map(Into::into));
-            told = tell(TryNews::Growing { name: arm.name().into(), rewrite, answer });
+            if told.is_ok() {
+                told = tell(TryNews::Growing { name: arm.name().into(), rewrite, answer });
+            }
         })?;
         told?;
         let tried = tried_arm(arm.name(), trial);
