@@ -2,6 +2,7 @@
 
     python -m venv venv && venv/bin/pip install torch transformers peft safetensors gguf sentencepiece
     venv/bin/python scripts/fixtures_lm.py tiny                  # tiny-tied/, tiny-untied/: log-probabilities, gradients, AdamW
+    venv/bin/python scripts/fixtures_lm.py kernels               # kernels.safetensors: what each kernel must compute, and its gradients
     venv/bin/python scripts/fixtures_lm.py gguf                  # import/: small GGUF files and what they must become
     venv/bin/python scripts/fixtures_lm.py tokenizer MODEL       # smollm2-tokens.json, from the imported model folder
     venv/bin/python scripts/fixtures_lm.py reference MODEL FILE  # smollm2.json: its log-probabilities and greedy texts
@@ -182,6 +183,87 @@ def clean_adapter_config(path):
     write_json(path, config)
 
 
+# ---------------------------------------------------------------------------------------------------------------- kernels
+
+EPSILON, THETA, TEMPERATURE, RANK, LORA_SCALE = 1e-5, 10_000.0, 0.7, 3, 2.0
+QUERY_HEADS, KEY_HEADS, HEAD_WIDTH = 6, 2, 10
+# Rows of `qkv` that make up each text: a prompt of four with two completions, and a prompt of six with one. The last token of a completion is no input.
+TEXTS = [[0, 1, 2, 3, 4, 5, 6], [0, 1, 2, 3, 7, 8], [9, 10, 11, 12, 13, 14, 15]]
+
+
+def turned(x):
+    """Rotary embedding of `x` [.., positions, width], row i at position i."""
+    import torch
+
+    half = x.shape[-1] // 2
+    frequencies = 1.0 / THETA ** (2 * torch.arange(half) / x.shape[-1])
+    angles = torch.arange(x.shape[-2])[:, None] * frequencies
+    a, b = x[..., :half], x[..., half:]
+    return torch.cat([a * angles.cos() - b * angles.sin(), b * angles.cos() + a * angles.sin()], -1)
+
+
+def attended(qkv):
+    import torch
+
+    out = [None] * len(qkv)
+    for text in TEXTS:
+        heads = qkv[text].reshape(len(text), -1, HEAD_WIDTH).transpose(0, 1)
+        queries, keys, values = heads.split([QUERY_HEADS, KEY_HEADS, KEY_HEADS])
+        rows = torch.nn.functional.scaled_dot_product_attention(turned(queries)[None], turned(keys)[None], values[None], is_causal=True, enable_gqa=True)
+        for row, value in zip(text, rows[0].transpose(0, 1).reshape(len(text), -1)):
+            out[row] = value if out[row] is None else out[row]
+    return torch.stack(out)
+
+
+def projected(x, flat, norm, weights):
+    """LoRA on every layer: A of all, then B of all, in one flat buffer."""
+    import torch
+    from torch.nn.functional import linear, rms_norm
+
+    x, at, out = rms_norm(x, norm.shape, norm, EPSILON), RANK * x.shape[1] * len(weights), []
+    for i, weight in enumerate(weights):
+        a = flat[i * RANK * x.shape[1] :][: RANK * x.shape[1]].reshape(RANK, -1)
+        b = flat[at : at + len(weight) * RANK].reshape(-1, RANK)
+        at += len(weight) * RANK
+        out.append(linear(x, weight) + LORA_SCALE * linear(linear(x, a), b))
+    return torch.cat(out, 1)
+
+
+def kernels():
+    import torch
+    from safetensors.torch import save_file
+    from torch.nn.functional import linear, rms_norm, silu
+
+    generator = torch.Generator().manual_seed(40)
+    normal = lambda *shape: torch.randn(*shape, generator=generator)
+    tensors = {}
+
+    def add(name, inputs, compute, **more):
+        inputs = [x.requires_grad_() for x in inputs]
+        out = compute(*inputs)
+        d_out = normal(*out.shape)
+        gradients = torch.autograd.grad(out, inputs, d_out)
+        parts = {"out": out, "d_out": d_out, **more}
+        for i, (x, gradient) in enumerate(zip(inputs, gradients)):
+            parts |= {f"in{i}": x, f"d_in{i}": gradient}
+        tensors.update({f"{name}.{part}": value.detach().float().contiguous() for part, value in parts.items()})
+
+    weight = normal(27)
+    add("norm", [normal(5, 27)], lambda x: rms_norm(x, (27,), weight, EPSILON), weight=weight)
+    add("swiglu", [normal(5, 22)], lambda x: silu(x[:, :11]) * x[:, 11:])
+    add("rotary", [normal(9, 10)], turned)
+    add("attention", [normal(16, (QUERY_HEADS + 2 * KEY_HEADS) * HEAD_WIDTH)], attended)
+    for kind, rounded_to in [("f32", torch.float32), ("bf16", torch.bfloat16)]:
+        norm, weights = normal(27), [(0.3 * normal(n, 27)).to(rounded_to).float() for n in (20, 9)]
+        add(f"projection-{kind}", [normal(7, 27), normal(RANK * (2 * 27 + 29))], lambda x, flat: projected(x, flat, norm, weights),
+            norm=norm, weight0=weights[0], weight1=weights[1])
+        norm, weight, tokens = normal(27), (0.3 * normal(71, 27)).to(rounded_to).float(), torch.randint(71, (7,), generator=generator)
+        add(f"head-{kind}", [normal(7, 27)],
+            lambda x: torch.log_softmax(linear(rms_norm(x, (27,), norm, EPSILON), weight) / TEMPERATURE, -1).gather(1, tokens[:, None])[:, 0],
+            norm=norm, weight=weight, tokens=tokens)
+    save_file(tensors, FIXTURES / "kernels.safetensors", metadata={"versions": json.dumps(versions())})
+
+
 # ---------------------------------------------------------------------------------------------------------------- real model
 
 PROMPTS = [
@@ -223,6 +305,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("tiny")
+    commands.add_parser("kernels")
     commands.add_parser("gguf")
     commands.add_parser("tokenizer").add_argument("model")
     real = commands.add_parser("reference")
@@ -232,6 +315,8 @@ def main():
     if arguments.command == "tiny":
         tiny("tiny-tied", True, 10_000.0)
         tiny("tiny-untied", False, 500_000.0)
+    elif arguments.command == "kernels":
+        kernels()
     elif arguments.command == "reference":
         reference(arguments.model, arguments.out)
     else:

@@ -2,10 +2,12 @@
 """The same experiment with this program and with another one, in turn on this machine: episodes a second, memory, time to the first iteration.
 
 Usage: scripts/peer.py PYTHON SCRIPT [--rounds 2] [--iterations 6] [--threads 2]
+       scripts/peer.py PYTHON SCRIPT --learning 5 [--iterations 32] [--threads 2]: what each has learnt after the same number of episodes
 
 PYTHON is the interpreter of an environment with TRL, SCRIPT a program that takes --model DIR --iterations N --threads N and prints, as its last
 line, a JSON object with episodes_per_second, peak_rss_mib and first_iteration_done_after_s. Sixteen episodes an iteration (4 prompts × 4
 rewrites of 32 tokens, an answer of 48 tokens each), LoRA of rank 16 on every linear layer, sentiment as reward, SmolLM2-135M in both roles, f32.
+For --learning it must also take --seed N, --prompts-file FILE, --lr and --kl, and print the mean reward of each iteration as rewards.
 """
 import argparse
 import json
@@ -21,12 +23,29 @@ from pathlib import Path
 PROGRAM = Path(__file__).parent.parent / "target/release/alignpro"
 MODEL = "smollm2-135m-instruct"
 EPISODES = 16
+# Two-sided 95 % points of Student's t by degrees of freedom.
+T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 
 
-def spec(iterations):
+TRAINING = """kl_coefficient = 0.05
+learning_rate = 5e-4
+"""
+# The usual GRPO divides advantages by the group's deviation, the loss by the number of tokens, and lets the rate fall to zero. Its β weighs the divergence
+# beside advantages of deviation 1, our λ beside rewards: with rewards that deviate by about 0.4 in a group, β = 0.05 is λ = 0.02.
+LEARNING = """kl_coefficient = 0.02
+learning_rate = 1e-3
+schedule = "linear"
+warmup_iterations = 0
+scale_by_group_deviation = true
+scale_by_length = true
+"""
+
+
+def spec(iterations, training=TRAINING, seed=0):
     # As the other program has it: its meta-prompt and its λ. Two test prompts, since it has no baselines: what comes before training is as
     # little as it can be.
     return f"""name = "peer"
+seed = {seed}
 data = {{ source = "shipped", train = 64, validation = 0, test = 2 }}
 [prompter]
 model = "{MODEL}"
@@ -48,17 +67,16 @@ weight = 1.0
 iterations = {iterations}
 prompts_per_iteration = 4
 group_size = 4
-kl_coefficient = 0.05
-learning_rate = 5e-4
-[evaluation]
+{training}[evaluation]
 answers_per_prompt = 1
 """
 
 
-def ours(iterations, threads):
+def ours(spec, threads):
+    """Figures, mean reward of each iteration, and the training prompts."""
     with tempfile.TemporaryDirectory() as folder:
         file, database = Path(folder) / "peer.toml", Path(folder) / "runs.db"
-        file.write_text(spec(iterations))
+        file.write_text(spec)
         begun = time.time()
         child = subprocess.Popen([PROGRAM, "run", file, "--db", database, "--json"], stdout=subprocess.DEVNULL,
                                  env=dict(os.environ, RAYON_NUM_THREADS=str(threads)))
@@ -70,36 +88,66 @@ def ours(iterations, threads):
                 connection.execute("SELECT started_at_ms, seconds FROM iterations ORDER BY iteration")]
         seconds = {name.removeprefix("seconds_"): round(value, 2) for name, value in connection.execute(
             "SELECT name, avg(value) FROM iteration_metrics WHERE name LIKE 'seconds%' AND iteration > 1 GROUP BY name")}
-    return {"episodes_per_second": EPISODES * (len(ends) - 1) / (ends[-1] - ends[0]), "peak_rss_mib": used.ru_maxrss / 1024,
+        rewards = [value for (value,) in connection.execute("SELECT value FROM iteration_metrics WHERE name = 'reward_mean' ORDER BY iteration")]
+        prompts = [text for (text,) in connection.execute("SELECT DISTINCT prompt FROM episodes ORDER BY prompt_index")]
+    figures = {"episodes_per_second": EPISODES * (len(ends) - 1) / (ends[-1] - ends[0]), "peak_rss_mib": used.ru_maxrss / 1024,
             "first_iteration_done_after_s": ends[0] - begun, "seconds": seconds}
+    return figures, rewards, prompts
 
 
-def theirs(python, script, model, iterations, threads):
-    command = [python, script, "--model", model, "--iterations", str(iterations), "--threads", str(threads)]
+def theirs(python, script, iterations, threads, *more):
+    model = Path(os.environ.get("ALIGNPRO_HOME", Path.home() / ".local/share/alignpro")) / "models" / MODEL
+    command = [python, script, "--model", model, "--iterations", str(iterations), "--threads", str(threads), *more]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{script} failed:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("python")
-    parser.add_argument("script")
-    for name, usual in [("--rounds", 2), ("--iterations", 6), ("--threads", 2)]:
-        parser.add_argument(name, type=int, default=usual)
-    given = parser.parse_args()
-    home = os.environ.get("ALIGNPRO_HOME", Path.home() / ".local/share/alignpro")
+def speed(given):
     rounds = []
     for number in range(given.rounds):
-        pair = ours(given.iterations, given.threads), theirs(given.python, given.script, Path(home) / "models" / MODEL, given.iterations,
-                                                              given.threads)
+        iterations = given.iterations or 6
+        pair = ours(spec(iterations), given.threads)[0], theirs(given.python, given.script, iterations, given.threads)
         print(f"round {number + 1}: ours {json.dumps(pair[0])}\n         theirs {json.dumps(pair[1])}", flush=True)
         rounds.append(pair)
     print(f"\n{'middle of the rounds':34}{'ours':>10}{'theirs':>10}{'ratio':>8}")
     for name in ["episodes_per_second", "peak_rss_mib", "first_iteration_done_after_s"]:
         own, other = (statistics.median(pair[side][name] for pair in rounds) for side in (0, 1))
         print(f"{name:34}{own:10.2f}{other:10.2f}{own / other:8.2f}")
+
+
+def learning(given):
+    """The mean reward of the first and of the last quarter of the iterations, each seed of each program."""
+    iterations = given.iterations or 32
+    quarter, sides = max(1, iterations // 4), ([], [])
+    for seed in range(1, given.learning + 1):
+        _, own, prompts = ours(spec(iterations, LEARNING, seed), given.threads)
+        with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+            file.writelines(json.dumps({"prompt": prompt}) + "\n" for prompt in prompts)
+            file.flush()
+            other = theirs(given.python, given.script, iterations, given.threads, "--prompts-file", file.name, "--seed", str(seed), "--lr", "1e-3",
+                           "--kl", "0.05")["rewards"]
+        for side, name, rewards in zip(sides, ["ours", "theirs"], [own, other]):
+            side.append((statistics.fmean(rewards[:quarter]), statistics.fmean(rewards[-quarter:])))
+            print(f"seed {seed}, {name:6}: first quarter {side[-1][0]:.3f}, last {side[-1][1]:.3f}; {json.dumps([round(r, 4) for r in rewards])}", flush=True)
+    for part, name in enumerate(["first quarter", "last quarter"]):
+        for side, whose in zip(sides, ["ours", "theirs"]):
+            values = [pair[part] for pair in side]
+            half = T_975.get(len(values) - 1, float("nan")) * (statistics.stdev(values) if len(values) > 1 else float("nan")) / len(values) ** 0.5
+            print(f"{name}, {whose:6}: mean of {len(values)} seeds {statistics.fmean(values):.3f} ± {half:.3f} (95 %, Student's t)")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("python")
+    parser.add_argument("script")
+    parser.add_argument("--iterations", type=int, help="6, or 32 with --learning")
+    parser.add_argument("--learning", type=int, metavar="SEEDS")
+    for name, usual in [("--rounds", 2), ("--threads", 2)]:
+        parser.add_argument(name, type=int, default=usual)
+    given = parser.parse_args()
+    learning(given) if given.learning else speed(given)
 
 
 if __name__ == "__main__":

@@ -89,26 +89,26 @@ impl Model {
     /// Log-probabilities of a packed batch [predictions], differentiable with respect to the adapter.
     pub fn log_probs(&self, adapter: Option<&Adapter>, packed: &Packed, temperature: f64, dropout: bool) -> Result<Tensor> {
         let positions: Vec<u32> = packed.positions.iter().map(|&p| p as u32).collect();
-        let mask = self.packed_mask(packed)?;
+        let mask = packed_mask(packed, self.device())?;
         let x = self.pass(&packed.tokens, &positions, &mask, adapter, dropout, None)?;
         let (rows, tokens): (Vec<u32>, Vec<u32>) = packed.predictions.iter().map(|&(row, token)| (row as u32, token)).unzip();
         let x = x.index_select(&Tensor::new(rows, self.device())?, 0)?;
         let normed = plain::rms_norm(&x, &self.norm, self.epsilon)?;
         Ok(plain::log_probs(&normed, &self.head, &Tensor::new(tokens, self.device())?, temperature)?)
     }
+}
 
-    /// [1, 1, rows, rows]: who sees whom in a packed batch.
-    fn packed_mask(&self, packed: &Packed) -> Result<Tensor> {
-        let n = packed.tokens.len();
-        let mut mask = vec![HIDDEN; n * n];
-        for piece in &packed.pieces {
-            for row in piece.rows.clone() {
-                mask[row * n + piece.rows.start..=row * n + row].fill(0.0);
-                for seen in &piece.context {
-                    mask[row * n + seen.start..row * n + seen.end].fill(0.0);
-                }
+/// [1, 1, rows, rows]: who sees whom in a packed batch.
+pub(crate) fn packed_mask(packed: &Packed, device: &Device) -> candle_core::Result<Tensor> {
+    let n = packed.tokens.len();
+    let mut mask = vec![HIDDEN; n * n];
+    for piece in &packed.pieces {
+        for row in piece.rows.clone() {
+            mask[row * n + piece.rows.start..=row * n + row].fill(0.0);
+            for seen in &piece.context {
+                mask[row * n + seen.start..row * n + seen.end].fill(0.0);
             }
         }
-        Ok(Tensor::from_vec(mask, (1, 1, n, n), self.device())?)
     }
+    Tensor::from_vec(mask, (1, 1, n, n), device)
 }

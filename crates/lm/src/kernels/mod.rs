@@ -10,6 +10,8 @@ pub mod ops;
 pub mod plain;
 pub mod projection;
 pub mod rows;
+#[cfg(test)]
+mod tests;
 pub mod weight;
 
 /// A pointer into a buffer whose parts are written by different threads. Each user says why the parts do not overlap.

@@ -144,7 +144,7 @@ impl Projection {
         let rows = x.len() / self.row();
         let x = self.prepared(x, buffer);
         self.weight.multiply(out, write, 1.0, x, 0..self.outputs());
-        let Some(lora) = lora.filter(|l| !l.shape.is_empty()) else { return };
+        let Some(lora) = lora.filter(|lora| rows > 0 && !lora.shape.is_empty()) else { return };
         let hidden = lora_hidden(x, lora, dropout, rows);
         for (i, segment) in lora.shape.segments.iter().enumerate() {
             let hidden = Mat::strided(&hidden[i * lora.shape.rank..], rows, lora.shape.rank, lora.shape.hidden());
@@ -195,10 +195,10 @@ fn lora_hidden(x: &[f32], lora: Lora<'_>, dropout: Option<Dropout>, rows: usize)
 fn lora_backward(d_input: &mut [f32], d_out: &[f32], outputs: usize, input: &[f32], lora: Lora<'_>, dropout: Option<Dropout>) -> Vec<f32> {
     let shape = lora.shape;
     let mut d_flat = vec![0.0; shape.len()];
-    if shape.is_empty() {
+    let rows = input.len() / shape.inputs;
+    if rows == 0 || shape.is_empty() {
         return d_flat;
     }
-    let rows = input.len() / shape.inputs;
     let hidden = lora_hidden(input, lora, dropout, rows);
     let width = shape.hidden();
     let mut d_hidden = vec![0.0; rows * width];

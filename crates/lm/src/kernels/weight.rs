@@ -128,6 +128,9 @@ impl Weight {
         assert!(columns.start.is_multiple_of(PANEL) && columns.end <= self.outputs, "columns {columns:?} of {}", self.outputs);
         let (rows, width) = (out.len() / self.inputs.max(1), columns.len());
         assert_eq!((out.len(), y.len()), (rows * self.inputs, rows * width), "y or the output has another shape");
+        if rows == 0 {
+            return;
+        }
         if columns.is_empty() && write == Write::Replace {
             out.fill(0.0);
         }
