@@ -58,13 +58,9 @@ test: lint model ## everything that must hold, and clippy
 	cd ui && npm run --silent test
 	cargo test --release --workspace --locked
 
-bench: model ## seconds of each part of a training iteration; milliseconds of the window's questions on a large database; with PEER="PYTHON SCRIPT" another program's figures (scripts/peer.py)
-	cargo build --release --workspace --locked --example speed --example answers
-	$(BUILT)/examples/speed $(ALIGNPRO_TEST_MODEL)
-	@mkdir -p $(BUILT)/bench && rm -f $(BUILT)/bench/large.db*
-	@scripts/large_database.py $(BUILT)/bench/large.db
-	$(BUILT)/examples/answers $(BUILT)/bench/large.db
-	@if [ -n "$(PEER)" ]; then scripts/peer.py $(PEER); fi
+bench: model ## kernels, model and iteration beside this machine's peak; a run; the window's questions on a large database; with PEER="PYTHON SCRIPT" another program's figures (scripts/peer.py)
+	cargo build --release --workspace --locked --benches --example answers
+	@scripts/bench.py $(PEER)
 
 clean: ## remove what was built (models and runs in $ALIGNPRO_HOME stay)
 	cargo clean

@@ -2,7 +2,7 @@
 """The same experiment with this program and with another one, in turn on this machine: episodes a second, memory, time to the first iteration.
 
 Usage: scripts/peer.py PYTHON SCRIPT [--rounds 2] [--iterations 6] [--threads 2]
-       scripts/peer.py PYTHON SCRIPT --learning 5 [--iterations 32] [--threads 2]: what each has learnt after the same number of episodes
+       scripts/peer.py PYTHON SCRIPT --learning 5 [--iterations 24] [--threads 2]: what each has learnt after the same number of episodes
 
 PYTHON is the interpreter of an environment with TRL, SCRIPT a program that takes --model DIR --iterations N --threads N and prints, as its last
 line, a JSON object with episodes_per_second, peak_rss_mib and first_iteration_done_after_s. Sixteen episodes an iteration (4 prompts × 4
@@ -30,9 +30,9 @@ T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 
 TRAINING = """kl_coefficient = 0.05
 learning_rate = 5e-4
 """
-# The usual GRPO divides advantages by the group's deviation, the loss by the number of tokens, and lets the rate fall to zero. Its β weighs the divergence
-# beside advantages of deviation 1, our λ beside rewards: with rewards that deviate by about 0.4 in a group, β = 0.05 is λ = 0.02.
-LEARNING = """kl_coefficient = 0.02
+# The usual GRPO divides advantages by the group's deviation and the loss by the number of tokens, and its rate falls to zero. No divergence penalty: ours is
+# part of the reward and theirs of the loss, with another gradient, so that no two weights of them mean the same.
+LEARNING = """kl_coefficient = 0.0
 learning_rate = 1e-3
 schedule = "linear"
 warmup_iterations = 0
@@ -84,14 +84,18 @@ def ours(spec, threads):
         if status:
             sys.exit("alignpro failed")
         connection = sqlite3.connect(database)
-        ends = [at / 1000 + seconds for at, seconds in
-                connection.execute("SELECT started_at_ms, seconds FROM iterations ORDER BY iteration")]
+        times = [(at / 1000, seconds) for at, seconds in connection.execute("SELECT started_at_ms, seconds FROM iterations ORDER BY iteration")]
+        ends = [at + seconds for at, seconds in times]
+        # What lies between two iterations is the store's: rows, events, and a checkpoint where one is due.
+        between = [1000 * (start - end) for end, (start, _) in zip(ends, times[1:])]
+        ready = connection.execute("SELECT min(at_ms) FROM events").fetchone()[0] / 1000
         seconds = {name.removeprefix("seconds_"): round(value, 2) for name, value in connection.execute(
             "SELECT name, avg(value) FROM iteration_metrics WHERE name LIKE 'seconds%' AND iteration > 1 GROUP BY name")}
         rewards = [value for (value,) in connection.execute("SELECT value FROM iteration_metrics WHERE name = 'reward_mean' ORDER BY iteration")]
         prompts = [text for (text,) in connection.execute("SELECT DISTINCT prompt FROM episodes ORDER BY prompt_index")]
     figures = {"episodes_per_second": EPISODES * (len(ends) - 1) / (ends[-1] - ends[0]), "peak_rss_mib": used.ru_maxrss / 1024,
-            "first_iteration_done_after_s": ends[0] - begun, "seconds": seconds}
+            "first_iteration_done_after_s": ends[0] - begun, "ready_after_s": ready - begun,
+               "storing_an_iteration_ms": statistics.median(between), "storing_and_checkpoint_ms": max(between), "seconds": seconds}
     return figures, rewards, prompts
 
 
@@ -119,7 +123,7 @@ def speed(given):
 
 def learning(given):
     """The mean reward of the first and of the last quarter of the iterations, each seed of each program."""
-    iterations = given.iterations or 32
+    iterations = given.iterations or 24
     quarter, sides = max(1, iterations // 4), ([], [])
     for seed in range(1, given.learning + 1):
         _, own, prompts = ours(spec(iterations, LEARNING, seed), given.threads)
@@ -127,7 +131,7 @@ def learning(given):
             file.writelines(json.dumps({"prompt": prompt}) + "\n" for prompt in prompts)
             file.flush()
             other = theirs(given.python, given.script, iterations, given.threads, "--prompts-file", file.name, "--seed", str(seed), "--lr", "1e-3",
-                           "--kl", "0.05")["rewards"]
+                           "--kl", "0")["rewards"]
         for side, name, rewards in zip(sides, ["ours", "theirs"], [own, other]):
             side.append((statistics.fmean(rewards[:quarter]), statistics.fmean(rewards[-quarter:])))
             print(f"seed {seed}, {name:6}: first quarter {side[-1][0]:.3f}, last {side[-1][1]:.3f}; {json.dumps([round(r, 4) for r in rewards])}", flush=True)
@@ -142,7 +146,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("python")
     parser.add_argument("script")
-    parser.add_argument("--iterations", type=int, help="6, or 32 with --learning")
+    parser.add_argument("--iterations", type=int, help="6, or 24 with --learning")
     parser.add_argument("--learning", type=int, metavar="SEEDS")
     for name, usual in [("--rounds", 2), ("--threads", 2)]:
         parser.add_argument(name, type=int, default=usual)

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 /// A checked Hugging Face folder of a supported architecture: `config.json`, `*.safetensors`, `tokenizer.json`, a chat template.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct ModelFolder {
     tokenizer: Tokenizer,
     /// Names of the files with the weights.
     weight_files: Vec<String>,
+    /// Once it is known; shared by clones.
+    checksum: Arc<OnceLock<String>>,
 }
 
 /// Files besides the weights that determine the model's answers.
@@ -61,7 +64,7 @@ impl ModelFolder {
             )));
         }
         let stop_tokens = stop_tokens(path, &text, &config, &tokenizer)?;
-        Ok(Self { path: path.to_owned(), config, stop_tokens, tokenizer, weight_files })
+        Ok(Self { path: path.to_owned(), config, stop_tokens, tokenizer, weight_files, checksum: Arc::default() })
     }
 
     pub fn tokenizer(&self) -> Result<Tokenizer> {
@@ -87,13 +90,16 @@ impl ModelFolder {
         there.map(|name| Ok((name.to_owned(), checksum(&self.path.join(name))?))).collect()
     }
 
-    /// SHA-256 over [`Self::checksums`], in hex: the identity of the model.
+    /// SHA-256 over [`Self::checksums`], in hex: the identity of the model. Read once: of what is loaded, a change on disk changes nothing.
     pub fn checksum(&self) -> Result<String> {
+        if let Some(known) = self.checksum.get() {
+            return Ok(known.clone());
+        }
         let mut hash = Sha256::new();
         for (name, checksum) in self.checksums()? {
             hash.update(format!("{name} {checksum}\n"));
         }
-        Ok(hex(&hash.finalize()))
+        Ok(self.checksum.get_or_init(|| hex(&hash.finalize())).clone())
     }
 }
 

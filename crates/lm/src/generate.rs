@@ -174,7 +174,8 @@ impl<'a> Decoder<'a> {
                 rows.extend(self.enter(requests, next..end)?);
                 next = end;
             } else {
-                self.step(&mut rows);
+                // On a thread of the pool: from outside, each of a step's parallel parts would put this thread to sleep and wake it again.
+                rayon::scope(|_| self.step(&mut rows));
             }
             rows.retain_mut(|row| {
                 let ended = row.generation.ended(self.decoding);

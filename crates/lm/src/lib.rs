@@ -11,6 +11,7 @@ pub mod generate;
 pub mod gguf;
 pub mod kernels;
 pub mod llama;
+pub mod memory;
 pub mod optimiser;
 pub mod packed;
 mod plain;

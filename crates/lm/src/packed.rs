@@ -17,7 +17,7 @@ pub struct Group<'a> {
 
 /// A stretch of one or more texts. Its rows see all rows of the pieces that it continues, and of their own those up to themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Piece {
+pub struct Piece {
     /// At least one.
     pub rows: Range<usize>,
     /// Rows of the pieces that it continues, from the text's beginning on.
@@ -26,12 +26,12 @@ pub(crate) struct Piece {
 
 impl Piece {
     /// How many rows stand before its own.
-    pub(crate) fn seen(&self) -> usize {
+    pub fn seen(&self) -> usize {
         self.context.iter().map(Range::len).sum()
     }
 
     /// All rows of the text up to its end, each range with the number of rows before it.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = (&Range<usize>, usize)> {
+    pub fn parts(&self) -> impl Iterator<Item = (&Range<usize>, usize)> {
         let parts = self.context.iter().chain([&self.rows]);
         parts.scan(0, |before, rows| Some((rows, std::mem::replace(before, *before + rows.len()))))
     }
@@ -39,7 +39,7 @@ impl Piece {
 
 /// Texts as trees of pieces, one tree after the other, each from its root on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Packed {
+pub struct Packed {
     /// Input token of each row.
     pub tokens: Vec<u32>,
     /// Position of each row in its own text.
@@ -52,7 +52,7 @@ pub(crate) struct Packed {
 impl Packed {
     /// Groups, with a piece for the beginning of all prompts, one for the rest of each prompt and one for each completion. `context`: how many
     /// positions the model knows; `vocabulary`: how many tokens.
-    pub(crate) fn new(groups: &[Group<'_>], context: usize, vocabulary: usize) -> Result<Self> {
+    pub fn new(groups: &[Group<'_>], context: usize, vocabulary: usize) -> Result<Self> {
         if groups.iter().any(|group| group.prompt.is_empty()) {
             return Err(Error::Model(EMPTY.into()));
         }
@@ -109,7 +109,7 @@ impl Packed {
     }
 
     /// The pieces of each tree: a new one begins with every piece that continues nothing.
-    pub(crate) fn trees(&self) -> impl Iterator<Item = &[Piece]> {
+    pub fn trees(&self) -> impl Iterator<Item = &[Piece]> {
         self.pieces.chunk_by(|_, next| !next.context.is_empty())
     }
 

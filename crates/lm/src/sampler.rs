@@ -1,7 +1,7 @@
 //! Drawing one token from a row of logits. Every engine uses this one function, so that equal logits and equal seeds give
 //! equal tokens.
 use crate::Stream;
-use crate::kernels::rows::exp;
+use crate::kernels::rows::{exp, largest};
 
 /// How tokens are drawn.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,23 +50,28 @@ impl Weights {
         let mut weighted = 0f64;
         for (values, logits) in values.chunks_mut(BLOCK).zip(logits.chunks(BLOCK)) {
             let (mut sums, mut products) = ([0f32; 16], [0f32; 16]);
-            for (values, logits) in values.chunks_mut(16).zip(logits.chunks(16)) {
-                for (lane, (value, &logit)) in values.iter_mut().zip(logits).enumerate() {
-                    // Below −104 the exponential is 0 in f32; the bound keeps 0·(−∞) out of the entropy, and NaN becomes the bound.
-                    let scaled = ((logit - highest) * inverse).max(-104.0);
-                    *value = exp(scaled);
-                    sums[lane] += *value;
-                    products[lane] += *value * scaled;
+            let mut take = |lane: usize, value: &mut f32, logit: f32| {
+                // Below −104 the exponential is 0 in f32; the bound keeps 0·(−∞) out of the entropy, and NaN becomes the bound.
+                let scaled = ((logit - highest) * inverse).max(-104.0);
+                *value = exp(scaled);
+                sums[lane] += *value;
+                products[lane] += *value * scaled;
+            };
+            let ((values, last_values), (logits, last_logits)) = (values.as_chunks_mut::<16>(), logits.as_chunks::<16>());
+            for (values, logits) in values.iter_mut().zip(logits) {
+                for lane in 0..16 {
+                    take(lane, &mut values[lane], logits[lane]);
                 }
             }
+            last_values.iter_mut().zip(last_logits).enumerate().for_each(|(lane, (value, logit))| take(lane, value, *logit));
             blocks.push(sums.iter().map(|v| f64::from(*v)).sum());
             weighted += products.iter().map(|v| f64::from(*v)).sum::<f64>();
         }
         Self { values, sum: blocks.iter().sum(), blocks, weighted }
     }
 
-    /// The token at which the running sum passes `uniform` of the whole.
-    fn choose(&self, uniform: f64, otherwise: usize) -> usize {
+    /// The token at which the running sum passes `uniform` of the whole; none where it ends before, by a rounding.
+    fn choose(&self, uniform: f64) -> Option<usize> {
         let mut rest = uniform * self.sum;
         for (block, sum) in self.blocks.iter().enumerate() {
             if rest >= *sum {
@@ -77,18 +82,20 @@ impl Weights {
             for (i, &value) in self.values[start..].iter().take(BLOCK).enumerate() {
                 rest -= f64::from(value);
                 if rest < 0.0 && value > 0.0 {
-                    return start + i;
+                    return Some(start + i);
                 }
             }
             // The block's sum and its running sum differ in the last bit: the next block's first token is as right as this one's last.
             rest = 0.0;
         }
-        otherwise
+        None
     }
 
     /// Top-k, then top-p over what is left (renormalised), as transformers applies them. Ties go to the lower token id.
     fn choose_truncated(&self, decoding: &Decoding, uniform: f64) -> usize {
-        let mut order: Vec<usize> = (0..self.values.len()).collect();
+        // All that weigh less have together at most half of what top-p leaves out: they are not among the kept.
+        let least = if decoding.top_k == 0 { ((1.0 - decoding.top_p) * self.sum / (2.0 * self.values.len() as f64)) as f32 } else { 0.0 };
+        let mut order: Vec<usize> = self.values.iter().enumerate().filter(|(_, value)| **value >= least).map(|(token, _)| token).collect();
         let by_weight = |a: &usize, b: &usize| self.values[*b].total_cmp(&self.values[*a]).then(a.cmp(b));
         let mut kept_sum = self.sum;
         if decoding.top_k > 0 && decoding.top_k < order.len() {
@@ -96,14 +103,20 @@ impl Weights {
             order.truncate(decoding.top_k);
             kept_sum = order.iter().map(|t| f64::from(self.values[*t])).sum();
         }
-        order.sort_unstable_by(by_weight);
-        let (mut mass, mut keep) = (0.0, 0);
-        for token in &order {
-            mass += f64::from(self.values[*token]);
-            keep += 1;
-            if mass >= decoding.top_p * kept_sum {
-                break;
+        // Sorted from the most probable on, as far as it takes: mostly a few hundred of tens of thousands.
+        let (mut mass, mut keep, mut sorted) = (0.0, 0, 0);
+        while keep < order.len() && (keep == 0 || mass < decoding.top_p * kept_sum) {
+            if keep == sorted {
+                let more = (8 * sorted).max(BLOCK).min(order.len() - sorted);
+                let rest = &mut order[sorted..];
+                if more < rest.len() {
+                    rest.select_nth_unstable_by(more - 1, by_weight);
+                }
+                rest[..more].sort_unstable_by(by_weight);
+                sorted += more;
             }
+            mass += f64::from(self.values[order[keep]]);
+            keep += 1;
         }
         let mut rest = uniform * mass;
         for token in &order[..keep] {
@@ -121,15 +134,15 @@ impl Weights {
 pub fn draw(logits: &[f32], decoding: &Decoding, stream: &mut Stream) -> Drawn {
     let uniform = stream.uniform();
     let temperature = if decoding.temperature > 0.0 { decoding.temperature as f32 } else { 1.0 };
-    let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let best = logits.iter().position(|v| *v == highest).unwrap_or(0);
+    let highest = largest(logits);
+    let best = || logits.iter().position(|v| *v == highest).unwrap_or(0);
     let weights = Weights::new(logits, highest, temperature);
     let token = if decoding.temperature <= 0.0 {
-        best
+        best()
     } else if decoding.top_k > 0 || decoding.top_p < 1.0 {
         weights.choose_truncated(decoding, uniform)
     } else {
-        weights.choose(uniform, best)
+        weights.choose(uniform).unwrap_or_else(best)
     };
     let log_sum = weights.sum.ln();
     Drawn {
@@ -179,6 +192,34 @@ mod tests {
         let chi_squared: f64 = (0..TOKENS).map(|t| (f64::from(counts[t]) - expected(t)).powi(2) / expected(t)).sum();
         // 1,499 degrees of freedom: mean 1,499, standard deviation 54.8; five of them either way.
         assert!((chi_squared - 1499.0).abs() < 5.0 * 54.8, "χ² = {chi_squared}");
+    }
+
+    /// Against the definition: all tokens sorted, the fewest that reach p.
+    #[test]
+    fn top_p_keeps_what_a_full_sort_keeps() {
+        let logits: Vec<f32> = (0..5000).map(|i| ((i * 7919 % 1009) as f32) / 100.0).collect();
+        for temperature in [0.2, 1.0, 5.0, 100.0] {
+            let weights = Weights::new(&logits, largest(&logits), temperature);
+            let mut order: Vec<usize> = (0..logits.len()).collect();
+            order.sort_by(|a, b| weights.values[*b].total_cmp(&weights.values[*a]));
+            for top_p in [1e-6, 0.3, 0.9, 0.999] {
+                let (mut mass, mut kept) = (0.0, 0);
+                while mass < top_p * weights.sum {
+                    mass += f64::from(weights.values[order[kept]]);
+                    kept += 1;
+                }
+                for step in 0..50 {
+                    let uniform = f64::from(step) / 50.0;
+                    let mut rest = uniform * mass;
+                    let expected = order[..kept].iter().find(|token| {
+                        rest -= f64::from(weights.values[**token]);
+                        rest < 0.0
+                    });
+                    let got = weights.choose_truncated(&decoding(f64::from(temperature), top_p, 0), uniform);
+                    assert_eq!(Some(&got), expected, "top-p {top_p} at temperature {temperature}, {uniform}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -92,12 +92,14 @@ impl Found {
     /// Loads the weights, once where both models are the same folder.
     pub fn load(self, spec: &Spec) -> Result<Loaded> {
         let device = Device::cuda_if_available(0).map_err(lm::Error::from)?;
-        let base = Llama::load(&self.prompter, &device)?;
+        // The checksum is asked for below; it takes as long as the weights.
+        let (base, checksum) = rayon::join(|| Llama::load(&self.prompter, &device), || self.prompter.checksum());
+        let (base, checksum) = (base?, checksum?);
         let tokenizer = Arc::new(self.prompter.tokenizer()?);
         let prompter = Prompter::new(base.clone(), tokenizer, self.prompter.stop_tokens.clone(), spec.prompter.clone())?;
         let frozen: Box<dyn FrozenModel> = match (&self.frozen, self.choice.engine) {
             (FrozenFiles::Folder(folder), EngineKind::BuiltIn) => {
-                let shared = folder.path == self.prompter.path || folder.checksum()? == self.prompter.checksum()?;
+                let shared = folder.path == self.prompter.path || folder.checksum()? == checksum;
                 let model = if shared { base } else { Llama::load(folder, &device)? };
                 Box::new(BuiltIn::new(model, folder)?.with_max_rows(spec.evaluation.answers_per_batch))
             }
@@ -111,7 +113,7 @@ impl Found {
         let fact = |key: &str, value: String| Fact { key: key.into(), value };
         let facts = vec![
             fact("model.prompter.path", self.prompter.path.display().to_string()),
-            fact("model.prompter.checksum", self.prompter.checksum()?),
+            fact("model.prompter.checksum", checksum),
             fact("model.frozen.checksum", frozen.identity().to_string()),
             fact(ENGINE, format!("{}, because {}", frozen.describe(), self.choice.reason)),
         ];

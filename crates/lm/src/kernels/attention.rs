@@ -4,7 +4,7 @@
 //! query heads, and what texts have in common is computed once for all of them.
 use super::Shared;
 use super::matmul::{Mat, Write, matmul};
-use super::rows::{Rotary, dot, exp};
+use super::rows::{Rotary, dot, exp, largest, sum};
 use crate::packed::{Packed, Piece, rows};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -96,13 +96,9 @@ fn probabilities(buffer: &mut Vec<f32>, queries: &[f32], local: &Local, piece: &
 }
 
 fn softmax(row: &mut [f32]) {
-    let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut sum = 0.0;
-    for value in row.iter_mut() {
-        *value = exp(*value - highest);
-        sum += *value;
-    }
-    let inverse = 1.0 / sum;
+    let highest = largest(row);
+    row.iter_mut().for_each(|value| *value = exp(*value - highest));
+    let inverse = 1.0 / sum(row);
     row.iter_mut().for_each(|value| *value *= inverse);
 }
 
@@ -113,7 +109,7 @@ fn locals(qkv: &[f32], packed: &Packed, heads: Heads, rotary: &Rotary) -> Vec<Lo
 }
 
 /// `out` [rows, query heads × width] from `qkv` [rows, all heads × width].
-pub(crate) fn attention(out: &mut [f32], qkv: &[f32], packed: &Packed, heads: Heads, rotary: &Rotary) {
+pub fn attention(out: &mut [f32], qkv: &[f32], packed: &Packed, heads: Heads, rotary: &Rotary) {
     assert!(qkv.len() == packed.tokens.len() * heads.row() && out.len() == packed.tokens.len() * heads.out());
     let locals = locals(qkv, packed, heads, rotary);
     let tasks = packed.trees().enumerate().flat_map(|(tree, pieces)| {
@@ -155,7 +151,7 @@ struct Backward {
 }
 
 /// `d_qkv` from `d_out`, the gradient with respect to the output of [`attention`]. Probabilities are computed again.
-pub(crate) fn attention_backward(d_qkv: &mut [f32], d_out: &[f32], qkv: &[f32], packed: &Packed, heads: Heads, rotary: &Rotary) {
+pub fn attention_backward(d_qkv: &mut [f32], d_out: &[f32], qkv: &[f32], packed: &Packed, heads: Heads, rotary: &Rotary) {
     assert!(qkv.len() == packed.tokens.len() * heads.row() && d_qkv.len() == qkv.len());
     assert!(d_out.len() == packed.tokens.len() * heads.out());
     let locals = locals(qkv, packed, heads, rotary);
@@ -232,13 +228,13 @@ fn piece_backward(b: &mut Backward, queries: &[f32], d_result: &[f32], local: &L
 
 /// Cached keys (turned) and values that one decoded row sees: parts in order, each [positions, key/value heads × width].
 /// The last part ends with the row's own.
-pub(crate) struct Seen<'a> {
+pub struct Seen<'a> {
     pub keys: [&'a [f32]; 2],
     pub values: [&'a [f32]; 2],
 }
 
 /// Attention of single new rows, each over its own cache. `queries` [rows, `stride`] starts each row with the turned query heads.
-pub(crate) fn attention_cached(out: &mut [f32], queries: &[f32], stride: usize, seen: &[Seen<'_>], heads: Heads) {
+pub fn attention_cached(out: &mut [f32], queries: &[f32], stride: usize, seen: &[Seen<'_>], heads: Heads) {
     let (group, w, cached) = (heads.queries_per_key(), heads.width, heads.cached());
     out.par_chunks_mut(group * w).enumerate().for_each(|(task, out)| {
         let (row, head) = (task / heads.key_value, task % heads.key_value);
@@ -251,11 +247,34 @@ pub(crate) fn attention_cached(out: &mut [f32], queries: &[f32], stride: usize, 
                 probs.extend(part.chunks_exact(cached).map(|keys| dot(query, &keys[head * w..][..w]) * heads.scale()));
             }
             softmax(&mut probs);
-            out.fill(0.0);
-            let values = seen.values.iter().flat_map(|part| part.chunks_exact(cached));
-            for (p, values) in probs.iter().zip(values) {
-                out.iter_mut().zip(&values[head * w..][..w]).for_each(|(o, v)| *o += p * v);
+            let (blocks, rest) = out.as_chunks_mut::<BLOCK>();
+            let mut first = head * w;
+            for out in blocks {
+                *out = weighted_sum(&probs, seen.values, cached, first);
+                first += BLOCK;
+            }
+            for out in rest {
+                [*out] = weighted_sum(&probs, seen.values, cached, first);
+                first += 1;
             }
         }
     });
+}
+
+/// Columns whose sums stay in registers.
+const BLOCK: usize = 32;
+
+/// `N` columns from `first` on of the rows of `parts` (`stride` apart), summed with their probabilities.
+#[inline(always)]
+fn weighted_sum<const N: usize>(probs: &[f32], parts: [&[f32]; 2], stride: usize, first: usize) -> [f32; N] {
+    let mut sums = [0f32; N];
+    let (before, after) = probs.split_at(parts[0].len() / stride);
+    for (probs, part) in [before, after].into_iter().zip(parts) {
+        for (p, row) in probs.iter().zip(part.chunks_exact(stride)) {
+            for (sum, value) in sums.iter_mut().zip(&row[first..first + N]) {
+                *sum += p * value;
+            }
+        }
+    }
+    sums
 }

@@ -4,7 +4,7 @@
 //! With p = softmax(x̂·W / T), ∂ log p_t / ∂x̂ = (W_t − Σ_v p_v·W_v) / T. The sum is carried along in the forward pass with the same
 //! rescaling as the running softmax (as FlashAttention does), so that the backward pass needs no product at all.
 use super::matmul::Write;
-use super::rows::{exp, rms_norm, rms_norm_backward};
+use super::rows::{exp, largest, rms_norm, rms_norm_backward, sum};
 use super::weight::Weight;
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -105,14 +105,10 @@ fn advance(running: &mut [Running], logits: &mut [f32], columns: usize, tokens: 
         if let Some(&chosen) = (token as usize).checked_sub(start).and_then(|i| row.get(i)) {
             running.chosen = chosen;
         }
-        let highest = row.iter().copied().fold(running.highest, f32::max);
+        let highest = running.highest.max(largest(row));
         let scale = exp(running.highest - highest);
         row.iter_mut().for_each(|v| *v = exp(*v - highest));
-        let mut lanes = [0f32; 16];
-        let chunks = row.chunks_exact(16);
-        let tail: f32 = chunks.remainder().iter().sum();
-        chunks.for_each(|chunk| lanes.iter_mut().zip(chunk).for_each(|(lane, v)| *lane += v));
-        running.sum = running.sum * scale + lanes.iter().sum::<f32>() + tail;
+        running.sum = running.sum * scale + sum(row);
         running.highest = highest;
         scale
     })

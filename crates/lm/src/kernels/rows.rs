@@ -33,10 +33,52 @@ fn power_of_two(n: f32) -> f32 {
     f32::from_bits(bits.wrapping_add(127) << 23)
 }
 
-/// Sum of products, in 32 lanes.
+/// Numbers that are taken together: an order of sums that vectorises.
+const LANES: usize = 32;
+
+/// Lanes to one number, in halves.
+#[inline(always)]
+fn joined(mut lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for lane in 0..half {
+            lanes[lane] = join(lanes[lane], lanes[lane + half]);
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
+
+/// Sum of all.
+#[inline(always)]
+pub fn sum(values: &[f32]) -> f32 {
+    let (chunks, tail) = values.as_chunks::<LANES>();
+    let mut lanes = [0f32; LANES];
+    for values in chunks {
+        for lane in 0..LANES {
+            lanes[lane] += values[lane];
+        }
+    }
+    joined(lanes, |a, b| a + b) + tail.iter().sum::<f32>()
+}
+
+/// The largest; −∞ of nothing. NaN does not count.
+#[inline(always)]
+pub fn largest(values: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let (chunks, tail) = values.as_chunks::<LANES>();
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    for values in chunks {
+        for lane in 0..LANES {
+            lanes[lane] = larger(lanes[lane], values[lane]);
+        }
+    }
+    tail.iter().copied().fold(joined(lanes, larger), larger)
+}
+
+/// Sum of products.
 #[inline(always)]
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 32;
     let mut lanes = [0f32; LANES];
     let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
     let tail: f32 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| x * y).sum();
@@ -45,7 +87,7 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
             lanes[lane] += x[lane] * y[lane];
         }
     }
-    lanes.iter().sum::<f32>() + tail
+    joined(lanes, |a, b| a + b) + tail
 }
 
 /// 1 / √(mean x² + ε) of one row.
@@ -173,10 +215,17 @@ mod tests {
     }
 
     #[test]
-    fn a_dot_product_counts_every_element() {
+    fn sums_and_maxima_count_every_element() {
         for n in [0usize, 1, 31, 32, 33, 100] {
             let (a, b): (Vec<f32>, Vec<f32>) = (0..n).map(|i| (i as f32, 2.0)).unzip();
             assert_eq!(dot(&a, &b), (n * n - n) as f32, "{n} elements");
+            assert_eq!(sum(&a), (n * n - n) as f32 / 2.0, "{n} elements");
+            for place in 0..n {
+                let mut values = vec![f32::NAN; n];
+                values[place] = -3.0;
+                assert_eq!(largest(&values), -3.0, "element {place} of {n}");
+            }
+            assert_eq!(largest(&vec![f32::NAN; n]), f32::NEG_INFINITY);
         }
     }
 

@@ -357,25 +357,32 @@ fn attentions() {
 /// One new row over a cache in two parts is the last row of the whole text.
 #[test]
 fn attention_over_a_cache() {
+    // Of the second, columns are summed in a block and one by one.
+    for heads in [HEADS, Heads { query: 2, key_value: 1, width: 40 }] {
+        cached_is_whole(heads);
+    }
+}
+
+fn cached_is_whole(heads: Heads) {
     let text = packed(&[(12, &[])]);
-    let rotary = Rotary::new(THETA, HEADS.width, 12);
-    let qkv = normal(&mut Stream::new(2), 12 * HEADS.row());
-    let mut whole = vec![0.0; 12 * HEADS.out()];
-    attention(&mut whole, &qkv, &text, HEADS, &rotary);
+    let rotary = Rotary::new(THETA, heads.width, 12);
+    let qkv = normal(&mut Stream::new(2), 12 * heads.row());
+    let mut whole = vec![0.0; 12 * heads.out()];
+    attention(&mut whole, &qkv, &text, heads, &rotary);
     let turned = |row: usize, columns: std::ops::Range<usize>| -> Vec<f32> {
         let mut out = vec![0.0; columns.len()];
-        let x = &qkv[row * HEADS.row()..][columns];
-        out.chunks_exact_mut(HEADS.width).zip(x.chunks_exact(HEADS.width)).for_each(|(out, x)| rotary.turn(out, x, row));
+        let x = &qkv[row * heads.row()..][columns];
+        out.chunks_exact_mut(heads.width).zip(x.chunks_exact(heads.width)).for_each(|(out, x)| rotary.turn(out, x, row));
         out
     };
-    let keys: Vec<f32> = (0..12).flat_map(|row| turned(row, HEADS.out()..HEADS.out() + HEADS.cached())).collect();
+    let keys: Vec<f32> = (0..12).flat_map(|row| turned(row, heads.out()..heads.out() + heads.cached())).collect();
     let values: Vec<f32> =
-        (0..12).flat_map(|row| qkv[row * HEADS.row() + HEADS.out() + HEADS.cached()..][..HEADS.cached()].to_vec()).collect();
+        (0..12).flat_map(|row| qkv[row * heads.row() + heads.out() + heads.cached()..][..heads.cached()].to_vec()).collect();
     for first in [0, 5, 11] {
-        let [keys, values] = [&keys, &values].map(|part| part.split_at(first * HEADS.cached())).map(|(a, b)| [a, b]);
-        let mut out = vec![0.0; HEADS.out()];
-        attention_cached(&mut out, &turned(11, 0..HEADS.out()), HEADS.out(), &[Seen { keys, values }], HEADS);
-        close(&out, &whole[11 * HEADS.out()..], F32, "the last row");
+        let [keys, values] = [&keys, &values].map(|part| part.split_at(first * heads.cached())).map(|(a, b)| [a, b]);
+        let mut out = vec![0.0; heads.out()];
+        attention_cached(&mut out, &turned(11, 0..heads.out()), heads.out(), &[Seen { keys, values }], heads);
+        close(&out, &whole[11 * heads.out()..], F32, "the last row");
     }
 }
 
