@@ -94,7 +94,7 @@ def ours(spec, threads):
         rewards = [value for (value,) in connection.execute("SELECT value FROM iteration_metrics WHERE name = 'reward_mean' ORDER BY iteration")]
         prompts = [text for (text,) in connection.execute("SELECT DISTINCT prompt FROM episodes ORDER BY prompt_index")]
     figures = {"episodes_per_second": EPISODES * (len(ends) - 1) / (ends[-1] - ends[0]), "peak_rss_mib": used.ru_maxrss / 1024,
-            "first_iteration_done_after_s": ends[0] - begun, "ready_after_s": ready - begun,
+               "first_iteration_done_after_s": ends[0] - begun, "ready_after_s": ready - begun,
                "storing_an_iteration_ms": statistics.median(between), "storing_and_checkpoint_ms": max(between), "seconds": seconds}
     return figures, rewards, prompts
 
