@@ -108,9 +108,12 @@ fn killed_at_random(lab: &Lab, spec: &str, length: Duration) {
 fn stopped_politely(lab: &Lab, spec: &str) {
     let child = lab.spawn(&["run", spec, "--db", "stopped.db"]);
     lab.wait_for("stopped.db", 1, "the first iteration", |run| run["iterations_done"].as_i64() >= Some(1));
+    // Frozen meanwhile: it must not come to its end before it hears of Ctrl-C.
+    signal(&child, "STOP");
     let refused = lab.error(&["resume", "1", "--db", "stopped.db"], 1, "busy");
     assert!(refused.contains(&child.id().to_string()), "the worker is named: {refused}");
     signal(&child, "INT");
+    signal(&child, "CONT");
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{}", said(&output));
     assert!(output.stdout.is_empty() && String::from_utf8_lossy(&output.stderr).contains("alignpro resume 1"), "{}", said(&output));
