@@ -59,7 +59,7 @@ test: lint model ## everything that must hold, and clippy
 	cargo test --release --workspace --locked
 
 bench: model ## kernels, model and iteration beside this machine's peak; a run; the window's questions on a large database; with PEER="PYTHON SCRIPT" another program's figures (scripts/peer.py)
-	cargo build --release --workspace --locked --benches --example answers
+	cargo build --release --workspace --locked --bench kernels --bench model --example answers
 	@scripts/bench.py $(PEER)
 
 clean: ## remove what was built (models and runs in $ALIGNPRO_HOME stay)

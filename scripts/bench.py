@@ -6,16 +6,12 @@ Usage: scripts/bench.py [PYTHON SCRIPT]
 With an interpreter and a program for it, the same experiment with that program, and the ratios (see scripts/peer.py).
 """
 import json
-import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
-import peer
+from peer import EPISODES, ROOT, TARGET, ours, spec
 
-ROOT = Path(__file__).parent.parent
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 ITERATIONS = 6
 
 
@@ -59,8 +55,8 @@ def table(found):
 
 
 def run():
-    figures, _, _ = peer.ours(peer.spec(ITERATIONS), 2)
-    print(f"\nA run of the worker, {ITERATIONS} iterations of {peer.EPISODES} episodes, two threads")
+    figures, _, _ = ours(spec(ITERATIONS), 2)
+    print(f"\nA run of the worker, {ITERATIONS} iterations of {EPISODES} episodes, two threads")
     for name, value in figures.items():
         print(f"  {name:50}{json.dumps(value) if isinstance(value, dict) else f'{value:9.4g}'}")
 

@@ -20,12 +20,13 @@ import tempfile
 import time
 from pathlib import Path
 
-PROGRAM = Path(__file__).parent.parent / "target/release/alignpro"
+ROOT = Path(__file__).parent.parent
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+PROGRAM = TARGET / "release/alignpro"
 MODEL = "smollm2-135m-instruct"
 EPISODES = 16
 # Two-sided 95 % points of Student's t by degrees of freedom.
 T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
-
 
 TRAINING = """kl_coefficient = 0.05
 learning_rate = 5e-4
@@ -124,7 +125,7 @@ def speed(given):
 def learning(given):
     """The mean reward of the first and of the last quarter of the iterations, each seed of each program."""
     iterations = given.iterations or 24
-    quarter, sides = max(1, iterations // 4), ([], [])
+    quarter, means = max(1, iterations // 4), {"ours": [], "theirs": []}
     for seed in range(1, given.learning + 1):
         _, own, prompts = ours(spec(iterations, LEARNING, seed), given.threads)
         with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
@@ -132,14 +133,14 @@ def learning(given):
             file.flush()
             other = theirs(given.python, given.script, iterations, given.threads, "--prompts-file", file.name, "--seed", str(seed), "--lr", "1e-3",
                            "--kl", "0")["rewards"]
-        for side, name, rewards in zip(sides, ["ours", "theirs"], [own, other]):
-            side.append((statistics.fmean(rewards[:quarter]), statistics.fmean(rewards[-quarter:])))
-            print(f"seed {seed}, {name:6}: first quarter {side[-1][0]:.3f}, last {side[-1][1]:.3f}; {json.dumps([round(r, 4) for r in rewards])}", flush=True)
-    for part, name in enumerate(["first quarter", "last quarter"]):
-        for side, whose in zip(sides, ["ours", "theirs"]):
-            values = [pair[part] for pair in side]
-            half = T_975.get(len(values) - 1, float("nan")) * (statistics.stdev(values) if len(values) > 1 else float("nan")) / len(values) ** 0.5
-            print(f"{name}, {whose:6}: mean of {len(values)} seeds {statistics.fmean(values):.3f} ± {half:.3f} (95 %, Student's t)")
+        for whose, rewards in [("ours", own), ("theirs", other)]:
+            first, last = statistics.fmean(rewards[:quarter]), statistics.fmean(rewards[-quarter:])
+            means[whose].append((first, last))
+            print(f"seed {seed}, {whose:6}: first quarter {first:.3f}, last {last:.3f}; {json.dumps([round(r, 4) for r in rewards])}", flush=True)
+    for whose, pairs in means.items():
+        for part, values in zip(["first quarter", "last quarter"], zip(*pairs)):
+            half = T_975[len(values) - 1] * statistics.stdev(values) / len(values) ** 0.5
+            print(f"{part}, {whose:6}: mean of {len(values)} seeds {statistics.fmean(values):.3f} ± {half:.3f} (95 %, Student's t)")
 
 
 def main():
@@ -147,7 +148,7 @@ def main():
     parser.add_argument("python")
     parser.add_argument("script")
     parser.add_argument("--iterations", type=int, help="6, or 24 with --learning")
-    parser.add_argument("--learning", type=int, metavar="SEEDS")
+    parser.add_argument("--learning", type=int, metavar="SEEDS", choices=range(2, 11), help="from 2 to 10")
     for name, usual in [("--rounds", 2), ("--threads", 2)]:
         parser.add_argument(name, type=int, default=usual)
     given = parser.parse_args()

@@ -4,7 +4,8 @@
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use lm::{
-    AdamW, AdamWConfig, Adapter, Decoding, Device, Gradients, Group, Llama, LlamaConfig, LoraConfig, ModelFolder, Request, Result, Stream,
+    AdamW, AdamWConfig, Adapter, Decoding, Device, Error, Gradients, Group, Llama, LlamaConfig, LoraConfig, ModelFolder, Request, Result,
+    Stream,
 };
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -41,7 +42,7 @@ impl Case {
         self.prompts.iter().zip(&self.rewrites).map(|(prompt, completions)| Group { prompt, completions }).collect()
     }
 
-    /// `prompts` equal beginnings, so that as many prompts are computed; nothing ends before `tokens`.
+    /// Continues each prompt in as many rows as another; no stop token ends a text before `tokens`.
     fn sample(&self, adapter: Option<&Adapter>, rows: usize, tokens: usize) -> Result<()> {
         let request = |row: usize| Request { prompt: self.prompts[row % PROMPTS].clone().into(), seed: row as u64 };
         let requests: Vec<Request> = (0..rows).map(request).collect();
@@ -83,27 +84,29 @@ fn measure(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, flop: u64, mut 
 }
 
 fn model(criterion: &mut Criterion) {
+    if let Err(error) = measure_all(criterion) {
+        panic!("{error}");
+    }
+}
+
+fn measure_all(criterion: &mut Criterion) -> Result<()> {
     lm::memory::keep_freed();
-    let Some(folder) = std::env::var_os("ALIGNPRO_TEST_MODEL").map(PathBuf::from) else {
-        panic!("ALIGNPRO_TEST_MODEL must name the folder of a model");
-    };
-    let (folder, case) = match ModelFolder::open(&folder).and_then(|folder| Case::new(&folder).map(|case| (folder, case))) {
-        Ok(opened) => opened,
-        Err(error) => panic!("{error}"),
-    };
+    let folder = std::env::var_os("ALIGNPRO_TEST_MODEL").map(PathBuf::from);
+    let folder = folder.ok_or_else(|| Error::Model("ALIGNPRO_TEST_MODEL must name the folder of a model".into()))?;
+    let folder = ModelFolder::open(&folder)?;
+    let case = Case::new(&folder)?;
+    let mut optimiser = AdamW::new(case.adapter.vars(), AdamWConfig::default())?;
     let mut group = criterion.benchmark_group("model");
     group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(10));
     let flop = |rows, predictions| flop(&case.model.config, rows, predictions);
-    // The last token is drawn and not read; the first is drawn from the prompt's last row.
-    let sampling = |rows: usize, tokens: usize| flop(PROMPTS * PROMPT_TOKENS + rows * (tokens - 1), rows * tokens);
+    // The first token is drawn from the prompt's last row, which its rows share; the last is drawn and not read.
+    let sampling = |rows: usize, tokens: usize| {
+        let steps = rows * (tokens - 1);
+        flop(PROMPTS * PROMPT_TOKENS + steps, PROMPTS + steps)
+    };
     let packed = PROMPTS * PROMPT_TOKENS + ROWS * (REWRITE_TOKENS - 1);
     let scoring = flop(packed, ROWS * REWRITE_TOKENS);
     let adapter = Some(&case.adapter);
-    let mut optimiser = match AdamW::new(case.adapter.vars(), AdamWConfig::default()) {
-        Ok(optimiser) => optimiser,
-        Err(error) => panic!("{error}"),
-    };
-
     group.bench_function("load", |bencher| bencher.iter(|| Llama::load(&folder, &Device::Cpu).map(drop)));
     measure(&mut group, "sample 16 × 32 with the adapter", sampling(ROWS, REWRITE_TOKENS), || case.sample(adapter, ROWS, REWRITE_TOKENS));
     measure(&mut group, "sample 16 × 48", sampling(ROWS, ANSWER_TOKENS), || case.sample(None, ROWS, ANSWER_TOKENS));
@@ -119,6 +122,7 @@ fn model(criterion: &mut Criterion) {
         case.reference()?;
         case.train(&mut optimiser)
     });
+    Ok(())
 }
 
 criterion_group!(benches, model);

@@ -103,20 +103,14 @@ impl Weights {
             order.truncate(decoding.top_k);
             kept_sum = order.iter().map(|t| f64::from(self.values[*t])).sum();
         }
-        // Sorted from the most probable on, as far as it takes: mostly a few hundred of tens of thousands.
-        let (mut mass, mut keep, mut sorted) = (0.0, 0, 0);
-        while keep < order.len() && (keep == 0 || mass < decoding.top_p * kept_sum) {
-            if keep == sorted {
-                let more = (8 * sorted).max(BLOCK).min(order.len() - sorted);
-                let rest = &mut order[sorted..];
-                if more < rest.len() {
-                    rest.select_nth_unstable_by(more - 1, by_weight);
-                }
-                rest[..more].sort_unstable_by(by_weight);
-                sorted += more;
-            }
-            mass += f64::from(self.values[order[keep]]);
+        order.sort_unstable_by(by_weight);
+        let (mut mass, mut keep) = (0.0, 0);
+        for token in &order {
+            mass += f64::from(self.values[*token]);
             keep += 1;
+            if mass >= decoding.top_p * kept_sum {
+                break;
+            }
         }
         let mut rest = uniform * mass;
         for token in &order[..keep] {

@@ -142,9 +142,12 @@ impl Projection {
         buffer: &mut Vec<f32>,
     ) {
         let rows = x.len() / self.row();
+        if rows == 0 {
+            return;
+        }
         let x = self.prepared(x, buffer);
         self.weight.multiply(out, write, 1.0, x, 0..self.outputs());
-        let Some(lora) = lora.filter(|lora| rows > 0 && !lora.shape.is_empty()) else { return };
+        let Some(lora) = lora.filter(|l| !l.shape.is_empty()) else { return };
         let hidden = lora_hidden(x, lora, dropout, rows);
         for (i, segment) in lora.shape.segments.iter().enumerate() {
             let hidden = Mat::strided(&hidden[i * lora.shape.rank..], rows, lora.shape.rank, lora.shape.hidden());
@@ -156,6 +159,9 @@ impl Projection {
     /// Gradients with respect to x [rows, row] and to the flat LoRA buffer, from `d_out` [rows, outputs].
     pub fn backward(&self, d_out: &[f32], x: &[f32], lora: Lora<'_>, dropout: Option<Dropout>) -> (Vec<f32>, Vec<f32>) {
         let rows = x.len() / self.row();
+        if rows == 0 {
+            return (Vec::new(), vec![0.0; lora.shape.len()]);
+        }
         let mut buffer = Vec::new();
         let input = self.prepared(x, &mut buffer);
         let mut d_input = vec![0.0; rows * self.inputs()];
@@ -195,10 +201,10 @@ fn lora_hidden(x: &[f32], lora: Lora<'_>, dropout: Option<Dropout>, rows: usize)
 fn lora_backward(d_input: &mut [f32], d_out: &[f32], outputs: usize, input: &[f32], lora: Lora<'_>, dropout: Option<Dropout>) -> Vec<f32> {
     let shape = lora.shape;
     let mut d_flat = vec![0.0; shape.len()];
-    let rows = input.len() / shape.inputs;
-    if rows == 0 || shape.is_empty() {
+    if shape.is_empty() {
         return d_flat;
     }
+    let rows = input.len() / shape.inputs;
     let hidden = lora_hidden(input, lora, dropout, rows);
     let width = shape.hidden();
     let mut d_hidden = vec![0.0; rows * width];

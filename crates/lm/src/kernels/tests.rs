@@ -19,20 +19,20 @@ const THETA: f64 = 10_000.0;
 /// Of values around 1: sums of up to a hundred f32 products in another order.
 const F32: f32 = 2e-5;
 
-type Forward<'a> = Box<dyn Fn(&[Vec<f32>]) -> Vec<f32> + 'a>;
-type Backward<'a> = Box<dyn Fn(&[Vec<f32>], &[f32]) -> Vec<Vec<f32>> + 'a>;
-type Plain<'a> = Box<dyn Fn(&[Tensor]) -> Result<Tensor> + 'a>;
+type Forward = Box<dyn Fn(&[Vec<f32>]) -> Vec<f32>>;
+type Backward = Box<dyn Fn(&[Vec<f32>], &[f32]) -> Vec<Vec<f32>>>;
+type Plain = Box<dyn Fn(&[Tensor]) -> Result<Tensor>>;
 
 /// A kernel as a function of some inputs.
-struct Kernel<'a> {
+struct Kernel {
     name: String,
     /// Of each input.
     shapes: Vec<Vec<usize>>,
-    forward: Forward<'a>,
+    forward: Forward,
     /// Gradients with respect to the inputs, from the inputs and the gradient with respect to the output.
-    backward: Backward<'a>,
+    backward: Backward,
     /// The same in candle's operations; none where chance is part of it.
-    plain: Option<Plain<'a>>,
+    plain: Option<Plain>,
 }
 
 fn normal(stream: &mut Stream, n: usize) -> Vec<f32> {
@@ -74,7 +74,7 @@ fn transposed(values: &[f32], outputs: usize, inputs: usize) -> Tensor {
     tensor(values, &[outputs, inputs]).t().unwrap().contiguous().unwrap()
 }
 
-impl Kernel<'_> {
+impl Kernel {
     /// Everything but PyTorch, at random inputs.
     fn check(&self) {
         let mut stream = Stream::new(5);
@@ -136,7 +136,7 @@ fn values(file: &SafeTensors<'_>, name: &str) -> Vec<f32> {
     file.tensor(name).unwrap().data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
 }
 
-fn norm<'a>(name: &str, rows: usize, weight: Vec<f32>) -> Kernel<'a> {
+fn norm(name: &str, rows: usize, weight: Vec<f32>) -> Kernel {
     let width = weight.len();
     let (w, b) = (weight.clone(), weight.clone());
     Kernel {
@@ -156,7 +156,7 @@ fn norm<'a>(name: &str, rows: usize, weight: Vec<f32>) -> Kernel<'a> {
     }
 }
 
-fn gated<'a>(name: &str, rows: usize, width: usize) -> Kernel<'a> {
+fn gated(name: &str, rows: usize, width: usize) -> Kernel {
     Kernel {
         name: name.into(),
         shapes: vec![vec![rows, 2 * width]],
@@ -175,7 +175,7 @@ fn gated<'a>(name: &str, rows: usize, width: usize) -> Kernel<'a> {
 }
 
 /// Row i at position i.
-fn turning<'a>(name: &str, rows: usize, width: usize) -> Kernel<'a> {
+fn turning(name: &str, rows: usize, width: usize) -> Kernel {
     let rotary = Arc::new(Rotary::new(THETA, width, rows.max(1)));
     let (forward, backward) = (rotary.clone(), rotary.clone());
     Kernel {
@@ -212,7 +212,7 @@ fn packed(groups: &[(usize, &[usize])]) -> Packed {
     Packed::new(&groups, 100, 10).unwrap()
 }
 
-fn attending<'a>(name: &str, packed: Packed, heads: Heads) -> Kernel<'a> {
+fn attending(name: &str, packed: Packed, heads: Heads) -> Kernel {
     let rows = packed.tokens.len();
     let positions = packed.positions.iter().max().map_or(1, |last| last + 1);
     let shared = Arc::new((packed, Rotary::new(THETA, heads.width, positions)));
@@ -256,7 +256,7 @@ struct Layers {
     dropout: Option<Dropout>,
 }
 
-fn projecting<'a>(name: &str, rows: usize, layers: Layers) -> Kernel<'a> {
+fn projecting(name: &str, rows: usize, layers: Layers) -> Kernel {
     let Layers { before, inputs: width, outputs, weights, adapted, rank, dropout } = layers;
     let all: usize = outputs.iter().sum();
     let segment = |&layer: &usize| Segment { name: "layer", start: outputs[..layer].iter().sum(), len: outputs[layer] };
@@ -279,7 +279,7 @@ fn projecting<'a>(name: &str, rows: usize, layers: Layers) -> Kernel<'a> {
             let (d_x, d_flat) = backward.0.backward(d_out, &inputs[0], lora, dropout);
             vec![d_x, d_flat]
         }),
-        plain: dropout.is_none().then(|| -> Plain<'a> {
+        plain: dropout.is_none().then(|| -> Plain {
             Box::new(move |inputs| {
                 let x = match &before {
                     Before::Nothing => inputs[0].clone(),
@@ -292,7 +292,7 @@ fn projecting<'a>(name: &str, rows: usize, layers: Layers) -> Kernel<'a> {
     }
 }
 
-fn scoring<'a>(name: &str, norm: Vec<f32>, weight: Vec<f32>, tokens: Vec<u32>, temperature: f32) -> Kernel<'a> {
+fn scoring(name: &str, norm: Vec<f32>, weight: Vec<f32>, tokens: Vec<u32>, temperature: f32) -> Kernel {
     let width = norm.len();
     let vocabulary = weight.len() / width;
     let head = Head { norm: norm.clone().into(), epsilon: EPSILON, weight: Weight::new(width, std::slice::from_ref(&weight)) };
