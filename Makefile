@@ -9,6 +9,14 @@ export ALIGNPRO_HOME ?= $(if $(XDG_DATA_HOME),$(XDG_DATA_HOME)/alignpro,$(HOME)/
 export ALIGNPRO_TEST_MODEL ?= $(ALIGNPRO_HOME)/models/smollm2-135m-instruct
 export ALIGNPRO_TEST_GGUF ?= $(ALIGNPRO_HOME)/downloads/SmolLM2-135M-Instruct.Q4_1.gguf
 
+# What the program is built for beside the processor: cuda, metal or none; found by itself where a card and its toolkit are.
+GPU ?= $(shell scripts/gpu.sh)
+ifneq ($(filter-out cuda metal none,$(GPU)),)
+$(error GPU=$(GPU) is not known: cuda, metal or none)
+endif
+CARGO_FEATURES := $(if $(filter cuda metal,$(GPU)),--features worker/$(GPU))
+export CARGO_FEATURES
+
 BUILT := $(or $(CARGO_TARGET_DIR),target)/release
 ALIGNPRO := $(BUILT)/alignpro
 
@@ -28,7 +36,7 @@ ui/dist/index.html: ui/node_modules/.package-lock.json $(shell find ui/src ui/in
 ui: setup ui/dist/index.html ## the window's pages
 
 build: ui ## the window and the worker
-	@cargo build --release --workspace --locked || { echo "build: failed. If the lines above speak of the network: crates come from crates.io the first time; connect and try again, or copy ~/.cargo/registry from a machine that has built this." >&2; exit 1; }
+	@cargo build --release --workspace --locked $(CARGO_FEATURES) || { echo "build: failed. If the lines above speak of the network: crates come from crates.io the first time; connect and try again, or copy ~/.cargo/registry from a machine that has built this." >&2; exit 1; }
 
 package: build ## a Debian package of both, for machines with a processor like this one (docs/package.md)
 	@scripts/package.py
@@ -56,10 +64,10 @@ test: export CLIPPY_ARGS := -D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
 test: lint model ## everything that must hold, and clippy
 	@scripts/setup.sh --tests
 	cd ui && npm run --silent test
-	cargo test --release --workspace --locked
+	cargo test --release --workspace --locked $(CARGO_FEATURES)
 
 bench: model ## kernels, model and iteration beside this machine's peak; a run; the window's questions on a large database; with PEER="PYTHON SCRIPT" another program's figures (scripts/peer.py)
-	cargo build --release --workspace --locked --bench kernels --bench model --example answers
+	cargo build --release --workspace --locked $(CARGO_FEATURES) --bench kernels --bench model --example answers
 	@scripts/bench.py $(PEER)
 
 clean: ## remove what was built (models and runs in $ALIGNPRO_HOME stay)

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """The same experiment with this program and with another one, in turn on this machine: episodes a second, memory, time to the first iteration.
 
-Usage: scripts/peer.py PYTHON SCRIPT [--rounds 2] [--iterations 6] [--threads 2]
-       scripts/peer.py PYTHON SCRIPT --learning 5 [--iterations 24] [--threads 2]: what each has learnt after the same number of episodes
+Usage: scripts/peer.py PYTHON SCRIPT [--rounds 2] [--iterations 6] [--threads 2] [--device cpu]
+       scripts/peer.py PYTHON SCRIPT --learning 5 [--at-once 1] [--iterations 24] [--threads 2] [--device cpu]: what each has learnt after the same
+                                                                                               number of episodes
 
-PYTHON is the interpreter of an environment with TRL, SCRIPT a program that takes --model DIR --iterations N --threads N and prints, as its last
+PYTHON is the interpreter of an environment with TRL, SCRIPT a program that takes --model DIR --iterations N --threads N --device NAME and prints, as its last
 line, a JSON object with episodes_per_second, peak_rss_mib and first_iteration_done_after_s. Sixteen episodes an iteration (4 prompts × 4
 rewrites of 32 tokens, an answer of 48 tokens each), LoRA of rank 16 on every linear layer, sentiment as reward, SmolLM2-135M in both roles, f32.
-For --learning it must also take --seed N, --prompts-file FILE, --lr and --kl, and print the mean reward of each iteration as rewards.
+This program takes a GPU by itself where it was built for one; --device says what the other is to use. For --learning it must also take --seed N, --prompts-file FILE, --lr and --kl, and print the mean reward of each iteration as rewards.
 """
 import argparse
 import json
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -59,6 +61,7 @@ Rewrite the user's prompt so that an assistant gives a more helpful, friendly an
 Prompt: {{prompt}}\"\"\"
 [frozen]
 model = "{MODEL}"
+engine = "builtin"
 max_answer_tokens = 48
 temperature = 0.7
 [[reward.parts]]
@@ -100,12 +103,12 @@ def ours(spec, threads):
     return figures, rewards, prompts
 
 
-def theirs(python, script, iterations, threads, *more):
+def theirs(given, iterations, *more):
     model = Path(os.environ.get("ALIGNPRO_HOME", Path.home() / ".local/share/alignpro")) / "models" / MODEL
-    command = [python, script, "--model", model, "--iterations", str(iterations), "--threads", str(threads), *more]
-    done = subprocess.run(command, capture_output=True, text=True)
+    command = [given.python, given.script, "--model", model, "--iterations", str(iterations), "--threads", str(given.threads), "--device", given.device]
+    done = subprocess.run([*command, *more], capture_output=True, text=True)
     if done.returncode:
-        sys.exit(f"{script} failed:\n{done.stderr[-2000:]}")
+        sys.exit(f"{given.script} failed:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
@@ -113,7 +116,7 @@ def speed(given):
     rounds = []
     for number in range(given.rounds):
         iterations = given.iterations or 6
-        pair = ours(spec(iterations), given.threads)[0], theirs(given.python, given.script, iterations, given.threads)
+        pair = ours(spec(iterations), given.threads)[0], theirs(given, iterations)
         print(f"round {number + 1}: ours {json.dumps(pair[0])}\n         theirs {json.dumps(pair[1])}", flush=True)
         rounds.append(pair)
     print(f"\n{'middle of the rounds':34}{'ours':>10}{'theirs':>10}{'ratio':>8}")
@@ -126,17 +129,20 @@ def learning(given):
     """The mean reward of the first and of the last quarter of the iterations, each seed of each program."""
     iterations = given.iterations or 24
     quarter, means = max(1, iterations // 4), {"ours": [], "theirs": []}
-    for seed in range(1, given.learning + 1):
+
+    def pair(seed):
         _, own, prompts = ours(spec(iterations, LEARNING, seed), given.threads)
         with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
             file.writelines(json.dumps({"prompt": prompt}) + "\n" for prompt in prompts)
             file.flush()
-            other = theirs(given.python, given.script, iterations, given.threads, "--prompts-file", file.name, "--seed", str(seed), "--lr", "1e-3",
-                           "--kl", "0")["rewards"]
+            other = theirs(given, iterations, "--prompts-file", file.name, "--seed", str(seed), "--lr", "1e-3", "--kl", "0")["rewards"]
         for whose, rewards in [("ours", own), ("theirs", other)]:
             first, last = statistics.fmean(rewards[:quarter]), statistics.fmean(rewards[-quarter:])
             means[whose].append((first, last))
             print(f"seed {seed}, {whose:6}: first quarter {first:.3f}, last {last:.3f}; {json.dumps([round(r, 4) for r in rewards])}", flush=True)
+
+    with ThreadPoolExecutor(given.at_once) as pool:
+        list(pool.map(pair, range(1, given.learning + 1)))
     for whose, pairs in means.items():
         for part, values in zip(["first quarter", "last quarter"], zip(*pairs)):
             half = T_975[len(values) - 1] * statistics.stdev(values) / len(values) ** 0.5
@@ -149,7 +155,8 @@ def main():
     parser.add_argument("script")
     parser.add_argument("--iterations", type=int, help="6, or 24 with --learning")
     parser.add_argument("--learning", type=int, metavar="SEEDS", choices=range(2, 11), help="from 2 to 10")
-    for name, usual in [("--rounds", 2), ("--threads", 2)]:
+    parser.add_argument("--device", default="cpu", help="of the other program: cpu, or cuda")
+    for name, usual in [("--rounds", 2), ("--threads", 2), ("--at-once", 1)]:
         parser.add_argument(name, type=int, default=usual)
     given = parser.parse_args()
     learning(given) if given.learning else speed(given)

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 file=ui/src/lib/ipc/types.ts
-cargo build --release --workspace --locked --quiet --example types
+cargo build --release --workspace --locked --quiet ${CARGO_FEATURES:-} --example types
 written=$("${CARGO_TARGET_DIR:-target}/release/examples/types")
 if [ "${1:-}" = --check ]; then
     diff -u "$file" <(printf '%s\n' "$written") >&2 || { echo "$file is not what crates/contract says; run scripts/write_types.sh" >&2; exit 1; }

@@ -1,11 +1,12 @@
-//! What an iteration asks of the model whose folder ALIGNPRO_TEST_MODEL names: sampling, scoring, a training step, all of them.
+//! What an iteration asks of the model whose folder ALIGNPRO_TEST_MODEL names, on the GPU where there is one: sampling, scoring, a training step, all of
+//! them.
 //!
 //! Throughput is floating-point operations (products and sums, of the frozen weights only); `scripts/bench.py` makes the table.
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use lm::{
     AdamW, AdamWConfig, Adapter, Decoding, Device, Error, Gradients, Group, Llama, LlamaConfig, LoraConfig, ModelFolder, Request, Result,
-    Stream,
+    Stream, Tensor, best_device,
 };
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -26,8 +27,8 @@ struct Case {
 }
 
 impl Case {
-    fn new(folder: &ModelFolder) -> Result<Self> {
-        let model = Llama::load(folder, &Device::Cpu)?;
+    fn new(folder: &ModelFolder, device: &Device) -> Result<Self> {
+        let model = Llama::load(folder, device)?;
         let targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"].map(String::from).to_vec();
         let adapter = Adapter::new(&model, LoraConfig { rank: 16, alpha: 32.0, dropout: 0.0, targets }, 0)?;
         let mut stream = Stream::new(1);
@@ -83,6 +84,19 @@ fn measure(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, flop: u64, mut 
     });
 }
 
+/// What no product on a GPU can pass; the kernels' benchmark has the CPU's.
+fn peak(criterion: &mut Criterion, device: &Device) -> Result<()> {
+    let mut group = criterion.benchmark_group("peak of the GPU");
+    let n = 8192usize;
+    let values: Vec<f32> = (0..n * n).map(|i| (i % 1021) as f32 / 1021.0 - 0.5).collect();
+    let matrix = Tensor::from_vec(values, (n, n), device)?;
+    measure(&mut group, "product of 8192 × 8192 × 8192", 2 * (n * n * n) as u64, || {
+        matrix.matmul(&matrix)?;
+        Ok(device.synchronize()?)
+    });
+    Ok(())
+}
+
 fn model(criterion: &mut Criterion) {
     if let Err(error) = measure_all(criterion) {
         panic!("{error}");
@@ -94,7 +108,11 @@ fn measure_all(criterion: &mut Criterion) -> Result<()> {
     let folder = std::env::var_os("ALIGNPRO_TEST_MODEL").map(PathBuf::from);
     let folder = folder.ok_or_else(|| Error::Model("ALIGNPRO_TEST_MODEL must name the folder of a model".into()))?;
     let folder = ModelFolder::open(&folder)?;
-    let case = Case::new(&folder)?;
+    let device = best_device();
+    if !device.is_cpu() {
+        peak(criterion, &device)?;
+    }
+    let case = Case::new(&folder, &device)?;
     let mut optimiser = AdamW::new(case.adapter.vars(), AdamWConfig::default())?;
     let mut group = criterion.benchmark_group("model");
     group.sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(10));
@@ -107,7 +125,7 @@ fn measure_all(criterion: &mut Criterion) -> Result<()> {
     let packed = PROMPTS * PROMPT_TOKENS + ROWS * (REWRITE_TOKENS - 1);
     let scoring = flop(packed, ROWS * REWRITE_TOKENS);
     let adapter = Some(&case.adapter);
-    group.bench_function("load", |bencher| bencher.iter(|| Llama::load(&folder, &Device::Cpu).map(drop)));
+    group.bench_function("load", |bencher| bencher.iter(|| Llama::load(&folder, &device).map(drop)));
     measure(&mut group, "sample 16 × 32 with the adapter", sampling(ROWS, REWRITE_TOKENS), || case.sample(adapter, ROWS, REWRITE_TOKENS));
     measure(&mut group, "sample 16 × 48", sampling(ROWS, ANSWER_TOKENS), || case.sample(None, ROWS, ANSWER_TOKENS));
     measure(&mut group, "sample 64 × 48", sampling(4 * ROWS, ANSWER_TOKENS), || case.sample(None, 4 * ROWS, ANSWER_TOKENS));

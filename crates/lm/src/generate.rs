@@ -95,9 +95,10 @@ impl Llama {
             }
             Backend::Plain(model) => {
                 let mut generations = Vec::with_capacity(requests.len());
+                let factors = adapter.map(|adapter| model.factors(adapter, false)).transpose()?;
                 for chunk in requests.chunks(max_rows) {
                     let done = generations.len();
-                    generations.extend(generate_padded(model, adapter, chunk, decoding, done, on_step)?);
+                    generations.extend(generate_padded(model, factors.as_ref(), chunk, decoding, done, on_step)?);
                 }
                 Ok(generations)
             }
@@ -315,7 +316,7 @@ fn store(model: &fused::Model, qkv: &[f32], keys: &mut [f32], values: &mut [f32]
 /// The plain decoder: prompts padded on the left to one length. `before`: requests that are done already.
 fn generate_padded(
     model: &plain::Model,
-    adapter: Option<&Adapter>,
+    adapter: Option<&plain::Factors>,
     requests: &[Request],
     decoding: &Decoding,
     before: usize,
@@ -335,14 +336,14 @@ fn generate_padded(
     loop {
         let new = tokens.len() / batch;
         let mask = padded_mask(model, &padding, new, seen)?;
-        let x = model.pass(&tokens, &positions, &mask, adapter, false, Some(&mut cache))?;
+        let x = model.pass(&tokens, &positions, &mask, adapter, None, Some(&mut cache))?;
         let last = x.reshape((batch, new, ()))?.narrow(1, new - 1, 1)?.squeeze(1)?;
         let logits: Vec<Vec<f32>> = model.logits(&last)?.to_vec2()?;
-        for ((generation, logits), stream) in generations.iter_mut().zip(&logits).zip(&mut streams) {
+        generations.par_iter_mut().zip(&logits).zip(&mut streams).for_each(|((generation, logits), stream)| {
             if !generation.ended(decoding) {
                 generation.push(draw(logits, decoding, stream), decoding);
             }
-        }
+        });
         let going_on = generations.iter().enumerate().filter(|(_, g)| !g.ended(decoding));
         let alive: Vec<(usize, &[u32])> = going_on.map(|(row, g)| (before + row, &g.tokens[..])).collect();
         if on_step(Step { done: before + batch - alive.len(), rows: &alive }).is_break() {

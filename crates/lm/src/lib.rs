@@ -33,3 +33,9 @@ pub use stream::Stream;
 pub use tokenizer::{Message, Tokenizer};
 
 pub use candle_core::{Device, Tensor};
+
+/// The first GPU that this program was built for and finds, otherwise the CPU.
+pub fn best_device() -> Device {
+    let found = if cfg!(feature = "cuda") { Device::new_cuda(0) } else { Device::metal_if_available(0) };
+    found.unwrap_or(Device::Cpu)
+}

@@ -105,7 +105,12 @@ impl Llama {
                 let n = log_probs.len();
                 Ok(Tensor::from_vec(log_probs, n, &self.device)?)
             }
-            (Backend::Plain(model), _) => model.log_probs(adapter, &packed, temperature, dropout_seed.is_some()),
+            (Backend::Plain(model), _) => {
+                let factors = adapter.map(|adapter| model.factors(adapter, true)).transpose()?;
+                let rate = adapter.map_or(0.0, |adapter| adapter.config.dropout);
+                let dropout = dropout_seed.is_some() && rate > 0.0;
+                model.log_probs(factors.as_ref(), &packed, temperature, dropout.then_some(rate))
+            }
         }
     }
 
@@ -120,7 +125,10 @@ impl Llama {
                 let snapshot = adapter.map(Snapshot::new).transpose()?;
                 Ok(model.score(snapshot.as_ref(), &packed, temperature))
             }
-            Backend::Plain(model) => Ok(model.log_probs(adapter, &packed, temperature, false)?.to_vec1()?),
+            Backend::Plain(model) => {
+                let factors = adapter.map(|adapter| model.factors(adapter, false)).transpose()?;
+                Ok(model.log_probs(factors.as_ref(), &packed, temperature, None)?.to_vec1()?)
+            }
         }
     }
 }
@@ -169,7 +177,7 @@ fn plain_model(config: &LlamaConfig, mut weights: Weights, device: &Device) -> R
         norm: weights.take("model.norm.weight")?.to_device(device)?,
         epsilon: config.rms_norm_eps,
         embedding,
-        head: head.t()?.contiguous()?,
+        head,
         heads: heads(config),
         cosines: table(cosines)?,
         sines: table(sines)?,

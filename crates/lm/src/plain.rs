@@ -2,7 +2,6 @@
 use crate::adapter::{DOWN, GATE_UP, OUT, QKV};
 use crate::kernels::attention::Heads;
 use crate::kernels::plain;
-use crate::kernels::projection::Dropout;
 use crate::packed::Packed;
 use crate::{Adapter, Result};
 use candle_core::{Device, Tensor};
@@ -11,9 +10,8 @@ pub(crate) struct Model {
     pub layers: Vec<Layer>,
     pub norm: Tensor,
     pub epsilon: f64,
-    /// [vocabulary, width].
+    /// Both [vocabulary, width].
     pub embedding: Tensor,
-    /// [width, vocabulary].
     pub head: Tensor,
     pub heads: Heads,
     /// [positions, head width / 2].
@@ -31,12 +29,30 @@ pub(crate) struct Layer {
 /// Keys and values of every block: [batch, key/value heads, positions, width].
 pub(crate) type Cache = Vec<(Tensor, Tensor)>;
 
+/// An adapter's factors for every projection of every block.
+pub(crate) type Factors = Vec<[Option<plain::Lora>; 4]>;
+
 /// Added to scores that must not count. Finite, so that a row of nothing but padding stays a number.
 pub(crate) const HIDDEN: f32 = -1e30;
 
 impl Model {
     pub fn device(&self) -> &Device {
         self.embedding.device()
+    }
+
+    /// An adapter as the pass takes it, differentiable with respect to its vars where asked for.
+    pub fn factors(&self, adapter: &Adapter, differentiable: bool) -> Result<Factors> {
+        let Some(first) = self.layers.first() else { return Ok(Factors::new()) };
+        let places = |p: usize| plain::places(&adapter.shapes[p], first.weights[p].dim(1)?, &self.embedding);
+        let places = [places(QKV)?, places(OUT)?, places(GATE_UP)?, places(DOWN)?];
+        let factors = adapter.layers.iter().map(|vars| {
+            let lora = |p: usize| {
+                let flat = if differentiable { vars[p].as_tensor().clone() } else { vars[p].as_detached_tensor() };
+                plain::Lora::new(&adapter.shapes[p], &flat, &places[p])
+            };
+            Ok([lora(QKV)?, lora(OUT)?, lora(GATE_UP)?, lora(DOWN)?])
+        });
+        factors.collect()
     }
 
     /// `tokens` and `positions` [batch × new]; `mask` [batch, 1, new, seen]. With a cache, keys and values are
@@ -46,21 +62,19 @@ impl Model {
         tokens: &[u32],
         positions: &[u32],
         mask: &Tensor,
-        adapter: Option<&Adapter>,
-        dropout: bool,
+        adapter: Option<&Factors>,
+        dropout: Option<f64>,
         mut cache: Option<&mut Cache>,
     ) -> Result<Tensor> {
         let batch = mask.dim(0)?;
         let new = tokens.len() / batch;
         let positions = Tensor::new(positions, self.device())?;
-        let table = |table: &Tensor| table.index_select(&positions, 0)?.reshape((batch, 1, new, self.heads.width / 2));
+        let table = |table: &Tensor| table.index_select(&positions, 0)?.reshape((batch, new, self.heads.width / 2));
         let (cosines, sines) = (table(&self.cosines)?, table(&self.sines)?);
         let mut x = self.embedding.index_select(&Tensor::new(tokens, self.device())?, 0)?;
         for (index, layer) in self.layers.iter().enumerate() {
             let project = |x: &Tensor, projection: usize| {
-                let lora = adapter.map(|a| (&*a.shapes[projection], a.layers[index][projection].as_tensor()));
-                let rate = adapter.map_or(0.0, |a| a.config.dropout);
-                let dropout = (dropout && rate > 0.0).then_some(Dropout { rate, seed: 0 });
+                let lora = adapter.and_then(|factors| factors[index][projection].as_ref());
                 plain::project(x, &layer.weights[projection], lora, dropout)
             };
             let qkv = project(&plain::rms_norm(&x, &layer.attention_norm, self.epsilon)?, QKV)?;
@@ -83,11 +97,11 @@ impl Model {
 
     /// Logits [rows, vocabulary].
     pub fn logits(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(plain::rms_norm(x, &self.norm, self.epsilon)?.matmul(&self.head)?)
+        Ok(plain::rms_norm(x, &self.norm, self.epsilon)?.matmul(&self.head.t()?)?)
     }
 
-    /// Log-probabilities of a packed batch [predictions], differentiable with respect to the adapter.
-    pub fn log_probs(&self, adapter: Option<&Adapter>, packed: &Packed, temperature: f64, dropout: bool) -> Result<Tensor> {
+    /// Log-probabilities of a packed batch [predictions].
+    pub fn log_probs(&self, adapter: Option<&Factors>, packed: &Packed, temperature: f64, dropout: Option<f64>) -> Result<Tensor> {
         let positions: Vec<u32> = packed.positions.iter().map(|&p| p as u32).collect();
         let mask = packed_mask(packed, self.device())?;
         let x = self.pass(&packed.tokens, &positions, &mask, adapter, dropout, None)?;

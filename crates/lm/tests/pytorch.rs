@@ -42,7 +42,7 @@ fn tensors(bytes: &[u8]) -> Vec<(String, Vec<f32>)> {
     tensors
 }
 
-/// Both models, fused and plain, of both fixtures.
+/// Both models, fused and plain (on a GPU, where there is one), of both fixtures.
 fn for_each_model(test: impl Fn(&Llama, &PathBuf, &Value)) {
     for name in ["tiny-tied", "tiny-untied"] {
         let path = folder(name);
@@ -50,7 +50,7 @@ fn for_each_model(test: impl Fn(&Llama, &PathBuf, &Value)) {
         let opened = ModelFolder::open(&path).unwrap();
         for fused in [true, false] {
             let weights = opened.weights(&Device::Cpu).unwrap();
-            test(&Llama::from_weights(opened.config.clone(), weights, &Device::Cpu, fused).unwrap(), &path, &reference);
+            test(&Llama::from_weights(opened.config.clone(), weights, &common::device(fused), fused).unwrap(), &path, &reference);
         }
     }
 }

@@ -60,9 +60,11 @@ fn gpu() -> Check {
         Gpu::Usable(what) => Check::not(
             Health::Missing,
             "GPU",
-            format!("{what}, which this build does not use: it was made without CUDA"),
-            "nothing: small models run on the processor",
+            format!("{what}, which this build does not use"),
+            "small models run on the processor; to use the GPU, install its toolkit (CUDA) and build with `make start GPU=cuda`",
         ),
+        // `machine` knows NVIDIA's cards only.
+        Gpu::None(_) if inference_mistralrs::has_gpu() => Check::good("GPU", "used through Metal"),
         Gpu::None(why) => Check::not(Health::Missing, "GPU", format!("none: {why}"), "nothing: small models run on the processor"),
     }
 }

@@ -7,7 +7,7 @@ use experiment::prepare::{Prepared, unchanged};
 use home::Home;
 use inference::{Answer, AnswerDecoding, AnswerRequest, BuiltIn, Cached, EngineChoice, EngineKind, FrozenModel, Proof, admit, choose};
 use inference_mistralrs::{MistralRs, check_quantisation, has_gpu};
-use lm::{Device, Llama, ModelFolder};
+use lm::{Llama, ModelFolder};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -91,7 +91,7 @@ impl Found {
 
     /// Loads the weights, once where both models are the same folder.
     pub fn load(self, spec: &Spec) -> Result<Loaded> {
-        let device = Device::cuda_if_available(0).map_err(lm::Error::from)?;
+        let device = lm::best_device();
         // The checksum is asked for below; it takes as long as the weights.
         let (base, checksum) = rayon::join(|| Llama::load(&self.prompter, &device), || self.prompter.checksum());
         let (base, checksum) = (base?, checksum?);

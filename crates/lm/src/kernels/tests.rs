@@ -1,5 +1,5 @@
-//! One pattern for every kernel: forward against candle's own operations, backward against candle's differentiation and against finite differences, and
-//! both against PyTorch's figures (`scripts/fixtures_lm.py kernels`); odd sizes, one row, no row; weights in f32 and in bf16.
+//! One pattern for every kernel: forward and backward against the path in candle's operations, which computes on a GPU where there is one; backward
+//! against finite differences; and both paths against PyTorch's figures (`scripts/fixtures_lm.py kernels`); odd sizes, one row, no row; weights in f32 and in bf16.
 use super::attention::{Heads, Seen, attention, attention_backward, attention_cached};
 use super::head::Head;
 use super::matmul::Write;
@@ -10,7 +10,7 @@ use super::weight::Weight;
 use crate::packed::Packed;
 use crate::plain::packed_mask;
 use crate::{Group, Stream};
-use candle_core::{Device, Result, Tensor, Var};
+use candle_core::{Result, Tensor, Var};
 use safetensors::SafeTensors;
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ struct Kernel {
     forward: Forward,
     /// Gradients with respect to the inputs, from the inputs and the gradient with respect to the output.
     backward: Backward,
-    /// The same in candle's operations; none where chance is part of it.
+    /// The same in candle's operations, on [`crate::best_device`]; none where chance is part of it.
     plain: Option<Plain>,
 }
 
@@ -66,12 +66,7 @@ fn dense(tensor: &Tensor) -> Vec<f32> {
 }
 
 fn tensor(values: &[f32], shape: &[usize]) -> Tensor {
-    Tensor::from_slice(values, shape, &Device::Cpu).unwrap()
-}
-
-/// [out, in] as candle's operations want it.
-fn transposed(values: &[f32], outputs: usize, inputs: usize) -> Tensor {
-    tensor(values, &[outputs, inputs]).t().unwrap().contiguous().unwrap()
+    Tensor::from_slice(values, shape, &crate::best_device()).unwrap()
 }
 
 impl Kernel {
@@ -98,7 +93,7 @@ impl Kernel {
         let loss = (&expected * tensor(d_out, expected.dims())).unwrap().sum_all().unwrap();
         let differentiated = loss.backward().unwrap();
         for (i, (var, gradient)) in vars.iter().zip(gradients).enumerate() {
-            // An input without values has no gradient in candle.
+            // An input without values has no gradient there.
             let expected = differentiated.get(var).map(dense).unwrap_or_default();
             close(gradient, &expected, F32, &format!("{}: gradient {i}", self.name));
         }
@@ -125,10 +120,13 @@ impl Kernel {
     fn check_fixture(&self, file: &SafeTensors<'_>) {
         let get = |part: &str| values(file, &format!("{}.{part}", self.name));
         let inputs: Vec<Vec<f32>> = (0..self.shapes.len()).map(|i| get(&format!("in{i}"))).collect();
-        close(&(self.forward)(&inputs), &get("out"), F32, &self.name);
-        for (i, gradient) in (self.backward)(&inputs, &get("d_out")).iter().enumerate() {
-            close(gradient, &get(&format!("d_in{i}")), F32, &format!("{}: gradient {i}", self.name));
+        let (out, d_out) = (get("out"), get("d_out"));
+        let gradients: Vec<Vec<f32>> = (0..self.shapes.len()).map(|i| get(&format!("d_in{i}"))).collect();
+        close(&(self.forward)(&inputs), &out, F32, &self.name);
+        for (i, (gradient, expected)) in (self.backward)(&inputs, &d_out).iter().zip(&gradients).enumerate() {
+            close(gradient, expected, F32, &format!("{}: gradient {i}", self.name));
         }
+        self.check_plain(&inputs, &out, &d_out, &gradients);
     }
 }
 
@@ -195,7 +193,8 @@ fn turning(name: &str, rows: usize, width: usize) -> Kernel {
         }),
         plain: Some(Box::new(move |inputs| {
             let (cosines, sines) = rotary.tables();
-            plain::rotary(&inputs[0], &tensor(cosines, &[rows, width / 2]), &tensor(sines, &[rows, width / 2]))
+            let table = |values: &[f32]| tensor(values, &[1, rows, width / 2]);
+            plain::rotary(&inputs[0].reshape((1, 1, rows, width))?, &table(cosines), &table(sines))
         })),
     }
 }
@@ -236,10 +235,10 @@ fn attending(name: &str, packed: Packed, heads: Heads) -> Kernel {
             let table = |table: &[f32]| {
                 let rows: Vec<f32> =
                     packed.positions.iter().flat_map(|p| table[p * heads.width / 2..][..heads.width / 2].to_vec()).collect();
-                tensor(&rows, &[1, 1, packed.positions.len(), heads.width / 2])
+                tensor(&rows, &[1, packed.positions.len(), heads.width / 2])
             };
             let [queries, keys, values] = plain::split_heads(&inputs[0], 1, heads, &table(cosines), &table(sines))?;
-            plain::attention(&queries, &keys, &values, &packed_mask(packed, &Device::Cpu)?)
+            plain::attention(&queries, &keys, &values, &packed_mask(packed, inputs[0].device())?)
         })),
     }
 }
@@ -286,7 +285,9 @@ fn projecting(name: &str, rows: usize, layers: Layers) -> Kernel {
                     Before::Norm(weight, epsilon) => plain::rms_norm(&inputs[0], &tensor(weight, &[width]), f64::from(*epsilon))?,
                     Before::SwiGlu => plain::swiglu(&inputs[0])?,
                 };
-                plain::project(&x, &transposed(&weights.concat(), all, width), Some((&shared.1, &inputs[1])), None)
+                let lora = plain::Lora::new(&shared.1, &inputs[1], &plain::places(&shared.1, all, &x)?)?;
+                let weight = tensor(&weights.concat(), &[all, width]).t()?.contiguous()?;
+                plain::project(&x, &weight, lora.as_ref(), None)
             })
         }),
     }
@@ -309,8 +310,8 @@ fn scoring(name: &str, norm: Vec<f32>, weight: Vec<f32>, tokens: Vec<u32>, tempe
         }),
         plain: Some(Box::new(move |inputs| {
             let normed = plain::rms_norm(&inputs[0], &tensor(&norm, &[width]), f64::from(EPSILON))?;
-            let tokens = Tensor::new(&shared.1[..], &Device::Cpu)?;
-            plain::log_probs(&normed, &transposed(&weight, vocabulary, width), &tokens, f64::from(temperature))
+            let tokens = Tensor::new(&shared.1[..], normed.device())?;
+            plain::log_probs(&normed, &tensor(&weight, &[vocabulary, width]), &tokens, f64::from(temperature))
         })),
     }
 }

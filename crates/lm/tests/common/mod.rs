@@ -56,8 +56,13 @@ pub fn weights(config: &LlamaConfig, seed: u64) -> BTreeMap<String, Tensor> {
     weights
 }
 
+/// With fused kernels on the CPU, or with candle's operations on a GPU, where there is one.
 pub fn model(config: &LlamaConfig, fused: bool) -> Llama {
-    Llama::from_weights(config.clone(), weights(config, 7), &Device::Cpu, fused).unwrap()
+    Llama::from_weights(config.clone(), weights(config, 7), &device(fused), fused).unwrap()
+}
+
+pub fn device(fused: bool) -> Device {
+    if fused { Device::Cpu } else { lm::best_device() }
 }
 
 /// An adapter with a B that is not zero, so that every gradient matters.
@@ -67,7 +72,7 @@ pub fn adapter(model: &Llama, targets: &[&str], dropout: f64) -> Adapter {
     let mut stream = Stream::new(13);
     for var in adapter.vars() {
         let values: Vec<f32> = (0..var.elem_count()).map(|_| (0.2 * stream.normal()) as f32).collect();
-        var.set(&Tensor::from_vec(values, var.shape(), &Device::Cpu).unwrap()).unwrap();
+        var.set(&Tensor::from_vec(values, var.shape(), var.device()).unwrap()).unwrap();
     }
     adapter
 }
