@@ -1,6 +1,6 @@
 //! The embedded model against transformers; `scripts/fixtures_lm.py` made the figures.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // The lint sees only functions that are marked as tests.
-use lm::{Decoding, Device, Group, Llama, Message, ModelFolder, Request};
+use lm::{Decoding, Device, Group, Llama, Message, ModelFolder, Request, best_device};
 use serde_json::Value;
 use std::ops::ControlFlow;
 
@@ -16,8 +16,14 @@ fn array<T>(value: &Value, read: impl Fn(&Value) -> T) -> Vec<T> {
 
 #[test]
 fn real_model_answers_and_scores_as_transformers_does() {
+    for device in [Some(Device::Cpu), Some(best_device()).filter(|best| !best.is_cpu())].into_iter().flatten() {
+        answers_and_scores_as_transformers_does(&device);
+    }
+}
+
+fn answers_and_scores_as_transformers_does(device: &Device) {
     let folder = folder();
-    let (model, tokenizer) = (Llama::load(&folder, &Device::Cpu).unwrap(), folder.tokenizer().unwrap());
+    let (model, tokenizer) = (Llama::load(&folder, device).unwrap(), folder.tokenizer().unwrap());
     let reference: Value = serde_json::from_str(include_str!("fixtures/smollm2.json")).unwrap();
     let token = |v: &Value| v.as_u64().unwrap() as u32;
     for entry in reference["entries"].as_array().unwrap() {
