@@ -5,10 +5,31 @@
 //!
 //! Everything is deterministic, and the order of the prompts changes nothing. What cannot be estimated is `None`; what is degenerate is
 //! said at each function; nothing panics.
+mod components;
+mod distributions;
+mod families;
+mod gap;
 mod moments;
+mod paired;
+mod pigeonhole;
+mod power;
 mod resampling;
+mod seeds;
+mod share;
+mod spread;
+pub mod theory;
 mod verdict;
+mod wins;
 
+pub use components::{Component, Components, components};
+pub use families::{OverTasks, Scale, holm, interquartile_mean, performance_profile};
+pub use gap::{Closed, Gap, Withheld, gap};
 pub use moments::{Moments, moments};
-pub use resampling::{Interval, Paired, bootstrap_mean, paired};
+pub use paired::{Paired, paired, paired_in_clusters};
+pub use power::{Detectable, Doubling, Noise, Plan, doubling, power, smallest_detectable};
+pub use resampling::{Interval, bootstrap_mean};
+pub use seeds::{OverSeeds, Resampled, TestPrompts, over_seeds};
+pub use share::Share;
+pub use spread::{BrownForsythe, Spread, brown_forsythe, spread};
 pub use verdict::{Finding, verdict};
+pub use wins::{Choice, JudgedPair, Wins, wins};

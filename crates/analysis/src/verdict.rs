@@ -10,14 +10,14 @@ pub enum Finding {
     Worse,
     /// The interval holds 0.
     Unclear,
-    /// Fewer than two prompts, or rewards that are not finite: there is no interval to judge by.
+    /// Fewer than two prompts or clusters of them, or rewards that are not finite: there is no interval to judge by.
     Unknown,
 }
 
 impl Paired {
-    /// A claim is made only where the interval excludes 0 and at least two prompts were compared.
+    /// A claim is made only where the interval excludes 0 and at least two prompts, in two clusters, were compared.
     pub fn finding(&self) -> Finding {
-        if self.prompts < 2 || !(self.interval.low.is_finite() && self.interval.high.is_finite()) {
+        if self.clusters < 2 || !(self.interval.low.is_finite() && self.interval.high.is_finite()) {
             Finding::Unknown
         } else if self.interval.low > 0.0 {
             Finding::Better
@@ -119,7 +119,9 @@ mod tests {
     use crate::Interval;
 
     fn paired(mean_difference: f64, low: f64, high: f64, p_value: f64) -> Paired {
-        Paired { prompts: 96, mean_difference, interval: Interval { low, high }, p_value }
+        let interval = Interval { low, high };
+        let (accelerated, effect_size, improvement) = (None, None, None);
+        Paired { prompts: 96, clusters: 96, mean_difference, interval, p_value, accelerated, effect_size, improvement }
     }
 
     #[test]
@@ -163,7 +165,7 @@ mod tests {
 
     #[test]
     fn one_prompt_or_nan_makes_no_claim() {
-        let one = Paired { prompts: 1, ..paired(0.5, 0.5, 0.5, 1.0) };
+        let one = Paired { prompts: 1, clusters: 1, ..paired(0.5, 0.5, 0.5, 1.0) };
         assert_eq!(one.finding(), Finding::Unknown);
         assert!(verdict(&one, &one).starts_with("The arms cannot be compared on 1 test prompt:"));
         let nan = paired(f64::NAN, f64::NAN, f64::NAN, 1.0);

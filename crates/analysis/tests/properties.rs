@@ -1,6 +1,10 @@
 //! What must hold for any rewards, and what must hold on average over simulated experiments.
 #![allow(clippy::unwrap_used)] // a test may panic; clippy knows that only inside #[test]
-use analysis::{bootstrap_mean, moments, paired};
+use analysis::{
+    Choice, Components, JudgedPair, Noise, Plan, TestPrompts, brown_forsythe, components, doubling, gap, holm, interquartile_mean, moments,
+    over_seeds, paired, paired_in_clusters, performance_profile, spread, wins,
+};
+use analysis::{bootstrap_mean, power, smallest_detectable};
 use proptest::prelude::*;
 
 /// splitmix64 and Box-Muller: enough randomness for a simulation, without a dependency.
@@ -69,6 +73,117 @@ fn bootstrap_covers_the_true_mean_about_as_often_as_it_says() {
         / experiments as f64;
     // The percentile bootstrap of 40 values covers about 94 %; four binomial standard errors are 4 points.
     assert!((0.90..=0.98).contains(&covered), "covered {covered}");
+}
+
+/// Share of simulated experiments, with 40 prompts each, whose intervals hold the true mean 0.7: the two-level bootstrap with shared
+/// prompts and with prompts per seed, Student's t with shared prompts and with prompts per seed.
+fn covered(seeds: usize, between_seeds: f64, experiments: u64) -> [f64; 4] {
+    let mut normal = Normal(8);
+    let mut hits = [0; 4];
+    for experiment in 0..experiments {
+        let common: Vec<f64> = (0..40).map(|_| 0.5 * normal.draw()).collect();
+        let (mut shared, mut own) = (Vec::new(), Vec::new());
+        for _ in 0..seeds {
+            let run = 0.7 + between_seeds * normal.draw();
+            shared.push(common.iter().map(|prompt| run + prompt + 0.3 * normal.draw()).collect::<Vec<f64>>());
+            own.push((0..40).map(|_| run + 0.5 * normal.draw() + 0.3 * normal.draw()).collect::<Vec<f64>>());
+        }
+        let crossed = over_seeds(&shared, TestPrompts::Shared, 0.0, 600, experiment);
+        let nested = over_seeds(&own, TestPrompts::PerSeed, 0.0, 600, experiment);
+        let intervals = [crossed.interval, nested.interval, crossed.student, nested.student];
+        for (hit, interval) in hits.iter_mut().zip(intervals.map(Option::unwrap)) {
+            *hit += u64::from(interval.holds(0.7));
+        }
+    }
+    hits.map(|hit| hit as f64 / experiments as f64)
+}
+
+#[test]
+fn two_level_bootstrap_covers_as_documented() {
+    // 500 experiments: four binomial standard errors of 95 % are 4 points.
+    for (seeds, between_seeds, bootstrap) in [(10, 0.15, 0.90..=0.98), (3, 0.05, 0.90..=0.99), (3, 0.5, 0.72..=0.88)] {
+        let [crossed, nested, shared, own] = covered(seeds, between_seeds, 500);
+        // With three seeds that differ more than prompts do, the bootstrap covers about 80 %: this is why there is Student's t.
+        assert!(bootstrap.contains(&crossed) && bootstrap.contains(&nested), "{seeds} seeds: crossed {crossed}, nested {nested}");
+        assert!((0.90..=0.99).contains(&shared) && (0.90..=0.99).contains(&own), "{seeds} seeds: t {shared}, {own}");
+    }
+}
+
+#[test]
+fn a_detectable_difference_is_detected_about_as_often_as_planned() {
+    let noise = Noise { seed: 0.0, prompt: 0.04, interaction: 0.0, rewrite: 0.0, answer: 0.09 };
+    let plan = Plan { seeds: 1, prompts: 40, rewrites: 1, answers: 2 };
+    let difference = smallest_detectable(&noise, plan, 0.05, 0.8).unwrap().difference;
+    let (mut normal, mut found) = (Normal(21), [0; 2]);
+    for seed in 0..500 {
+        let mut prompt = || difference + 0.2 * normal.draw() + 0.3 * (normal.draw() + normal.draw()) / 2.0;
+        let values: Vec<f64> = (0..40).map(|_| prompt()).collect();
+        let result = paired(&values, &[0.0; 40], 1000, 1000, seed);
+        found[0] += u32::from(!result.interval.holds(0.0));
+        found[1] += u32::from(result.p_value <= 0.05);
+    }
+    // Four binomial standard errors of 80 % are 7 points; the bootstrap's interval is a little narrower than t's.
+    for share in found.map(|n| f64::from(n) / 500.0) {
+        assert!((0.73..=0.88).contains(&share), "{found:?}");
+    }
+}
+
+const TRUTH: [f64; 5] = [0.09, 0.25, 0.04, 0.06, 0.16];
+
+/// Rewards of a random experiment with the variances of [`TRUTH`]; ragged, with empty cells, or with two rewrites and two answers each.
+fn experiment(normal: &mut Normal, seeds: usize, prompts: usize, ragged: bool) -> Vec<Vec<Vec<Vec<f64>>>> {
+    let mut draw = |part: usize| TRUTH[part].sqrt() * normal.draw();
+    let common: Vec<f64> = (0..prompts).map(|_| draw(1)).collect();
+    let mut table = vec![vec![Vec::new(); prompts]; seeds];
+    for (s, row) in table.iter_mut().enumerate() {
+        let seed = draw(0);
+        for (p, cell) in row.iter_mut().enumerate() {
+            let centre = seed + common[p] + draw(2);
+            for r in 0..if ragged { (s * 5 + p * 3) % 4 } else { 2 } {
+                let rewrite = centre + draw(3);
+                let answers = if ragged { 1 + (s + p + r) % 3 } else { 2 };
+                cell.push((0..answers).map(|_| rewrite + draw(4)).collect());
+            }
+        }
+    }
+    table
+}
+
+#[test]
+fn components_are_unbiased_in_simulation() {
+    let mut normal = Normal(12);
+    let mut estimates = vec![Vec::new(); 5];
+    for _ in 0..1500 {
+        for (list, part) in estimates.iter_mut().zip(variances(&components(&experiment(&mut normal, 4, 6, true), 0, 1))) {
+            list.push(part.unwrap());
+        }
+    }
+    for (list, truth) in estimates.iter().zip(TRUTH) {
+        let n = list.len() as f64;
+        let mean = list.iter().sum::<f64>() / n;
+        let error = (list.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt();
+        // Four standard errors of the simulated mean; the seed is fixed.
+        assert!((mean - truth).abs() < 4.0 * error, "{mean} ± {error}, true {truth}");
+    }
+}
+
+#[test]
+fn intervals_of_components_cover_as_documented() {
+    let (mut normal, mut hits) = (Normal(31), [0; 5]);
+    for number in 0..200 {
+        let c = components(&experiment(&mut normal, 5, 40, false), 400, number);
+        let parts = [c.seed, c.prompt, c.interaction, c.rewrite, c.answer];
+        for ((hit, part), truth) in hits.iter_mut().zip(parts).zip(TRUTH) {
+            *hit += u32::from(part.unwrap().interval.unwrap().holds(truth));
+        }
+    }
+    let covered = hits.map(|hit| f64::from(hit) / 200.0);
+    // Five seeds say little about their own variance; the other intervals cover at least what they say, less four binomial errors.
+    assert!((0.60..=0.95).contains(&covered[0]) && covered[1..].iter().all(|share| *share >= 0.88), "{covered:?}");
+}
+
+fn variances(c: &Components) -> [Option<f64>; 5] {
+    [&c.seed, &c.prompt, &c.interaction, &c.rewrite, &c.answer].map(|part| part.map(|part| part.variance))
 }
 
 #[test]
@@ -176,5 +291,131 @@ proptest! {
         let comparison = paired(&a, &b, resamples, permutations, 1);
         prop_assert!(comparison.p_value > 0.0 && comparison.p_value <= 1.0);
         prop_assert!(analysis::verdict(&comparison, &comparison).ends_with('.'));
+    }
+}
+
+/// `values` with its entries moved round and turned about.
+fn turned<T: Clone>(values: &[T], turn: usize) -> Vec<T> {
+    let mut values = values.to_vec();
+    let turn = if values.is_empty() { 0 } else { turn % values.len() };
+    values.rotate_left(turn);
+    values.reverse();
+    values
+}
+
+/// A table of seeds × prompts of few distinct values, so that many look alike.
+fn table() -> impl Strategy<Value = Vec<Vec<f64>>> {
+    (1usize..4, 1usize..7).prop_flat_map(|(s, p)| {
+        let value = prop::sample::select(vec![0.0, 0.1, 0.7]);
+        prop::collection::vec(prop::collection::vec(value, p), s)
+    })
+}
+
+fn design(any: bool) -> impl Strategy<Value = Vec<Vec<Vec<Vec<f64>>>>> {
+    let value = if any { proptest::num::f64::ANY.boxed() } else { (-1.0..1.0).boxed() };
+    let cell = prop::collection::vec(prop::collection::vec(value, 0..4), 0..4);
+    (1usize..5, 1usize..5).prop_flat_map(move |(s, p)| prop::collection::vec(prop::collection::vec(cell.clone(), p), s))
+}
+
+proptest! {
+    #[test]
+    fn order_of_seeds_and_prompts_changes_nothing(values in table(), turn in 0usize..6, seed: u64) {
+        let other: Vec<Vec<f64>> = turned(&values, turn).iter().map(|row| turned(row, turn / 2)).collect();
+        for prompts in [TestPrompts::Shared, TestPrompts::PerSeed] {
+            prop_assert_eq!(over_seeds(&values, prompts, 0.0, 30, seed), over_seeds(&other, prompts, 0.0, 30, seed));
+        }
+        let (zero, two) = (vec![vec![0.0; values[0].len()]], vec![vec![2.0; values[0].len()]]);
+        prop_assert_eq!(gap(&values, &zero, &two, 30, seed), gap(&other, &zero, &two, 30, seed));
+        let nest = |table: &[Vec<f64>]| table.iter().map(|row| row.iter().map(|x| vec![vec![*x, 2.0 * x], vec![1.0]]).collect()).collect();
+        let (one, two): (Vec<_>, Vec<_>) = (nest(&values), nest(&other));
+        prop_assert_eq!(components(&one, 20, seed), components(&two, 20, seed));
+        prop_assert_eq!(interquartile_mean(&values, 20, seed), interquartile_mean(&other, 20, seed));
+        prop_assert_eq!(performance_profile(&values, &[0.1], 20, seed), performance_profile(&other, &[0.1], 20, seed));
+        prop_assert_eq!(spread(&values, &turned(&values, 0), 20, seed), {
+            spread(&turned(&values, turn), &turned(&turned(&values, 0), turn), 20, seed)
+        });
+    }
+
+    #[test]
+    fn order_of_clusters_and_pairs_changes_nothing(rows in prop::collection::vec((-1.0..1.0, 0usize..4, 0usize..9), 1..14), turn: usize) {
+        let choice = |c: usize| [Choice::First, Choice::Second, Choice::Tie][c % 3];
+        let figures = |rows: &[(f64, usize, usize)], shift: usize| {
+            let arm: Vec<f64> = rows.iter().map(|r| r.0).collect();
+            // Other names for the clusters, too.
+            let clusters: Vec<usize> = rows.iter().map(|r| (r.1 * 5 + shift) % 17).collect();
+            let pair = |r: &(f64, usize, usize)| JudgedPair { prompt: r.1, arm_first: choice(r.2), arm_second: choice(r.2 / 3) };
+            let judged: Vec<JudgedPair> = rows.iter().map(pair).collect();
+            (paired_in_clusters(&arm, &vec![0.0; arm.len()], &clusters, 40, 64, 1), wins(&judged, 40, 1))
+        };
+        prop_assert_eq!(figures(&rows, 0), figures(&turned(&rows, turn), 3));
+    }
+
+    /// Another zero of the rewards changes no variance and no share of a gap; another unit changes variances by its square.
+    #[test]
+    fn shift_and_unit(rewards in design(false), zero in -5.0..5.0f64, unit in 0.1..10.0f64) {
+        let moved: Vec<Vec<Vec<Vec<f64>>>> = rewards
+            .iter()
+            .map(|s| s.iter().map(|p| p.iter().map(|r| r.iter().map(|y| zero + unit * y).collect()).collect()).collect())
+            .collect();
+        for (a, b) in variances(&components(&rewards, 0, 1)).into_iter().zip(variances(&components(&moved, 0, 1))) {
+            prop_assert_eq!(a.is_some(), b.is_some());
+            prop_assert!((a.unwrap_or(0.0) * unit * unit - b.unwrap_or(0.0)).abs() < 1e-10 * (1.0 + unit * unit));
+        }
+        let flat = |table: &[Vec<Vec<Vec<f64>>>]| table.iter().flatten().map(|p| p.concat()).collect::<Vec<Vec<f64>>>();
+        let (one, other) = (flat(&rewards), flat(&moved));
+        let (a, b) = (spread(&one, &turned(&one, 1), 9, 1), spread(&other, &turned(&other, 1), 9, 1));
+        prop_assert!((a.log_ratio.unwrap_or(0.0) - b.log_ratio.unwrap_or(0.0)).abs() < 1e-6);
+        let unitless = |rows: &[Vec<f64>]| brown_forsythe(&rows.iter().map(Vec::as_slice).collect::<Vec<_>>()).map_or(1.0, |t| t.p_value);
+        prop_assert!((unitless(&one) - unitless(&other)).abs() < 1e-6);
+    }
+
+    #[test]
+    fn components_add_up(rewards in design(false)) {
+        let c = components(&rewards, 3, 1);
+        let sum: f64 = variances(&c).into_iter().flatten().sum();
+        prop_assert!((sum - c.total.map_or(0.0, |t| t.variance)).abs() < 1e-12);
+        prop_assert_eq!(c.total.is_some(), rewards.iter().flatten().flatten().any(|r| r.len() > 1) || c.answers > 1);
+    }
+
+    #[test]
+    fn holm_is_monotone_and_above_p(p in prop::collection::vec(0.0..=1.0f64, 0..9)) {
+        let adjusted = holm(&p).unwrap();
+        for i in 0..p.len() {
+            prop_assert!(adjusted[i] >= p[i] && adjusted[i] <= 1.0);
+            prop_assert!((0..p.len()).all(|j| p[i] > p[j] || adjusted[i] <= adjusted[j]));
+        }
+    }
+
+    #[test]
+    fn nothing_panics_in_designs(
+        rewards in design(true),
+        rows in prop::collection::vec(prop::collection::vec(any::<f64>(), 0..4), 0..4),
+        other in prop::collection::vec(prop::collection::vec(any::<f64>(), 0..4), 0..4),
+        parts in prop::array::uniform5(any::<f64>()),
+        sizes in prop::array::uniform4(0usize..5),
+        shares in prop::array::uniform2(any::<f64>()),
+        resamples in 0usize..4,
+    ) {
+        components(&rewards, resamples, 1);
+        over_seeds(&rows, TestPrompts::Shared, shares[0], resamples, 1);
+        over_seeds(&rows, TestPrompts::PerSeed, 0.5, resamples, 1);
+        let (first, second) = (rows.concat(), other.concat());
+        paired_in_clusters(&first, &second, &vec![1; first.len()], resamples, 9, 1);
+        spread(&rows, &other, resamples, 1);
+        gap(&rows, &other, &rows, resamples, 1);
+        interquartile_mean(&rows, resamples, 1);
+        performance_profile(&rows, &shares, resamples, 1);
+        holm(&first);
+        let groups: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
+        prop_assert!(brown_forsythe(&groups).is_none_or(|t| (0.0..=1.0).contains(&t.p_value)));
+        let [seed, prompt, interaction, rewrite, answer] = parts;
+        let noise = Noise { seed, prompt, interaction, rewrite, answer };
+        let [seeds, prompts, rewrites, answers] = sizes;
+        let plan = Plan { seeds, prompts, rewrites, answers };
+        doubling(&noise, plan, shares[0], shares[1]);
+        prop_assert!(power(&noise, plan, shares[0], 0.05).is_none_or(|p| (0.0..=1.0).contains(&p)));
+        let noise = Noise { seed: 0.1, prompt: 0.1, interaction: 0.1, rewrite: 0.1, answer: 0.1 };
+        let fits = plan.prompts > 1 && !sizes.contains(&0);
+        prop_assert_eq!(doubling(&noise, plan, 0.05, 0.8).is_some(), fits);
     }
 }

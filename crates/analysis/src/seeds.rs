@@ -1,0 +1,129 @@
+//! An experiment over several training seeds.
+use crate::distributions::student_quantile;
+use crate::pigeonhole::{canonical, crossed_totals};
+use crate::power::crossed_error;
+use crate::resampling::{Interval, RESAMPLES, bootstrap_mean, deviation, finite_mean, index, percentiles, sort_lists, sorted, stream};
+use rand_chacha::ChaCha8Rng;
+
+/// Which prompts the seeds were tested on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TestPrompts {
+    /// The same, in the same order: one draw of prompts serves all seeds.
+    Shared,
+    /// Every seed has its own: prompts are drawn within each drawn seed.
+    PerSeed,
+}
+
+/// What the interval lets vary, and so what it speaks about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resampled {
+    /// Training runs and prompts: the interval speaks about training again.
+    SeedsAndPrompts,
+    /// There is one seed: the interval speaks about this one trained prompter, not about training again.
+    PromptsOnly,
+}
+
+/// A mean over seeds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OverSeeds {
+    /// Seeds, the diverged ones included.
+    pub seeds: usize,
+    /// Seeds that had no value or one that is not finite, and that count as the value the caller gave.
+    pub diverged: usize,
+    /// Mean over seeds of each seed's mean over its prompts, in units of `values`; every seed counts the same.
+    pub mean: Option<f64>,
+    /// 95 % percentile interval of the two-level bootstrap. None with one seed and one prompt, or without resamples.
+    pub interval: Option<Interval>,
+    pub resampled: Resampled,
+    /// Standard deviation of the seeds' means, divided by seeds − 1.
+    pub deviation: Option<f64>,
+    /// 95 % interval by Student's t, mean ± t · standard error. It is right for few seeds, where the bootstrap is too narrow, as far as
+    /// means of prompts are normal. Prompts per seed: from the seeds' means alone, seeds − 1 degrees of freedom. Shared prompts: seeds
+    /// and prompts both random, with Satterthwaite's degrees of freedom (see [`crate::smallest_detectable`]). None with one seed.
+    pub student: Option<Interval>,
+}
+
+/// Mean and interval of `values[seed][prompt]` (paired differences, or an arm's mean rewards), with the training run as the replicate:
+/// seeds are resampled, and prompts are resampled too, crossed or nested as [`TestPrompts`] says.
+///
+/// A diverged seed, one without values or with one that is not finite, counts as `diverged_as` on every prompt: say what a failed run is
+/// worth, such as the baseline's reward, or the difference 0. It is never dropped, for an average over the runs that went well is not
+/// what training gives.
+///
+/// Degenerate: no seed, shared prompts of different number, or `diverged_as` not finite where it is needed leave mean and intervals None.
+pub fn over_seeds(values: &[Vec<f64>], prompts: TestPrompts, diverged_as: f64, resamples: usize, seed: u64) -> OverSeeds {
+    let failed = |row: &[f64]| finite_mean(row).is_none();
+    let width = values.iter().map(Vec::len).max().unwrap_or(0).max(1);
+    let stand_in = |row: &Vec<f64>| {
+        let length = if row.is_empty() { width } else { row.len() };
+        if failed(row) { vec![diverged_as; length] } else { row.clone() }
+    };
+    let table: Vec<Vec<f64>> = values.iter().map(stand_in).collect();
+    let result = OverSeeds {
+        seeds: values.len(),
+        diverged: values.iter().filter(|row| failed(row)).count(),
+        mean: None,
+        interval: None,
+        resampled: if values.len() == 1 { Resampled::PromptsOnly } else { Resampled::SeedsAndPrompts },
+        deviation: None,
+        student: None,
+    };
+    let Some(means) = table.iter().map(|row| finite_mean(row)).collect::<Option<Vec<f64>>>() else { return result };
+    let unequal = table.iter().any(|row| row.len() != width);
+    let Some(mean) = finite_mean(&means).filter(|_| prompts == TestPrompts::PerSeed || !unequal) else { return result };
+    let replicates = match (table.as_slice(), prompts) {
+        ([one], _) => {
+            let interval = Some(bootstrap_mean(one, resamples, seed)).filter(|_| one.len() > 1 && resamples > 0);
+            return OverSeeds { mean: Some(mean), interval, ..result };
+        }
+        (_, TestPrompts::Shared) => crossed_means(&table, resamples, seed),
+        (_, TestPrompts::PerSeed) => nested_means(&table, resamples, seed),
+    };
+    let deviation = deviation(&means);
+    let own = deviation.map(|d| (d * d / means.len() as f64, (means.len() - 1) as f64));
+    let error = if prompts == TestPrompts::Shared && width > 1 { own.and_then(|_| shared_error(&table)) } else { own };
+    let half_width = error.and_then(|(variance, freedom)| Some(student_quantile(0.05, freedom)? * variance.sqrt()));
+    OverSeeds {
+        mean: Some(mean),
+        interval: percentiles(&replicates, 0.99),
+        deviation,
+        student: half_width.map(|h| Interval { low: mean - h, high: mean + h }),
+        ..result
+    }
+}
+
+/// The canonical table of single values; of no rows where they differ in length.
+fn ordered(table: &[Vec<f64>]) -> Vec<Vec<[f64; 1]>> {
+    let cells: Vec<Vec<[f64; 1]>> = table.iter().map(|row| row.iter().map(|x| [*x]).collect()).collect();
+    canonical(&cells).unwrap_or_default()
+}
+
+/// Variance of the mean and its degrees of freedom, by the mean squares of a two-way table without replication.
+fn shared_error(table: &[Vec<f64>]) -> Option<(f64, f64)> {
+    let table: Vec<Vec<f64>> = ordered(table).iter().map(|row| row.concat()).collect();
+    let (s, n) = (table.len() as f64, table.first()?.len() as f64);
+    let rows: Vec<f64> = table.iter().map(|row| row.iter().sum::<f64>() / n).collect();
+    let columns: Vec<f64> = (0..table[0].len()).map(|p| table.iter().map(|row| row[p]).sum::<f64>() / s).collect();
+    let mean = rows.iter().sum::<f64>() / s;
+    let residual = |row: &Vec<f64>, of_row: &f64| row.iter().zip(&columns).map(|(x, c)| (x - of_row - c + mean).powi(2)).sum::<f64>();
+    let residuals = table.iter().zip(&rows).map(|(row, of_row)| residual(row, of_row)).sum::<f64>();
+    let (seed, prompt) = (deviation(&rows)?.powi(2) / s, deviation(&columns)?.powi(2) / n);
+    Some(crossed_error([seed, prompt, residuals / ((s - 1.0) * (n - 1.0)) / (n * s)], s, n)).filter(|e| e.1.is_finite())
+}
+
+fn crossed_means(table: &[Vec<f64>], resamples: usize, seed: u64) -> Vec<f64> {
+    let table = ordered(table);
+    let cells = table.iter().map(Vec::len).sum::<usize>() as f64;
+    crossed_totals(&table, resamples, &mut stream(seed, RESAMPLES)).into_iter().map(|[sum]| sum / cells).collect()
+}
+
+fn nested_means(table: &[Vec<f64>], resamples: usize, seed: u64) -> Vec<f64> {
+    let mut table: Vec<Vec<f64>> = table.iter().map(|row| sorted(row)).collect();
+    sort_lists(&mut table);
+    let mut random = stream(seed, RESAMPLES);
+    let mean = |random: &mut ChaCha8Rng| {
+        let row = &table[index(random, table.len())];
+        (0..row.len()).map(|_| row[index(random, row.len())]).sum::<f64>() / row.len() as f64
+    };
+    (0..resamples).map(|_| (0..table.len()).map(|_| mean(&mut random)).sum::<f64>() / table.len() as f64).collect()
+}
