@@ -159,7 +159,7 @@ impl Frozen {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "lowercase")]
 pub enum Engine {
-    /// mistral.rs on a GPU; on the CPU the built-in engine where it knows the architecture, otherwise mistral.rs one by one.
+    /// The built-in engine where it knows the architecture and there is room for the weights in f32, otherwise mistral.rs.
     #[default]
     Auto,
     Builtin,

@@ -17,5 +17,14 @@ pub use quantisation::{QUANTISATIONS, check_quantisation};
 
 /// Whether mistral.rs, as it was built, would compute on a GPU of this machine.
 pub fn has_gpu() -> bool {
-    mistralrs::best_device(false).is_ok_and(|device| !device.is_cpu())
+    gpu().is_some()
+}
+
+/// Free memory of that GPU; none where there is no GPU.
+pub fn free_gpu_bytes() -> Option<u64> {
+    mistralrs::core::MemoryUsage.get_memory_available(&gpu()?).ok().map(|bytes| bytes as u64)
+}
+
+fn gpu() -> Option<lm::Device> {
+    mistralrs::best_device(false).ok().filter(|device| !device.is_cpu())
 }

@@ -19,12 +19,13 @@ pub struct EngineChoice {
     pub reason: String,
 }
 
-/// Chooses by the fifth rule of the design: `auto` means mistral.rs on a GPU, and on the CPU the built-in engine where it can run
-/// the model, otherwise mistral.rs (which [`crate::admit`] then holds to one request at a time).
+/// `auto` means the built-in engine where it can run the model and there is room for it, otherwise mistral.rs, which [`crate::admit`] then
+/// may hold to one request at a time (docs/adr/0004).
 ///
-/// `builtin_supports`: the built-in engine knows the model's architecture. `quantised`: the spec asks for quantisation while
-/// loading. `is_gguf`: the model is a GGUF file, not a folder. A spec that names the built-in engine for what it cannot do is refused.
-pub fn choose(engine: Engine, has_gpu: bool, builtin_supports: bool, quantised: bool, is_gguf: bool) -> Result<EngineChoice> {
+/// `has_room`: weights in f32, as the built-in engine holds them, fit beside what a run needs; always on the CPU. `builtin_supports`: the built-in
+/// engine knows the model's architecture. `quantised`: the spec asks for quantisation while loading. `is_gguf`: the model is a GGUF file, not a
+/// folder. A spec that names the built-in engine for what it cannot do is refused.
+pub fn choose(engine: Engine, has_room: bool, builtin_supports: bool, quantised: bool, is_gguf: bool) -> Result<EngineChoice> {
     let obstacle = obstacle(builtin_supports, quantised, is_gguf);
     let (engine, reason) = match (engine, obstacle) {
         (Engine::Builtin, Some(obstacle)) => {
@@ -35,9 +36,9 @@ pub fn choose(engine: Engine, has_gpu: bool, builtin_supports: bool, quantised: 
         }
         (Engine::Builtin, None) => (EngineKind::BuiltIn, "the spec names it".into()),
         (Engine::Mistralrs, _) => (EngineKind::MistralRs, "the spec names it".into()),
-        (Engine::Auto, _) if has_gpu => (EngineKind::MistralRs, "there is a GPU".into()),
         (Engine::Auto, Some(obstacle)) => (EngineKind::MistralRs, obstacle.what.into()),
-        (Engine::Auto, None) => (EngineKind::BuiltIn, "there is no GPU and it knows the model's architecture".into()),
+        (Engine::Auto, None) if !has_room => (EngineKind::MistralRs, "the GPU has too little room for its weights in f32".into()),
+        (Engine::Auto, None) => (EngineKind::BuiltIn, "it knows the model's architecture and answers batches as it answers one".into()),
     };
     Ok(EngineChoice { engine, reason })
 }
@@ -67,20 +68,20 @@ fn obstacle(builtin_supports: bool, quantised: bool, is_gguf: bool) -> Option<Ob
 mod tests {
     use super::*;
 
-    fn kind(engine: Engine, has_gpu: bool, supports: bool, quantised: bool, gguf: bool) -> EngineKind {
-        choose(engine, has_gpu, supports, quantised, gguf).unwrap().engine
+    fn kind(engine: Engine, room: bool, supports: bool, quantised: bool, gguf: bool) -> EngineKind {
+        choose(engine, room, supports, quantised, gguf).unwrap().engine
     }
 
     #[test]
-    fn auto_prefers_mistralrs_on_a_gpu_and_the_built_in_engine_on_the_cpu() {
-        assert_eq!(kind(Engine::Auto, true, true, false, false), EngineKind::MistralRs);
-        assert_eq!(kind(Engine::Auto, false, true, false, false), EngineKind::BuiltIn);
+    fn auto_takes_the_built_in_engine_where_there_is_room() {
+        assert_eq!(kind(Engine::Auto, true, true, false, false), EngineKind::BuiltIn);
+        assert_eq!(kind(Engine::Auto, false, true, false, false), EngineKind::MistralRs);
     }
 
     #[test]
     fn auto_takes_mistralrs_for_all_that_the_built_in_engine_cannot_do() {
         for (supports, quantised, gguf) in [(false, false, false), (true, true, false), (true, false, true), (false, true, true)] {
-            let choice = choose(Engine::Auto, false, supports, quantised, gguf).unwrap();
+            let choice = choose(Engine::Auto, true, supports, quantised, gguf).unwrap();
             assert_eq!(choice.engine, EngineKind::MistralRs);
             assert!(choice.reason.starts_with("the built-in engine does not"), "{}", choice.reason);
         }
@@ -88,10 +89,10 @@ mod tests {
 
     #[test]
     fn a_named_engine_is_taken_whatever_the_machine() {
-        for gpu in [false, true] {
-            assert_eq!(kind(Engine::Builtin, gpu, true, false, false), EngineKind::BuiltIn);
-            assert_eq!(kind(Engine::Mistralrs, gpu, true, false, false), EngineKind::MistralRs);
-            assert_eq!(kind(Engine::Mistralrs, gpu, false, true, true), EngineKind::MistralRs);
+        for room in [false, true] {
+            assert_eq!(kind(Engine::Builtin, room, true, false, false), EngineKind::BuiltIn);
+            assert_eq!(kind(Engine::Mistralrs, room, true, false, false), EngineKind::MistralRs);
+            assert_eq!(kind(Engine::Mistralrs, room, false, true, true), EngineKind::MistralRs);
         }
     }
 

@@ -6,7 +6,7 @@ use experiment::Prompter;
 use experiment::prepare::{Prepared, unchanged};
 use home::Home;
 use inference::{Answer, AnswerDecoding, AnswerRequest, BuiltIn, Cached, EngineChoice, EngineKind, FrozenModel, Proof, admit, choose};
-use inference_mistralrs::{MistralRs, check_quantisation, has_gpu};
+use inference_mistralrs::{MistralRs, check_quantisation, free_gpu_bytes, has_gpu};
 use lm::{Llama, ModelFolder};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -43,9 +43,9 @@ pub fn find(home: &Home, spec: &Spec, base: &Path) -> Result<Found> {
     let located = locate(home, &spec.prompter.model, base, "prompter.model")?;
     let prompter = as_folder(home, &located)?;
     let frozen = locate(home, &spec.frozen.model, base, "frozen.model")?;
-    let (engine, quantised, has_gpu) = (spec.frozen.engine, spec.frozen.quantisation.is_some(), has_gpu());
-    // What `choose` will say of a model that both engines can read.
-    let prefers_mistralrs = engine == Engine::Mistralrs || engine == Engine::Auto && (quantised || has_gpu);
+    let (engine, quantised) = (spec.frozen.engine, spec.frozen.quantisation.is_some());
+    // A file with quantised weights is small for a GPU; the folder that the built-in engine would make of it is not.
+    let prefers_mistralrs = engine == Engine::Mistralrs || engine == Engine::Auto && (quantised || has_gpu());
     let read = match &frozen {
         // As it is for mistral.rs; otherwise imported on first use.
         Located::Gguf(_) if prefers_mistralrs => None,
@@ -62,8 +62,18 @@ pub fn find(home: &Home, spec: &Spec, base: &Path) -> Result<Found> {
         FrozenFiles::Folder(_) => (false, true),
         FrozenFiles::Other(located) => (matches!(located, Located::Gguf(_)), !is_of_another_architecture(located)),
     };
-    let choice = choose(engine, has_gpu, is_known, quantised, is_gguf)?;
+    let has_room = match &frozen {
+        FrozenFiles::Folder(folder) => has_room(folder),
+        FrozenFiles::Other(_) => true,
+    };
+    let choice = choose(engine, has_room, is_known, quantised, is_gguf)?;
     Ok(Found { prompter, frozen, choice })
+}
+
+/// Whether a GPU's free memory, if there is a GPU, holds a model twice in f32: its weights, and what a run computes with them.
+fn has_room(folder: &ModelFolder) -> bool {
+    // Published weights have two bytes a number or four; two is the cautious guess.
+    free_gpu_bytes().is_none_or(|free| free / 4 > weights_in(&folder.path))
 }
 
 /// Whether a model names an architecture that only mistral.rs may know; false where it cannot be told.
