@@ -397,7 +397,7 @@ it('the arms table is saved with every number in full', () => {
 it('a report is one file in which no text of others is markup', () => {
   const summary = { ...summaries.find((run) => run.id === 1)!, name: '<script>alert(1)</script> "x"' };
   const html = htmlReport(
-    { summary, spec: spec(), spec_toml: 'name = "</pre><img src=x>"', facts: [{ key: '<b>', value: "'&" }] },
+    { summary, program_version: '0.1.0', spec: spec(), spec_toml: 'name = "</pre><img src=x>"', facts: [{ key: '<b>', value: "'&" }] },
     summary.report!,
     [],
   );

@@ -1,6 +1,6 @@
 //! Runs as lists and pages show them.
-use crate::Desk;
 use crate::files::File;
+use crate::{Desk, blocking};
 use contract::desk::{IterationNews, RunDetail, RunEvent, RunFact, RunNews, RunSummary};
 use contract::event::{Event, Status};
 use contract::report::Report;
@@ -8,7 +8,7 @@ use contract::{Result, Spec};
 use datasets::SHIPPED;
 use experiment::prepare::base_folder;
 use std::collections::BTreeSet;
-use store::{Run, Store};
+use store::{Run, Split, Store};
 
 impl Desk {
     /// Newest first, those of open files after one's own. Runs whose worker is gone are `interrupted` from now on.
@@ -37,17 +37,21 @@ impl Desk {
         let record = store.run(inside).await?;
         let facts = store.facts(inside).await?;
         let mut curves = store.curves(REWARD, Some(inside)).await?;
-        let report = store.report(inside).await?;
+        let mut report = store.report(inside).await?;
+        if let Some(stored) = report.take_if(|report| experiment::report::is_incomplete(report)) {
+            let (rows, record) = (store.evaluation(inside, Some(Split::Test)).await?, record.clone());
+            report = Some(blocking(move || Ok(experiment::report::complete(stored, &record, &rows))).await?);
+        }
         let file = self.open_files().into_iter().find(|file| file.outside(inside) == run);
         let spec_toml = experiment::spec::to_toml(&record.spec)?;
-        let mut spec = record.spec.clone();
+        let (mut spec, program_version) = (record.spec.clone(), record.program_version.clone());
         let summary = summary(record, curves.remove(&inside).unwrap_or_default(), report, file.as_ref())?;
         // A spec file's path is relative to the file; a new experiment that starts from this run has no such place.
         if spec.data.source != SHIPPED {
             spec.data.source = base_folder(&facts).join(&spec.data.source).display().to_string();
         }
         let facts = facts.into_iter().map(|fact| RunFact { key: fact.key, value: fact.value }).collect();
-        Ok(RunDetail { summary, spec, spec_toml, facts })
+        Ok(RunDetail { summary, program_version, spec, spec_toml, facts })
     }
 
     /// What has happened after an event; 0 for everything.

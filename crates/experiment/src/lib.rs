@@ -9,6 +9,7 @@
 //! [`Pipeline`] is the path of one prompt (rewrite, answer, reward), [`grpo`] the whole algorithm, [`report::compute`] the
 //! figures from stored rows. Nothing here prints or loads weights.
 pub mod evaluation;
+mod figures;
 pub mod grpo;
 pub mod guards;
 pub mod metrics;
