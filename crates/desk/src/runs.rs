@@ -1,11 +1,13 @@
 //! Runs as lists and pages show them.
 use crate::files::File;
 use crate::{Desk, blocking};
+use contract::Result;
 use contract::desk::{IterationNews, RunDetail, RunEvent, RunFact, RunNews, RunSummary};
 use contract::event::{Event, Status};
 use contract::report::Report;
-use contract::{Result, Spec};
+use contract::seeds::SeedsReport;
 use datasets::SHIPPED;
+use experiment::analyse::Seed;
 use experiment::prepare::base_folder;
 use std::collections::BTreeSet;
 use store::{Run, Split, Store};
@@ -52,6 +54,20 @@ impl Desk {
         }
         let facts = facts.into_iter().map(|fact| RunFact { key: fact.key, value: fact.value }).collect();
         Ok(RunDetail { summary, program_version, spec, spec_toml, facts })
+    }
+
+    /// What runs that are seeds of one experiment say together, of one's own database and of open files.
+    pub async fn analyse(&self, runs: &[i64]) -> Result<SeedsReport> {
+        let mut seeds = Vec::new();
+        for &run in runs {
+            let (store, inside) = self.place(run).await?;
+            if run >= 0 {
+                store.mark_interrupted().await?;
+            }
+            let record = Run { id: run, ..store.run(inside).await? };
+            seeds.push(Seed { run: record, rows: store.evaluation(inside, Some(Split::Test)).await? });
+        }
+        blocking(move || experiment::analyse::compute(seeds)).await
     }
 
     /// What has happened after an event; 0 for everything.
@@ -112,7 +128,7 @@ fn summary(run: Run, reward_curve: Vec<Option<f64>>, report: Option<Report>, fil
         status: run.status,
         message: run.message,
         seed: run.spec.seed,
-        experiment: experiment_of(&run.spec)?,
+        experiment: experiment::spec::experiment(&run.spec)?,
         iterations: run.spec.training.iterations,
         data: run.spec.data.source,
         prompter: run.spec.prompter.model,
@@ -124,9 +140,4 @@ fn summary(run: Run, reward_curve: Vec<Option<f64>>, report: Option<Report>, fil
         reward_curve,
         report: report.filter(|_| run.status == Status::Finished).map(|report| Report { run: id, ..report }),
     })
-}
-
-/// The hash of the spec without what may differ between the seeds of one experiment.
-fn experiment_of(spec: &Spec) -> Result<String> {
-    experiment::spec::hash(&Spec { name: String::new(), seed: 0, ..spec.clone() })
 }
