@@ -407,7 +407,24 @@ it('a report is one file in which no text of others is markup', () => {
   const page = new DOMParser().parseFromString(html, 'text/html');
   expect(page.querySelectorAll('script, img, b')).toHaveLength(0);
   expect(page.querySelector('h1')?.textContent).toBe(summary.name);
-  expect(page.querySelector('pre')?.textContent).toContain('</pre><img');
+  expect(page.querySelectorAll('pre')[1]?.textContent).toContain('</pre><img');
+});
+
+it('a report says how it was come by, for a paper', () => {
+  const summary = summaries.find((run) => run.id === 1)!;
+  const html = htmlReport({ summary, program_version: '9.8.7', spec: spec(), spec_toml: '', facts: [] }, summary.report!, []);
+  const text = new DOMParser().parseFromString(html, 'text/html').body.textContent;
+  for (const words of [
+    '96 held-out test prompts, 2 answers of each arm to each prompt',
+    '10,000 resamples',
+    'Holm for 3 comparisons',
+    'Align-Pro Studio 9.8.7',
+    'doi     = {10.1609/aaai.v39i26.34979}',
+    '… BCa interval',
+    'Ratio of variances [95 % interval]',
+    '0.69 [0.50, 0.97]',
+  ])
+    expect(text).toContain(words);
 });
 
 describe('seeds together', () => {
