@@ -5,6 +5,7 @@ use contract::desk::{
     DataPreview, EpisodeRow, Estimate, Load, Merged, OpenFile, Overview, RunChange, RunDetail, RunNews, RunSummary, Sample, ScoreRow,
     Settings, Share, SpecCheck, Tried, TryNews,
 };
+use contract::seeds::SeedsReport;
 use contract::spec::{Data, Reward};
 use contract::{Error, Result, Spec};
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         examine,
         runs,
         run,
+        analyse,
         news,
         episodes,
         samples,
@@ -67,6 +69,11 @@ async fn runs(desk: Desk<'_>) -> Result<Vec<RunSummary>> {
 #[tauri::command]
 async fn run(desk: Desk<'_>, id: i64) -> Result<RunDetail> {
     desk.run(id).await
+}
+
+#[tauri::command]
+async fn analyse(desk: Desk<'_>, ids: Vec<i64>) -> Result<SeedsReport> {
+    desk.analyse(&ids).await
 }
 
 #[tauri::command]

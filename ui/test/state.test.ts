@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Event, Load, RunNews, RunSummary } from '$ipc';
-import { curves, differences, smoothed } from '$lib/state/compare';
+import { areSeeds, curves, differences, smoothed } from '$lib/state/compare';
 import { diagnosis } from '$lib/state/diagnosis';
 import { effort, precedent, smallestDifference } from '$lib/state/design';
 import { countInWords, grouped, matching, ordered, retagged, together, toggledTag, viewOf } from '$lib/state/experiments';
@@ -19,12 +19,15 @@ import { stepOf, typed } from '$lib/state/steps';
 import { nextSize } from '$lib/state/theme.svelte';
 import { density, quantile } from '$lib/charts/density';
 import { extent, room } from '$lib/charts/extent';
+import { differenceForest, ratioForest, seedForest } from '$lib/charts/forest';
+import { seedsCsv } from '$lib/state/seeds';
 import { armsCsv } from '$lib/state/tables';
 import welcome from '$lib/components/Welcome.svelte?raw';
 import file from '../../examples/quickstart.toml?raw';
 import menu from '../../src-tauri/src/menu.rs?raw';
 import { foreign, iteration, others, samples, spec, summaries } from '../src/dev/fixtures';
 import { overview } from '../src/dev/overview';
+import { analysed } from '../src/dev/seeds';
 
 function news(events: Event[], after = 0, changes: Partial<RunNews> = {}): RunNews {
   const numbers = events.flatMap((event) => (event.kind === 'iteration' ? [event.iteration] : []));
@@ -397,14 +400,70 @@ it('the arms table is saved with every number in full', () => {
 it('a report is one file in which no text of others is markup', () => {
   const summary = { ...summaries.find((run) => run.id === 1)!, name: '<script>alert(1)</script> "x"' };
   const html = htmlReport(
-    { summary, spec: spec(), spec_toml: 'name = "</pre><img src=x>"', facts: [{ key: '<b>', value: "'&" }] },
+    { summary, program_version: '0.1.0', spec: spec(), spec_toml: 'name = "</pre><img src=x>"', facts: [{ key: '<b>', value: "'&" }] },
     summary.report!,
     [],
   );
   const page = new DOMParser().parseFromString(html, 'text/html');
   expect(page.querySelectorAll('script, img, b')).toHaveLength(0);
   expect(page.querySelector('h1')?.textContent).toBe(summary.name);
-  expect(page.querySelector('pre')?.textContent).toContain('</pre><img');
+  expect(page.querySelectorAll('pre')[1]?.textContent).toContain('</pre><img');
+});
+
+it('a report says how it was come by, for a paper', () => {
+  const summary = summaries.find((run) => run.id === 1)!;
+  const html = htmlReport({ summary, program_version: '9.8.7', spec: spec(), spec_toml: '', facts: [] }, summary.report!, []);
+  const text = new DOMParser().parseFromString(html, 'text/html').body.textContent;
+  for (const words of [
+    '96 held-out test prompts, 2 answers of each arm to each prompt',
+    '10,000 resamples',
+    'Holm for 3 comparisons',
+    'Align-Pro Studio 9.8.7',
+    'doi     = {10.1609/aaai.v39i26.34979}',
+    '… BCa interval',
+    'Ratio of variances [95 % interval]',
+    '0.69 [0.50, 0.97]',
+  ])
+    expect(text).toContain(words);
+});
+
+describe('seeds together', () => {
+  const seeds = [1, 2].map((id) => summaries.find((run) => run.id === id)!);
+  it('are runs of one experiment with different seeds, one of them with a report', () => {
+    expect(areSeeds(seeds)).toBe(true);
+    expect(areSeeds([seeds[0]!])).toBe(false);
+    expect(areSeeds([...seeds, seeds[0]!])).toBe(false);
+    expect(areSeeds([...seeds, { ...seeds[0]!, seed: 9, experiment: 'another' }])).toBe(false);
+    expect(areSeeds(seeds.map((run) => ({ ...run, report: null })))).toBe(false);
+  });
+  it('are saved with every arm and every comparison, none without its name', () => {
+    const [head, ...rows] = seedsCsv(analysed(seeds)).trimEnd().split('\r\n');
+    expect(rows).toHaveLength(6);
+    expect(new Set(rows.map((row) => row.split(',').length))).toEqual(new Set([head!.split(',').length]));
+    for (const column of ['student_low', 'bootstrap_high', 'interaction', 'failed', 'detectable_twice_seeds'])
+      expect(head).toContain(column);
+  });
+});
+
+describe('a forest', () => {
+  const { comparisons } = summaries.find((run) => run.id === 1)!.report!;
+  const rows = comparisons.map((comparison) => ({ comparison }));
+  it('says more where there is room', () => {
+    expect(differenceForest(rows, 500).heads).toEqual(['difference [95 % interval]', 'p', 'prompts']);
+    const wide = differenceForest(rows, 1000);
+    expect(wide.rows[0]?.cells).toHaveLength(wide.heads.length - 1);
+    expect(wide.rows[0]?.cells[1]).toBe('74 %');
+  });
+  it('leaves out ratios that are not there', () => {
+    expect(ratioForest(comparisons).rows).toHaveLength(3);
+    expect(ratioForest(comparisons.map((c) => ({ ...c, variance: null }))).rows).toEqual([]);
+  });
+  it('shows of one seed the bootstrap alone', () => {
+    const { comparisons: many } = analysed(summaries.filter((run) => run.id <= 2));
+    expect(seedForest(many).rows[0]).toMatchObject({ range: many[0]!.difference.student, inner: many[0]!.difference.bootstrap });
+    const one = many.map((c) => ({ ...c, difference: { ...c.difference, student: null } }));
+    expect(seedForest(one).rows[0]).toMatchObject({ range: many[0]!.difference.bootstrap, inner: null });
+  });
 });
 
 it('fixtures do not change between two looks', () => expect(iteration(3, 1)).toEqual(iteration(3, 1)));

@@ -5,6 +5,7 @@
 //!
 //! Everything is deterministic, and the order of the prompts changes nothing. What cannot be estimated is `None`; what is degenerate is
 //! said at each function; nothing panics.
+mod claims;
 mod components;
 mod distributions;
 mod families;
@@ -21,6 +22,7 @@ pub mod theory;
 mod verdict;
 mod wins;
 
+pub use claims::{seeds_verdict, variance_verdict};
 pub use components::{Component, Components, components};
 pub use families::{OverTasks, Scale, holm, interquartile_mean, performance_profile};
 pub use gap::{Closed, Gap, Withheld, gap};

@@ -43,6 +43,16 @@ pub struct OverSeeds {
     pub student: Option<Interval>,
 }
 
+/// From so many seeds on the bootstrap over seeds is as good as Student's t (see the coverages in `docs/algorithms/statistics.md`).
+const ENOUGH_SEEDS: usize = 10;
+
+impl OverSeeds {
+    /// The interval to report: Student's t below ten seeds, where the bootstrap is too narrow, and the bootstrap from ten on or with one.
+    pub fn reported(&self) -> Option<Interval> {
+        if self.seeds < ENOUGH_SEEDS { self.student.or(self.interval) } else { self.interval }
+    }
+}
+
 /// Mean and interval of `values[seed][prompt]` (paired differences, or an arm's mean rewards), with the training run as the replicate:
 /// seeds are resampled, and prompts are resampled too, crossed or nested as [`TestPrompts`] says.
 ///

@@ -1,5 +1,5 @@
 //! What the comparisons say, in one plain sentence.
-use crate::Paired;
+use crate::{Interval, Paired};
 
 /// What a paired comparison lets us claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,18 +14,25 @@ pub enum Finding {
     Unknown,
 }
 
+impl Finding {
+    /// What an interval of a difference, or of a log ratio, says.
+    pub(crate) fn of(interval: Interval) -> Self {
+        if !(interval.low.is_finite() && interval.high.is_finite()) {
+            Self::Unknown
+        } else if interval.low > 0.0 {
+            Self::Better
+        } else if interval.high < 0.0 {
+            Self::Worse
+        } else {
+            Self::Unclear
+        }
+    }
+}
+
 impl Paired {
     /// A claim is made only where the interval excludes 0 and at least two prompts, in two clusters, were compared.
     pub fn finding(&self) -> Finding {
-        if self.clusters < 2 || !(self.interval.low.is_finite() && self.interval.high.is_finite()) {
-            Finding::Unknown
-        } else if self.interval.low > 0.0 {
-            Finding::Better
-        } else if self.interval.high < 0.0 {
-            Finding::Worse
-        } else {
-            Finding::Unclear
-        }
+        if self.clusters < 2 { Finding::Unknown } else { Finding::of(self.interval) }
     }
 
     /// About how many prompts would let a true difference of the size seen here stand out: the interval's half width shrinks with the
@@ -50,17 +57,23 @@ pub fn verdict(against_raw: &Paired, against_untuned: &Paired) -> String {
             prompts(against_raw, against_untuned)
         );
     }
-    let raw = format!("{} the raw prompt ({})", claim(findings.0), figures(against_raw));
+    let raw = format!("the raw prompt ({})", figures(against_raw));
     let untuned = format!("the untuned prompter ({})", figures(against_untuned));
-    let joined = match findings {
-        (Finding::Unclear, Finding::Unclear) => format!("{raw}, nor from {untuned}"),
-        (a, b) if a == b => format!("{raw} and than {untuned}"),
-        (_, b) => format!("{raw} but {} {untuned}", claim(b)),
-    };
+    let joined = join(claim, findings, &raw, &untuned);
     format!("On {} the tuned prompter {joined}{}.", prompts(against_raw, against_untuned), advice(against_raw, against_untuned))
 }
 
-fn claim(finding: Finding) -> &'static str {
+/// Two claims as the middle of a sentence; `words` says what a finding is, up to the baseline that follows.
+pub(crate) fn join(words: fn(Finding) -> &'static str, findings: (Finding, Finding), raw: &str, untuned: &str) -> String {
+    let first = words(findings.0);
+    match findings {
+        (Finding::Unclear, Finding::Unclear) => format!("{first} {raw}, nor from {untuned}"),
+        (a, b) if a == b => format!("{first} {raw} and than {untuned}"),
+        (_, b) => format!("{first} {raw} but {} {untuned}", words(b)),
+    }
+}
+
+pub(crate) fn claim(finding: Finding) -> &'static str {
     match finding {
         Finding::Better => "is better than",
         Finding::Worse => "is worse than",
@@ -116,7 +129,6 @@ fn round_up(n: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Interval;
 
     fn paired(mean_difference: f64, low: f64, high: f64, p_value: f64) -> Paired {
         let interval = Interval { low, high };

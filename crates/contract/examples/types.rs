@@ -1,5 +1,5 @@
 //! Prints the TypeScript of everything that crosses to the window; `scripts/write_types.sh` keeps it in `ui/src/lib/ipc/types.ts`.
-use contract::{desk, error, event, report, spec};
+use contract::{desk, error, event, figures, report, seeds, spec};
 use ts_rs::{Config, TS};
 
 macro_rules! declarations {
@@ -28,12 +28,24 @@ fn main() {
         spec::Algorithm,
         spec::Schedule,
         spec::Evaluation,
+        figures::Interval,
+        figures::ShareOfPrompts,
+        figures::VarianceRatio,
+        figures::Component,
+        figures::Components,
         report::Arm,
         report::Comparison,
         report::Report,
         event::Status,
         event::Phase,
         event::Event,
+        seeds::Counted,
+        seeds::SeedRun,
+        seeds::MeanOverSeeds,
+        seeds::ArmOverSeeds,
+        seeds::ComparisonOverSeeds,
+        seeds::Power,
+        seeds::SeedsReport,
         desk::Health,
         desk::Check,
         desk::Model,

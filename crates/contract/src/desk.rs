@@ -116,6 +116,8 @@ pub struct RunFact {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct RunDetail {
     pub summary: RunSummary,
+    /// Of the program that made it.
+    pub program_version: String,
     /// With the whole path of a data file.
     pub spec: Spec,
     /// The spec as a file would hold it, every default written out.

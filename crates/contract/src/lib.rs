@@ -5,7 +5,9 @@ mod checks;
 pub mod desk;
 pub mod error;
 pub mod event;
+pub mod figures;
 pub mod report;
+pub mod seeds;
 pub mod spec;
 
 pub use error::{Code, Error, Result};

@@ -1,4 +1,5 @@
 //! What a run found, as `alignpro show RUN --json` prints it.
+use crate::figures::{Components, Interval, ShareOfPrompts, VarianceRatio};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use ts_rs::TS;
@@ -21,6 +22,9 @@ pub struct Arm {
     pub between_prompt_variance: Option<f64>,
     /// Unbiased variance of answers within a prompt.
     pub within_prompt_variance: Option<f64>,
+    /// The same split with intervals, of this one seed; null in reports of versions that did not count it.
+    #[serde(default)]
+    pub components: Option<Components>,
     /// Mean of each part of the reward, unweighted, by its label.
     pub reward_parts: BTreeMap<String, f64>,
     /// How close rewrites stay to their prompts, in [0, 1]; null for the raw arm.
@@ -36,7 +40,8 @@ pub struct Arm {
     pub truncated_answers: f64,
 }
 
-/// A paired comparison of two arms over the same prompts.
+/// A paired comparison of two arms over the same prompts. The fields after `p_value` are null in reports of versions that did not count
+/// them, until `experiment::report::complete` adds them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct Comparison {
     pub arm: String,
@@ -48,6 +53,21 @@ pub struct Comparison {
     pub ci_high: f64,
     /// Two-sided sign-flip permutation test over prompts.
     pub p_value: f64,
+    /// The same, adjusted after Holm for all comparisons of the report.
+    #[serde(default)]
+    pub p_holm: Option<f64>,
+    /// Bias-corrected and accelerated bootstrap interval of `mean_difference`; null where the prompts do not differ.
+    #[serde(default)]
+    pub bca: Option<Interval>,
+    /// d_z: mean difference / standard deviation of the prompts' differences; null where these do not differ.
+    #[serde(default)]
+    pub effect_size: Option<f64>,
+    /// Probability of improvement: the share of prompts on which the arm is better, ties as half.
+    #[serde(default)]
+    pub improvement: Option<ShareOfPrompts>,
+    /// Whether the arm's rewards vary less.
+    #[serde(default)]
+    pub variance: Option<VarianceRatio>,
 }
 
 /// A run with what it found.
@@ -60,7 +80,7 @@ pub struct Report {
     pub spec_hash: String,
     pub arms: Vec<Arm>,
     pub comparisons: Vec<Comparison>,
-    /// One plain sentence: which arm is better, or that they cannot be told apart.
+    /// Two plain sentences: which arm is better, and whose rewards vary less, or that they cannot be told apart.
     pub verdict: String,
     /// Guards that fired and notes about the run (such as a resume on another machine), as sentences.
     pub warnings: Vec<String>,

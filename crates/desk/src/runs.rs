@@ -1,14 +1,16 @@
 //! Runs as lists and pages show them.
-use crate::Desk;
 use crate::files::File;
+use crate::{Desk, blocking};
+use contract::Result;
 use contract::desk::{IterationNews, RunDetail, RunEvent, RunFact, RunNews, RunSummary};
 use contract::event::{Event, Status};
 use contract::report::Report;
-use contract::{Result, Spec};
+use contract::seeds::SeedsReport;
 use datasets::SHIPPED;
+use experiment::analyse::Seed;
 use experiment::prepare::base_folder;
 use std::collections::BTreeSet;
-use store::{Run, Store};
+use store::{Run, Split, Store};
 
 impl Desk {
     /// Newest first, those of open files after one's own. Runs whose worker is gone are `interrupted` from now on.
@@ -37,17 +39,35 @@ impl Desk {
         let record = store.run(inside).await?;
         let facts = store.facts(inside).await?;
         let mut curves = store.curves(REWARD, Some(inside)).await?;
-        let report = store.report(inside).await?;
+        let mut report = store.report(inside).await?;
+        if let Some(stored) = report.take_if(|report| experiment::report::is_incomplete(report)) {
+            let (rows, record) = (store.evaluation(inside, Some(Split::Test)).await?, record.clone());
+            report = Some(blocking(move || Ok(experiment::report::complete(stored, &record, &rows))).await?);
+        }
         let file = self.open_files().into_iter().find(|file| file.outside(inside) == run);
         let spec_toml = experiment::spec::to_toml(&record.spec)?;
-        let mut spec = record.spec.clone();
+        let (mut spec, program_version) = (record.spec.clone(), record.program_version.clone());
         let summary = summary(record, curves.remove(&inside).unwrap_or_default(), report, file.as_ref())?;
         // A spec file's path is relative to the file; a new experiment that starts from this run has no such place.
         if spec.data.source != SHIPPED {
             spec.data.source = base_folder(&facts).join(&spec.data.source).display().to_string();
         }
         let facts = facts.into_iter().map(|fact| RunFact { key: fact.key, value: fact.value }).collect();
-        Ok(RunDetail { summary, spec, spec_toml, facts })
+        Ok(RunDetail { summary, program_version, spec, spec_toml, facts })
+    }
+
+    /// What runs that are seeds of one experiment say together, of one's own database and of open files.
+    pub async fn analyse(&self, runs: &[i64]) -> Result<SeedsReport> {
+        let mut seeds = Vec::new();
+        for &run in runs {
+            let (store, inside) = self.place(run).await?;
+            if run >= 0 {
+                store.mark_interrupted().await?;
+            }
+            let record = Run { id: run, ..store.run(inside).await? };
+            seeds.push(Seed { run: record, rows: store.evaluation(inside, Some(Split::Test)).await? });
+        }
+        blocking(move || experiment::analyse::compute(seeds)).await
     }
 
     /// What has happened after an event; 0 for everything.
@@ -108,7 +128,7 @@ fn summary(run: Run, reward_curve: Vec<Option<f64>>, report: Option<Report>, fil
         status: run.status,
         message: run.message,
         seed: run.spec.seed,
-        experiment: experiment_of(&run.spec)?,
+        experiment: experiment::spec::experiment(&run.spec)?,
         iterations: run.spec.training.iterations,
         data: run.spec.data.source,
         prompter: run.spec.prompter.model,
@@ -120,9 +140,4 @@ fn summary(run: Run, reward_curve: Vec<Option<f64>>, report: Option<Report>, fil
         reward_curve,
         report: report.filter(|_| run.status == Status::Finished).map(|report| Report { run: id, ..report }),
     })
-}
-
-/// The hash of the spec without what may differ between the seeds of one experiment.
-fn experiment_of(spec: &Spec) -> Result<String> {
-    experiment::spec::hash(&Spec { name: String::new(), seed: 0, ..spec.clone() })
 }

@@ -7,8 +7,10 @@
 //! 4. [`Runner::run`] does the work: baselines, training, evaluation, report. Called again after a stop or a crash, it goes on.
 //!
 //! [`Pipeline`] is the path of one prompt (rewrite, answer, reward), [`grpo`] the whole algorithm, [`report::compute`] the
-//! figures from stored rows. Nothing here prints or loads weights.
+//! figures of a run and [`analyse::compute`] those of several seeds, from stored rows. Nothing here prints or loads weights.
+pub mod analyse;
 pub mod evaluation;
+mod figures;
 pub mod grpo;
 pub mod guards;
 pub mod metrics;

@@ -1,9 +1,10 @@
 //! What a run found, from stored rows alone.
-use crate::guards;
 use crate::metrics::mean;
 use crate::streams::Streams;
-use analysis::Paired;
+use crate::{figures, guards};
+use analysis::{Paired, Spread};
 use contract::event::{Event, Status};
+use contract::figures::{Components, VarianceRatio};
 use contract::report::{Arm, Comparison, Report};
 use contract::{Spec, arm};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,22 +16,7 @@ pub const COMPARISONS: [(&str, &str); 3] = [(arm::TUNED, arm::RAW), (arm::TUNED,
 /// The report of a run from its rows of the test split and its events. Works on an unfinished run too: arms without rows are left out, the
 /// verdict says what is missing, and what the arms show so far is warned of as it will be at the end.
 pub fn compute(run: &Run, rows: &[EvaluationAnswer], events: &[StoredEvent]) -> Report {
-    let compared: Vec<_> = COMPARISONS.iter().filter_map(|&pair| Some((pair, paired(&run.spec, rows, pair)?))).collect();
-    let find = |wanted| compared.iter().find(|(pair, _)| *pair == wanted).map(|(_, p)| p);
-    let arms = arms(&run.spec, rows);
-    let answers = run.spec.data.test * run.spec.evaluation.answers_per_prompt;
-    let verdict = match (find(COMPARISONS[0]), find(COMPARISONS[1])) {
-        (Some(raw), Some(untuned)) => match arms.iter().find(|a| a.n < answers) {
-            None => analysis::verdict(raw, untuned),
-            Some(a) => format!(
-                "The evaluation is not finished ({} of {answers} answers of the {} arm are there). So far: {}",
-                a.n,
-                a.name,
-                analysis::verdict(raw, untuned)
-            ),
-        },
-        _ => "The arms cannot be compared yet: the tuned prompter and both baselines have to answer the test prompts first.".into(),
-    };
+    let (arms, compared) = (with_components(arms(&run.spec, rows), &run.spec, rows), compare(&run.spec, rows));
     let mut warnings = warnings(events);
     if run.status != Status::Finished {
         // In a finished run these are events.
@@ -42,20 +28,56 @@ pub fn compute(run: &Run, rows: &[EvaluationAnswer], events: &[StoredEvent]) -> 
         status: run.status.as_str().into(),
         seed: run.spec.seed,
         spec_hash: run.spec_hash.clone(),
+        verdict: verdict(&run.spec, &arms, &compared),
+        comparisons: comparisons(&compared),
         arms,
-        comparisons: compared.iter().map(|((arm, baseline), p)| comparison(arm, baseline, p)).collect(),
-        verdict,
         warnings,
     }
 }
 
-/// Every arm that has rows in `rows` (of one split), in the order raw, untuned, tuned, each at its latest iteration.
+/// Whether an earlier version stored the report, without the figures that [`complete`] adds.
+pub fn is_incomplete(report: &Report) -> bool {
+    report.comparisons.iter().any(|c| c.p_holm.is_none())
+}
+
+/// A report of an earlier version with the figures that it lacks, from the run's rows of the test split. What it has stays as it is: a
+/// run that was shared without its texts cannot be looked over anew.
+pub fn complete(report: Report, run: &Run, rows: &[EvaluationAnswer]) -> Report {
+    let compared = compare(&run.spec, rows);
+    if !is_incomplete(&report) || compared.len() != report.comparisons.len() {
+        return report;
+    }
+    let arms = with_components(report.arms, &run.spec, rows);
+    Report { verdict: verdict(&run.spec, &arms, &compared), comparisons: comparisons(&compared), arms, ..report }
+}
+
+/// Which arm is better and whose rewards vary less, or what is missing to say so.
+fn verdict(spec: &Spec, arms: &[Arm], compared: &[Compared]) -> String {
+    let find = |(arm, baseline)| compared.iter().find(|c| (c.arm, c.baseline) == (arm, baseline));
+    let (Some(raw), Some(untuned)) = (find(COMPARISONS[0]), find(COMPARISONS[1])) else {
+        return "The arms cannot be compared yet: the tuned prompter and both baselines have to answer the test prompts first.".into();
+    };
+    let mut words = analysis::verdict(&raw.paired, &untuned.paired);
+    if [raw, untuned].iter().all(|c| c.paired.finding() != analysis::Finding::Unknown) {
+        words = format!("{words} {}", analysis::variance_verdict(&raw.spread, &untuned.spread));
+    }
+    let answers = spec.data.test * spec.evaluation.answers_per_prompt;
+    match arms.iter().find(|a| a.n < answers) {
+        None => words,
+        Some(Arm { n, name, .. }) => {
+            format!("The evaluation is not finished ({n} of {answers} answers of the {name} arm are there). So far: {words}")
+        }
+    }
+}
+
+/// Every arm that has rows in `rows` (of one split), in the order raw, untuned, tuned, each at its latest iteration. Without components,
+/// which take a bootstrap.
 pub fn arms(spec: &Spec, rows: &[EvaluationAnswer]) -> Vec<Arm> {
     arm::ALL.iter().filter_map(|name| summarise(spec, name, &latest(rows, name))).collect()
 }
 
 /// Rows of an arm at its latest iteration.
-fn latest<'a>(rows: &'a [EvaluationAnswer], name: &str) -> Vec<&'a EvaluationAnswer> {
+pub(crate) fn latest<'a>(rows: &'a [EvaluationAnswer], name: &str) -> Vec<&'a EvaluationAnswer> {
     let newest = rows.iter().filter(|r| r.arm == name).map(|r| r.iteration).max();
     rows.iter().filter(|r| r.arm == name && Some(r.iteration) == newest).collect()
 }
@@ -87,6 +109,7 @@ fn summarise(spec: &Spec, name: &str, rows: &[&EvaluationAnswer]) -> Option<Arm>
         reward_variance: moments.variance,
         between_prompt_variance: moments.between_prompt_variance,
         within_prompt_variance: moments.within_prompt_variance,
+        components: None,
         reward_parts: labels.into_iter().filter_map(|label| Some((label.clone(), part(label)?))).collect(),
         rewrite_closeness: mean(rows.iter().filter_map(|r| r.closeness)),
         answer_topicality: mean(rows.iter().map(|r| rewards::topicality(&r.prompt, &r.answer))),
@@ -98,30 +121,74 @@ fn summarise(spec: &Spec, name: &str, rows: &[&EvaluationAnswer]) -> Option<Arm>
     })
 }
 
-/// Over the prompts that both arms answered; None if there are none.
-fn paired(spec: &Spec, rows: &[EvaluationAnswer], (arm, baseline): (&str, &str)) -> Option<Paired> {
-    let (arm_rewards, baseline_rewards) = (by_prompt(&latest(rows, arm)), by_prompt(&latest(rows, baseline)));
-    let (mut a, mut b) = (Vec::new(), Vec::new());
-    for (prompt, rewards) in &arm_rewards {
-        if let Some(others) = baseline_rewards.get(prompt) {
-            a.push(mean(rewards.iter().copied())?);
-            b.push(mean(others.iter().copied())?);
-        }
-    }
-    let seed = Streams::new(spec.seed).statistics(&format!("{arm}-{baseline}"));
-    (!a.is_empty()).then(|| analysis::paired(&a, &b, spec.evaluation.bootstrap_resamples, spec.evaluation.permutations, seed))
+fn with_components(arms: Vec<Arm>, spec: &Spec, rows: &[EvaluationAnswer]) -> Vec<Arm> {
+    arms.into_iter().map(|arm| Arm { components: components(spec, rows, &arm.name), ..arm }).collect()
 }
 
-fn comparison(arm: &str, baseline: &str, p: &Paired) -> Comparison {
-    Comparison {
-        arm: arm.into(),
-        baseline: baseline.into(),
-        prompts: p.prompts,
-        mean_difference: p.mean_difference,
-        ci_low: p.interval.low,
-        ci_high: p.interval.high,
-        p_value: p.p_value,
-    }
+/// Where one seed's variance of an arm comes from. Each answer has a rewrite of its own; the raw prompt stands for one rewrite.
+fn components(spec: &Spec, rows: &[EvaluationAnswer], name: &str) -> Option<Components> {
+    let rewards = by_prompt(&latest(rows, name));
+    let table = vec![rewards.into_values().map(|answers| nested(name, answers)).collect()];
+    let seed = Streams::new(spec.seed).statistics(&format!("{name} components"));
+    let found = analysis::components(&table, spec.evaluation.bootstrap_resamples, seed);
+    (found.answers > 0).then(|| figures::components(&found))
+}
+
+/// An arm's answers to a prompt by their rewrites: one each, or all to the raw prompt.
+pub(crate) fn nested(arm: &str, answers: Vec<f64>) -> Vec<Vec<f64>> {
+    if arm == arm::RAW { vec![answers] } else { answers.into_iter().map(|answer| vec![answer]).collect() }
+}
+
+/// Two arms over the prompts that both answered.
+struct Compared {
+    arm: &'static str,
+    baseline: &'static str,
+    paired: Paired,
+    spread: Spread,
+    variance: VarianceRatio,
+}
+
+fn compare(spec: &Spec, rows: &[EvaluationAnswer]) -> Vec<Compared> {
+    COMPARISONS.iter().filter_map(|&pair| compare_pair(spec, rows, pair)).collect()
+}
+
+/// None if there are no prompts that both arms answered.
+fn compare_pair(spec: &Spec, rows: &[EvaluationAnswer], (arm, baseline): (&'static str, &'static str)) -> Option<Compared> {
+    let (arm_rewards, baseline_rewards) = (by_prompt(&latest(rows, arm)), by_prompt(&latest(rows, baseline)));
+    let both = arm_rewards.into_iter().filter_map(|(prompt, rewards)| Some((rewards, baseline_rewards.get(&prompt)?.clone())));
+    let (a, b): (Vec<Vec<f64>>, Vec<Vec<f64>>) = both.unzip();
+    let means = |rewards: &[Vec<f64>]| rewards.iter().filter_map(|answers| mean(answers.iter().copied())).collect::<Vec<f64>>();
+    let firsts = |rewards: &[Vec<f64>]| rewards.iter().filter_map(|answers| answers.first().copied()).collect::<Vec<f64>>();
+    let streams = Streams::new(spec.seed);
+    let (seed, again) = (streams.statistics(&format!("{arm}-{baseline}")), streams.statistics(&format!("{arm}-{baseline} variance")));
+    let resamples = spec.evaluation.bootstrap_resamples;
+    let spread = analysis::spread(&a, &b, resamples, again);
+    (!a.is_empty()).then(|| Compared {
+        arm,
+        baseline,
+        paired: analysis::paired(&means(&a), &means(&b), resamples, spec.evaluation.permutations, seed),
+        variance: figures::variance(&spread, &firsts(&a), &firsts(&b)),
+        spread,
+    })
+}
+
+fn comparisons(compared: &[Compared]) -> Vec<Comparison> {
+    let adjusted = analysis::holm(&compared.iter().map(|c| c.paired.p_value).collect::<Vec<f64>>());
+    let row = |(i, c): (usize, &Compared)| Comparison {
+        arm: c.arm.into(),
+        baseline: c.baseline.into(),
+        prompts: c.paired.prompts,
+        mean_difference: c.paired.mean_difference,
+        ci_low: c.paired.interval.low,
+        ci_high: c.paired.interval.high,
+        p_value: c.paired.p_value,
+        p_holm: adjusted.as_ref().and_then(|all| all.get(i).copied()),
+        bca: figures::interval(c.paired.accelerated),
+        effect_size: c.paired.effect_size.and_then(figures::finite),
+        improvement: c.paired.improvement.as_ref().map(figures::share),
+        variance: Some(c.variance),
+    };
+    compared.iter().enumerate().map(row).collect()
 }
 
 /// Guards that fired (in training once per guard, with its latest words and how often it fired; after the evaluation each), and notes.

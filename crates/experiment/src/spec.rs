@@ -34,6 +34,37 @@ pub fn hash(spec: &Spec) -> Result<String> {
     Ok(Sha256::digest(canonical_json(spec)?).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// The hash of the spec without what may differ between the seeds of one experiment: name and seed.
+pub fn experiment(spec: &Spec) -> Result<String> {
+    hash(&apart_from_seed(spec))
+}
+
+fn apart_from_seed(spec: &Spec) -> Spec {
+    Spec { name: String::new(), seed: 0, ..spec.clone() }
+}
+
+/// The first key, name and seed aside, in which two specs differ, with the value of each; None for seeds of one experiment.
+pub fn difference(a: &Spec, b: &Spec) -> Result<Option<(String, String, String)>> {
+    let value = |spec: &Spec| serde_json::to_value(spec).map_err(|e| Error::internal("The spec cannot be written as JSON.").with_detail(e));
+    Ok(differing(String::new(), &value(&apart_from_seed(a))?, &value(&apart_from_seed(b))?))
+}
+
+fn differing(path: String, a: &serde_json::Value, b: &serde_json::Value) -> Option<(String, String, String)> {
+    use serde_json::Value::{Array, Null, Object};
+    match (a, b) {
+        _ if a == b => None,
+        (Object(x), Object(y)) => {
+            let keys: std::collections::BTreeSet<&String> = x.keys().chain(y.keys()).collect();
+            let below = |key: &str| if path.is_empty() { key.to_string() } else { format!("{path}.{key}") };
+            keys.into_iter().find_map(|key| differing(below(key), x.get(key).unwrap_or(&Null), y.get(key).unwrap_or(&Null)))
+        }
+        (Array(x), Array(y)) if x.len() == y.len() => {
+            x.iter().zip(y).enumerate().find_map(|(i, (x, y))| differing(format!("{path}[{i}]"), x, y))
+        }
+        _ => Some((path, a.to_string(), b.to_string())),
+    }
+}
+
 /// The spec as TOML with every default written out; [`parse`] reads it back to an equal spec.
 pub fn to_toml(spec: &Spec) -> Result<String> {
     toml::to_string_pretty(spec).map_err(|e| Error::internal("The spec cannot be written as TOML.").with_detail(e))

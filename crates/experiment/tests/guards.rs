@@ -114,6 +114,7 @@ fn a_gain_that_leaves_the_subject_is_called_one() {
         reward_variance: None,
         between_prompt_variance: None,
         within_prompt_variance: None,
+        components: None,
         // No part of this reward looks at the prompt; the guard does.
         reward_parts: BTreeMap::from([("sentiment".into(), 0.5)]),
         answer_topicality: Some(topicality),

@@ -1,65 +1,13 @@
 //! The report from rows whose figures are known by hand.
 #![allow(clippy::expect_used)] // A helper that fails should fail its test.
 
+mod rows;
+
 use contract::event::{Event, Status};
+use contract::report::{Arm, Comparison, Report};
 use experiment::report;
-use std::collections::BTreeMap;
-use store::{EvaluationAnswer, Run, Split, StoredEvent};
-
-fn run() -> Run {
-    let text = "name = \"r\"\ndata.test = 6\nprompter.model = \"m\"\nfrozen.model = \"m\"\nreward.parts = [{ kind = \"sentiment\" }]\n\
-                evaluation = { bootstrap_resamples = 500, permutations = 500 }";
-    let spec = experiment::spec::parse(text, "r.toml").expect("a good spec");
-    Run {
-        id: 3,
-        name: "r".into(),
-        status: Status::Finished,
-        message: None,
-        spec,
-        spec_hash: "hash".into(),
-        program_version: "1".into(),
-        created_at_ms: 0,
-        started_at_ms: None,
-        finished_at_ms: None,
-        uid: "the same everywhere".into(),
-        tags: Vec::new(),
-        notes: String::new(),
-        archived: false,
-        deleted_at_ms: None,
-        has_adapter: true,
-        without_texts: false,
-        iterations_done: 7,
-    }
-}
-
-fn row(arm: &str, iteration: usize, prompt: usize, answer: usize, reward: f64) -> EvaluationAnswer {
-    let rewrites = arm != "raw";
-    EvaluationAnswer {
-        split: Split::Test,
-        iteration,
-        arm: arm.into(),
-        prompt_index: prompt,
-        answer_index: answer,
-        prompt: "p".into(),
-        rewrite: rewrites.then(|| "w".into()),
-        answer: "a".into(),
-        reward,
-        reward_parts: BTreeMap::from([("sentiment".into(), reward)]),
-        kl: rewrites.then_some(0.0),
-        closeness: rewrites.then_some(0.5),
-        rewrite_tokens: rewrites.then_some(4),
-        answer_tokens: 6,
-        rewrite_truncated: rewrites.then_some(answer == 0),
-        answer_truncated: false,
-        rewrite_seed: rewrites.then_some(1),
-        answer_seed: 2,
-    }
-}
-
-/// Six prompts with two answers each; the arm's reward is its base ± 0.1.
-fn rows(arm: &str, iteration: usize, base: f64) -> Vec<EvaluationAnswer> {
-    (0..6).flat_map(|p| [row(arm, iteration, p, 0, base - 0.1), row(arm, iteration, p, 1, base + 0.1)]).collect()
-}
+use rows::{row, rows, run};
+use store::{EvaluationAnswer, Run, StoredEvent};
 
 #[test]
 fn figures_come_from_the_rows() {
@@ -109,4 +57,64 @@ fn an_unfinished_run_reports_what_it_has() {
     assert!(report.verdict.starts_with(begin), "{}", report.verdict);
     assert_eq!(report.arms[2].answer_topicality, Some(0.0));
     assert!(report.warnings.len() == 2 && report.warnings[0].contains("leaving the subject"), "{:?}", report.warnings);
+}
+
+/// Six prompts on which the arms differ by another amount each; the tuned arm's rewards spread half as far.
+fn uneven() -> Vec<EvaluationAnswer> {
+    let arm = |name: &'static str, iteration: usize, spread: f64, base: f64| {
+        (0..12).map(move |i| {
+            let noise = [0.9, -1.0, 0.3, 0.7, -0.4, -0.5, 1.1, -0.2, -0.8, 0.1, 0.6, -0.9][i];
+            row(name, iteration, i / 2, i % 2, base + spread * (noise + (i / 2) as f64))
+        })
+    };
+    arm("raw", 0, 0.2, 0.1).chain(arm("untuned", 0, 0.22, 0.2)).chain(arm("tuned", 7, 0.1, 0.9)).collect()
+}
+
+#[test]
+fn comparisons_carry_what_a_reviewer_asks_for() {
+    let report = report::compute(&run(), &uneven(), &[]);
+    let p: Vec<f64> = report.comparisons.iter().map(|c| c.p_value).collect();
+    let holm: Vec<f64> = report.comparisons.iter().map(|c| c.p_holm.expect("a p")).collect();
+    assert_eq!(holm, analysis::holm(&p).expect("three p values"));
+    let tuned = &report.comparisons[0];
+    let (bca, better) = (tuned.bca.expect("differences differ"), tuned.improvement.expect("six prompts"));
+    assert!(bca.low < tuned.mean_difference && tuned.mean_difference < bca.high && (0.0..=1.0).contains(&better.share));
+    assert!(tuned.effect_size.is_some_and(|d| d > 0.0), "{tuned:?}");
+    let variance = tuned.variance.expect("two arms");
+    assert!((variance.ratio.expect("they vary") - 0.25).abs() < 1e-12, "half the spread is a quarter of the variance: {variance:?}");
+    assert!(variance.interval.is_some_and(|i| i.low < 0.25 && 0.25 < i.high) && variance.p_value.is_some());
+    let claim = "The variance of the tuned prompter's rewards is less than the raw prompt's (ratio 0.25, 95 % interval ";
+    assert!(report.verdict.contains(claim), "{}", report.verdict);
+    for arm in &report.arms {
+        let parts = arm.components.expect("there are answers");
+        assert!((parts.prompt.expect("six prompts").variance - arm.between_prompt_variance.expect("six prompts")).abs() < 1e-12);
+        let within = if arm.name == "raw" { parts.answer } else { parts.rewrite };
+        assert!((within.expect("two answers").variance - arm.within_prompt_variance.expect("two answers")).abs() < 1e-12);
+        assert_eq!((parts.seed, parts.interaction), (None, None));
+    }
+}
+
+#[test]
+fn a_report_of_an_earlier_version_is_completed_from_the_rows() {
+    let (rows, whole) = (uneven(), report::compute(&run(), &uneven(), &[]));
+    let old = |c: &Comparison| Comparison { p_holm: None, bca: None, effect_size: None, improvement: None, variance: None, ..c.clone() };
+    let stored = Report {
+        comparisons: whole.comparisons.iter().map(old).collect(),
+        arms: whole.arms.iter().map(|arm| Arm { components: None, answer_topicality: Some(0.75), ..arm.clone() }).collect(),
+        verdict: "As it was.".into(),
+        warnings: vec!["Kept.".into()],
+        ..whole.clone()
+    };
+    // As JSON an earlier version had no such keys at all.
+    let mut json = serde_json::to_value(&stored).expect("JSON");
+    for comparison in json["comparisons"].as_array_mut().expect("a list") {
+        comparison.as_object_mut().expect("an object").retain(|_, value| !value.is_null());
+    }
+    let read: Report = serde_json::from_value(json).expect("a report of an earlier version");
+    assert!(report::is_incomplete(&read) && !report::is_incomplete(&whole));
+    let completed = report::complete(read, &run(), &rows);
+    assert_eq!((&completed.comparisons, &completed.verdict), (&whole.comparisons, &whole.verdict));
+    assert_eq!((completed.arms[0].components, completed.arms[0].answer_topicality), (whole.arms[0].components, Some(0.75)));
+    assert_eq!(completed.warnings, ["Kept."]);
+    assert_eq!(report::complete(stored.clone(), &run(), &[]), stored, "without rows it stays as it is");
 }

@@ -61,6 +61,11 @@ pub enum Command {
     Runs,
     /// Print what a run found, or has found so far
     Show { run: i64 },
+    /// What several seeds of one experiment found together, and what a larger experiment could find
+    Analyse {
+        #[arg(required = true, value_name = "RUN")]
+        runs: Vec<i64>,
+    },
     /// The models that are installed
     Models {
         #[command(subcommand)]

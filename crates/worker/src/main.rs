@@ -7,6 +7,7 @@ mod machine;
 mod models;
 mod output;
 mod progress;
+mod seeds_table;
 mod signals;
 mod table;
 

@@ -1,5 +1,6 @@
 //! Reports and lists as text for a terminal.
 use crate::output::{one_line, printable};
+use contract::figures::Component;
 use contract::report::{Arm, Report};
 use std::fmt::Write;
 
@@ -32,6 +33,11 @@ pub fn report(report: &Report, rows: &str) -> String {
     if !report.comparisons.is_empty() {
         text.push_str(&columns(&comparisons(report), &[0]));
         text.push('\n');
+        let variances = variances(report);
+        if variances.len() > 1 {
+            text.push_str(&columns(&variances, &[0]));
+            text.push('\n');
+        }
     }
     let _ = writeln!(text, "{}", printable(&report.verdict));
     for warning in &report.warnings {
@@ -44,7 +50,11 @@ pub fn report(report: &Report, rows: &str) -> String {
 fn arms(arms: &[Arm]) -> Vec<Vec<String>> {
     let row =
         |label: &str, cell: &dyn Fn(&Arm) -> String| std::iter::once(label.to_string()).chain(arms.iter().map(cell)).collect::<Vec<_>>();
-    let number = |value: Option<f64>| value.map_or_else(|| "–".to_string(), |v| minus(&format!("{v:.3}")));
+    let spread = |component: Option<Component>| {
+        component
+            .and_then(|c| c.interval)
+            .map_or_else(|| "–".to_string(), |i| format!("[{}, {}]", number(Some(i.low)), number(Some(i.high))))
+    };
     let mut rows = vec![
         row("", &|a| a.name.clone()),
         row("answers (n)", &|a| a.n.to_string()),
@@ -53,7 +63,9 @@ fn arms(arms: &[Arm]) -> Vec<Vec<String>> {
         row("  95 % interval", &|a| format!("[{}, {}]", number(Some(a.reward_ci_low)), number(Some(a.reward_ci_high)))),
         row("reward, variance", &|a| number(a.reward_variance)),
         row("  between prompts", &|a| number(a.between_prompt_variance)),
+        row("    95 % interval", &|a| spread(a.components.and_then(|c| c.prompt))),
         row("  within a prompt", &|a| number(a.within_prompt_variance)),
+        row("    95 % interval", &|a| spread(a.components.and_then(|c| c.rewrite.or(c.answer)))),
     ];
     let labels: std::collections::BTreeSet<&String> = arms.iter().flat_map(|a| a.reward_parts.keys()).collect();
     for label in labels {
@@ -71,21 +83,53 @@ fn arms(arms: &[Arm]) -> Vec<Vec<String>> {
 }
 
 fn comparisons(report: &Report) -> Vec<Vec<String>> {
-    let head = ["difference of means", "", "95 % interval", "p", "prompts"].map(String::from).to_vec();
+    let head = ["difference of means", "", "95 % interval", "BCa interval", "d_z", "better on", "p", "Holm", "prompts"];
     let rows = report.comparisons.iter().map(|c| {
         vec![
             format!("{} − {}", c.arm, c.baseline),
             signed(c.mean_difference),
             format!("[{}, {}]", signed(c.ci_low), signed(c.ci_high)),
-            if c.p_value < 0.0001 { "< 0.0001".into() } else { format!("{:.4}", c.p_value) },
+            c.bca.map_or_else(absent, |i| format!("[{}, {}]", signed(i.low), signed(i.high))),
+            c.effect_size.map_or_else(absent, |d| minus(&format!("{d:+.2}"))),
+            c.improvement.map_or_else(absent, |s| format!("{:.0} %", 100.0 * s.share)),
+            probability(Some(c.p_value)),
+            probability(c.p_holm),
             c.prompts.to_string(),
         ]
+    });
+    std::iter::once(head.map(String::from).to_vec()).chain(rows).collect()
+}
+
+fn variances(report: &Report) -> Vec<Vec<String>> {
+    let head = ["ratio of variances", "", "95 % interval", "Brown-Forsythe p"].map(String::from).to_vec();
+    let rows = report.comparisons.iter().filter_map(|c| {
+        let variance = c.variance?;
+        Some(vec![
+            format!("{} / {}", c.arm, c.baseline),
+            variance.ratio.map_or_else(absent, |r| format!("{r:.2}")),
+            variance.interval.map_or_else(absent, |i| format!("[{:.2}, {:.2}]", i.low, i.high)),
+            probability(variance.p_value),
+        ])
     });
     std::iter::once(head).chain(rows).collect()
 }
 
+/// What stands for a figure that is not there.
+pub fn absent() -> String {
+    "–".into()
+}
+
+/// Three decimals.
+pub fn number(value: Option<f64>) -> String {
+    value.map_or_else(absent, |v| minus(&format!("{v:.3}")))
+}
+
+fn probability(p: Option<f64>) -> String {
+    p.map_or_else(absent, |p| if p < 0.0001 { "< 0.0001".into() } else { format!("{p:.4}") })
+}
+
 /// With its sign.
-fn signed(value: f64) -> String {
+pub fn signed(value: f64) -> String {
     minus(&format!("{value:+.3}"))
 }
 
@@ -108,6 +152,7 @@ pub fn count(runs: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use contract::figures::{Interval, ShareOfPrompts, VarianceRatio};
     use contract::report::Comparison;
 
     fn arm(name: &str, mean: f64) -> Arm {
@@ -121,6 +166,7 @@ mod tests {
             reward_variance: Some(0.04),
             between_prompt_variance: Some(-0.001),
             within_prompt_variance: None,
+            components: None,
             reward_parts: [("topicality".to_string(), 0.5)].into(),
             answer_topicality: Some(0.5),
             rewrite_closeness: (name != "raw").then_some(0.75),
@@ -141,6 +187,11 @@ mod tests {
             ci_low: -0.05,
             ci_high: 0.5,
             p_value: 0.00001,
+            p_holm: Some(0.00003),
+            bca: Some(Interval { low: -0.04, high: 0.5 }),
+            effect_size: Some(-0.5),
+            improvement: Some(ShareOfPrompts { share: 0.75, interval: None }),
+            variance: Some(VarianceRatio { ratio: Some(0.5), interval: None, p_value: Some(0.25) }),
         };
         let shown = report(
             &Report {
@@ -163,7 +214,8 @@ mod tests {
             "between prompts           −0.001",
             "within a prompt                –",
             "part topicality",
-            "tuned − raw          +0.250  [−0.050, +0.500]  < 0.0001        8",
+            "tuned − raw          +0.250  [−0.050, +0.500]  [−0.040, +0.500]  −0.50       75 %  < 0.0001  < 0.0001        8",
+            "tuned / raw         0.50              –            0.2500",
             "Warning: Rewrites grow.",
         ] {
             assert!(shown.contains(expected), "{expected:?} is not in\n{shown}");

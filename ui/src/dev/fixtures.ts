@@ -1,4 +1,4 @@
-import type { Arm, Comparison, EpisodeRow, IterationNews, Report, RunSummary, Sample, Spec, Status } from '$ipc';
+import type { Arm, Comparison, Component, EpisodeRow, IterationNews, Report, RunSummary, Sample, Spec, Status } from '$ipc';
 import { stream } from './random';
 import { ADDITIONS, ANSWERS, PROMPTS } from './texts';
 
@@ -48,6 +48,8 @@ export function spec(changes: { name?: string; seed?: number; iterations?: numbe
   };
 }
 
+const around = (variance: number, half: number): Component => ({ variance, interval: { low: variance - half, high: variance + half } });
+
 function arm(name: string, mean: number, variance: number, sentiment: number, topicality: number, closeness: number | null): Arm {
   const half = 0.09 * Math.sqrt(variance / 0.24);
   const isRaw = name === 'raw';
@@ -61,6 +63,13 @@ function arm(name: string, mean: number, variance: number, sentiment: number, to
     reward_variance: variance,
     between_prompt_variance: variance * 0.38,
     within_prompt_variance: variance * 0.63,
+    components: {
+      seed: null,
+      prompt: around(variance * 0.38, 0.06),
+      interaction: null,
+      rewrite: isRaw ? null : around(variance * 0.63, 0.05),
+      answer: isRaw ? around(variance * 0.63, 0.05) : null,
+    },
     reward_parts: { sentiment, topicality },
     rewrite_closeness: closeness,
     answer_topicality: topicality,
@@ -70,15 +79,22 @@ function arm(name: string, mean: number, variance: number, sentiment: number, to
     truncated_answers: 0.83,
   };
 }
-const against = (baseline: string, mean: number, low: number, high: number, p: number): Comparison => ({
-  arm: 'tuned',
+const compared = (arm: string, baseline: string, mean: number, low: number, high: number, p: number, ratio: number): Comparison => ({
+  arm,
   baseline,
   prompts: 96,
   mean_difference: mean,
   ci_low: low,
   ci_high: high,
   p_value: p,
+  p_holm: Math.min(1, 2 * p),
+  bca: { low: low + 0.002, high: high + 0.003 },
+  effect_size: (4 * mean) / (high - low) / 9.8,
+  improvement: { share: 0.5 + mean, interval: { low: 0.41 + mean, high: 0.58 + mean } },
+  variance: { ratio, interval: { low: ratio * 0.72, high: ratio * 1.41 }, p_value: ratio < 0.75 ? 0.012 : 0.61 },
 });
+const against = (baseline: string, mean: number, low: number, high: number, p: number, ratio: number) =>
+  compared('tuned', baseline, mean, low, high, p, ratio);
 
 function report(run: number, name: string, seed: number): Report {
   const isFirst = seed === 1;
@@ -101,21 +117,15 @@ function report(run: number, name: string, seed: number): Report {
         ],
     comparisons: [
       ...(isFirst
-        ? [against('raw', 0.236, 0.155, 0.315, 0.0001), against('untuned', 0.275, 0.189, 0.359, 0.0001)]
-        : [against('raw', 0.05, -0.033, 0.13, 0.238), against('untuned', 0.139, 0.048, 0.231, 0.0031)]),
-      {
-        arm: 'untuned',
-        baseline: 'raw',
-        prompts: 96,
-        mean_difference: isFirst ? -0.039 : -0.09,
-        ci_low: isFirst ? -0.12 : -0.17,
-        ci_high: isFirst ? 0.044 : -0.006,
-        p_value: isFirst ? 0.35 : 0.041,
-      },
+        ? [against('raw', 0.236, 0.155, 0.315, 0.0001, 0.69), against('untuned', 0.275, 0.189, 0.359, 0.0001, 0.6)]
+        : [against('raw', 0.05, -0.033, 0.13, 0.238, 0.97), against('untuned', 0.139, 0.048, 0.231, 0.0031, 0.91)]),
+      isFirst
+        ? compared('untuned', 'raw', -0.039, -0.12, 0.044, 0.35, 1.15)
+        : compared('untuned', 'raw', -0.09, -0.17, -0.006, 0.041, 1.06),
     ],
     verdict: isFirst
-      ? 'On 96 test prompts the tuned prompter is better than the raw prompt (mean reward +0.236, 95 % interval +0.155 to +0.315, p < 0.001) and than the untuned prompter (mean reward +0.275, 95 % interval +0.189 to +0.359, p < 0.001).'
-      : 'On 96 test prompts the tuned prompter cannot be told apart from the raw prompt (mean reward +0.050, 95 % interval -0.033 to +0.130, p = 0.238) but is better than the untuned prompter (mean reward +0.139, 95 % interval +0.048 to +0.231, p = 0.003): to tell, raise data.test to about 270 prompts, which is what a difference of this size needs, or train longer.',
+      ? "On 96 test prompts the tuned prompter is better than the raw prompt (mean reward +0.236, 95 % interval +0.155 to +0.315, p < 0.001) and than the untuned prompter (mean reward +0.275, 95 % interval +0.189 to +0.359, p < 0.001). The variance of the tuned prompter's rewards is less than the raw prompt's (ratio 0.69, 95 % interval 0.50 to 0.97) and than the untuned prompter's (ratio 0.60, 95 % interval 0.43 to 0.85)."
+      : "On 96 test prompts the tuned prompter cannot be told apart from the raw prompt (mean reward +0.050, 95 % interval -0.033 to +0.130, p = 0.238) but is better than the untuned prompter (mean reward +0.139, 95 % interval +0.048 to +0.231, p = 0.003): to tell, raise data.test to about 270 prompts, which is what a difference of this size needs, or train longer. The variance of the tuned prompter's rewards cannot be told apart from the raw prompt's (ratio 0.97, 95 % interval 0.70 to 1.37), nor from the untuned prompter's (ratio 0.91, 95 % interval 0.66 to 1.28).",
     warnings: isFirst
       ? []
       : [

@@ -6,6 +6,7 @@ import { estimated } from './estimate';
 import { loadOf, workerLog } from './worker';
 import { COLLEAGUE, episodes, EXAMPLE, iteration, opened, samples, spec } from './fixtures';
 import { overview } from './overview';
+import { analysed } from './seeds';
 import { tried } from './tried';
 
 const wait = <T>(ms: number, value: T) => new Promise<T>((done) => setTimeout(() => done(value), ms));
@@ -120,6 +121,7 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     return {
       summary: run,
       spec: specOf(run),
+      program_version: '0.1.0',
       spec_toml: toml(specOf(run)),
       facts: [
         { key: 'machine.cpu', value: 'AMD Ryzen 7 7840U' },
@@ -157,6 +159,7 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
           'examine',
           'runs',
           'run',
+          'analyse',
           'news',
           'samples',
           'episodes',
@@ -178,6 +181,7 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     examine: () => wait(400, overview),
     runs: () => desk.current(),
     run: ({ id }) => detail(id),
+    analyse: ({ ids }) => analysed((ids as number[]).map(find).filter((run) => run !== undefined)),
     news: ({ id, after }) => {
       const run = find(id);
       return run ? news(run, after as number) : fail('run', `There is no run ${String(id)}.`);

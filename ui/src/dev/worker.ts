@@ -8,7 +8,7 @@ export function loadOf(run: RunSummary | undefined): Load | null {
   return {
     cpu_percent: 620 + 140 * Math.sin(seconds / 4),
     cores: 8,
-    memory_bytes: 812_000_000 + 6_000_000 * Math.min(30, seconds) + 20_000_000 * Math.sin(seconds / 3),
+    memory_bytes: 812_000_000 + 5_000_000 * Math.min(30, seconds) + 20_000_000 * Math.sin(seconds / 3),
     memory_total_bytes: 24_000_000_000,
     gpu:
       run.seed % 2

@@ -1,6 +1,7 @@
 //! Rows with every field filled, different in every row.
 use super::mix;
 use crate::{Checkpoint, Episode, EvaluationAnswer, Iteration, NewRun, Split};
+use contract::figures::{Component, Components, Interval, ShareOfPrompts, VarianceRatio};
 use contract::report::{Arm, Comparison, Report};
 use contract::spec::{Data, Evaluation, Frozen, Lora, Prompter, Reward, Spec, Training};
 use std::collections::BTreeMap;
@@ -133,6 +134,7 @@ pub fn report(run: i64) -> Report {
             reward_variance: Some(real(4)),
             between_prompt_variance: Some(-0.001),
             within_prompt_variance: None,
+            components: Some(Components { prompt: Some(Component { variance: real(13), interval: None }), ..Components::default() }),
             reward_parts: parts(5),
             answer_topicality: Some(0.5),
             rewrite_closeness: None,
@@ -149,6 +151,11 @@ pub fn report(run: i64) -> Report {
             ci_low: real(7),
             ci_high: real(8),
             p_value: 1e-4,
+            p_holm: Some(3e-4),
+            bca: Some(Interval { low: real(9), high: real(10) }),
+            effect_size: Some(real(11)),
+            improvement: Some(ShareOfPrompts { share: 0.75, interval: None }),
+            variance: Some(VarianceRatio { ratio: Some(real(12)), interval: None, p_value: Some(0.1 + 0.2) }),
         }],
         verdict: "They cannot be told apart.".into(),
         warnings: vec![AWKWARD.into()],

@@ -1,5 +1,6 @@
 //! The commands, a file each.
 pub mod adapter;
+pub mod analyse;
 pub mod doctor;
 pub mod estimate;
 pub mod models;
@@ -74,6 +75,7 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Stop { run } => stop::stop(&context, run).await,
         Command::Runs => runs::runs(&context).await,
         Command::Show { run } => show::show(&context, run).await,
+        Command::Analyse { runs } => analyse::analyse(&context, &runs).await,
         Command::Models { command } => models::models(&context, command),
         Command::Try { run, prompt, seed, each } => try_prompt::try_prompt(&context, run, &prompt, seed, each).await,
         Command::Adapter { run, folder } => adapter::adapter(&context, run, &folder).await,

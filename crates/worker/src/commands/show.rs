@@ -34,6 +34,9 @@ pub async fn show(context: &Context, run: i64) -> Result<ExitCode> {
 pub async fn print(context: &Context, store: &Store, run: i64) -> Result<()> {
     let record = store.run(run).await?;
     let mut report = match store.report(run).await? {
+        Some(report) if experiment::report::is_incomplete(&report) => {
+            experiment::report::complete(report, &record, &store.evaluation(run, Some(Split::Test)).await?)
+        }
         Some(report) => report,
         None => experiment::report::compute(&record, &store.evaluation(run, Some(Split::Test)).await?, &store.events_after(run, 0).await?),
     };

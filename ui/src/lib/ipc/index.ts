@@ -19,6 +19,7 @@ import type {
   RunSummary,
   Sample,
   ScoreRow,
+  SeedsReport,
   Settings,
   Share,
   Spec,
@@ -37,6 +38,8 @@ export const examine = async (): Promise<Overview> => {
 };
 export const runs = () => invoke<RunSummary[]>('runs');
 export const run = (id: number) => invoke<RunDetail>('run', { id });
+/** What seeds of one experiment say together. */
+export const analyse = (ids: number[]) => invoke<SeedsReport>('analyse', { ids });
 export const news = (id: number, after: number) => invoke<RunNews>('news', { id, after });
 export const episodes = (id: number, iteration: number) => invoke<EpisodeRow[]>('episodes', { id, iteration });
 export const samples = (id: number) => invoke<Sample[]>('samples', { id });

@@ -206,6 +206,76 @@ answers_per_prompt: number,
 answers_per_batch: number, bootstrap_resamples: number, permutations: number, };
 
 /**
+ * A 95 % interval.
+ */
+export type Interval = { low: number, high: number, };
+
+/**
+ * A share of prompts, in [0, 1].
+ */
+export type ShareOfPrompts = { share: number, 
+/**
+ * Resampling prompts; null where nothing says how precise the share is.
+ */
+interval: Interval | null, };
+
+/**
+ * The variances of two arms' rewards over all answers, compared.
+ */
+export type VarianceRatio = { 
+/**
+ * Variance of the arm / variance of the baseline; below 1 where the arm's rewards vary less. Null where a variance is 0.
+ */
+ratio: number | null, 
+/**
+ * Percentile bootstrap of the log ratio over prompts, the same prompts drawn for both arms; null where too few prompts differ.
+ */
+interval: Interval | null, 
+/**
+ * Test of Brown and Forsythe on the first answers to each prompt. It takes the arms as independent, and is cautious as they are not.
+ */
+p_value: number | null, };
+
+/**
+ * A variance component, in units of reward squared.
+ */
+export type Component = { 
+/**
+ * Unbiased, hence negative now and then where the true value is near 0.
+ */
+variance: number, 
+/**
+ * Percentile bootstrap over seeds and prompts; null where there are fewer than three of what it varies over.
+ */
+interval: Interval | null, };
+
+/**
+ * Where the variance of rewards, or of paired differences, comes from. A component that the design cannot tell apart is null and part of
+ * the next coarser one: where every rewrite has one answer, `rewrite` holds the answers' variance too.
+ */
+export type Components = { 
+/**
+ * Between training seeds, the same for all prompts.
+ */
+seed: Component | null, 
+/**
+ * Between prompts, the same for all seeds.
+ */
+prompt: Component | null, 
+/**
+ * Seed × prompt: what a seed does to one prompt but not to others.
+ */
+interaction: Component | null, 
+/**
+ * Between rewrites of one prompt by one prompter.
+ */
+rewrite: Component | null, 
+/**
+ * Between answers to one rewrite.
+ */
+answer: Component | null, };
+
+/**
  * One arm on the test prompts. Variances are null where n is too small to estimate them.
  */
 export type Arm = { 
@@ -234,6 +304,10 @@ between_prompt_variance: number | null,
  */
 within_prompt_variance: number | null, 
 /**
+ * The same split with intervals, of this one seed; null in reports of versions that did not count it.
+ */
+components: Components | null, 
+/**
  * Mean of each part of the reward, unweighted, by its label.
  */
 reward_parts: { [key in string]: number }, 
@@ -255,7 +329,8 @@ rewrite_tokens: number | null, answer_tokens: number,
 truncated_rewrites: number | null, truncated_answers: number, };
 
 /**
- * A paired comparison of two arms over the same prompts.
+ * A paired comparison of two arms over the same prompts. The fields after `p_value` are null in reports of versions that did not count
+ * them, until `experiment::report::complete` adds them.
  */
 export type Comparison = { arm: string, baseline: string, prompts: number, 
 /**
@@ -265,14 +340,34 @@ mean_difference: number, ci_low: number, ci_high: number,
 /**
  * Two-sided sign-flip permutation test over prompts.
  */
-p_value: number, };
+p_value: number, 
+/**
+ * The same, adjusted after Holm for all comparisons of the report.
+ */
+p_holm: number | null, 
+/**
+ * Bias-corrected and accelerated bootstrap interval of `mean_difference`; null where the prompts do not differ.
+ */
+bca: Interval | null, 
+/**
+ * d_z: mean difference / standard deviation of the prompts' differences; null where these do not differ.
+ */
+effect_size: number | null, 
+/**
+ * Probability of improvement: the share of prompts on which the arm is better, ties as half.
+ */
+improvement: ShareOfPrompts | null, 
+/**
+ * Whether the arm's rewards vary less.
+ */
+variance: VarianceRatio | null, };
 
 /**
  * A run with what it found.
  */
 export type Report = { run: number, name: string, status: string, seed: number, spec_hash: string, arms: Array<Arm>, comparisons: Array<Comparison>, 
 /**
- * One plain sentence: which arm is better, or that they cannot be told apart.
+ * Two plain sentences: which arm is better, and whose rewards vary less, or that they cannot be told apart.
  */
 verdict: string, 
 /**
@@ -294,6 +389,121 @@ export type Phase = "load" | "baselines" | "train" | "evaluate";
  * Things that happen in a run.
  */
 export type Event = { "kind": "status", status: Status, message: string | null, } | { "kind": "phase", phase: Phase, total: number, } | { "kind": "progress", phase: Phase, done: number, total: number, } | { "kind": "iteration", iteration: number, reward_mean: number, kl: number, } | { "kind": "guard", iteration: number | null, guard: string, cause: string, remedy: string, } | { "kind": "engine_proof", engine: string, batched: boolean, detail: string, } | { "kind": "checkpoint", iteration: number, } | { "kind": "resumed", iteration: number, } | { "kind": "note", message: string, };
+
+/**
+ * How a run counts among the seeds.
+ */
+export type Counted = "measured" | "failed" | "unfinished";
+
+/**
+ * A run among the seeds.
+ */
+export type SeedRun = { run: number, seed: number, status: Status, counted: Counted, 
+/**
+ * Why it failed or stopped.
+ */
+message: string | null, };
+
+/**
+ * A mean over seeds, in units of reward.
+ */
+export type MeanOverSeeds = { 
+/**
+ * Seeds in the mean, the failed ones included.
+ */
+seeds: number, 
+/**
+ * Of these, seeds that count at the baseline's value.
+ */
+failed: number, 
+/**
+ * Each seed counts the same.
+ */
+mean: number, 
+/**
+ * Bootstrap over seeds and prompts, crossed; with one seed over prompts alone, and then about this one prompter.
+ */
+bootstrap: Interval | null, 
+/**
+ * Student's t with seeds and prompts both random; the one to report below ten seeds. Null with one seed.
+ */
+student: Interval | null, 
+/**
+ * Standard deviation of the seeds' means; null with one seed.
+ */
+deviation: number | null, 
+/**
+ * Of the seeds that did not fail.
+ */
+components: Components, };
+
+/**
+ * An arm over all seeds.
+ */
+export type ArmOverSeeds = { 
+/**
+ * `raw`, `untuned` or `tuned`.
+ */
+arm: string, reward: MeanOverSeeds, };
+
+/**
+ * A paired comparison over all seeds.
+ */
+export type ComparisonOverSeeds = { arm: string, baseline: string, difference: MeanOverSeeds, 
+/**
+ * Null where the differences do not vary, or there is one prompt.
+ */
+power: Power | null, };
+
+/**
+ * How small a true difference an experiment finds with a probability of 80 %, two-sided at the 5 % level, in units of reward.
+ */
+export type Power = { 
+/**
+ * With as many seeds, prompts and answers as here.
+ */
+smallest: number, 
+/**
+ * With twice the test prompts, all else the same; here and below.
+ */
+twice_prompts: number | null, 
+/**
+ * With twice the answers to each prompt, each to a rewrite of its own.
+ */
+twice_answers: number | null, 
+/**
+ * Null with one seed, where two would ask another question: whether training is better, not this prompter.
+ */
+twice_seeds: number | null, };
+
+/**
+ * What the seeds of one experiment found.
+ */
+export type SeedsReport = { name: string, 
+/**
+ * Equal for runs that differ in nothing but their seed and name.
+ */
+experiment: string, 
+/**
+ * By their seed.
+ */
+runs: Array<SeedRun>, 
+/**
+ * Test prompts, the same for all seeds.
+ */
+prompts: number, 
+/**
+ * Answers of an arm to one prompt.
+ */
+answers: number, arms: Array<ArmOverSeeds>, comparisons: Array<ComparisonOverSeeds>, 
+/**
+ * One plain sentence, and what to know of it.
+ */
+verdict: string, 
+/**
+ * Which seeds failed or are left out, as sentences.
+ */
+warnings: Array<string>, };
 
 /**
  * How a thing stands.
@@ -405,6 +615,10 @@ export type RunFact = { key: string, value: string, };
  * A run with what does not change while it goes on.
  */
 export type RunDetail = { summary: RunSummary, 
+/**
+ * Of the program that made it.
+ */
+program_version: string, 
 /**
  * With the whole path of a data file.
  */

@@ -45,6 +45,13 @@ export function curves(chosen: RunSummary[], window: number): Group[] {
   });
 }
 
+/** Whether runs are different seeds of one experiment, of which one at least has ended with a report. */
+export const areSeeds = (chosen: RunSummary[]) =>
+  chosen.length > 1 &&
+  chosen.every((run) => run.experiment === chosen[0]?.experiment) &&
+  new Set(chosen.map((run) => run.seed)).size === chosen.length &&
+  chosen.some((run) => run.report !== null);
+
 /** A spec as flat keys, the way problems name them. */
 export function flat(value: unknown, path = ''): Record<string, string> {
   if (value === null || typeof value !== 'object') return { [path]: value === null ? '' : String(value) };

@@ -1,9 +1,11 @@
 // A result as one file that needs nothing else: it holds no script, and every text in it is escaped.
 import type { Report, RunDetail } from '$ipc';
-import { dateTime, fullStop, probability, signed, signedInterval, typeset } from '$lib/format';
+import { dateTime, fullStop, typeset } from '$lib/format';
+import { pairWord } from '$lib/charts/forest';
 import { armWord } from '$lib/charts/palette';
 import { mark } from './experiments';
-import { measures } from './tables';
+import { BIBTEX, methods } from './methods';
+import { measures, pairMeasures } from './tables';
 
 export function escaped(text: string | number): string {
   return String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
@@ -25,13 +27,8 @@ export function htmlReport(detail: RunDetail, report: Report, figures: { title: 
     ...measures(report.arms).map((m) => [m.label, ...report.arms.map(m.show)]),
   ];
   const pairs = [
-    ['Paired difference', 'mean [95 % interval]', 'p', 'prompts'],
-    ...report.comparisons.map((c) => [
-      `${armWord(c.arm)} − ${armWord(c.baseline).toLowerCase()}`,
-      `${signed(c.mean_difference)} ${signedInterval(c.ci_low, c.ci_high)}`,
-      probability(c.p_value),
-      c.prompts,
-    ]),
+    ['Paired over prompts', ...report.comparisons.map((c) => pairWord(c))],
+    ...pairMeasures.map((m) => [m.label, ...report.comparisons.map(m.show)]),
   ];
   return `<!doctype html><html lang="en-GB"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>${escaped(summary.name)}, seed ${report.seed}</title><style>${STYLE}</style></head><body>
@@ -42,7 +39,9 @@ ${report.warnings.map((warning) => `<p>Warning: ${escaped(typeset(fullStop(warni
 ${figures.map((f) => `<figure><h2>${escaped(f.title)}</h2>${f.svg}<figcaption class="muted">${escaped(f.caption)}</figcaption></figure>`).join('\n')}
 <h2>Differences</h2>${table(pairs)}
 <h2>Arms</h2>${table(arms)}
+<h2>Methods</h2><p>${escaped(methods(detail, report))}</p>
+<h2>Citation</h2><pre>${escaped(BIBTEX)}</pre>
 <h2>Spec</h2><pre>${escaped(detail.spec_toml)}</pre>
 <h2>Facts of the run</h2>${table([['Key', 'Value'], ...detail.facts.map((fact) => [fact.key, fact.value])])}
-<p class="muted">Made by Align-Pro Studio.</p></body></html>`;
+<p class="muted">Made by Align-Pro Studio ${escaped(detail.program_version)}.</p></body></html>`;
 }

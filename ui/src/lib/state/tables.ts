@@ -1,33 +1,53 @@
 // The tables behind the charts, as rows: shown, copied and saved from one source.
-import type { Arm, Comparison, Report } from '$ipc';
-import { csv, fixed, interval, percent } from '$lib/format';
+import type { Arm, Comparison, Component, Interval, Report } from '$ipc';
+import { csv, fixed, interval, NONE, percent, probability, signed, signedInterval } from '$lib/format';
 
-export interface Measure {
+/** A figure of an arm, a comparison … */
+export interface Measure<Of> {
   label: string;
   title?: string;
   /** As shown. */
-  show: (arm: Arm) => string;
+  show: (of: Of) => string;
   /** As saved, in full. */
-  raw: [string, (arm: Arm) => number | null][];
+  raw: [string, (of: Of) => number | null][];
 }
 
-export function measures(arms: Arm[]): Measure[] {
-  const parts = [...new Set(arms.flatMap((arm) => Object.keys(arm.reward_parts)))];
+const within = (range: Interval | null | undefined, show = interval) => (range ? show(range.low, range.high) : '');
+/** The ends of an interval, as saved. */
+export const ends = <Of>(key: string, get: (of: Of) => Interval | null | undefined): [string, (of: Of) => number | null][] => [
+  [`${key}_low`, (of) => get(of)?.low ?? null],
+  [`${key}_high`, (of) => get(of)?.high ?? null],
+];
+
+export function measures(arms: Arm[]): Measure<Arm>[] {
+  const labels = [...new Set(arms.flatMap((arm) => Object.keys(arm.reward_parts)))];
   const one = (
     label: string,
     key: string,
     get: (arm: Arm) => number | null,
     show: (x: number | null) => string,
     title?: string,
-  ): Measure => ({
+  ): Measure<Arm> => ({
     label,
     title,
     show: (arm) => show(get(arm)),
     raw: [[key, get]],
   });
+  const part = (
+    label: string,
+    key: string,
+    get: (arm: Arm) => number | null,
+    component: (arm: Arm) => Component | null,
+    title: string,
+  ): Measure<Arm> => ({
+    label,
+    title,
+    show: (arm) => `${fixed(get(arm))} ${within(component(arm)?.interval)}`.trim(),
+    raw: [[key, get], ...ends(key, (arm: Arm) => component(arm)?.interval)],
+  });
   const three = (x: number | null) => fixed(x, 3);
   const tokens = (x: number | null) => fixed(x, 1);
-  const all: Measure[] = [
+  const all: Measure<Arm>[] = [
     {
       label: 'Reward, mean [95 % interval]',
       show: (a) => `${fixed(a.reward_mean)} ${interval(a.reward_ci_low, a.reward_ci_high)}`,
@@ -45,7 +65,7 @@ export function measures(arms: Arm[]): Measure[] {
         ['prompts', (a) => a.prompts],
       ],
     },
-    ...parts.map((part) => one(`Part: ${part}`, `part_${part}`, (a) => a.reward_parts[part] ?? null, three, 'Mean, unweighted')),
+    ...labels.map((label) => one(`Part: ${label}`, `part_${label}`, (a) => a.reward_parts[label] ?? null, three, 'Mean, unweighted')),
     one('Topicality of answers', 'answer_topicality', (a) => a.answer_topicality, three, 'Whether or not the reward looks at it; 0 to 1'),
     one(
       'Closeness of rewrites',
@@ -55,8 +75,20 @@ export function measures(arms: Arm[]): Measure[] {
       'How much of the prompt the rewrite keeps; 0 to 1',
     ),
     one('Variance of rewards', 'reward_variance', (a) => a.reward_variance, three, 'Over all answers'),
-    one('… between prompts', 'between_prompt_variance', (a) => a.between_prompt_variance, three, 'Unbiased estimate; can be negative'),
-    one('… within prompts', 'within_prompt_variance', (a) => a.within_prompt_variance, three),
+    part(
+      '… between prompts [95 % interval]',
+      'between_prompt_variance',
+      (a) => a.between_prompt_variance,
+      (a) => a.components?.prompt ?? null,
+      'Unbiased estimate; can be negative',
+    ),
+    part(
+      '… within prompts [95 % interval]',
+      'within_prompt_variance',
+      (a) => a.within_prompt_variance,
+      (a) => a.components?.rewrite ?? a.components?.answer ?? null,
+      'Of answers to one prompt, each to a rewrite of its own',
+    ),
     one('Tokens of a rewrite', 'rewrite_tokens', (a) => a.rewrite_tokens, tokens),
     one('Tokens of an answer', 'answer_tokens', (a) => a.answer_tokens, tokens),
     one(
@@ -85,21 +117,70 @@ export function armsCsv(report: Report): string {
   ]);
 }
 
+/** What is known of a comparison of two arms. */
+export const pairMeasures: Measure<Comparison>[] = [
+  {
+    label: 'Difference of means [95 % interval]',
+    title: 'Mean over prompts; percentile bootstrap over prompts',
+    show: (c) => `${signed(c.mean_difference)} ${signedInterval(c.ci_low, c.ci_high)}`,
+    raw: [
+      ['mean_difference', (c) => c.mean_difference],
+      ['ci_low', (c) => c.ci_low],
+      ['ci_high', (c) => c.ci_high],
+    ],
+  },
+  {
+    label: '… BCa interval',
+    title: 'Bias-corrected and accelerated: better than the percentile interval where differences are skewed',
+    show: (c) => within(c.bca, signedInterval) || NONE,
+    raw: ends('bca', (c) => c.bca),
+  },
+  {
+    label: 'Effect size d_z',
+    title: 'Mean difference / standard deviation of the prompts’ differences',
+    show: (c) => signed(c.effect_size, 2),
+    raw: [['effect_size', (c) => c.effect_size]],
+  },
+  {
+    label: 'Better on [95 % interval]',
+    title: 'Share of prompts on which the arm is better, ties as half: on how many, not by how much',
+    show: (c) =>
+      c.improvement
+        ? `${percent(c.improvement.share)} ${within(c.improvement.interval, (a, b) => `[${percent(a)}, ${percent(b)}]`)}`
+        : NONE,
+    raw: [['improvement', (c) => c.improvement?.share ?? null], ...ends('improvement', (c: Comparison) => c.improvement?.interval)],
+  },
+  {
+    label: 'p',
+    title: 'Two-sided sign-flip permutation test over prompts',
+    show: (c) => probability(c.p_value),
+    raw: [['p_value', (c) => c.p_value]],
+  },
+  {
+    label: 'p, adjusted after Holm',
+    title: 'For the comparisons here: reject those at most 0.05, and the chance of any false one is at most 5 %',
+    show: (c) => probability(c.p_holm),
+    raw: [['p_holm', (c) => c.p_holm]],
+  },
+  {
+    label: 'Ratio of variances [95 % interval]',
+    title: 'Below 1 the first arm varies less; bootstrap of the log ratio over prompts',
+    show: (c) => `${fixed(c.variance?.ratio, 2)} ${within(c.variance?.interval, (a, b) => interval(a, b, 2))}`.trim(),
+    raw: [['variance_ratio', (c) => c.variance?.ratio ?? null], ...ends('variance_ratio', (c: Comparison) => c.variance?.interval)],
+  },
+  {
+    label: '… Brown-Forsythe p',
+    title: 'Test of equal variances on the first answer to each prompt',
+    show: (c) => probability(c.variance?.p_value),
+    raw: [['variance_p_value', (c) => c.variance?.p_value ?? null]],
+  },
+  { label: 'Prompts', show: (c) => String(c.prompts), raw: [['prompts', (c) => c.prompts]] },
+];
+
 export function comparisonsCsv(report: Report): string {
-  const row = (c: Comparison) => [
-    report.run,
-    report.name,
-    report.seed,
-    c.arm,
-    c.baseline,
-    c.prompts,
-    c.mean_difference,
-    c.ci_low,
-    c.ci_high,
-    c.p_value,
-  ];
+  const columns = pairMeasures.flatMap((measure) => measure.raw);
   return csv([
-    ['run', 'name', 'seed', 'arm', 'baseline', 'prompts', 'mean_difference', 'ci_low', 'ci_high', 'p_value'],
-    ...report.comparisons.map(row),
+    ['run', 'name', 'seed', 'arm', 'baseline', ...columns.map(([key]) => key)],
+    ...report.comparisons.map((c) => [report.run, report.name, report.seed, c.arm, c.baseline, ...columns.map(([, get]) => get(c))]),
   ]);
 }

@@ -1,0 +1,98 @@
+//! What several seeds of one experiment say together, as `alignpro analyse RUN... --json` prints it.
+use crate::event::Status;
+use crate::figures::{Components, Interval};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// How a run counts among the seeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum Counted {
+    /// By its rewards.
+    Measured,
+    /// It failed or diverged: it counts at the baseline's value, that is as no difference.
+    Failed,
+    /// It has not finished and can still do so: it is left out.
+    Unfinished,
+}
+
+/// A run among the seeds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct SeedRun {
+    pub run: i64,
+    pub seed: u64,
+    pub status: Status,
+    pub counted: Counted,
+    /// Why it failed or stopped.
+    pub message: Option<String>,
+}
+
+/// A mean over seeds, in units of reward.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct MeanOverSeeds {
+    /// Seeds in the mean, the failed ones included.
+    pub seeds: usize,
+    /// Of these, seeds that count at the baseline's value.
+    pub failed: usize,
+    /// Each seed counts the same.
+    pub mean: f64,
+    /// Bootstrap over seeds and prompts, crossed; with one seed over prompts alone, and then about this one prompter.
+    pub bootstrap: Option<Interval>,
+    /// Student's t with seeds and prompts both random; the one to report below ten seeds. Null with one seed.
+    pub student: Option<Interval>,
+    /// Standard deviation of the seeds' means; null with one seed.
+    pub deviation: Option<f64>,
+    /// Of the seeds that did not fail.
+    pub components: Components,
+}
+
+/// An arm over all seeds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct ArmOverSeeds {
+    /// `raw`, `untuned` or `tuned`.
+    pub arm: String,
+    pub reward: MeanOverSeeds,
+}
+
+/// A paired comparison over all seeds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct ComparisonOverSeeds {
+    pub arm: String,
+    pub baseline: String,
+    pub difference: MeanOverSeeds,
+    /// Null where the differences do not vary, or there is one prompt.
+    pub power: Option<Power>,
+}
+
+/// How small a true difference an experiment finds with a probability of 80 %, two-sided at the 5 % level, in units of reward.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
+pub struct Power {
+    /// With as many seeds, prompts and answers as here.
+    pub smallest: f64,
+    /// With twice the test prompts, all else the same; here and below.
+    pub twice_prompts: Option<f64>,
+    /// With twice the answers to each prompt, each to a rewrite of its own.
+    pub twice_answers: Option<f64>,
+    /// Null with one seed, where two would ask another question: whether training is better, not this prompter.
+    pub twice_seeds: Option<f64>,
+}
+
+/// What the seeds of one experiment found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct SeedsReport {
+    pub name: String,
+    /// Equal for runs that differ in nothing but their seed and name.
+    pub experiment: String,
+    /// By their seed.
+    pub runs: Vec<SeedRun>,
+    /// Test prompts, the same for all seeds.
+    pub prompts: usize,
+    /// Answers of an arm to one prompt.
+    pub answers: usize,
+    pub arms: Vec<ArmOverSeeds>,
+    pub comparisons: Vec<ComparisonOverSeeds>,
+    /// One plain sentence, and what to know of it.
+    pub verdict: String,
+    /// Which seeds failed or are left out, as sentences.
+    pub warnings: Vec<String>,
+}

@@ -1,0 +1,242 @@
+//! Several seeds of one experiment together, from stored rows alone.
+use crate::metrics::mean;
+use crate::report::{COMPARISONS, latest, nested};
+use crate::streams::Streams;
+use crate::{figures, spec};
+use analysis::{OverSeeds, Plan, TestPrompts};
+use contract::event::Status;
+use contract::seeds::{ArmOverSeeds, ComparisonOverSeeds, Counted, MeanOverSeeds, Power, SeedRun, SeedsReport};
+use contract::{Error, Result, Spec, arm};
+use std::collections::{BTreeMap, BTreeSet};
+use store::{EvaluationAnswer, Run};
+
+/// A run with its rows of the test split.
+pub struct Seed {
+    pub run: Run,
+    pub rows: Vec<EvaluationAnswer>,
+}
+
+/// What the seeds found: means over seeds with intervals, variance components, a verdict, and what a next experiment could find.
+///
+/// A run that failed, or whose rewards are not finite, counts at the baseline's value: as a difference of 0, and in the tuned arm as the
+/// raw prompt's mean. One that can still finish is left out. Both are named in `warnings`.
+///
+/// # Errors
+/// [`contract::Code::Run`] where the runs are not different seeds of one experiment, were tested on different prompts, or none has finished.
+pub fn compute(mut seeds: Vec<Seed>) -> Result<SeedsReport> {
+    seeds.sort_by_key(|seed| (seed.run.spec.seed, seed.run.id));
+    require_one_experiment(&seeds)?;
+    let counted: Vec<Counted> = seeds.iter().map(count).collect();
+    let runs: Vec<SeedRun> = seeds.iter().zip(&counted).map(|(seed, counted)| listed(&seed.run, *counted)).collect();
+    let table = Table::new(&seeds, &counted)?;
+    let raw_mean = table.arm(arm::RAW, f64::NAN).and_then(|over| over.mean);
+    let arms = arm::ALL.iter().filter_map(|name| {
+        let over = table.arm(name, raw_mean.unwrap_or(f64::NAN))?;
+        Some(ArmOverSeeds { arm: (*name).into(), reward: reported(&over, &table.components(name, None))? })
+    });
+    let compared: Vec<(OverSeeds, ComparisonOverSeeds)> = COMPARISONS.iter().filter_map(|pair| table.comparison(*pair)).collect();
+    let verdict = match compared.as_slice() {
+        [(raw, _), (untuned, _), ..] => analysis::seeds_verdict(raw, untuned, table.prompts.len()),
+        _ => "The arms cannot be compared: the tuned prompter and both baselines have to answer the test prompts first.".into(),
+    };
+    let Run { name, spec: first, .. } = &seeds[0].run;
+    Ok(SeedsReport {
+        name: name.clone(),
+        experiment: spec::experiment(first)?,
+        prompts: table.prompts.len(),
+        answers: first.evaluation.answers_per_prompt,
+        arms: arms.collect(),
+        comparisons: compared.into_iter().map(|(_, comparison)| comparison).collect(),
+        verdict,
+        warnings: runs.iter().filter_map(warning).collect(),
+        runs,
+    })
+}
+
+/// Refuses runs that are not different seeds of one experiment, and says why.
+fn require_one_experiment(seeds: &[Seed]) -> Result<()> {
+    let Some(first) = seeds.first() else { return Err(Error::run("Name at least one run to analyse.")) };
+    for seed in &seeds[1..] {
+        if let Some((key, here, there)) = spec::difference(&first.run.spec, &seed.run.spec)? {
+            let (a, b) = (first.run.id, seed.run.id);
+            return Err(Error::run(format!(
+                "Runs {a} and {b} are not seeds of one experiment: {key} is {here} in run {a} and {there} in run {b}; analyse them apart."
+            )));
+        }
+    }
+    match seeds.windows(2).find(|pair| pair[0].run.spec.seed == pair[1].run.spec.seed) {
+        None => Ok(()),
+        Some([a, b]) if a.run.id != b.run.id => Err(Error::run(format!(
+            "Runs {} and {} have the same seed, {}, so one only repeats the other; name one of them.",
+            a.run.id, b.run.id, a.run.spec.seed
+        ))),
+        Some(pair) => Err(Error::run(format!("Run {} is named twice; name each run once.", pair[0].run.id))),
+    }
+}
+
+/// A finished run is measured by its rewards, unless one of them is not finite.
+fn count(seed: &Seed) -> Counted {
+    let tuned = latest(&seed.rows, arm::TUNED);
+    match seed.run.status {
+        Status::Finished if !tuned.is_empty() && seed.rows.iter().all(|row| row.reward.is_finite()) => Counted::Measured,
+        Status::Finished | Status::Failed => Counted::Failed,
+        Status::Created | Status::Waiting | Status::Running | Status::Stopped | Status::Interrupted => Counted::Unfinished,
+    }
+}
+
+fn listed(run: &Run, counted: Counted) -> SeedRun {
+    SeedRun { run: run.id, seed: run.spec.seed, status: run.status, counted, message: run.message.clone() }
+}
+
+fn warning(run: &SeedRun) -> Option<String> {
+    let SeedRun { run: id, seed, status, counted, message } = run;
+    let why = message.as_ref().map_or_else(String::new, |message| format!(" ({})", message.trim_end_matches('.')));
+    match counted {
+        Counted::Measured => None,
+        Counted::Failed if *status == Status::Finished => {
+            Some(format!("Run {id}, seed {seed}, has rewards that are not finite; it counts at the baseline's value, a difference of 0."))
+        }
+        Counted::Failed => {
+            Some(format!("Run {id}, seed {seed}, failed{why}; it counts at the baseline's value, a difference of 0, until it is resumed."))
+        }
+        Counted::Unfinished => Some(format!("Run {id}, seed {seed}, is {} and is left out until it has finished.", status.as_str())),
+    }
+}
+
+/// Rewards by prompt and number of the answer.
+type Rewards = BTreeMap<usize, BTreeMap<usize, f64>>;
+
+/// The seeds that count, with what their arms earned on the prompts that all of them share.
+struct Table<'a> {
+    spec: &'a Spec,
+    prompts: BTreeSet<usize>,
+    /// For each seed: whether it is measured, and its arms.
+    seeds: Vec<(bool, BTreeMap<&'a str, Rewards>)>,
+}
+
+impl<'a> Table<'a> {
+    fn new(seeds: &'a [Seed], counted: &[Counted]) -> Result<Self> {
+        let measured: Vec<&Seed> = seeds.iter().zip(counted).filter(|(_, c)| **c == Counted::Measured).map(|(seed, _)| seed).collect();
+        let Some(first) = measured.first() else {
+            return Err(Error::run("None of these runs has finished with finite rewards, so there is nothing to analyse yet."));
+        };
+        let texts = texts(&first.rows);
+        for seed in &measured[1..] {
+            let theirs = self::texts(&seed.rows);
+            let known = !first.run.without_texts && !seed.run.without_texts;
+            if !texts.keys().eq(theirs.keys()) || (known && texts != theirs) {
+                return Err(Error::run(format!(
+                    "Runs {} and {} were tested on different prompts though their specs agree: the data file has changed between them; \
+                     analyse them apart.",
+                    first.run.id, seed.run.id
+                )));
+            }
+        }
+        let seeds = seeds.iter().zip(counted).filter(|(_, c)| **c != Counted::Unfinished).map(|(seed, counted)| {
+            let rewards = |name: &&'a str| Some((*name, rewards(&seed.rows, name))).filter(|(_, r)| !r.is_empty());
+            (*counted == Counted::Measured, arm::ALL.iter().filter_map(rewards).collect())
+        });
+        Ok(Self { spec: &first.run.spec, prompts: texts.into_keys().collect(), seeds: seeds.collect() })
+    }
+
+    /// Mean of `arm`, less that of a baseline, on each prompt: one list a seed. What no training has made is left out where it is not whole;
+    /// of the tuned arm a seed that failed has no value.
+    fn means(&self, arm: &str, baseline: Option<&str>) -> Vec<Vec<f64>> {
+        let trained = arm == arm::TUNED;
+        let seeds = self.seeds.iter().map(|(measured, arms)| {
+            let rows = self.answers(arms, arm, baseline).filter(|_| *measured || !trained);
+            rows.map(|prompts| prompts.iter().filter_map(|answers| mean(answers.iter().copied())).collect::<Vec<f64>>())
+        });
+        let whole = seeds.map(|row| row.filter(|row| row.len() == self.prompts.len() && row.iter().all(|x| x.is_finite())));
+        if trained { whole.map(Option::unwrap_or_default).collect() } else { whole.flatten().collect() }
+    }
+
+    /// The answers of one seed's arm to each prompt, each less the baseline's of the same number, with which it shares its decoding seed.
+    fn answers(&self, arms: &BTreeMap<&str, Rewards>, arm: &str, baseline: Option<&str>) -> Option<Vec<Vec<f64>>> {
+        let (ours, theirs) = (arms.get(arm)?, baseline.map(|name| arms.get(name)));
+        let of_prompt = |prompt: &usize| match theirs {
+            None => Some(ours.get(prompt)?.values().copied().collect()),
+            Some(theirs) => {
+                let theirs = theirs?.get(prompt)?;
+                Some(ours.get(prompt)?.iter().filter_map(|(number, reward)| Some(reward - theirs.get(number)?)).collect())
+            }
+        };
+        self.prompts.iter().map(of_prompt).collect()
+    }
+
+    fn over(&self, name: &str, values: &[Vec<f64>], failed_as: f64) -> Option<OverSeeds> {
+        (!values.is_empty())
+            .then(|| analysis::over_seeds(values, TestPrompts::Shared, failed_as, self.resamples(), self.stream(&format!("{name} seeds"))))
+    }
+
+    fn arm(&self, name: &str, failed_as: f64) -> Option<OverSeeds> {
+        self.over(name, &self.means(name, None), failed_as)
+    }
+
+    fn comparison(&self, (arm, baseline): (&str, &str)) -> Option<(OverSeeds, ComparisonOverSeeds)> {
+        let over = self.over(&format!("{arm}-{baseline}"), &self.means(arm, Some(baseline)), 0.0)?;
+        let components = self.components(arm, Some(baseline));
+        let plan = Plan { seeds: over.seeds, prompts: self.prompts.len(), rewrites: self.spec.evaluation.answers_per_prompt, answers: 1 };
+        let difference = reported(&over, &components)?;
+        Some((over, ComparisonOverSeeds { arm: arm.into(), baseline: baseline.into(), difference, power: power(&components, plan) }))
+    }
+
+    /// Of the seeds that are measured.
+    fn components(&self, arm: &str, baseline: Option<&str>) -> analysis::Components {
+        let measured = self.seeds.iter().filter(|(measured, _)| *measured);
+        let nest = |prompts: Vec<Vec<f64>>| prompts.into_iter().map(|answers| nested(arm, answers)).collect();
+        let table: Vec<Vec<Vec<Vec<f64>>>> = measured.filter_map(|(_, arms)| self.answers(arms, arm, baseline).map(nest)).collect();
+        let name = format!("{arm}-{} components", baseline.unwrap_or_default());
+        analysis::components(&table, self.resamples(), self.stream(&name))
+    }
+
+    fn resamples(&self) -> usize {
+        self.spec.evaluation.bootstrap_resamples
+    }
+
+    /// Of the least seed that is measured.
+    fn stream(&self, name: &str) -> u64 {
+        Streams::new(self.spec.seed).statistics(name)
+    }
+}
+
+/// Test prompts by their number.
+fn texts(rows: &[EvaluationAnswer]) -> BTreeMap<usize, &str> {
+    rows.iter().filter(|row| row.arm == arm::TUNED).map(|row| (row.prompt_index, row.prompt.as_str())).collect()
+}
+
+fn rewards(rows: &[EvaluationAnswer], name: &str) -> Rewards {
+    let mut rewards = Rewards::new();
+    for row in latest(rows, name) {
+        rewards.entry(row.prompt_index).or_default().insert(row.answer_index, row.reward);
+    }
+    rewards
+}
+
+/// None without a mean, as where no seed has the arm.
+fn reported(over: &OverSeeds, components: &analysis::Components) -> Option<MeanOverSeeds> {
+    Some(MeanOverSeeds {
+        seeds: over.seeds,
+        failed: over.diverged,
+        mean: over.mean?,
+        bootstrap: figures::interval(over.interval),
+        student: figures::interval(over.student),
+        deviation: over.deviation.and_then(figures::finite),
+        components: figures::components(components),
+    })
+}
+
+const ALPHA: f64 = 0.05;
+const POWER: f64 = 0.8;
+
+/// Every answer has a rewrite of its own, so twice the answers are twice the rewrites.
+fn power(components: &analysis::Components, plan: Plan) -> Option<Power> {
+    let doubling = analysis::doubling(&components.into(), plan, ALPHA, POWER)?;
+    let difference = |detectable: Option<analysis::Detectable>| detectable.and_then(|d| figures::finite(d.difference));
+    Some(Power {
+        smallest: figures::finite(doubling.now.difference)?,
+        twice_prompts: difference(doubling.prompts),
+        twice_answers: difference(doubling.rewrites),
+        twice_seeds: difference(doubling.seeds),
+    })
+}

@@ -1,0 +1,18 @@
+//! `alignpro analyse RUN...`.
+use super::Context;
+use crate::seeds_table;
+use contract::Result;
+use experiment::analyse::{Seed, compute};
+use std::process::ExitCode;
+use store::Split;
+
+pub async fn analyse(context: &Context, runs: &[i64]) -> Result<ExitCode> {
+    let store = context.open().await?;
+    let mut seeds = Vec::new();
+    for &run in runs {
+        seeds.push(Seed { run: store.run(run).await?, rows: store.evaluation(run, Some(Split::Test)).await? });
+    }
+    let report = compute(seeds)?;
+    context.output.result(&report, || seeds_table::report(&report))?;
+    Ok(ExitCode::SUCCESS)
+}

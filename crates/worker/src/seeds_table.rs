@@ -1,0 +1,89 @@
+//! What several seeds found, as text for a terminal.
+use crate::output::{one_line, printable};
+use crate::table::{absent, columns, number, signed};
+use contract::figures::{Component, Interval};
+use contract::seeds::{MeanOverSeeds, SeedsReport};
+use std::fmt::Write;
+
+/// The report of `alignpro analyse`.
+pub fn report(report: &SeedsReport) -> String {
+    let list = |of: &dyn Fn(&contract::seeds::SeedRun) -> String| report.runs.iter().map(of).collect::<Vec<_>>().join(", ");
+    let mut text = format!(
+        "{} · runs {} · seeds {} · {} test prompts, {} answers each\n\n",
+        one_line(&report.name, 60),
+        list(&|r| r.run.to_string()),
+        list(&|r| r.seed.to_string()),
+        report.prompts,
+        report.answers
+    );
+    for table in [arms(report), differences(report), components(report), power(report)] {
+        if table.len() > 1 {
+            text.push_str(&columns(&table, &[0]));
+            text.push('\n');
+        }
+    }
+    let _ = writeln!(text, "{}", printable(&report.verdict));
+    for warning in &report.warnings {
+        let _ = writeln!(text, "Warning: {}", printable(warning));
+    }
+    text
+}
+
+fn head(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_string()).collect()
+}
+
+fn interval(interval: Option<Interval>, show: fn(f64) -> String) -> String {
+    interval.map_or_else(absent, |i| format!("[{}, {}]", show(i.low), show(i.high)))
+}
+
+fn mean(label: String, mean: &MeanOverSeeds, show: fn(f64) -> String) -> Vec<String> {
+    vec![
+        label,
+        show(mean.mean),
+        interval(mean.student, show),
+        interval(mean.bootstrap, show),
+        number(mean.deviation),
+        mean.seeds.to_string(),
+        mean.failed.to_string(),
+    ]
+}
+
+fn arms(report: &SeedsReport) -> Vec<Vec<String>> {
+    let words = ["reward, mean over seeds", "", "Student's t, 95 %", "bootstrap, 95 %", "seeds' deviation", "seeds", "failed"];
+    let rows = report.arms.iter().map(|a| mean(a.arm.clone(), &a.reward, |v| number(Some(v))));
+    std::iter::once(head(&words)).chain(rows).collect()
+}
+
+fn differences(report: &SeedsReport) -> Vec<Vec<String>> {
+    let words = ["difference of means", "", "Student's t, 95 %", "bootstrap, 95 %", "seeds' deviation", "seeds", "failed"];
+    let rows = report.comparisons.iter().map(|c| mean(format!("{} − {}", c.arm, c.baseline), &c.difference, signed));
+    std::iter::once(head(&words)).chain(rows).collect()
+}
+
+fn components(report: &SeedsReport) -> Vec<Vec<String>> {
+    let show = |component: Option<Component>| {
+        component.map_or_else(absent, |c| {
+            let around = c.interval.map_or_else(String::new, |i| format!(" {}", interval(Some(i), |v| number(Some(v)))));
+            format!("{}{around}", number(Some(c.variance)))
+        })
+    };
+    let row = |label: String, mean: &MeanOverSeeds| {
+        let c = &mean.components;
+        vec![label, show(c.seed), show(c.prompt), show(c.interaction), show(c.rewrite.or(c.answer))]
+    };
+    let arms = report.arms.iter().map(|a| row(a.arm.clone(), &a.reward));
+    let pairs = report.comparisons.iter().map(|c| row(format!("{} − {}", c.arm, c.baseline), &c.difference));
+    let words = ["variance from the", "seed", "prompt", "seed × prompt", "rewrite and answer"];
+    std::iter::once(head(&words)).chain(arms).chain(pairs).collect()
+}
+
+fn power(report: &SeedsReport) -> Vec<Vec<String>> {
+    let words = ["smallest difference found at 80 % power", "as here", "twice the prompts", "twice the answers", "twice the seeds"];
+    let rows = report.comparisons.iter().filter_map(|c| {
+        let power = c.power?;
+        let figures = [Some(power.smallest), power.twice_prompts, power.twice_answers, power.twice_seeds];
+        Some(std::iter::once(format!("{} − {}", c.arm, c.baseline)).chain(figures.map(number)).collect())
+    });
+    std::iter::once(head(&words)).chain(rows).collect()
+}

@@ -1,0 +1,94 @@
+//! Several seeds of one experiment, through the command line and as the window asks.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests
+use contract::Spec;
+use contract::event::Status;
+use desk::Desk;
+use home::Home;
+use std::path::Path;
+use store::{NewRun, Split, Store};
+use tests::{Lab, argument};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_alignpro");
+
+/// A database with the shipped finished run as run 1, two more seeds of it that did better and worse, one that failed, and one that was
+/// trained with another λ.
+async fn seeds(lab: &Lab) -> Store {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/finished.alignpro");
+    lab.text(&["import", argument(&example), "--db", "a.db"]);
+    let store = Store::open(&lab.path("a.db")).await.unwrap();
+    let (first, rows) = (store.run(1).await.unwrap(), store.evaluation(1, Some(Split::Test)).await.unwrap());
+    let new = |spec: Spec| NewRun { spec_hash: experiment::spec::hash(&spec).unwrap(), spec, program_version: "1".into(), facts: vec![] };
+    for (seed, gain) in [(2, 0.05), (3, -0.02)] {
+        let run = store.create_run(&new(Spec { seed, ..first.spec.clone() })).await.unwrap();
+        let mut moved = rows.clone();
+        for row in moved.iter_mut().filter(|row| row.arm == "tuned") {
+            row.reward += gain * (1 + row.prompt_index % 3) as f64;
+        }
+        store.commit_evaluation(run, &moved, &[]).await.unwrap();
+        store.set_status(run, Status::Finished, None).await.unwrap();
+    }
+    let failed = store.create_run(&new(Spec { seed: 4, ..first.spec.clone() })).await.unwrap();
+    store.set_status(failed, Status::Failed, Some("The disk is full.")).await.unwrap();
+    let mut other = first.spec.clone();
+    other.training.kl_coefficient = 0.5;
+    store.create_run(&new(other)).await.unwrap();
+    store
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn seeds_are_analysed_together() {
+    let lab = Lab::empty(PROGRAM);
+    let store = seeds(&lab).await;
+    let report = lab.json(&["analyse", "1", "2", "3", "4", "--db", "a.db"]);
+    let tuned = &report["comparisons"][0]["difference"];
+    assert_eq!((tuned["seeds"].as_i64(), tuned["failed"].as_i64()), (Some(4), Some(1)), "{report}");
+    let one = lab.json(&["show", "1", "--db", "a.db"])["comparisons"][0]["mean_difference"].as_f64().unwrap();
+    // Every third of the 96 prompts gains once, twice and three times as much: twice 0.05 − 0.02 on average, over four seeds.
+    let expected = (3.0 * one + 2.0 * (0.05 - 0.02)) / 4.0;
+    assert!((tuned["mean"].as_f64().unwrap() - expected).abs() < 1e-12, "{tuned} is not {expected}");
+    assert!(tuned["student"]["low"].is_number() && tuned["bootstrap"]["high"].is_number() && tuned["components"]["seed"].is_object());
+    assert!(report["comparisons"][0]["power"]["twice_seeds"].is_number());
+
+    let text = lab.text(&["analyse", "1", "2", "3", "4", "--db", "a.db"]);
+    for expected in ["quickstart · runs 1, 2, 3, 4 · seeds 1, 2, 3, 4 · 96 test prompts, 2 answers each", "Student's t", "seed × prompt"]
+    {
+        assert!(text.contains(expected), "{expected:?} is not in\n{text}");
+    }
+    assert!(
+        text.contains("Over 4 seeds on 96 test prompts") && text.contains("Warning: Run 4, seed 4, failed (The disk is full)"),
+        "{text}"
+    );
+
+    let refused = lab.error(&["analyse", "1", "5", "--db", "a.db"], 1, "run");
+    assert!(refused.contains("training.kl_coefficient is") && refused.contains("0.5 in run 5"), "{refused}");
+    assert!(lab.error(&["analyse", "1", "77", "--db", "a.db"], 1, "run").contains("77"));
+
+    let desk = Desk::new(Home::at(&lab.path("home")), Some(lab.path("a.db")), PROGRAM.into());
+    let asked = desk.analyse(&[4, 3, 2, 1]).await.unwrap();
+    assert_eq!(serde_json::to_value(&asked).unwrap(), report, "the window is told what the command prints");
+    desk.close().await;
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_of_an_earlier_version_is_shown_with_todays_figures() {
+    let lab = Lab::empty(PROGRAM);
+    let store = seeds(&lab).await;
+    // The shipped file was written before there were such figures.
+    let stored = store.report(1).await.unwrap().unwrap();
+    let shown = lab.json(&["show", "1", "--db", "a.db"]);
+    let desk = Desk::new(Home::at(&lab.path("home")), Some(lab.path("a.db")), PROGRAM.into());
+    let paged = desk.run(1).await.unwrap().summary.report.unwrap();
+    for (i, old) in stored.comparisons.iter().enumerate() {
+        let new = &paged.comparisons[i];
+        assert_eq!(
+            (new.mean_difference, new.ci_low, new.ci_high, new.p_value),
+            (old.mean_difference, old.ci_low, old.ci_high, old.p_value)
+        );
+        assert!(new.p_holm.is_some() && new.bca.is_some() && new.variance.is_some_and(|v| v.interval.is_some()), "{new:?}");
+        assert_eq!(serde_json::to_value(new).unwrap(), shown["comparisons"][i]);
+    }
+    assert!(paged.verdict.starts_with(&stored.verdict) && paged.verdict.contains("The variance of the tuned prompter's rewards"));
+    desk.close().await;
+    store.close().await;
+}

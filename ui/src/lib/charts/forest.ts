@@ -1,0 +1,83 @@
+// What a forest shows, as rows: a run's paired differences, ratios of variances, differences over seeds.
+import type { Comparison, ComparisonOverSeeds, Interval } from '$ipc';
+import { fixed, percent, probability, signed, signedInterval } from '$lib/format';
+import { armWord } from './palette';
+
+export interface ForestRow {
+  label: string;
+  arm: string;
+  value: number;
+  range: Interval;
+  /** Another interval of the same figure, drawn thick. */
+  inner?: Interval | null;
+  /** The figure and its interval in words. */
+  words: [string, string];
+  cells: string[];
+}
+export interface ForestOf {
+  /** What all of it is, for those who hear it. */
+  title: string;
+  /** Of the words, and of each cell. */
+  heads: [string, ...string[]];
+  axis: string;
+  rows: ForestRow[];
+  /** Where there is no effect, a line. A ratio's scale is logarithmic. */
+  none: 0 | 1;
+}
+
+export const pairWord = (pair: { arm: string; baseline: string }, sign = '−') =>
+  `${armWord(pair.arm)} ${sign} ${armWord(pair.baseline).toLowerCase()}`;
+
+/** Below this width, in pixels, there is no room for all that is said of a difference. */
+const WIDE = 840;
+
+export function differenceForest(rows: { label?: string; comparison: Comparison }[], width: number): ForestOf {
+  const isWide = width >= WIDE;
+  return {
+    title: 'Paired differences',
+    heads: isWide
+      ? ['difference [95 % interval]', 'd_z', 'better on', 'p', 'p, Holm', 'prompts']
+      : ['difference [95 % interval]', 'p', 'prompts'],
+    axis: 'difference in mean reward',
+    none: 0,
+    rows: rows.map(({ label, comparison: c }) => ({
+      label: label ? `${label}: ${pairWord(c)}` : pairWord(c),
+      arm: c.arm,
+      value: c.mean_difference,
+      range: { low: c.ci_low, high: c.ci_high },
+      words: [signed(c.mean_difference), signedInterval(c.ci_low, c.ci_high)],
+      cells: isWide
+        ? [signed(c.effect_size, 2), percent(c.improvement?.share), probability(c.p_value), probability(c.p_holm), String(c.prompts)]
+        : [probability(c.p_value), String(c.prompts)],
+    })),
+  };
+}
+
+/** Ratios of variances that have an interval, below 1 where the arm varies less. */
+export function ratioForest(comparisons: Comparison[]): ForestOf {
+  const rows = comparisons.flatMap((c): ForestRow[] => {
+    const { ratio, interval, p_value } = c.variance ?? { ratio: null, interval: null, p_value: null };
+    if (ratio === null || interval === null) return [];
+    const words: [string, string] = [fixed(ratio, 2), `[${fixed(interval.low, 2)}, ${fixed(interval.high, 2)}]`];
+    return [{ label: pairWord(c, '/'), arm: c.arm, value: ratio, range: interval, words, cells: [probability(p_value)] }];
+  });
+  return { title: 'Ratios of variances', heads: ['ratio [95 % interval]', 'p'], axis: 'ratio of reward variances', none: 1, rows };
+}
+
+/** Differences over seeds: Student's t, and the bootstrap drawn thick; with one seed the bootstrap alone. */
+export function seedForest(comparisons: ComparisonOverSeeds[]): ForestOf {
+  const rows = comparisons.flatMap((c): ForestRow[] => {
+    const { mean, student, bootstrap, seeds } = c.difference;
+    const range = student ?? bootstrap;
+    if (!range) return [];
+    const words: [string, string] = [signed(mean), signedInterval(range.low, range.high)];
+    return [{ label: pairWord(c), arm: c.arm, value: mean, range, inner: student && bootstrap, words, cells: [String(seeds)] }];
+  });
+  return {
+    title: 'Differences over seeds',
+    heads: ['difference [95 % interval]', 'seeds'],
+    axis: 'difference in mean reward',
+    none: 0,
+    rows,
+  };
+}
