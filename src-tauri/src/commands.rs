@@ -6,6 +6,7 @@ use contract::desk::{
     Settings, Share, SpecCheck, Tried, TryNews,
 };
 use contract::spec::{Data, Reward};
+use contract::theory::{Theory, TheoryWorld};
 use contract::{Error, Result, Spec};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         columns,
         preview,
         score,
+        theory,
         estimate,
         leave_estimate,
         start,
@@ -107,6 +109,11 @@ async fn score(desk: Desk<'_>, reward: Reward, prompt: String, answer: String) -
 #[tauri::command]
 async fn columns(desk: Desk<'_>, data: Data) -> Result<Vec<String>> {
     desk.columns(data).await
+}
+
+#[tauri::command]
+async fn theory(desk: Desk<'_>, world: TheoryWorld, lambdas: Vec<f64>) -> Result<Theory> {
+    desk.theory(world, &lambdas)
 }
 
 #[tauri::command]

@@ -7,6 +7,7 @@ pub mod error;
 pub mod event;
 pub mod report;
 pub mod spec;
+pub mod theory;
 
 pub use error::{Code, Error, Result};
 pub use spec::Spec;

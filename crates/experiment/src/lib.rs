@@ -7,7 +7,7 @@
 //! 4. [`Runner::run`] does the work: baselines, training, evaluation, report. Called again after a stop or a crash, it goes on.
 //!
 //! [`Pipeline`] is the path of one prompt (rewrite, answer, reward), [`grpo`] the whole algorithm, [`report::compute`] the
-//! figures from stored rows. Nothing here prints or loads weights.
+//! figures from stored rows, [`theory`] what a small exact world says of it. Nothing here prints or loads weights.
 pub mod evaluation;
 pub mod grpo;
 pub mod guards;
@@ -21,6 +21,7 @@ pub mod schedule;
 pub mod spec;
 mod stop;
 pub mod streams;
+pub mod theory;
 pub mod training;
 
 pub use pipeline::{Arm, Item, Pipeline, Trial};

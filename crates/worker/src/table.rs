@@ -90,7 +90,7 @@ fn signed(value: f64) -> String {
 }
 
 /// With a true minus, as wide as a plus.
-fn minus(number: &str) -> String {
+pub fn minus(number: &str) -> String {
     number.replace('-', "−")
 }
 
