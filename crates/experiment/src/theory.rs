@@ -7,7 +7,7 @@ use contract::{Error, Result};
 const MOST: [(&str, usize); 3] = [("prompts", 6), ("rewrites a prompt", 12), ("answers a prompt", 12)];
 /// Most λ of one question.
 const MOST_LAMBDAS: usize = 1000;
-/// Of the oracle: the λ that training uses by default is of this size.
+/// Of the oracle, as in the table of docs/algorithms/theory.md.
 const BETA: f64 = 0.1;
 /// K of the best of K.
 const COUNTS: [usize; 6] = [1, 2, 4, 8, 16, 32];
