@@ -7,6 +7,7 @@ use contract::desk::{
 };
 use contract::seeds::SeedsReport;
 use contract::spec::{Data, Reward};
+use contract::theory::{Theory, TheoryWorld};
 use contract::{Error, Result, Spec};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         columns,
         preview,
         score,
+        theory,
         estimate,
         leave_estimate,
         start,
@@ -114,6 +116,11 @@ async fn score(desk: Desk<'_>, reward: Reward, prompt: String, answer: String) -
 #[tauri::command]
 async fn columns(desk: Desk<'_>, data: Data) -> Result<Vec<String>> {
     desk.columns(data).await
+}
+
+#[tauri::command]
+async fn theory(desk: Desk<'_>, world: TheoryWorld, lambdas: Vec<f64>) -> Result<Theory> {
+    desk.theory(world, &lambdas)
 }
 
 #[tauri::command]

@@ -7,8 +7,13 @@ type Item = (&'static str, &'static str, &'static str);
 const FILE: &[Item] = &[("new", "New Experiment", "N"), ("open", "Open Runs …", "O")];
 const SETTINGS: &[Item] = &[("settings", "Settings", ",")];
 const QUIT: &[Item] = &[("quit", "Quit", "Q")];
-const VIEW: &[Item] =
-    &[("experiments", "Experiments", "1"), ("compare", "Compare", "3"), ("machine", "Machine and Models", "4"), ("palette", "Find …", "K")];
+const VIEW: &[Item] = &[
+    ("experiments", "Experiments", "1"),
+    ("compare", "Compare", "3"),
+    ("machine", "Machine and Models", "4"),
+    ("theory", "Theory", "5"),
+    ("palette", "Find …", "K"),
+];
 const TEXT: &[Item] = &[("larger", "Larger Text", "="), ("smaller", "Smaller Text", "-"), ("usual", "Usual Size of Text", "0")];
 
 pub fn build(app: &AppHandle) -> tauri::Result<Menu<Wry>> {

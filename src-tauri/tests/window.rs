@@ -124,6 +124,7 @@ async fn an_experiment_by_clicks() {
     window.follow("machine").await;
     window.sees("Nothing leaves this machine").await;
     in_both_themes(&window, "machine").await;
+    the_theory_follows_its_slider(&window).await;
     window.follow("#/settings").await;
     window.sees("Copy diagnosis").await;
     in_both_themes(&window, "settings").await;
@@ -141,6 +142,24 @@ async fn an_experiment_by_clicks() {
     window.close().await;
     let [file] = &saved(&lab, "alignpro")[..] else { panic!("{:?}", saved(&lab, "alignpro")) };
     in_a_second_profile(file).await;
+}
+
+/// Keys move λ, and with it every figure.
+async fn the_theory_follows_its_slider(window: &Window) {
+    window.follow("#/theory").await;
+    window.sees("What it does not say").await;
+    in_both_themes(window, "theory").await;
+    window.press("lambda", Key::Home).await;
+    window.sees("At λ = 0.01 the bound is").await;
+    window.press("lambda", Key::Right).await;
+    window.sees("At λ = 0.0106 the bound is").await;
+    window.click("Random world").await;
+    window.fill("Prompts", "20").await;
+    window.sees("A random world has 1 to 6 prompts, not 20.").await;
+    picture(window, "theory-refused").await;
+    window.fill("Prompts", "2").await;
+    window.sees("What it does not say").await;
+    in_both_themes(window, "theory-random").await;
 }
 
 /// A colleague's window, who has nothing yet: the file is looked at, merged, and its run kept in order.

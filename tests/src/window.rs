@@ -170,11 +170,20 @@ impl Window {
 
     /// Writes into the field of a spec's key, or of this name, over what is there.
     pub async fn fill(&self, field: &str, value: &str) {
-        let key = field.replace(['.', '_'], "-");
-        let field = self.wait(&format!("//*[@id='field-{key}' or @aria-label='{field}' or @id=//label[.='{field}']/@for]")).await;
+        let field = self.field(field).await;
         // Not `clear`, which the page does not hear of.
         self.client.execute("arguments[0].focus(); arguments[0].select();", vec![serde_json::to_value(&field).unwrap()]).await.unwrap();
         field.send_keys(value).await.unwrap();
+    }
+
+    /// Presses a key in such a field.
+    pub async fn press(&self, field: &str, key: Key) {
+        self.field(field).await.send_keys(&key.to_string()).await.unwrap();
+    }
+
+    async fn field(&self, field: &str) -> Element {
+        let key = field.replace(['.', '_'], "-");
+        self.wait(&format!("//*[@id='field-{key}' or @aria-label='{field}' or @id=//label[.='{field}']/@for]")).await
     }
 
     async fn wait(&self, path: &str) -> Element {

@@ -31,6 +31,7 @@ const PAGES: [string, string | RegExp][] = [
   ['#/runs/-1/try', 'Merge this run to try it'],
   ['#/runs/-2/try', 'This run has no trained prompter here'],
   ['#/machine', 'What to do: nothing: small models run on the processor.'],
+  ['#/theory', 'What it does not say'],
   ['#/settings', '/home/ada/.local/share/alignpro/logs'],
 ];
 
@@ -45,7 +46,7 @@ describe('every page', () => {
     20_000,
   );
 
-  it.each(['#/experiments', '#/runs/1/results', '#/machine', '#/new/data', '#/compare', '#/settings'])(
+  it.each(['#/experiments', '#/runs/1/results', '#/machine', '#/new/data', '#/compare', '#/theory', '#/settings'])(
     '%s says what went wrong',
     async (at) => {
       await open(at, { broken: true });

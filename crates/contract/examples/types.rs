@@ -1,5 +1,5 @@
 //! Prints the TypeScript of everything that crosses to the window; `scripts/write_types.sh` keeps it in `ui/src/lib/ipc/types.ts`.
-use contract::{desk, error, event, figures, report, seeds, spec};
+use contract::{desk, error, event, figures, report, seeds, spec, theory};
 use ts_rs::{Config, TS};
 
 macro_rules! declarations {
@@ -76,6 +76,14 @@ fn main() {
         desk::Settings,
         desk::Load,
         desk::GpuLoad,
+        theory::TheoryWorld,
+        theory::TheoryRewrite,
+        theory::TheoryAnswer,
+        theory::TheoryPrompt,
+        theory::PromptOptimum,
+        theory::TheoryPoint,
+        theory::BestOf,
+        theory::Theory,
     ];
     println!("// Written by scripts/write_types.sh from crates/contract; edit it there.");
     for (docs, declaration) in declarations {

@@ -9,6 +9,7 @@ pub mod figures;
 pub mod report;
 pub mod seeds;
 pub mod spec;
+pub mod theory;
 
 pub use error::{Code, Error, Result};
 pub use spec::Spec;

@@ -8,6 +8,7 @@ mod places;
 mod runs;
 mod samples;
 mod settings;
+mod theory;
 mod worker;
 
 pub use places::free_names;

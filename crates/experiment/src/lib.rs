@@ -7,7 +7,8 @@
 //! 4. [`Runner::run`] does the work: baselines, training, evaluation, report. Called again after a stop or a crash, it goes on.
 //!
 //! [`Pipeline`] is the path of one prompt (rewrite, answer, reward), [`grpo`] the whole algorithm, [`report::compute`] the
-//! figures of a run and [`analyse::compute`] those of several seeds, from stored rows. Nothing here prints or loads weights.
+//! figures of a run and [`analyse::compute`] those of several seeds, from stored rows, [`theory`] what a small exact world says of it. Nothing here prints
+//! or loads weights.
 pub mod analyse;
 pub mod evaluation;
 mod figures;
@@ -23,6 +24,7 @@ pub mod schedule;
 pub mod spec;
 mod stop;
 pub mod streams;
+pub mod theory;
 pub mod training;
 
 pub use pipeline::{Arm, Item, Pipeline, Trial};

@@ -109,6 +109,24 @@ pub enum Command {
         /// The experiment, TOML or JSON
         spec: PathBuf,
     },
+    /// The paper's optimum, oracle and bound on a small exact world; no model runs
+    Theory {
+        /// Look at a random world of this seed instead of the example
+        #[arg(long, value_name = "N")]
+        seed: Option<u64>,
+        /// Of a random world
+        #[arg(long, value_name = "N", default_value_t = 3, requires = "seed")]
+        prompts: usize,
+        /// Of each prompt of a random world
+        #[arg(long, value_name = "N", default_value_t = 5, requires = "seed")]
+        rewrites: usize,
+        /// To each prompt of a random world
+        #[arg(long, value_name = "N", default_value_t = 5, requires = "seed")]
+        answers: usize,
+        /// What a nat of divergence costs; several with commas
+        #[arg(long = "lambda", value_name = "λ", value_delimiter = ',', default_values_t = [0.03, 0.1, 0.3, 1.0])]
+        lambdas: Vec<f64>,
+    },
     /// Look over the machine, the models and the database; changes nothing
     Doctor,
 }

@@ -134,7 +134,7 @@ pub fn signed(value: f64) -> String {
 }
 
 /// With a true minus, as wide as a plus.
-fn minus(number: &str) -> String {
+pub fn minus(number: &str) -> String {
     number.replace('-', "−")
 }
 

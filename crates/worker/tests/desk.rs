@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // The lint sees only functions that are marked as tests.
 use contract::desk::{Merged, RunChange, RunNews, Settings, Share, Tried, TryNews};
 use contract::event::{Event, Phase, Status};
+use contract::theory::{Theory, TheoryWorld};
 use contract::{Code, Spec};
 use desk::Desk;
 use home::Home;
@@ -313,4 +314,21 @@ fn growing(told: &[TryNews], tried: &Tried) {
         assert_eq!(rewrites.last().copied(), arm.rewrite.as_deref());
     }
     assert!(told.next().is_none());
+}
+
+#[test]
+fn the_theory_is_that_of_the_command_line_and_needs_no_database() {
+    let lab = Lab::empty(PROGRAM);
+    let random = |prompts| TheoryWorld::Random { seed: 4, prompts, rewrites: 5, answers: 5 };
+    let told = desk(&lab).theory(random(3), &[0.1, 2.0]).unwrap();
+    let printed = lab.text(&["theory", "--seed", "4", "--lambda", "0.1,2", "--json"]);
+    assert_eq!(printed.trim_end(), serde_json::to_string_pretty(&told).unwrap());
+    // A number that is none would be a null, which no figure is read from.
+    serde_json::from_str::<Theory>(&printed).unwrap();
+    let text = lab.text(&["theory", "--lambda", "0.1"]);
+    assert!(text.contains("0.1  0.771         1.404  0.631          0.113      0.745"), "{text}");
+    let refused = desk(&lab).theory(random(20), &[0.1]).unwrap_err();
+    let said = lab.error(&["theory", "--seed", "4", "--prompts", "20"], 2, "spec");
+    assert_eq!((refused.code, said.contains(&refused.message)), (Code::Spec, true), "{said}");
+    assert!(!lab.path("home/runs.db").exists());
 }

@@ -1,5 +1,18 @@
 // The boundary answered from fixtures: for looking at pages in a browser and for component tests.
-import type { Data, Event, Reward, RunChange, RunDetail, RunEvent, RunNews, RunSummary, Settings, Spec, SpecCheck } from '$ipc';
+import type {
+  Data,
+  Event,
+  Reward,
+  RunChange,
+  RunDetail,
+  RunEvent,
+  RunNews,
+  RunSummary,
+  Settings,
+  Spec,
+  SpecCheck,
+  TheoryWorld,
+} from '$ipc';
 import { answerWith } from '$lib/ipc/mock';
 import { Desk } from './desk';
 import { estimated } from './estimate';
@@ -7,6 +20,7 @@ import { loadOf, workerLog } from './worker';
 import { COLLEAGUE, episodes, EXAMPLE, iteration, opened, samples, spec } from './fixtures';
 import { overview } from './overview';
 import { analysed } from './seeds';
+import { theoryOf } from './theory';
 import { tried } from './tried';
 
 const wait = <T>(ms: number, value: T) => new Promise<T>((done) => setTimeout(() => done(value), ms));
@@ -172,6 +186,7 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
           'settings',
           'log',
           'load',
+          'theory',
         ].map((name) => [name, broken]),
       ),
     });
@@ -217,6 +232,7 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
       );
       return { total: (reward as Reward).parts.reduce((sum, part) => sum + part.weight * (parts[part.name ?? part.kind] ?? 0), 0), parts };
     },
+    theory: ({ world, lambdas }) => theoryOf(world as TheoryWorld, lambdas as number[]),
     estimate: ({ spec: s }) => estimated(s as Spec),
     leave_estimate: () => null,
     appear: () => null,

@@ -10,12 +10,14 @@ pub mod runs;
 pub mod share;
 pub mod show;
 pub mod stop;
+pub mod theory;
 pub mod try_prompt;
 
 use crate::cli::{Cli, Command, Common};
 use crate::output::Output;
 use contract::Result;
 use contract::desk::Share;
+use contract::theory::TheoryWorld;
 use home::{Home, create_folder};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -84,6 +86,10 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
         }
         Command::Import { file } => share::import(&context, &file).await,
         Command::Estimate { spec } => estimate::estimate(&context, &spec).await,
+        Command::Theory { seed, prompts, rewrites, answers, lambdas } => {
+            let random = |seed| TheoryWorld::Random { seed, prompts, rewrites, answers };
+            theory::theory(&context, seed.map_or(TheoryWorld::Example, random), &lambdas)
+        }
         Command::Doctor => doctor::doctor(&context).await,
     }
 }

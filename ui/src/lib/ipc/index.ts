@@ -24,6 +24,8 @@ import type {
   Share,
   Spec,
   SpecCheck,
+  Theory,
+  TheoryWorld,
   Tried,
   TryNews,
 } from './types';
@@ -51,6 +53,8 @@ export const preview = (data: Data) => invoke<DataPreview>('preview', { data });
 export const score = (reward: Reward, prompt: string, answer: string) => invoke<ScoreRow>('score', { reward, prompt, answer });
 /** Runs with so many seeds, from the spec's own on; the first begins and the others wait for their turn. */
 export const start = (spec: Spec, seeds: number) => invoke<number[]>('start', { spec, seeds });
+/** What is known of a small exact world at each λ. */
+export const theory = (world: TheoryWorld, lambdas: number[]) => invoke<Theory>('theory', { world, lambdas });
 export const estimate = (spec: Spec) => invoke<Estimate>('estimate', { spec });
 /** Nobody waits for the estimate any more. */
 export const leaveEstimate = () => invoke<null>('leave_estimate');

@@ -882,3 +882,187 @@ gpu: GpuLoad | null, };
  * All of one graphics card, whoever uses it.
  */
 export type GpuLoad = { name: string, percent: number, memory_bytes: number, memory_total_bytes: number, };
+
+/**
+ * Which world is looked at.
+ */
+export type TheoryWorld = { "kind": "example" } | { "kind": "random", seed: number, prompts: number, rewrites: number, answers: number, };
+
+/**
+ * A rewrite x' of a prompt.
+ */
+export type TheoryRewrite = { text: string, 
+/**
+ * ρ_sft(x'|x).
+ */
+probability: number, 
+/**
+ * R(x, x'): mean reward of the frozen model's answers to it.
+ */
+reward: number, };
+
+/**
+ * An answer y to a prompt.
+ */
+export type TheoryAnswer = { text: string, 
+/**
+ * r(x, y).
+ */
+reward: number, 
+/**
+ * π_F(y|x): of the frozen model to the raw prompt.
+ */
+raw: number, 
+/**
+ * π_F(y|x') over the untuned rewrites.
+ */
+untuned: number, 
+/**
+ * π\*(y|x): of the oracle.
+ */
+oracle: number, };
+
+/**
+ * A prompt x with what does not depend on λ.
+ */
+export type TheoryPrompt = { text: string, 
+/**
+ * P(x).
+ */
+probability: number, 
+/**
+ * R(x, x).
+ */
+raw_reward: number, untuned_reward: number, oracle_reward: number, rewrites: Array<TheoryRewrite>, answers: Array<TheoryAnswer>, };
+
+/**
+ * Lemma 5.1 for one prompt at one λ.
+ */
+export type PromptOptimum = { 
+/**
+ * ρ\*(x'|x), one for each rewrite.
+ */
+rewrites: Array<number>, 
+/**
+ * Of each answer, when ρ\* rewrites the prompt.
+ */
+answers: Array<number>, 
+/**
+ * E\[r\] under ρ\*.
+ */
+reward: number, 
+/**
+ * KL(ρ\*‖ρ_sft).
+ */
+kl: number, 
+/**
+ * log Z(x); null at λ = 0 and where it overflows.
+ */
+log_z: number | null, 
+/**
+ * λ·log Z(x).
+ */
+objective: number, };
+
+/**
+ * What changes with λ.
+ */
+export type TheoryPoint = { lambda: number, 
+/**
+ * One for each prompt.
+ */
+prompts: Array<PromptOptimum>, 
+/**
+ * V(ρ\*) = E\[r\] under ρ\*.
+ */
+reward: number, 
+/**
+ * KL(ρ\*‖ρ_sft).
+ */
+kl: number, 
+/**
+ * KL(ρ_sft‖ρ\*); null where it is infinite, as at λ = 0.
+ */
+kl_back: number | null, 
+/**
+ * λ·\[KL(ρ\*‖ρ_sft) + KL(ρ_sft‖ρ\*)\], with its limit at λ = 0.
+ */
+identity: number, 
+/**
+ * J_λ(ρ\*).
+ */
+objective: number, 
+/**
+ * Part of the oracle's gain over the untuned prompter that ρ\* gets; null where the oracle does not gain.
+ */
+share_of_gap: number | null, 
+/**
+ * V(π\*) − V(ρ\*), the left side of Theorem 6.1.
+ */
+gap: number, 
+/**
+ * r_max·E\[d_TV(π\*, π_F)\].
+ */
+oracle_term: number, 
+/**
+ * r_max·E\[d_TV(π_F(·|x), π_F(·|x'))\].
+ */
+rewrite_term: number, 
+/**
+ * λ·E\[KL(ρ\*‖ρ_sft)\].
+ */
+divergence_term: number, 
+/**
+ * The right side of Theorem 6.1.
+ */
+bound: number, 
+/**
+ * `bound` − `gap`: the sum of the next three, none of them negative.
+ */
+slack: number, oracle_slack: number, rewrite_slack: number, divergence_slack: number, 
+/**
+ * J_λ of the best of K rewrites, one for each of [`Theory::best_rewrites`].
+ */
+best_rewrites_objective: Array<number>, };
+
+/**
+ * The best of `n` rewrites by R, or of `n` answers by r.
+ */
+export type BestOf = { n: number, reward: number, 
+/**
+ * To ρ_sft, or to π_F.
+ */
+kl: number, };
+
+/**
+ * Everything about a world over a grid of λ.
+ */
+export type Theory = { prompts: Array<TheoryPrompt>, 
+/**
+ * r_max of Theorem 6.1: the largest reward less the smallest.
+ */
+reward_range: number, raw_reward: number, untuned_reward: number, 
+/**
+ * Always the best rewrite: the limit λ = 0.
+ */
+greedy_rewrite_reward: number, 
+/**
+ * Always the best answer to the raw prompt: the oracle at β = 0.
+ */
+greedy_answer_reward: number, 
+/**
+ * Of the oracle, as are the next two.
+ */
+beta: number, oracle_reward: number, 
+/**
+ * KL(π\*‖π_F).
+ */
+oracle_kl: number, 
+/**
+ * In the order asked for.
+ */
+points: Array<TheoryPoint>, best_rewrites: Array<BestOf>, 
+/**
+ * For the same numbers.
+ */
+best_answers: Array<BestOf>, };

@@ -3,6 +3,7 @@ export const SHORTCUTS = [
   { keys: '2', place: 'new', word: 'New experiment' },
   { keys: '3', place: 'compare', word: 'Compare' },
   { keys: '4', place: 'machine', word: 'Machine and models' },
+  { keys: '5', place: 'theory', word: 'Theory' },
   { keys: ',', place: 'settings', word: 'Settings' },
 ] as const;
 
