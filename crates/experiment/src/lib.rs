@@ -6,10 +6,10 @@
 //! 3. [`prepare::Prepared::check_lengths`] refuses prompts that do not fit, before anything is computed.
 //! 4. [`Runner::run`] does the work: baselines, training, evaluation, report. Called again after a stop or a crash, it goes on.
 //!
-//! [`Pipeline`] is the path of one prompt (rewrite, answer, reward), [`grpo`] the whole algorithm, [`report::compute`] the
+//! [`Pipeline`] is the path of one prompt (rewrite, answer, reward), [`algorithms`] what trains, a file each, [`report::compute`] the
 //! figures from stored rows. Nothing here prints or loads weights.
+pub mod algorithms;
 pub mod evaluation;
-pub mod grpo;
 pub mod guards;
 pub mod metrics;
 pub mod pipeline;

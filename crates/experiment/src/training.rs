@@ -1,5 +1,5 @@
 //! One training iteration: draw, answer, reward, learn; and its rows.
-use crate::grpo::{self, Policy, Rollout, Settings};
+use crate::algorithms::{self, Group, Policy, Rollout, Settings, divergence, grpo, rloo};
 use crate::guards::{self, Guards};
 use crate::metrics;
 use crate::pipeline::{Arm, Item, Pipeline, Trial};
@@ -8,6 +8,7 @@ use crate::schedule::learning_rate;
 use crate::streams::Streams;
 use candle_core::Var;
 use contract::event::{Event, Phase};
+use contract::spec::{Algorithm, Training};
 use contract::{Code, Error, Result, Spec};
 use lm::{AdamW, AdamWConfig, Adapter, Tensor};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,8 @@ pub struct Trainer {
     vars: Vec<Var>,
     optimiser: AdamW,
     guards: Guards,
+    /// λ of the next iteration.
+    kl_coefficient: f64,
     /// Iterations done.
     pub iteration: usize,
     /// Iterations that the newest checkpoint holds.
@@ -31,6 +34,9 @@ pub struct Trainer {
 #[derive(Serialize, Deserialize)]
 struct State {
     guards: Guards,
+    /// λ of the next iteration, bit for bit (the store asks serde_json for that). Absent in checkpoints from before λ could adapt: then it is the spec's.
+    #[serde(default)]
+    kl_coefficient: Option<f64>,
 }
 
 /// Rows and events of an iteration that went well, or why the training cannot go on.
@@ -63,6 +69,7 @@ impl Trainer {
             Error::database(message).with_detail(e)
         })?;
         trainer.guards = state.guards;
+        trainer.kl_coefficient = state.kl_coefficient.unwrap_or(trainer.kl_coefficient);
         (trainer.iteration, trainer.saved) = (checkpoint.iteration, checkpoint.iteration);
         Ok(trainer)
     }
@@ -71,7 +78,8 @@ impl Trainer {
         let vars = adapter.vars();
         let config = AdamWConfig { weight_decay: spec.training.weight_decay, ..AdamWConfig::default() };
         let optimiser = AdamW::new(vars.clone(), config)?;
-        Ok(Self { adapter, vars, optimiser, guards: Guards::default(), iteration: 0, saved: 0 })
+        let kl_coefficient = spec.training.kl_coefficient;
+        Ok(Self { adapter, vars, optimiser, guards: Guards::default(), kl_coefficient, iteration: 0, saved: 0 })
     }
 
     pub fn adapter(&self) -> &Adapter {
@@ -80,8 +88,8 @@ impl Trainer {
 
     /// All that [`Self::resume`] needs. Random streams are not in it: they follow from the run's seed and the iteration's number.
     pub fn checkpoint(&self) -> Result<Checkpoint> {
-        let state = serde_json::to_string(&State { guards: self.guards.clone() })
-            .map_err(|e| Error::internal("The state of the guards cannot be written as JSON.").with_detail(e))?;
+        let state = serde_json::to_string(&State { guards: self.guards.clone(), kl_coefficient: Some(self.kl_coefficient) })
+            .map_err(|e| Error::internal("The state of the training cannot be written as JSON.").with_detail(e))?;
         Ok(Checkpoint { iteration: self.iteration, adapter: self.adapter.to_bytes()?, optimiser: self.optimiser.to_bytes()?, state })
     }
 
@@ -110,14 +118,15 @@ impl Trainer {
             .collect();
         let (trials, seconds) = pipeline.run(Arm::Tuned(&self.adapter), &items, &mut |_| ControlFlow::Continue(()))?;
 
-        let settings = Settings::from(t);
+        let settings = Settings::new(spec, self.kl_coefficient);
         let rollouts = rollouts(&trials, t.group_size);
-        let advantages = grpo::advantages(&rollouts, &settings);
+        let of_rewrites = advantages(t, &rollouts, self.kl_coefficient);
+        let advantages = algorithms::per_token(&rollouts, &of_rewrites);
         let rate = learning_rate(t, iteration);
         let learning = Instant::now();
         let groups = token_groups(&pipeline.prompter, &items, &trials, t.group_size)?;
         let policy = Learner { prompter: &pipeline.prompter, adapter: &self.adapter, vars: &self.vars, groups, streams, iteration };
-        let updates = grpo::train_on(&policy, &rollouts, &advantages, &settings, &mut self.optimiser, rate)?;
+        let updates = algorithms::train_on(&policy, &rollouts, &advantages, &settings, &mut self.optimiser, rate)?;
         drop(policy);
         if let Some(bad) = updates.iter().find(|u| !u.stepped) {
             let alarm = guards::not_finite(bad.loss, bad.gradient_norm);
@@ -125,16 +134,17 @@ impl Trainer {
             return Ok(Step::Diverged { guard: alarm.event(Some(iteration)), error });
         }
 
-        let mut numbers = metrics::of_trials(&items, &trials, t.group_size, t.kl_coefficient);
+        let mut numbers = metrics::of_trials(&items, &trials, t.group_size, self.kl_coefficient);
         metrics::add_updates(&mut numbers, &updates, rate);
         metrics::add_timings(&mut numbers, &trials, &seconds, learning.elapsed().as_secs_f64(), updates.len());
         let mut events = self.guards.observe(iteration, &numbers, spec);
         let number = |name: &str| numbers.get(name).copied().flatten().unwrap_or(0.0);
         events.insert(0, Event::Iteration { iteration, reward_mean: number("reward_mean"), kl: number("kl") });
         events.push(Event::Progress { phase: Phase::Train, done: iteration, total: t.iterations });
-        let flat: Vec<f64> = advantages.into_iter().flatten().collect();
+        let flat: Vec<f64> = of_rewrites.into_iter().flatten().collect();
         let episodes = episodes(iteration, t.group_size, &prompts, &items, trials, &flat);
         self.iteration = iteration;
+        self.kl_coefficient = divergence::next_coefficient(t, self.kl_coefficient, numbers.get("kl").copied().flatten());
         let row = Iteration { iteration, metrics: numbers, started_at_ms, seconds: begun.elapsed().as_secs_f64() };
         Ok(Step::Done { row, episodes, events })
     }
@@ -160,7 +170,15 @@ impl Policy for Learner<'_> {
     }
 }
 
-fn rollouts(trials: &[Trial], group_size: usize) -> Vec<grpo::Group> {
+/// The spec's algorithm's advantage of each rewrite of a batch. `kl_coefficient` is λ of this iteration.
+fn advantages(training: &Training, rollouts: &[Group], kl_coefficient: f64) -> Vec<Vec<f64>> {
+    match training.algorithm {
+        Algorithm::Grpo => grpo::advantages(rollouts, &grpo::Options::new(training, kl_coefficient)),
+        Algorithm::Rloo => rloo::advantages(rollouts, kl_coefficient),
+    }
+}
+
+fn rollouts(trials: &[Trial], group_size: usize) -> Vec<Group> {
     let rollout = |trial: &Trial| {
         // The tuned arm always rewrites.
         let (log_probs, reference) = trial.rewrite.as_ref().map(|r| (r.log_probs.clone(), r.reference.clone())).unwrap_or_default();
