@@ -140,7 +140,7 @@ impl Spec {
             format!("is {} but data.train is {}; one iteration draws different prompts", t.prompts_per_iteration, self.data.train),
         );
         c.require(
-            t.group_size >= 2,
+            t.group_size >= 2 || (t.group_size == 1 && t.algorithm == Algorithm::Ppo),
             "training.group_size",
             format!("is {}; a group of one has no advantage to learn from: use 2 or more", t.group_size),
         );
@@ -168,7 +168,13 @@ impl Spec {
             ("clip_ratio_high", t.clip_ratio_high.is_some()),
             ("kl_in_loss", t.kl_in_loss),
         ];
+        let of_ppo = [
+            ("gae_lambda", t.gae_lambda.is_some()),
+            ("value_clip", t.value_clip.is_some()),
+            ("value_learning_rate", t.value_learning_rate.is_some()),
+        ];
         c.options_of(Algorithm::Grpo, t.algorithm, &of_grpo);
+        c.options_of(Algorithm::Ppo, t.algorithm, &of_ppo);
         c.require(
             !(t.scale_by_length && t.normalise_by.is_some()),
             "training.normalise_by",
@@ -177,6 +183,15 @@ impl Spec {
         if let Some(high) = t.clip_ratio_high {
             let wanted = format!("a number, at least clip_ratio ({})", t.clip_ratio);
             c.finite(high, high >= t.clip_ratio, "training.clip_ratio_high", &wanted);
+        }
+        if let Some(lambda) = t.gae_lambda {
+            c.finite(lambda, (0.0..=1.0).contains(&lambda), "training.gae_lambda", "at least 0 and at most 1");
+        }
+        if let Some(clip) = t.value_clip {
+            c.finite(clip, clip > 0.0, "training.value_clip", "above 0; a large number clips nothing");
+        }
+        if let Some(rate) = t.value_learning_rate {
+            c.finite(rate, rate > 0.0 && rate <= 1.0, "training.value_learning_rate", "above 0 and at most 1");
         }
     }
 

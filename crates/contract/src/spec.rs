@@ -334,6 +334,15 @@ pub struct Training {
     /// How fast λ is adapted: K of the controller. Absent: 0.1, as published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kl_gain: Option<f64>,
+    /// PPO: λ of generalised advantage estimation, in [0, 1]; not the λ of the divergence. Absent: 0.95.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gae_lambda: Option<f64>,
+    /// PPO: how far a value may move from the one before the batch and still gain, in units of the reward. Absent: 0.2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_clip: Option<f64>,
+    /// PPO: learning rate of the value head, which follows the same warm-up and schedule. Absent: 0.01.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_learning_rate: Option<f64>,
     /// Evaluate on the validation prompts every so many iterations (0: never).
     pub validate_every_iterations: usize,
     /// Keep what `resume` needs every so many iterations.
@@ -363,6 +372,9 @@ impl Default for Training {
             kl_in_loss: false,
             kl_target: None,
             kl_gain: None,
+            gae_lambda: None,
+            value_clip: None,
+            value_learning_rate: None,
             validate_every_iterations: 0,
             checkpoint_every_iterations: 5,
         }
@@ -377,6 +389,8 @@ pub enum Algorithm {
     Grpo,
     /// Ahmadian et al. 2024: a rewrite against the mean of the others of its group.
     Rloo,
+    /// Schulman et al. 2017: each token against what a value head expects.
+    Ppo,
 }
 
 impl Algorithm {
@@ -385,6 +399,7 @@ impl Algorithm {
         match self {
             Self::Grpo => "grpo",
             Self::Rloo => "rloo",
+            Self::Ppo => "ppo",
         }
     }
 }

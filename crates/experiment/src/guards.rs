@@ -4,7 +4,7 @@
 //! been away for [`CALM`] iterations.
 use crate::metrics::{Metrics, SAME_REWARD, mean};
 use contract::event::Event;
-use contract::spec::Spec;
+use contract::spec::{Algorithm, Spec};
 use contract::{arm, report};
 use rewards::Score;
 use serde::{Deserialize, Serialize};
@@ -180,7 +180,10 @@ fn alarms_of_batch(get: &dyn Fn(&str) -> Option<f64>, spec: &Spec) -> Vec<Alarm>
             format!("Every answer of the batch got the same reward, {value:.3}: there is nothing to learn from it."),
             "Check the reward on a few answers; choose one that tells these answers apart, or another part beside it.",
         ));
-    } else if let Some(share) = above("zero_spread_groups", ZERO_SPREAD_SHARE) {
+    // PPO compares with its value head, not within the group.
+    } else if spec.training.algorithm != Algorithm::Ppo
+        && let Some(share) = above("zero_spread_groups", ZERO_SPREAD_SHARE)
+    {
         alarms.push(Alarm::new(
             "zero_spread_groups",
             format!("In {} of the groups all rewrites got the same reward, so these groups teach nothing.", percent(share)),

@@ -11,6 +11,7 @@
 pub mod algorithms;
 pub mod evaluation;
 pub mod guards;
+mod lesson;
 pub mod metrics;
 pub mod pipeline;
 pub mod prepare;

@@ -1,5 +1,6 @@
 //! The numbers of a training iteration by name. docs/algorithms/metrics.md explains each.
 use crate::algorithms::Update;
+use crate::algorithms::value_head::Fit;
 use crate::pipeline::{Item, Seconds, Trial};
 use std::collections::BTreeMap;
 
@@ -77,6 +78,13 @@ pub fn add_updates(m: &mut Metrics, updates: &[Update], learning_rate: f64) {
     m.insert("clip_fraction".into(), mean(updates.iter().map(|u| u.clip_fraction)));
     m.insert("ratio_max".into(), finite(updates.iter().map(|u| u.ratio_max).reduce(f64::max)));
     m.insert("learning_rate".into(), Some(learning_rate));
+}
+
+/// Adds what the value head showed, where there is one.
+pub fn add_fit(m: &mut Metrics, fit: Option<Fit>) {
+    let Some(fit) = fit else { return };
+    m.insert("value_loss".into(), Some(fit.loss));
+    m.insert("value_explained_variance".into(), fit.explained_variance);
 }
 
 /// Adds times and speeds. `update` is the time of all optimiser steps, `updates` how many there were.

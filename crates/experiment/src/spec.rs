@@ -162,6 +162,7 @@ fn home_of(key: &str) -> Option<&'static str> {
             "parts" => Some("reward"),
             // Left out of the default above.
             "normalise_by" | "clip_ratio_high" | "kl_in_loss" | "kl_target" | "kl_gain" => Some("training"),
+            "gae_lambda" | "value_clip" | "value_learning_rate" => Some("training"),
             _ => None,
         }
     }

@@ -119,9 +119,14 @@ fn a_spec_keeps_its_hash() {
     assert_eq!(hash(&spec).unwrap(), "4a4c60a8192bde31c2a150b4dfba6320f6e0d84cf3b95ea0768bfe68a972d713");
     let with = |line: &str| parse(&GOOD.replacen("iterations = 10", &format!("iterations = 10\n{line}"), 1), "a.toml").unwrap();
     assert_eq!(with("algorithm = \"grpo\"\nkl_in_loss = false"), spec);
-    for line in
-        ["algorithm = \"rloo\"", "kl_target = 4.0", "normalise_by = \"batch_tokens\"", "clip_ratio_high = 0.28", "kl_in_loss = true"]
-    {
+    for line in [
+        "algorithm = \"rloo\"",
+        "kl_target = 4.0",
+        "normalise_by = \"batch_tokens\"",
+        "clip_ratio_high = 0.28",
+        "kl_in_loss = true",
+        "algorithm = \"ppo\"\ngae_lambda = 0.9",
+    ] {
         let other = with(line);
         assert_ne!(hash(&other).unwrap(), hash(&spec).unwrap(), "{line}");
         assert_eq!(parse(&to_toml(&other).unwrap(), "again").unwrap(), other, "{line}");
@@ -137,6 +142,19 @@ fn options_of_another_algorithm_are_refused() {
             "training.{key} is an option of algorithm = \"grpo\", but training.algorithm is \"rloo\"; leave it out, or choose \"grpo\""
         );
         assert!(message.contains(&expected), "{message}");
+    }
+    let message = with("gae_lambda = 0.9\nvalue_clip = 0.1\nvalue_learning_rate = 0.1");
+    for key in ["gae_lambda", "value_clip", "value_learning_rate"] {
+        assert!(
+            message.contains(&format!("training.{key} is an option of algorithm = \"ppo\", but training.algorithm is \"grpo\"")),
+            "{message}"
+        );
+    }
+    let message = with("algorithm = \"ppo\"\ngae_lambda = 1.5\nvalue_clip = 0.0\nvalue_learning_rate = 2.0");
+    for problem in
+        ["gae_lambda is 1.5; it must be at least 0", "value_clip is 0; it must be above 0", "value_learning_rate is 2; it must be above 0"]
+    {
+        assert!(message.contains(problem), "{message}");
     }
     let message = with("algorithm = \"rlo\"");
     assert!(message.contains("training.algorithm is \"rlo\"; did you mean \"rloo\"?"), "{message}");
