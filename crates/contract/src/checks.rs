@@ -1,5 +1,5 @@
 //! What makes a spec impossible to run, with the key's path and what would fit.
-use crate::spec::{Engine, LORA_TARGETS, Problem, RewardPart, RewardProgram, Spec};
+use crate::spec::{Algorithm, Engine, LORA_TARGETS, Problem, RewardPart, RewardProgram, Spec};
 
 struct Checker(Vec<Problem>);
 
@@ -14,6 +14,16 @@ impl Checker {
     }
     fn at_most(&mut self, value: usize, most: usize, path: &str) {
         self.require(value <= most, path, format!("is {value}; it must be at most {most}"));
+    }
+    /// Refuses options, named with whether they are given, that only `owner` has.
+    fn options_of(&mut self, owner: Algorithm, chosen: Algorithm, options: &[(&str, bool)]) {
+        let (owner_name, chosen_name) = (owner.name(), chosen.name());
+        for (key, _) in options.iter().filter(|(_, is_given)| *is_given && owner != chosen) {
+            let message = format!(
+                "is an option of algorithm = \"{owner_name}\", but training.algorithm is \"{chosen_name}\"; leave it out, or choose \"{owner_name}\""
+            );
+            self.require(false, format!("training.{key}"), message);
+        }
     }
     fn finite(&mut self, value: f64, ok: bool, path: &str, wanted: &str) {
         self.require(value.is_finite() && ok, path, format!("is {value}; it must be {wanted}"));
@@ -30,6 +40,8 @@ impl Spec {
         self.check_models(&mut c);
         self.check_reward(&mut c);
         self.check_training(&mut c);
+        self.check_algorithm(&mut c);
+        self.check_divergence(&mut c);
         c.0
     }
 
@@ -128,7 +140,7 @@ impl Spec {
             format!("is {} but data.train is {}; one iteration draws different prompts", t.prompts_per_iteration, self.data.train),
         );
         c.require(
-            t.group_size >= 2,
+            t.group_size >= 2 || (t.group_size == 1 && t.algorithm == Algorithm::Ppo),
             "training.group_size",
             format!("is {}; a group of one has no advantage to learn from: use 2 or more", t.group_size),
         );
@@ -145,5 +157,62 @@ impl Spec {
         c.at_least(e.answers_per_batch, 1, "evaluation.answers_per_batch");
         c.at_least(e.bootstrap_resamples, 100, "evaluation.bootstrap_resamples");
         c.at_least(e.permutations, 100, "evaluation.permutations");
+    }
+    /// Options that the chosen algorithm does not have, or that contradict each other.
+    fn check_algorithm(&self, c: &mut Checker) {
+        let t = &self.training;
+        let of_grpo = [
+            ("scale_by_group_deviation", t.scale_by_group_deviation),
+            ("scale_by_length", t.scale_by_length),
+            ("normalise_by", t.normalise_by.is_some()),
+            ("clip_ratio_high", t.clip_ratio_high.is_some()),
+            ("kl_in_loss", t.kl_in_loss),
+        ];
+        let of_ppo = [
+            ("gae_lambda", t.gae_lambda.is_some()),
+            ("value_clip", t.value_clip.is_some()),
+            ("value_learning_rate", t.value_learning_rate.is_some()),
+        ];
+        c.options_of(Algorithm::Grpo, t.algorithm, &of_grpo);
+        c.options_of(Algorithm::Ppo, t.algorithm, &of_ppo);
+        c.require(
+            !(t.scale_by_length && t.normalise_by.is_some()),
+            "training.normalise_by",
+            "contradicts scale_by_length = true, which divides each rewrite by its own length; keep one of them",
+        );
+        if let Some(high) = t.clip_ratio_high {
+            let wanted = format!("a number, at least clip_ratio ({})", t.clip_ratio);
+            c.finite(high, high >= t.clip_ratio, "training.clip_ratio_high", &wanted);
+        }
+        if let Some(lambda) = t.gae_lambda {
+            c.finite(lambda, (0.0..=1.0).contains(&lambda), "training.gae_lambda", "at least 0 and at most 1");
+        }
+        if let Some(clip) = t.value_clip {
+            c.finite(clip, clip > 0.0, "training.value_clip", "above 0; a large number clips nothing");
+        }
+        if let Some(rate) = t.value_learning_rate {
+            c.finite(rate, rate > 0.0 && rate <= 1.0, "training.value_learning_rate", "above 0 and at most 1");
+        }
+    }
+
+    /// λ that adapts.
+    fn check_divergence(&self, c: &mut Checker) {
+        let t = &self.training;
+        if let Some(target) = t.kl_target {
+            c.finite(target, target > 0.0, "training.kl_target", "above 0 (nats per rewrite); leave it out to keep λ fixed");
+            c.require(
+                t.kl_coefficient > 0.0,
+                "training.kl_coefficient",
+                "is 0; with kl_target it is where λ starts, and what is multiplied must be above 0 (0.02 is usual)",
+            );
+        }
+        if let Some(gain) = t.kl_gain {
+            c.finite(gain, gain > 0.0 && gain <= 1.0, "training.kl_gain", "above 0 and at most 1");
+            c.require(
+                t.kl_target.is_some(),
+                "training.kl_gain",
+                "says how fast λ follows training.kl_target, which is not given; give it or leave kl_gain out",
+            );
+        }
     }
 }

@@ -102,6 +102,12 @@ fn one() -> f64 {
     1.0
 }
 
+/// Keys that came later are left out where they say nothing, so that specs keep their hashes.
+#[allow(clippy::trivially_copy_pass_by_ref)] // Serde's signature.
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
 /// Low-rank adaptation (Hu et al. 2021): W + (alpha / rank)·B·A.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(default, deny_unknown_fields)]
@@ -313,6 +319,30 @@ pub struct Training {
     pub scale_by_group_deviation: bool,
     /// Divide each rewrite's loss by its length. Off: it would change what λ means.
     pub scale_by_length: bool,
+    /// GRPO: what the sums over tokens are divided by, instead of the number of rewrites.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub normalise_by: Option<Normaliser>,
+    /// GRPO: ε above 1 of the clipped ratio, where it differs from `clip_ratio` below (DAPO's clip-higher).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_ratio_high: Option<f64>,
+    /// GRPO: λ weights a k3 estimate for each token in the loss, as published, instead of the rewrite's divergence in its reward. Another optimum.
+    #[serde(skip_serializing_if = "is_false")]
+    pub kl_in_loss: bool,
+    /// Divergence in nats per rewrite that λ is adapted towards, from `kl_coefficient` on (Ziegler et al. 2019). Absent: λ is fixed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kl_target: Option<f64>,
+    /// How fast λ is adapted: K of the controller. Absent: 0.1, as published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kl_gain: Option<f64>,
+    /// PPO: λ of generalised advantage estimation, in [0, 1]; not the λ of the divergence. Absent: 0.95.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gae_lambda: Option<f64>,
+    /// PPO: how far a value may move from the one before the batch and still gain, in units of the reward. Absent: 0.2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_clip: Option<f64>,
+    /// PPO: learning rate of the value head, which follows the same warm-up and schedule. Absent: 0.01.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_learning_rate: Option<f64>,
     /// Evaluate on the validation prompts every so many iterations (0: never).
     pub validate_every_iterations: usize,
     /// Keep what `resume` needs every so many iterations.
@@ -337,6 +367,14 @@ impl Default for Training {
             rewrites_per_pass: 16,
             scale_by_group_deviation: false,
             scale_by_length: false,
+            normalise_by: None,
+            clip_ratio_high: None,
+            kl_in_loss: false,
+            kl_target: None,
+            kl_gain: None,
+            gae_lambda: None,
+            value_clip: None,
+            value_learning_rate: None,
             validate_every_iterations: 0,
             checkpoint_every_iterations: 5,
         }
@@ -346,8 +384,34 @@ impl Default for Training {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
+    /// Shao et al. 2024: a rewrite against the mean of its group.
     #[default]
     Grpo,
+    /// Ahmadian et al. 2024: a rewrite against the mean of the others of its group.
+    Rloo,
+    /// Schulman et al. 2017: each token against what a value head expects.
+    Ppo,
+}
+
+impl Algorithm {
+    /// As a spec writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Grpo => "grpo",
+            Self::Rloo => "rloo",
+            Self::Ppo => "ppo",
+        }
+    }
+}
+
+/// What GRPO's sums over tokens can be divided by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Normaliser {
+    /// The number of tokens in the batch (DAPO's token-level loss).
+    BatchTokens,
+    /// The number of rewrites times `prompter.max_rewrite_tokens` (Dr. GRPO's constant).
+    LongestRewrite,
 }
 
 /// How the learning rate goes on after the warm-up.

@@ -4,7 +4,7 @@
 //! been away for [`CALM`] iterations.
 use crate::metrics::{Metrics, SAME_REWARD, mean};
 use contract::event::Event;
-use contract::spec::Spec;
+use contract::spec::{Algorithm, Spec};
 use contract::{arm, report};
 use rewards::Score;
 use serde::{Deserialize, Serialize};
@@ -78,7 +78,7 @@ impl Guards {
             self.reward_range = Some((least.min(low), most.max(high)));
         }
         let mut alarms = alarms_of_batch(&get, spec);
-        alarms.extend(self.kl_alarm(&get, spec.training.kl_coefficient));
+        alarms.extend(self.kl_alarm(&get, spec));
         let watched = ["rewrite_tokens", "closeness", "topicality", "reward_mean", "kl"];
         let now: BTreeMap<String, f64> = watched.into_iter().filter_map(|name| Some((name.into(), get(name)?))).collect();
         if self.first.len() < WINDOW {
@@ -106,9 +106,15 @@ impl Guards {
         events
     }
 
-    fn kl_alarm(&self, get: &dyn Fn(&str) -> Option<f64>, kl_coefficient: f64) -> Option<Alarm> {
+    fn kl_alarm(&self, get: &dyn Fn(&str) -> Option<f64>, spec: &Spec) -> Option<Alarm> {
         let kl = get("kl")?;
-        let remedy = "Raise training.kl_coefficient, or lower training.learning_rate or training.updates_per_batch.";
+        // Adapted where there is a target.
+        let kl_coefficient = get("kl_coefficient").unwrap_or(spec.training.kl_coefficient);
+        let remedy = if spec.training.kl_target.is_some() {
+            "Raise training.kl_gain or training.kl_coefficient, or lower training.kl_target, training.learning_rate or training.updates_per_batch."
+        } else {
+            "Raise training.kl_coefficient, or lower training.learning_rate or training.updates_per_batch."
+        };
         let before = mean_of(&self.latest, "kl").unwrap_or(0.0);
         let span = self.reward_range.map_or(0.0, |(low, high)| high - low);
         let cause = if kl > KL_LIMIT {
@@ -174,7 +180,10 @@ fn alarms_of_batch(get: &dyn Fn(&str) -> Option<f64>, spec: &Spec) -> Vec<Alarm>
             format!("Every answer of the batch got the same reward, {value:.3}: there is nothing to learn from it."),
             "Check the reward on a few answers; choose one that tells these answers apart, or another part beside it.",
         ));
-    } else if let Some(share) = above("zero_spread_groups", ZERO_SPREAD_SHARE) {
+    // PPO compares with its value head, not within the group.
+    } else if spec.training.algorithm != Algorithm::Ppo
+        && let Some(share) = above("zero_spread_groups", ZERO_SPREAD_SHARE)
+    {
         alarms.push(Alarm::new(
             "zero_spread_groups",
             format!("In {} of the groups all rewrites got the same reward, so these groups teach nothing.", percent(share)),

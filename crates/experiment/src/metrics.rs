@@ -1,5 +1,6 @@
-//! The numbers of a training iteration by name. docs/algorithms/grpo.md explains each.
-use crate::grpo::Update;
+//! The numbers of a training iteration by name. docs/algorithms/metrics.md explains each.
+use crate::algorithms::Update;
+use crate::algorithms::value_head::Fit;
 use crate::pipeline::{Item, Seconds, Trial};
 use std::collections::BTreeMap;
 
@@ -30,7 +31,7 @@ fn share(flags: impl IntoIterator<Item = bool>) -> Option<f64> {
     mean(flags.into_iter().map(|flag| f64::from(u8::from(flag))))
 }
 
-/// Metrics of a batch of trials to `items`, `group_size` to a prompt, all with a rewrite.
+/// Metrics of a batch of trials to `items`, `group_size` to a prompt, all with a rewrite. `kl_coefficient` is λ of the iteration.
 pub fn of_trials(items: &[Item<'_>], trials: &[Trial], group_size: usize, kl_coefficient: f64) -> Metrics {
     let mut m = Metrics::new();
     let mut put = |name: &str, value: Option<f64>| m.insert(name.into(), value);
@@ -44,6 +45,7 @@ pub fn of_trials(items: &[Item<'_>], trials: &[Trial], group_size: usize, kl_coe
     put("reward_max", rewards.iter().copied().reduce(f64::max));
     put("objective", mean(rewards.iter().copied()).zip(kl).map(|(r, kl)| r - kl_coefficient * kl));
     put("kl", kl);
+    put("kl_coefficient", Some(kl_coefficient));
     put("kl_k3", mean(rewrites.iter().map(|r| r.kl_k3())));
     put("entropy", mean(rewrites.iter().flat_map(|r| &r.entropies).map(|&e| f64::from(e))));
     put("closeness", mean(trials.iter().filter_map(|t| t.closeness)));
@@ -76,6 +78,13 @@ pub fn add_updates(m: &mut Metrics, updates: &[Update], learning_rate: f64) {
     m.insert("clip_fraction".into(), mean(updates.iter().map(|u| u.clip_fraction)));
     m.insert("ratio_max".into(), finite(updates.iter().map(|u| u.ratio_max).reduce(f64::max)));
     m.insert("learning_rate".into(), Some(learning_rate));
+}
+
+/// Adds what the value head showed, where there is one.
+pub fn add_fit(m: &mut Metrics, fit: Option<Fit>) {
+    let Some(fit) = fit else { return };
+    m.insert("value_loss".into(), Some(fit.loss));
+    m.insert("value_explained_variance".into(), fit.explained_variance);
 }
 
 /// Adds times and speeds. `update` is the time of all optimiser steps, `updates` how many there were.

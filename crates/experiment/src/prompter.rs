@@ -162,6 +162,17 @@ impl Prompter {
         let groups: Vec<Group<'_>> = groups.iter().map(|g| Group { prompt: &g.prompt, completions: &g.rewrites }).collect();
         self.model.log_probs(adapter, &groups, self.settings.temperature, dropout_seed)
     }
+
+    /// Values in a hidden state.
+    pub fn width(&self) -> usize {
+        self.model.config.hidden_size
+    }
+
+    /// The untuned prompter's last hidden state where it predicts each token of the groups' rewrites, [tokens, width] (f32), in order.
+    pub fn features(&self, groups: &[TokenGroup]) -> lm::Result<Tensor> {
+        let groups: Vec<Group<'_>> = groups.iter().map(|g| Group { prompt: &g.prompt, completions: &g.rewrites }).collect();
+        self.model.features(&groups)
+    }
 }
 
 /// The shape of the prompter's adapter.

@@ -191,6 +191,9 @@ fn home_of(key: &str) -> Option<&'static str> {
             "max_answer_tokens" | "engine" | "quantisation" | "top_p" | "top_k" => Some("frozen"),
             "max_rewrite_tokens" | "meta_prompt" | "rewrite_template" | "ends_after" | "lora" => Some("prompter"),
             "parts" => Some("reward"),
+            // Left out of the default above.
+            "normalise_by" | "clip_ratio_high" | "kl_in_loss" | "kl_target" | "kl_gain" => Some("training"),
+            "gae_lambda" | "value_clip" | "value_learning_rate" => Some("training"),
             _ => None,
         }
     }

@@ -1,6 +1,8 @@
 //! One training iteration: draw, answer, reward, learn; and its rows.
-use crate::grpo::{self, Policy, Rollout, Settings};
-use crate::guards::{self, Guards};
+use crate::algorithms::value_head::{Saved, ValueHead};
+use crate::algorithms::{self, Group, Policy, Rollout, Settings, divergence, ppo};
+use crate::guards::{self, Alarm, Guards};
+use crate::lesson::Lesson;
 use crate::metrics;
 use crate::pipeline::{Arm, Item, Pipeline, Trial};
 use crate::prompter::{Prompter, TokenGroup};
@@ -8,6 +10,7 @@ use crate::schedule::learning_rate;
 use crate::streams::Streams;
 use candle_core::Var;
 use contract::event::{Event, Phase};
+use contract::spec::Algorithm;
 use contract::{Code, Error, Result, Spec};
 use lm::{AdamW, AdamWConfig, Adapter, Tensor};
 use serde::{Deserialize, Serialize};
@@ -20,7 +23,11 @@ pub struct Trainer {
     adapter: Adapter,
     vars: Vec<Var>,
     optimiser: AdamW,
+    /// PPO's.
+    value_head: Option<ValueHead>,
     guards: Guards,
+    /// λ of the next iteration.
+    kl_coefficient: f64,
     /// Iterations done.
     pub iteration: usize,
     /// Iterations that the newest checkpoint holds.
@@ -31,6 +38,12 @@ pub struct Trainer {
 #[derive(Serialize, Deserialize)]
 struct State {
     guards: Guards,
+    /// λ of the next iteration, bit for bit (the store asks serde_json for that). Absent in checkpoints from before λ could adapt: then it is the spec's.
+    #[serde(default)]
+    kl_coefficient: Option<f64>,
+    /// PPO's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    value_head: Option<Saved>,
 }
 
 /// Rows and events of an iteration that went well, or why the training cannot go on.
@@ -51,27 +64,31 @@ impl Trainer {
     /// An adapter that changes nothing yet, with a fresh optimiser.
     pub fn start(prompter: &Prompter, spec: &Spec) -> Result<Self> {
         let adapter = prompter.untrained_adapter(Streams::new(spec.seed).adapter())?;
-        Self::with(adapter, spec)
+        Self::with(adapter, prompter, spec)
     }
 
     /// As it was when the checkpoint was made.
     pub fn resume(prompter: &Prompter, spec: &Spec, checkpoint: &Checkpoint) -> Result<Self> {
-        let mut trainer = Self::with(prompter.adapter(&checkpoint.adapter)?, spec)?;
+        let mut trainer = Self::with(prompter.adapter(&checkpoint.adapter)?, prompter, spec)?;
         trainer.optimiser.restore(&checkpoint.optimiser)?;
-        let state: State = serde_json::from_str(&checkpoint.state).map_err(|e| {
-            let message = format!("The checkpoint of iteration {} is damaged: its state cannot be read.", checkpoint.iteration);
-            Error::database(message).with_detail(e)
-        })?;
+        let damaged = |what: &str| Error::database(format!("The checkpoint of iteration {} is damaged: {what}.", checkpoint.iteration));
+        let state: State = serde_json::from_str(&checkpoint.state).map_err(|e| damaged("its state cannot be read").with_detail(e))?;
+        if let Some(head) = &mut trainer.value_head {
+            head.restore(&state.value_head.ok_or_else(|| damaged("it has no value head, which PPO needs"))?)?;
+        }
         trainer.guards = state.guards;
+        trainer.kl_coefficient = state.kl_coefficient.unwrap_or(trainer.kl_coefficient);
         (trainer.iteration, trainer.saved) = (checkpoint.iteration, checkpoint.iteration);
         Ok(trainer)
     }
 
-    fn with(adapter: Adapter, spec: &Spec) -> Result<Self> {
+    fn with(adapter: Adapter, prompter: &Prompter, spec: &Spec) -> Result<Self> {
         let vars = adapter.vars();
         let config = AdamWConfig { weight_decay: spec.training.weight_decay, ..AdamWConfig::default() };
         let optimiser = AdamW::new(vars.clone(), config)?;
-        Ok(Self { adapter, vars, optimiser, guards: Guards::default(), iteration: 0, saved: 0 })
+        let value_head = (spec.training.algorithm == Algorithm::Ppo).then(|| ValueHead::new(prompter.width())).transpose()?;
+        let kl_coefficient = spec.training.kl_coefficient;
+        Ok(Self { adapter, vars, optimiser, value_head, guards: Guards::default(), kl_coefficient, iteration: 0, saved: 0 })
     }
 
     pub fn adapter(&self) -> &Adapter {
@@ -80,8 +97,10 @@ impl Trainer {
 
     /// All that [`Self::resume`] needs. Random streams are not in it: they follow from the run's seed and the iteration's number.
     pub fn checkpoint(&self) -> Result<Checkpoint> {
-        let state = serde_json::to_string(&State { guards: self.guards.clone() })
-            .map_err(|e| Error::internal("The state of the guards cannot be written as JSON.").with_detail(e))?;
+        let value_head = self.value_head.as_ref().map(ValueHead::save).transpose()?;
+        let state = State { guards: self.guards.clone(), kl_coefficient: Some(self.kl_coefficient), value_head };
+        let state = serde_json::to_string(&state)
+            .map_err(|e| Error::internal("The state of the training cannot be written as JSON.").with_detail(e))?;
         Ok(Checkpoint { iteration: self.iteration, adapter: self.adapter.to_bytes()?, optimiser: self.optimiser.to_bytes()?, state })
     }
 
@@ -110,31 +129,36 @@ impl Trainer {
             .collect();
         let (trials, seconds) = pipeline.run(Arm::Tuned(&self.adapter), &items, &mut |_| ControlFlow::Continue(()))?;
 
-        let settings = Settings::from(t);
         let rollouts = rollouts(&trials, t.group_size);
-        let advantages = grpo::advantages(&rollouts, &settings);
         let rate = learning_rate(t, iteration);
         let learning = Instant::now();
         let groups = token_groups(&pipeline.prompter, &items, &trials, t.group_size)?;
+        let settings = Settings::new(spec, self.kl_coefficient);
+        let features = || features(&pipeline.prompter, &groups, settings.groups_per_pass);
+        let lesson = Lesson::new(t, self.kl_coefficient, &rollouts, self.value_head.as_ref(), features)?;
         let policy = Learner { prompter: &pipeline.prompter, adapter: &self.adapter, vars: &self.vars, groups, streams, iteration };
-        let updates = grpo::train_on(&policy, &rollouts, &advantages, &settings, &mut self.optimiser, rate)?;
+        let updates = algorithms::train_on(&policy, &rollouts, &lesson.advantages, &settings, &mut self.optimiser, rate)?;
         drop(policy);
         if let Some(bad) = updates.iter().find(|u| !u.stepped) {
-            let alarm = guards::not_finite(bad.loss, bad.gradient_norm);
-            let error = Error::new(Code::Run, format!("Training failed in iteration {iteration}. {} {}", alarm.cause, alarm.remedy));
-            return Ok(Step::Diverged { guard: alarm.event(Some(iteration)), error });
+            return Ok(diverged(iteration, guards::not_finite(bad.loss, bad.gradient_norm)));
+        }
+        let value_rate = t.value_learning_rate.unwrap_or(ppo::VALUE_LEARNING_RATE) * rate / t.learning_rate;
+        let fit = lesson.fit(self.value_head.as_mut(), value_rate)?;
+        if let Some(bad) = fit.filter(|fit| !fit.is_finite()) {
+            return Ok(diverged(iteration, guards::not_finite(bad.loss, f64::NAN)));
         }
 
-        let mut numbers = metrics::of_trials(&items, &trials, t.group_size, t.kl_coefficient);
+        let mut numbers = metrics::of_trials(&items, &trials, t.group_size, self.kl_coefficient);
         metrics::add_updates(&mut numbers, &updates, rate);
+        metrics::add_fit(&mut numbers, fit);
         metrics::add_timings(&mut numbers, &trials, &seconds, learning.elapsed().as_secs_f64(), updates.len());
         let mut events = self.guards.observe(iteration, &numbers, spec);
         let number = |name: &str| numbers.get(name).copied().flatten().unwrap_or(0.0);
         events.insert(0, Event::Iteration { iteration, reward_mean: number("reward_mean"), kl: number("kl") });
         events.push(Event::Progress { phase: Phase::Train, done: iteration, total: t.iterations });
-        let flat: Vec<f64> = advantages.into_iter().flatten().collect();
-        let episodes = episodes(iteration, t.group_size, &prompts, &items, trials, &flat);
+        let episodes = episodes(iteration, t.group_size, &prompts, &items, trials, &lesson.of_rewrites);
         self.iteration = iteration;
+        self.kl_coefficient = divergence::next_coefficient(t, self.kl_coefficient, numbers.get("kl").copied().flatten());
         let row = Iteration { iteration, metrics: numbers, started_at_ms, seconds: begun.elapsed().as_secs_f64() };
         Ok(Step::Done { row, episodes, events })
     }
@@ -160,7 +184,18 @@ impl Policy for Learner<'_> {
     }
 }
 
-fn rollouts(trials: &[Trial], group_size: usize) -> Vec<grpo::Group> {
+fn diverged(iteration: usize, alarm: Alarm) -> Step {
+    let error = Error::new(Code::Run, format!("Training failed in iteration {iteration}. {} {}", alarm.cause, alarm.remedy));
+    Step::Diverged { guard: alarm.event(Some(iteration)), error }
+}
+
+/// What a value head sees of every token, in passes of whole groups.
+fn features(prompter: &Prompter, groups: &[TokenGroup], groups_per_pass: usize) -> lm::Result<Tensor> {
+    let passes = groups.chunks(groups_per_pass).map(|pass| prompter.features(pass)).collect::<lm::Result<Vec<_>>>()?;
+    Ok(Tensor::cat(&passes, 0)?)
+}
+
+fn rollouts(trials: &[Trial], group_size: usize) -> Vec<Group> {
     let rollout = |trial: &Trial| {
         // The tuned arm always rewrites.
         let (log_probs, reference) = trial.rewrite.as_ref().map(|r| (r.log_probs.clone(), r.reference.clone())).unwrap_or_default();

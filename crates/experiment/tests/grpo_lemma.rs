@@ -5,138 +5,29 @@
 //! at the optimum R is the same for all rewrites of a prompt, so the only noise left there is that of the reward (±0.1 here).
 #![allow(clippy::unwrap_used)] // A helper that fails should fail its test.
 
-use candle_core::{DType, Device, Tensor, Var};
-use experiment::grpo::{self, Group, Policy, Rollout, Settings, Tokens};
+mod worlds;
+
+use candle_core::DType;
+use experiment::algorithms::{self, Advantages, Group, Policy, Settings, Tokens, Totals, Weighting, grpo, per_token};
 use lm::{AdamW, AdamWConfig, Stream};
-use std::ops::Range;
-
-/// One rewrite: which row of the table each token is drawn from, the tokens, and R(x, x').
-#[derive(Clone)]
-struct Rewrite {
-    steps: Vec<(usize, usize)>,
-    reward: f64,
-}
-
-/// All rewrites of every prompt, and the logits of ρ_sft, one row for each (prompt, beginning).
-struct World {
-    vocabulary: usize,
-    prompts: Vec<Vec<Rewrite>>,
-    reference: Vec<Vec<f64>>,
-}
-
-/// Three prompts with eight rewrites of one token.
-fn flat_world() -> World {
-    let mut stream = Stream::new(11);
-    let reference = (0..3).map(|_| (0..8).map(|_| stream.normal()).collect()).collect();
-    let prompts = (0..3).map(|p| (0..8).map(|t| Rewrite { steps: vec![(p, t)], reward: stream.uniform() }).collect()).collect();
-    World { vocabulary: 8, prompts, reference }
-}
-
-/// Two prompts, two tokens: 0 ends the rewrite, 1 goes on, cut after three. Rewrites of 1, 2, 3 and (truncated) 3 tokens.
-fn growing_world() -> World {
-    let mut stream = Stream::new(12);
-    let reference = (0..6).map(|_| (0..2).map(|_| stream.normal()).collect()).collect();
-    let prompts = (0..2)
-        .map(|p| {
-            let rewrites: [&[usize]; 4] = [&[0], &[1, 0], &[1, 1, 0], &[1, 1, 1]];
-            let steps = |tokens: &[usize]| tokens.iter().enumerate().map(|(i, &t)| (3 * p + i, t)).collect();
-            rewrites.iter().map(|tokens| Rewrite { steps: steps(tokens), reward: stream.uniform() }).collect()
-        })
-        .collect();
-    World { vocabulary: 2, prompts, reference }
-}
-
-fn log_softmax(row: &[f64]) -> Vec<f64> {
-    let high = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let sum = row.iter().map(|l| (l - high).exp()).sum::<f64>().ln() + high;
-    row.iter().map(|l| l - sum).collect()
-}
-
-impl World {
-    fn log_probability(&self, logits: &[Vec<f64>], rewrite: &Rewrite) -> f64 {
-        rewrite.steps.iter().map(|&(row, token)| log_softmax(&logits[row])[token]).sum()
-    }
-    fn distribution(&self, logits: &[Vec<f64>], prompt: usize) -> Vec<f64> {
-        self.prompts[prompt].iter().map(|r| self.log_probability(logits, r).exp()).collect()
-    }
-    /// Lemma 5.1: ρ* ∝ ρ_sft·exp(R/λ).
-    fn optimum(&self, prompt: usize, lambda: f64) -> Vec<f64> {
-        let rewrites = &self.prompts[prompt];
-        let logs: Vec<f64> = rewrites.iter().map(|r| self.log_probability(&self.reference, r) + r.reward / lambda).collect();
-        log_softmax(&logs).into_iter().map(f64::exp).collect()
-    }
-    /// J of a prompt: E_ρ[R] − λ·KL(ρ‖ρ_sft).
-    fn objective(&self, prompt: usize, rho: &[f64], lambda: f64) -> f64 {
-        let sft = self.distribution(&self.reference, prompt);
-        rho.iter().zip(&self.prompts[prompt]).map(|(p, r)| p * r.reward).sum::<f64>() - lambda * kl(rho, &sft)
-    }
-}
-
-fn kl(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| if *a > 0.0 { a * (a / b).ln() } else { 0.0 }).sum()
-}
-
-fn total_variation(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0
-}
-
-/// A table of logits as a policy; `drawn` are the rewrites of each group of the batch.
-struct Table<'a> {
-    vars: Vec<Var>,
-    drawn: Vec<Vec<&'a Rewrite>>,
-}
-
-impl Table<'_> {
-    fn logits(&self) -> Vec<Vec<f64>> {
-        self.vars[0].to_dtype(DType::F64).unwrap().to_vec2().unwrap()
-    }
-}
-
-impl Policy for Table<'_> {
-    fn vars(&self) -> &[Var] {
-        &self.vars
-    }
-    fn log_probs(&self, groups: Range<usize>, _update: usize) -> lm::Result<Tensor> {
-        let logits = self.vars[0].as_tensor();
-        let vocabulary = logits.dim(1)?;
-        let cells: Vec<u32> =
-            self.drawn[groups].iter().flatten().flat_map(|r| &r.steps).map(|&(row, t)| (row * vocabulary + t) as u32).collect();
-        let log_probs = logits.broadcast_sub(&logits.log_sum_exp(1)?.unsqueeze(1)?)?.flatten_all()?;
-        let n = cells.len();
-        Ok(log_probs.index_select(&Tensor::from_vec(cells, n, &Device::Cpu)?, 0)?)
-    }
-}
-
-fn table(logits: &[Vec<f64>], dtype: DType) -> Var {
-    let (rows, columns) = (logits.len(), logits[0].len());
-    let tensor = Tensor::from_vec(logits.concat(), (rows, columns), &Device::Cpu).unwrap();
-    Var::from_tensor(&tensor.to_dtype(dtype).unwrap()).unwrap()
-}
-
-fn draw<'a>(world: &'a World, probabilities: &[f64], prompt: usize, stream: &mut Stream) -> &'a Rewrite {
-    let mut rest = stream.uniform();
-    let found = probabilities.iter().position(|p| {
-        rest -= p;
-        rest < 0.0
-    });
-    &world.prompts[prompt][found.unwrap_or(probabilities.len() - 1)]
-}
-
-fn rollout(rewrite: &Rewrite, reward: f64, old: &[Vec<f64>], reference: &[Vec<f64>]) -> Rollout {
-    let tokens = |logits: &[Vec<f64>]| rewrite.steps.iter().map(|&(row, t)| log_softmax(&logits[row])[t] as f32).collect();
-    Rollout { reward, log_probs: tokens(old), reference: tokens(reference) }
-}
+use worlds::{Rewrite, Table, World, draw, flat_world, growing_world, kl, moved, rollout, table, total_variation};
 
 fn settings(lambda: f64) -> Settings {
     Settings {
         kl_coefficient: lambda,
         clip_ratio: 0.2,
+        clip_ratio_high: 0.2,
         max_gradient_norm: 1e9,
         updates_per_batch: 2,
         groups_per_pass: 1,
-        scale_by_group_deviation: false,
-        scale_by_length: false,
+        weighting: Weighting::Rewrites,
+        kl_in_loss: false,
     }
+}
+
+fn advantages(groups: &[Group], settings: &Settings, scale_by_group_deviation: bool) -> Advantages {
+    let options = grpo::Options { kl_coefficient: settings.kl_coefficient, scale_by_group_deviation };
+    per_token(groups, &grpo::advantages(groups, &options))
 }
 
 /// Trains from ρ_sft and returns the largest total variation to ρ* over prompts, before and after.
@@ -161,9 +52,9 @@ fn train(world: &World, lambda: f64, seed: u64) -> (f64, f64) {
             groups.push(drawn.iter().map(noisy).collect());
             policy.drawn.push(drawn);
         }
-        let advantages = grpo::advantages(&groups, &settings);
+        let advantages = advantages(&groups, &settings, false);
         let falling = rate * 0.5 * (1.0 + (std::f64::consts::PI * f64::from(i) / f64::from(iterations)).cos());
-        let updates = grpo::train_on(&policy, &groups, &advantages, &settings, &mut optimiser, falling).unwrap();
+        let updates = algorithms::train_on(&policy, &groups, &advantages, &settings, &mut optimiser, falling).unwrap();
         assert!(updates.len() == 2 && updates.iter().all(|u| u.stepped));
     }
     (before, far(&policy.logits()))
@@ -197,18 +88,11 @@ fn the_gain_of_the_optimum_is_both_divergences() {
     }
 }
 
-/// A policy some way from ρ_sft.
-fn moved(world: &World) -> Vec<Vec<f64>> {
-    let mut stream = Stream::new(3);
-    world.reference.iter().map(|row| row.iter().map(|l| l + 0.5 * stream.normal()).collect()).collect()
-}
-
-fn gradient_of_loss(policy: &Table<'_>, groups: &[Group], settings: &Settings) -> (f64, Vec<f64>) {
-    let advantages = grpo::advantages(groups, settings);
+fn gradient_of_loss(policy: &Table<'_>, groups: &[Group], settings: &Settings, scale_by_group_deviation: bool) -> (f64, Vec<f64>) {
+    let advantages = advantages(groups, settings, scale_by_group_deviation);
     let log_probs = policy.log_probs(0..groups.len(), 0).unwrap();
-    let rewrites = groups.iter().map(Vec::len).sum();
-    let tokens = Tokens::new(groups, &advantages, rewrites, settings, &log_probs).unwrap();
-    let loss = grpo::loss(&log_probs, &tokens, settings.clip_ratio).unwrap();
+    let tokens = Tokens::new(groups, &advantages, Totals::of(groups), settings, &log_probs).unwrap();
+    let loss = algorithms::loss(&log_probs, &tokens, settings).unwrap();
     let grads = loss.backward().unwrap();
     (loss.to_scalar().unwrap(), grads.get(&policy.vars[0]).unwrap().flatten_all().unwrap().to_vec1().unwrap())
 }
@@ -227,7 +111,7 @@ fn the_expected_gradient_is_that_of_the_objective() {
                 for (j, b) in world.prompts[prompt].iter().enumerate() {
                     let groups = vec![[a, b].iter().map(|r| rollout(r, r.reward, &logits, &world.reference)).collect()];
                     let policy = Table { vars: vec![table(&logits, DType::F64)], drawn: vec![vec![a, b]] };
-                    let (_, gradient) = gradient_of_loss(&policy, &groups, &settings(lambda));
+                    let (_, gradient) = gradient_of_loss(&policy, &groups, &settings(lambda), false);
                     expected.iter_mut().zip(gradient).for_each(|(sum, g)| *sum += rho[i] * rho[j] * g);
                 }
             }
@@ -253,9 +137,10 @@ fn the_gradient_of_the_loss_matches_finite_differences() {
         let drawn: Vec<Vec<&Rewrite>> = world.prompts.iter().map(|p| p.iter().collect()).collect();
         let groups: Vec<Group> = drawn.iter().map(|g| g.iter().map(|r| rollout(r, r.reward, &old, &world.reference)).collect()).collect();
         for (by_deviation, by_length) in [(false, false), (true, false), (false, true)] {
-            let settings = Settings { scale_by_group_deviation: by_deviation, scale_by_length: by_length, ..settings(0.1) };
+            let weighting = if by_length { Weighting::Length } else { Weighting::Rewrites };
+            let settings = Settings { weighting, ..settings(0.1) };
             let loss = |logits: &[Vec<f64>]| {
-                gradient_of_loss(&Table { vars: vec![table(logits, DType::F64)], drawn: drawn.clone() }, &groups, &settings)
+                gradient_of_loss(&Table { vars: vec![table(logits, DType::F64)], drawn: drawn.clone() }, &groups, &settings, by_deviation)
             };
             let (_, gradient) = loss(&new);
             for (cell, exact) in gradient.iter().enumerate() {
@@ -281,8 +166,8 @@ fn how_the_batch_is_cut_does_not_matter() {
     let policy = Table { vars: vec![table(&new, DType::F32)], drawn };
     let run = |groups_per_pass| {
         let settings = Settings { groups_per_pass, ..settings(0.1) };
-        let advantages = grpo::advantages(&groups, &settings);
-        let (mut gradients, update) = grpo::accumulate(&policy, &groups, &advantages, &settings, 0).unwrap();
+        let advantages = advantages(&groups, &settings, false);
+        let (mut gradients, update) = algorithms::accumulate(&policy, &groups, &advantages, &settings, 0).unwrap();
         (update.loss, gradients.clip(1e9).unwrap(), update.clip_fraction, update.ratio_max)
     };
     let (one, three) = (run(1), run(3));
@@ -301,8 +186,8 @@ fn a_loss_that_is_not_finite_changes_nothing() {
     let policy = Table { vars: vec![table(&world.reference, DType::F32)], drawn };
     let mut optimiser = AdamW::new(policy.vars.clone(), AdamWConfig::default()).unwrap();
     let (before, settings) = (policy.logits(), settings(0.1));
-    let advantages = grpo::advantages(&groups, &settings);
-    let updates = grpo::train_on(&policy, &groups, &advantages, &settings, &mut optimiser, 0.1).unwrap();
+    let advantages = advantages(&groups, &settings, false);
+    let updates = algorithms::train_on(&policy, &groups, &advantages, &settings, &mut optimiser, 0.1).unwrap();
     assert!(updates.len() == 1 && !updates[0].stepped);
     assert_eq!(policy.logits(), before);
 }

@@ -84,6 +84,70 @@ fn an_interrupted_run_ends_like_one_left_alone() {
     assert!(events.iter().any(|e| matches!(e.event, Event::Resumed { .. })));
 }
 
+/// The same for every algorithm with a state of its own: PPO's value head and an adapted λ are where they were.
+#[test]
+fn every_algorithm_resumes_bit_for_bit() {
+    let variants = [
+        "algorithm = \"rloo\"",
+        "algorithm = \"ppo\"\ngae_lambda = 0.9",
+        "kl_target = 0.5\nkl_gain = 0.5",
+        "kl_in_loss = true\nnormalise_by = \"batch_tokens\"\nclip_ratio_high = 0.28\nscale_by_group_deviation = true",
+        "normalise_by = \"longest_rewrite\"",
+    ];
+    for variant in variants {
+        let more = format!("iterations = 4\nupdates_per_batch = 2\nrewrites_per_pass = 4\n{variant}");
+        let alone = World::new(&more);
+        alone.finish();
+        let disturbed = World::new(&more);
+        let outcome = disturbed.go(usize::MAX, &mut |p| p.phase == Phase::Train && p.done == 1).unwrap();
+        assert_eq!(outcome, Outcome::Stopped, "{variant}");
+        // Three calls an iteration: dies in the fourth, goes on from the checkpoint of the second.
+        disturbed.go(7, &mut |_| false).unwrap_err();
+        assert_eq!(disturbed.facts().checkpoint.unwrap().iteration, 2, "{variant}");
+        disturbed.finish();
+        assert_eq!(disturbed.facts(), alone.facts(), "{variant}");
+    }
+}
+
+#[test]
+fn an_adapted_lambda_is_stored_with_every_iteration() {
+    let lambdas = |more: &str| {
+        let world = World::new(&format!("iterations = 4\nkl_coefficient = 0.1\n{more}"));
+        world.finish();
+        world.iterations().iter().map(|row| row.metrics["kl_coefficient"].unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(lambdas(""), [0.1; 4]);
+    // An untrained prompter has no divergence: the error is cut at −0.2, and λ falls by a tenth of it.
+    let adapted = lambdas("kl_target = 50.0");
+    assert!((adapted[1] / adapted[0] - 0.98).abs() < 1e-9 && (adapted[3] / adapted[2] - 0.98).abs() < 1e-9, "{adapted:?}");
+}
+
+#[test]
+fn ppo_learns_and_says_how_well_its_values_fit() {
+    let world = World::new("algorithm = \"ppo\"\niterations = 40\nkl_coefficient = 0.02\nvalue_learning_rate = 0.05");
+    let report = world.finish();
+    let gain = report.comparisons.iter().find(|c| c.arm == "tuned" && c.baseline == "untuned").unwrap();
+    assert!(gain.mean_difference > 0.3 && gain.ci_low > 0.0, "{gain:?}");
+    let iterations = world.iterations();
+    let loss = |rows: &[store::Iteration]| metrics::mean(rows.iter().filter_map(|row| row.metrics["value_loss"])).unwrap();
+    let (early, late) = (loss(&iterations[5..15]), loss(&iterations[30..]));
+    assert!(late < 0.5 * early, "the values should follow the rewards: {early} → {late}");
+    assert!(iterations.iter().all(|row| row.metrics["value_explained_variance"].is_none_or(|share| share <= 1.0)));
+}
+
+/// A group of one: PPO needs no others to compare with, and no guard complains.
+#[test]
+fn ppo_needs_no_group() {
+    let world = World::new("algorithm = \"ppo\"\niterations = 2");
+    let mut spec = world.spec.clone();
+    (spec.training.group_size, spec.training.prompts_per_iteration) = (1, 6);
+    assert!(spec.problems().is_empty());
+    let world = World { spec, ..world };
+    world.finish();
+    let events = world.runtime.block_on(world.store.events_after(world.run, 0)).unwrap();
+    assert!(!events.iter().any(|e| matches!(&e.event, Event::Guard { guard, .. } if guard == "zero_spread_groups")), "{events:?}");
+}
+
 /// A request in the store stops a run as Ctrl-C does.
 #[test]
 fn a_request_in_the_store_stops_the_run() {

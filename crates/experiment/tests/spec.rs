@@ -112,6 +112,70 @@ fn all_impossible_values_are_listed_at_once() {
     assert!(message.contains("training.learning_rate is NaN"), "{message}");
 }
 
+/// Keys that came later do not change what a spec without them is called: a stored run stays the run of its spec.
+#[test]
+fn a_spec_keeps_its_hash() {
+    let spec = parse(GOOD, "a.toml").unwrap();
+    assert_eq!(hash(&spec).unwrap(), "4a4c60a8192bde31c2a150b4dfba6320f6e0d84cf3b95ea0768bfe68a972d713");
+    let with = |line: &str| parse(&GOOD.replacen("iterations = 10", &format!("iterations = 10\n{line}"), 1), "a.toml").unwrap();
+    assert_eq!(with("algorithm = \"grpo\"\nkl_in_loss = false"), spec);
+    for line in [
+        "algorithm = \"rloo\"",
+        "kl_target = 4.0",
+        "normalise_by = \"batch_tokens\"",
+        "clip_ratio_high = 0.28",
+        "kl_in_loss = true",
+        "algorithm = \"ppo\"\ngae_lambda = 0.9",
+    ] {
+        let other = with(line);
+        assert_ne!(hash(&other).unwrap(), hash(&spec).unwrap(), "{line}");
+        assert_eq!(parse(&to_toml(&other).unwrap(), "again").unwrap(), other, "{line}");
+    }
+}
+
+#[test]
+fn options_of_another_algorithm_are_refused() {
+    let with = |lines: &str| refusal("iterations = 10", &format!("iterations = 10\n{lines}"));
+    let message = with("algorithm = \"rloo\"\nscale_by_length = true\nclip_ratio_high = 0.3");
+    for key in ["scale_by_length", "clip_ratio_high"] {
+        let expected = format!(
+            "training.{key} is an option of algorithm = \"grpo\", but training.algorithm is \"rloo\"; leave it out, or choose \"grpo\""
+        );
+        assert!(message.contains(&expected), "{message}");
+    }
+    let message = with("gae_lambda = 0.9\nvalue_clip = 0.1\nvalue_learning_rate = 0.1");
+    for key in ["gae_lambda", "value_clip", "value_learning_rate"] {
+        assert!(
+            message.contains(&format!("training.{key} is an option of algorithm = \"ppo\", but training.algorithm is \"grpo\"")),
+            "{message}"
+        );
+    }
+    let message = with("algorithm = \"ppo\"\ngae_lambda = 1.5\nvalue_clip = 0.0\nvalue_learning_rate = 2.0");
+    for problem in
+        ["gae_lambda is 1.5; it must be at least 0", "value_clip is 0; it must be above 0", "value_learning_rate is 2; it must be above 0"]
+    {
+        assert!(message.contains(problem), "{message}");
+    }
+    let message = with("algorithm = \"rlo\"");
+    assert!(message.contains("training.algorithm is \"rlo\"; did you mean \"rloo\"?"), "{message}");
+    let message = with("normalise_by = \"words\"");
+    assert!(message.contains("training.normalise_by is \"words\"; known here: batch_tokens, longest_rewrite."), "{message}");
+    let message = with("scale_by_length = true\nnormalise_by = \"batch_tokens\"");
+    assert!(message.contains("training.normalise_by contradicts scale_by_length = true"), "{message}");
+    let message = with("clip_ratio_high = 0.1");
+    assert!(message.contains("training.clip_ratio_high is 0.1; it must be a number, at least clip_ratio (0.2)"), "{message}");
+}
+
+#[test]
+fn a_target_of_the_divergence_needs_a_lambda_to_start_from() {
+    let with = |lines: &str| refusal("iterations = 10", &format!("iterations = 10\n{lines}"));
+    assert!(with("kl_target = 4.0\nkl_coefficient = 0.0").contains("training.kl_coefficient is 0; with kl_target it is where λ starts"));
+    assert!(with("kl_target = -1.0").contains("training.kl_target is -1; it must be above 0 (nats per rewrite)"));
+    assert!(with("kl_gain = 0.2").contains("training.kl_gain says how fast λ follows training.kl_target, which is not given"));
+    assert!(with("kl_target = 4.0\nkl_gain = 3.0").contains("training.kl_gain is 3; it must be above 0 and at most 1"));
+    assert!(refusal("seed = 3", "kl_target = 3.0").contains("kl_target is not a key of the spec; it belongs under [training]."));
+}
+
 #[test]
 fn a_template_holds_the_output_once_and_the_prompt_at_most_once() {
     let model = "[prompter]\nmodel = \"smollm2-135m-instruct\"";

@@ -6,7 +6,7 @@ use crate::kernels::head::Head;
 use crate::kernels::matmul::Write;
 use crate::kernels::ops::{Attend, Project, Score, Values, predicting};
 use crate::kernels::projection::{Dropout, Lora, LoraShape, Projection};
-use crate::kernels::rows::Rotary;
+use crate::kernels::rows::{Rotary, rms_norm};
 use crate::packed::Packed;
 use crate::{Adapter, Result, stream};
 use candle_core::{Device, Tensor};
@@ -99,6 +99,16 @@ impl Model {
         self.pass(&mut x, adapter, &mut Buffers::default(), &mut |_, qkv, out| attention(out, qkv, packed, self.heads, &self.rotary));
         let (rows, tokens) = predicting(&x, packed, self.width());
         self.head.scores(&rows, &tokens, temperature as f32, false).log_probs
+    }
+
+    /// The rows that predict, after the final norm and without an adapter: [predictions, width].
+    pub fn features(&self, packed: &Packed) -> Vec<f32> {
+        let mut x = self.embed(&packed.tokens);
+        self.pass(&mut x, None, &mut Buffers::default(), &mut |_, qkv, out| attention(out, qkv, packed, self.heads, &self.rotary));
+        let (rows, _) = predicting(&x, packed, self.width());
+        let mut normed = vec![0.0; rows.len()];
+        rms_norm(&mut normed, &rows, &self.head.norm, self.head.epsilon);
+        normed
     }
 
     /// Log-probabilities of a packed batch as a tensor that depends on the adapter's vars.

@@ -114,6 +114,20 @@ impl Llama {
         }
     }
 
+    /// What the model without an adapter knows where it predicts each completion token: its last hidden state after the final norm,
+    /// [tokens, hidden size] (f32), in the order of [`Self::log_probs`]. Not differentiable.
+    pub fn features(&self, groups: &[Group<'_>]) -> Result<Tensor> {
+        let packed = Packed::new(groups, self.config.max_position_embeddings, self.config.vocab_size)?;
+        let shape = (packed.predictions.len(), self.config.hidden_size);
+        if shape.0 == 0 {
+            return Ok(Tensor::zeros(shape, DType::F32, &self.device)?);
+        }
+        match &self.backend {
+            Backend::Fused(model) => Ok(Tensor::from_vec(model.features(&packed), shape, &self.device)?),
+            Backend::Plain(model) => Ok(model.predicting(None, &packed, None)?.detach()),
+        }
+    }
+
     /// The values of [`Self::log_probs`] without dropout, where no gradient is needed: less memory, nothing is kept.
     pub fn score(&self, adapter: Option<&Adapter>, groups: &[Group<'_>], temperature: f64) -> Result<Vec<f32>> {
         let packed = Packed::new(groups, self.config.max_position_embeddings, self.config.vocab_size)?;

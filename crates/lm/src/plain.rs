@@ -102,13 +102,19 @@ impl Model {
 
     /// Log-probabilities of a packed batch [predictions].
     pub fn log_probs(&self, adapter: Option<&Factors>, packed: &Packed, temperature: f64, dropout: Option<f64>) -> Result<Tensor> {
+        let normed = self.predicting(adapter, packed, dropout)?;
+        let tokens: Vec<u32> = packed.predictions.iter().map(|p| p.1).collect();
+        Ok(plain::log_probs(&normed, &self.head, &Tensor::new(tokens, self.device())?, temperature)?)
+    }
+
+    /// The rows that predict, after the final norm: [predictions, width].
+    pub fn predicting(&self, adapter: Option<&Factors>, packed: &Packed, dropout: Option<f64>) -> Result<Tensor> {
         let positions: Vec<u32> = packed.positions.iter().map(|&p| p as u32).collect();
         let mask = packed_mask(packed, self.device())?;
         let x = self.pass(&packed.tokens, &positions, &mask, adapter, dropout, None)?;
-        let (rows, tokens): (Vec<u32>, Vec<u32>) = packed.predictions.iter().map(|&(row, token)| (row as u32, token)).unzip();
+        let rows: Vec<u32> = packed.predictions.iter().map(|p| p.0 as u32).collect();
         let x = x.index_select(&Tensor::new(rows, self.device())?, 0)?;
-        let normed = plain::rms_norm(&x, &self.norm, self.epsilon)?;
-        Ok(plain::log_probs(&normed, &self.head, &Tensor::new(tokens, self.device())?, temperature)?)
+        Ok(plain::rms_norm(&x, &self.norm, self.epsilon)?)
     }
 }
 

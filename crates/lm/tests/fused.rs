@@ -78,6 +78,20 @@ fn log_probabilities_and_gradients_are_those_of_plain_operations() {
     }
 }
 
+/// What a value head sees: the same on both, one row a token.
+#[test]
+fn features_are_the_states_that_predict() {
+    for tied in [true, false] {
+        let (fused, plain) = (model(&config(tied), true), model(&config(tied), false));
+        for batch in batches() {
+            let (x, y) = (fused.features(&batch.groups()).unwrap(), plain.features(&batch.groups()).unwrap());
+            let tokens = fused.log_probs(None, &batch.groups(), 1.0, None).unwrap().elem_count();
+            assert_eq!(x.dims(), [tokens, fused.config.hidden_size]);
+            close(&x.flatten_all().unwrap().to_vec1().unwrap(), &y.flatten_all().unwrap().to_vec1().unwrap(), F32, "features");
+        }
+    }
+}
+
 /// What prompts have in common is computed once; it must show nowhere.
 #[test]
 fn groups_with_a_common_beginning_are_those_that_they_are_alone() {

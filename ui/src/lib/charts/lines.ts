@@ -1,4 +1,4 @@
-// Which metrics of training are drawn, and what is said of them. docs/algorithms/grpo.md explains each.
+// Which metrics of training are drawn, and what is said of them. docs/algorithms/metrics.md explains each.
 import { smoothed } from '$lib/state/compare';
 import { inOrder, type Story } from '$lib/state/run';
 import type { Line } from './Curve.svelte';
