@@ -26,6 +26,7 @@ fn main() {
         spec::RewardProgram,
         spec::Training,
         spec::Algorithm,
+        spec::Normaliser,
         spec::Schedule,
         spec::Evaluation,
         figures::Interval,

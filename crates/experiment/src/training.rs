@@ -38,7 +38,8 @@ pub struct Trainer {
 #[derive(Serialize, Deserialize)]
 struct State {
     guards: Guards,
-    /// λ of the next iteration, bit for bit (the store asks serde_json for that). Absent in checkpoints from before λ could adapt: then it is the spec's.
+    /// λ of the next iteration, bit for bit (the store asks serde_json for that). Absent in checkpoints from before λ could adapt: then it is
+    /// the spec's.
     #[serde(default)]
     kl_coefficient: Option<f64>,
     /// PPO's.

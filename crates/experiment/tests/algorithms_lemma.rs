@@ -1,5 +1,5 @@
-//! Every algorithm and every published variant against Lemma 5.1, on the worlds and with the noise of `grpo_lemma.rs`: which of them end at ρ*, and how
-//! far from it the others do. docs/algorithms has the figures.
+//! Every algorithm and every published variant against Lemma 5.1, on the worlds and with the noise of `grpo_lemma.rs`: which of them end at
+//! ρ*, and how far from it the others do. docs/algorithms has the figures.
 #![allow(clippy::unwrap_used, clippy::print_stdout)] // A helper that fails should fail its test; figures are for the documentation.
 mod worlds;
 
@@ -138,7 +138,8 @@ fn ppo_ends_at_the_optimum() {
     }
 }
 
-/// Where every prompt has parameters of its own, no scaling moves the optimum: with λ in the reward all advantages vanish there, whatever they are multiplied by.
+/// Where every prompt has parameters of its own, no scaling moves the optimum: with λ in the reward all advantages vanish there, whatever
+/// they are multiplied by.
 #[test]
 fn grpos_scalings_end_at_the_optimum_where_prompts_share_nothing() {
     end_at_the_optimum("GRPO by deviation", 0.02, &|s| s, &mut grpo_with(true, false));
@@ -177,8 +178,8 @@ fn scaling_by_length_misses_the_optimum_where_lengths_share_parameters() {
     }
 }
 
-/// The published divergence, k3 of each token in the loss, pulls towards argmin KL(ρ_sft‖ρ): its gradient on samples of ρ is −Σ ρ_sft ∇ log ρ. So training ends at the
-/// maximum of E[R] − λ·KL(ρ_sft‖ρ), which is ρ = λ·ρ_sft/(μ − R) for rewrites of one token, and not at ρ*.
+/// The published divergence, k3 of each token in the loss, pulls towards argmin KL(ρ_sft‖ρ): its gradient on samples of ρ is
+/// −Σ ρ_sft ∇ log ρ. So training ends at the maximum of E[R] − λ·KL(ρ_sft‖ρ), which is ρ = λ·ρ_sft/(μ − R) for rewrites of one token, and not at ρ*.
 #[test]
 fn a_divergence_in_the_loss_ends_elsewhere() {
     let change = |s| Settings { kl_in_loss: true, ..s };
@@ -214,8 +215,8 @@ fn lambda_for(world: &World, target: f64) -> f64 {
     low
 }
 
-/// The controller leads to the target, and to the optimum of the λ that has this divergence. The λ that it ends with is near that one only: it goes on
-/// moving while the learning rate falls to 0.
+/// The controller leads to the target, and to the optimum of the λ that has this divergence. The λ that it ends with is near that one only:
+/// it goes on moving while the learning rate falls to 0.
 #[test]
 fn an_adapted_lambda_ends_at_its_target() {
     for (name, world) in worlds() {

@@ -11,7 +11,8 @@ pub const GAIN: f64 = 0.1;
 /// The largest relative error that counts.
 pub const LARGEST_ERROR: f64 = 0.2;
 
-/// λ of the next iteration, after one with λ = `now` and a mean divergence of `kl` nats. A fixed λ stays; so does one after a divergence that is no number.
+/// λ of the next iteration, after one with λ = `now` and a mean divergence of `kl` nats. A fixed λ stays; so does one after a divergence
+/// that is no number.
 pub fn next_coefficient(training: &Training, now: f64, kl: Option<f64>) -> f64 {
     let Some((target, kl)) = training.kl_target.zip(kl.filter(|kl| kl.is_finite())) else { return now };
     let error = (kl / target - 1.0).clamp(-LARGEST_ERROR, LARGEST_ERROR);

@@ -1,7 +1,8 @@
 //! The algorithms that train a prompter, one readable file each, over what they share.
 //!
-//! An algorithm is what it takes for the advantage of each token, [`Advantages`]: [`grpo`] and [`rloo`] compare the rewrites of a prompt, [`ppo`] asks a value head.
-//! Shared are the clipped surrogate of Schulman et al. 2017 ([`surrogate`]), the updates on a batch ([`train_on`]) and λ's controller ([`divergence`]).
+//! An algorithm is what it takes for the advantage of each token, [`Advantages`]: [`grpo`] and [`rloo`] compare the rewrites of a prompt,
+//! [`ppo`] asks a value head. Shared are the clipped surrogate of Schulman et al. 2017 ([`surrogate`]), the updates on a batch ([`train_on`])
+//! and λ's controller ([`divergence`]).
 //! `tests/grpo_lemma.rs` and `tests/algorithms_lemma.rs` hold all of them to the optimum of the paper's Lemma 5.1 on worlds that can be enumerated.
 pub mod divergence;
 pub mod grpo;

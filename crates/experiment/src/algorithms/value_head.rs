@@ -36,7 +36,8 @@ impl Fit {
     }
 }
 
-/// h/|h| with a 1 behind it: [tokens, width] to [tokens, width + 1]. The length of a hidden state says little, and would decide how far a step moves V.
+/// h/|h| with a 1 behind it: [tokens, width] to [tokens, width + 1]. The length of a hidden state says little, and would decide how far a
+/// step moves V.
 pub fn inputs(features: &Tensor) -> Result<Tensor> {
     let norm = (features.sqr()?.sum_keepdim(D::Minus1)?.sqrt()? + 1e-12)?;
     let ones = Tensor::ones((features.dim(0)?, 1), features.dtype(), features.device())?;
@@ -61,8 +62,8 @@ impl ValueHead {
         Ok(inputs.matmul(&self.vars[0].as_tensor().unsqueeze(1)?)?.squeeze(1)?)
     }
 
-    /// Steps on L_V = ½·mean_t max((V − R̂)², (clip(V, V_old ± ε) − R̂)²), as many as the policy takes: PPO's clipped value loss (Schulman's baselines; Engstrom
-    /// et al. 2020). `old` are the values that gave `returns`.
+    /// Steps on L_V = ½·mean_t max((V − R̂)², (clip(V, V_old ± ε) − R̂)²), as many as the policy takes: PPO's clipped value loss (OpenAI's
+    /// baselines; Engstrom et al. 2020, arXiv 2005.12729). `old` are the values that gave `returns`.
     pub fn fit(&mut self, inputs: &Tensor, old: &[f64], returns: &[f64], options: &Options, learning_rate: f64) -> Result<Fit> {
         let (old_values, targets) = (tensor_like(old.to_vec(), inputs)?, tensor_like(returns.to_vec(), inputs)?);
         let mut sum = 0.0;
