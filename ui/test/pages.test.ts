@@ -121,6 +121,21 @@ describe('setting up', () => {
     await screen.findByText(/is “many”; write a whole number/);
     expect(draft.spec?.training.iterations).toBe(32);
   });
+  it('takes another algorithm with its own options, and leaves those of the others out', async () => {
+    await open('#/new/training');
+    await fireEvent.click(await screen.findByLabelText(/Divide the loss by a rewrite's length/));
+    expect(draft.spec?.training.scale_by_length).toBe(true);
+    await fireEvent.change(screen.getByLabelText('Algorithm'), { target: { value: 'ppo' } });
+    const clip = await screen.findByLabelText('Clip of the values');
+    expect(draft.spec?.training).toMatchObject({ algorithm: 'ppo', scale_by_length: false });
+    expect(screen.queryByLabelText(/Divide the loss by/)).toBeNull();
+    await fireEvent.input(clip, { target: { value: '0.5' } });
+    expect(draft.spec?.training.value_clip).toBe(0.5);
+    await fireEvent.input(clip, { target: { value: '' } });
+    expect(draft.spec?.training.value_clip).toBeNull();
+    expect(clip.getAttribute('aria-invalid')).not.toBe('true');
+    expect(await violations()).toEqual([]);
+  });
   it('is kept for the next time', async () => {
     await open('#/new/data');
     const field = await screen.findByLabelText('Name of the experiment');
