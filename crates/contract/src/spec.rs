@@ -320,28 +320,28 @@ pub struct Training {
     /// Divide each rewrite's loss by its length. Off: it would change what λ means.
     pub scale_by_length: bool,
     /// GRPO: what the sums over tokens are divided by, instead of the number of rewrites.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub normalise_by: Option<Normaliser>,
     /// GRPO: ε above 1 of the clipped ratio, where it differs from `clip_ratio` below (DAPO's clip-higher).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_ratio_high: Option<f64>,
     /// GRPO: λ weights a k3 estimate for each token in the loss, as published, instead of the rewrite's divergence in its reward. Another optimum.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub kl_in_loss: bool,
     /// Divergence in nats per rewrite that λ is adapted towards, from `kl_coefficient` on (Ziegler et al. 2019). Absent: λ is fixed.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kl_target: Option<f64>,
     /// How fast λ is adapted: K of the controller. Absent: 0.1, as published.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kl_gain: Option<f64>,
     /// PPO: λ of generalised advantage estimation, in [0, 1]; not the λ of the divergence. Absent: 0.95.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gae_lambda: Option<f64>,
     /// PPO: how far a value may move from the one before the batch and still gain, in units of the reward. Absent: 0.2.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_clip: Option<f64>,
     /// PPO: learning rate of the value head, which follows the same warm-up and schedule. Absent: 0.01.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_learning_rate: Option<f64>,
     /// Evaluate on the validation prompts every so many iterations (0: never).
     pub validate_every_iterations: usize,

@@ -179,35 +179,35 @@ scale_by_length: boolean,
 /**
  * GRPO: what the sums over tokens are divided by, instead of the number of rewrites.
  */
-normalise_by: Normaliser | null, 
+normalise_by?: Normaliser | null, 
 /**
  * GRPO: ε above 1 of the clipped ratio, where it differs from `clip_ratio` below (DAPO's clip-higher).
  */
-clip_ratio_high: number | null, 
+clip_ratio_high?: number | null, 
 /**
  * GRPO: λ weights a k3 estimate for each token in the loss, as published, instead of the rewrite's divergence in its reward. Another optimum.
  */
-kl_in_loss: boolean, 
+kl_in_loss?: boolean, 
 /**
  * Divergence in nats per rewrite that λ is adapted towards, from `kl_coefficient` on (Ziegler et al. 2019). Absent: λ is fixed.
  */
-kl_target: number | null, 
+kl_target?: number | null, 
 /**
  * How fast λ is adapted: K of the controller. Absent: 0.1, as published.
  */
-kl_gain: number | null, 
+kl_gain?: number | null, 
 /**
  * PPO: λ of generalised advantage estimation, in [0, 1]; not the λ of the divergence. Absent: 0.95.
  */
-gae_lambda: number | null, 
+gae_lambda?: number | null, 
 /**
  * PPO: how far a value may move from the one before the batch and still gain, in units of the reward. Absent: 0.2.
  */
-value_clip: number | null, 
+value_clip?: number | null, 
 /**
  * PPO: learning rate of the value head, which follows the same warm-up and schedule. Absent: 0.01.
  */
-value_learning_rate: number | null, 
+value_learning_rate?: number | null, 
 /**
  * Evaluate on the validation prompts every so many iterations (0: never).
  */
