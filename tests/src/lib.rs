@@ -6,6 +6,7 @@ pub mod window;
 
 use serde_json::Value;
 use std::fmt::Write;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -75,11 +76,19 @@ impl Lab {
         path
     }
 
-    /// The program with these arguments, in this home, not connected to a terminal.
+    /// The program with these arguments, in this home, not connected to a terminal. It hears SIGINT, also where the tests' own shell has it ignored, as
+    /// shells do for what runs in the background.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(self.folder.path()).env("ALIGNPRO_HOME", self.path("home"));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // SAFETY: between fork and exec only a system call is made, which may be called there.
+        unsafe {
+            command.pre_exec(|| {
+                libc::signal(libc::SIGINT, libc::SIG_DFL);
+                Ok(())
+            });
+        }
         command
     }
 
