@@ -1,6 +1,8 @@
 //! λ that follows a target divergence: the controller of Ziegler et al. 2019 (arXiv 1909.08593, section 2.2).
 //!
-//!     e = clip(KL/target − 1, −0.2, 0.2),   λ ← λ·(1 + K·e)
+//! ```text
+//! e = clip(KL/target − 1, −0.2, 0.2),   λ ← λ·(1 + K·e)
+//! ```
 //!
 //! after every iteration, with KL the mean of Σ_t (log ρ_old − log ρ_sft) over its rewrites and K = 0.1 unless `training.kl_gain` says otherwise.
 //! Where it settles, KL is the target and the prompter is Lemma 5.1's optimum for the λ that was found: the target picks λ, nothing else.

@@ -1,6 +1,8 @@
 //! The clipped surrogate of PPO (Schulman et al. 2017, arXiv 1707.06347, equation 7), which all algorithms here descend on:
 //!
-//!     L = −Σ_t w_t · min(q_t A_t, clip(q_t, 1−ε, 1+ε_high) A_t),   q_t = ρ(t)/ρ_old(t)
+//! ```text
+//! L = −Σ_t w_t · min(q_t A_t, clip(q_t, 1−ε, 1+ε_high) A_t),   q_t = ρ(t)/ρ_old(t)
+//! ```
 //!
 //! over all tokens of the batch, w_t = 1/N with N rewrites unless [`Weighting`] says otherwise. With λ in the loss, λ·Σ_t w_t·k3_t is added,
 //! k3 = exp(d) − d − 1 with d = log ρ_sft − log ρ (Schulman 2020; GRPO's equation 4).
