@@ -10,7 +10,9 @@ export ALIGNPRO_TEST_MODEL ?= $(ALIGNPRO_HOME)/models/smollm2-135m-instruct
 export ALIGNPRO_TEST_GGUF ?= $(ALIGNPRO_HOME)/downloads/SmolLM2-135M-Instruct.Q4_1.gguf
 
 # What the program is built for beside the processor: cuda, metal or none; found by itself where a card and its toolkit are.
-GPU ?= $(shell scripts/gpu.sh)
+ifeq ($(origin GPU),undefined)
+GPU := $(shell scripts/gpu.sh)
+endif
 ifneq ($(filter-out cuda metal none,$(GPU)),)
 $(error GPU=$(GPU) is not known: cuda, metal or none)
 endif

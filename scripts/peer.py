@@ -8,7 +8,8 @@ Usage: scripts/peer.py PYTHON SCRIPT [--rounds 2] [--iterations 6] [--threads 2]
 PYTHON is the interpreter of an environment with TRL, SCRIPT a program that takes --model DIR --iterations N --threads N --device NAME and prints, as its last
 line, a JSON object with episodes_per_second, peak_rss_mib and first_iteration_done_after_s. Sixteen episodes an iteration (4 prompts × 4
 rewrites of 32 tokens, an answer of 48 tokens each), LoRA of rank 16 on every linear layer, sentiment as reward, SmolLM2-135M in both roles, f32.
-This program takes a GPU by itself where it was built for one; --device says what the other is to use. For --learning it must also take --seed N, --prompts-file FILE, --lr and --kl, and print the mean reward of each iteration as rewards.
+This program takes a GPU by itself where it was built for one; --device says what the other is to use.
+For --learning it must also take --seed N, --prompts-file FILE, --lr and --kl, and print the mean reward of each iteration as rewards.
 """
 import argparse
 import json

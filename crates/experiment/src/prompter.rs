@@ -159,8 +159,7 @@ impl Prompter {
 
     /// Log-probability of every token of the groups' rewrites, [tokens] (f32), in order; differentiable in the adapter.
     pub fn log_probs(&self, adapter: Option<&Adapter>, groups: &[TokenGroup], dropout_seed: Option<u64>) -> lm::Result<Tensor> {
-        let groups: Vec<Group<'_>> = groups.iter().map(|g| Group { prompt: &g.prompt, completions: &g.rewrites }).collect();
-        self.model.log_probs(adapter, &groups, self.settings.temperature, dropout_seed)
+        self.model.log_probs(adapter, &borrowed(groups), self.settings.temperature, dropout_seed)
     }
 
     /// Values in a hidden state.
@@ -170,9 +169,12 @@ impl Prompter {
 
     /// The untuned prompter's last hidden state where it predicts each token of the groups' rewrites, [tokens, width] (f32), in order.
     pub fn features(&self, groups: &[TokenGroup]) -> lm::Result<Tensor> {
-        let groups: Vec<Group<'_>> = groups.iter().map(|g| Group { prompt: &g.prompt, completions: &g.rewrites }).collect();
-        self.model.features(&groups)
+        self.model.features(&borrowed(groups))
     }
+}
+
+fn borrowed(groups: &[TokenGroup]) -> Vec<Group<'_>> {
+    groups.iter().map(|g| Group { prompt: &g.prompt, completions: &g.rewrites }).collect()
 }
 
 /// The shape of the prompter's adapter.

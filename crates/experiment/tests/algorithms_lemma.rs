@@ -9,92 +9,10 @@ use experiment::algorithms::value_head::{ValueHead, inputs};
 use experiment::algorithms::{
     self, Advantages, Group, Policy, Settings, Tokens, Totals, Weighting, divergence, grpo, per_token, ppo, rloo,
 };
-use lm::{AdamW, AdamWConfig, Stream};
-use worlds::{Rewrite, Table, World, draw, flat_world, growing_world, kl, moved, rollout, table, total_variation};
-
-const ITERATIONS: u32 = 600;
-const GROUP_SIZE: usize = 192;
-
-fn settings(lambda: f64) -> Settings {
-    Settings {
-        kl_coefficient: lambda,
-        clip_ratio: 0.2,
-        clip_ratio_high: 0.2,
-        max_gradient_norm: 1e9,
-        updates_per_batch: 2,
-        groups_per_pass: 1,
-        weighting: Weighting::Rewrites,
-        kl_in_loss: false,
-    }
-}
-
-/// The batch of one iteration.
-struct Batch<'a> {
-    groups: &'a [Group],
-    drawn: &'a [Vec<&'a Rewrite>],
-    /// λ.
-    lambda: f64,
-    /// Learning rate.
-    rate: f64,
-}
-
-/// What one training looks like.
-struct Run<'a> {
-    world: &'a World,
-    settings: Settings,
-    /// λ of the next iteration from λ and the divergence of this one.
-    next_lambda: &'a dyn Fn(f64, f64) -> f64,
-    seed: u64,
-}
-
-impl<'a> Run<'a> {
-    fn new(world: &'a World, settings: Settings) -> Self {
-        Self { world, settings, next_lambda: &|now, _| now, seed: 5 }
-    }
-
-    /// Logits at the end, and λ.
-    fn train(mut self, advantages: &mut dyn FnMut(&Batch<'_>) -> Advantages) -> (Vec<Vec<f64>>, f64) {
-        let world = self.world;
-        let mut policy = Table { vars: vec![table(&world.reference, DType::F32)], drawn: Vec::new() };
-        let mut optimiser = AdamW::new(policy.vars.clone(), AdamWConfig::default()).unwrap();
-        let mut stream = Stream::new(self.seed);
-        for i in 0..ITERATIONS {
-            let logits = policy.logits();
-            policy.drawn.clear();
-            let mut groups: Vec<Group> = Vec::new();
-            for prompt in 0..world.prompts.len() {
-                let rho = world.distribution(&logits, prompt);
-                let drawn: Vec<_> = (0..GROUP_SIZE).map(|_| draw(world, &rho, prompt, &mut stream)).collect();
-                let noisy = |r: &&Rewrite| rollout(r, r.reward + 0.2 * (stream.uniform() - 0.5), &logits, &world.reference);
-                groups.push(drawn.iter().map(noisy).collect());
-                policy.drawn.push(drawn);
-            }
-            let rate = 0.05 * 0.5 * (1.0 + (std::f64::consts::PI * f64::from(i) / f64::from(ITERATIONS)).cos());
-            let batch = Batch { groups: &groups, drawn: &policy.drawn, lambda: self.settings.kl_coefficient, rate };
-            let updates = algorithms::train_on(&policy, &groups, &advantages(&batch), &self.settings, &mut optimiser, rate).unwrap();
-            assert!(updates.iter().all(|u| u.stepped));
-            let divergence = groups.iter().flatten().flat_map(|r| r.log_ratios()).sum::<f64>() / (GROUP_SIZE * groups.len()) as f64;
-            self.settings.kl_coefficient = (self.next_lambda)(self.settings.kl_coefficient, divergence);
-        }
-        (policy.logits(), self.settings.kl_coefficient)
-    }
-}
-
-fn grpo_with(by_deviation: bool, in_loss: bool) -> impl FnMut(&Batch<'_>) -> Advantages {
-    move |batch| {
-        let kl_coefficient = if in_loss { 0.0 } else { batch.lambda };
-        let options = grpo::Options { kl_coefficient, scale_by_group_deviation: by_deviation };
-        per_token(batch.groups, &grpo::advantages(batch.groups, &options))
-    }
-}
+use worlds::{Batch, Rewrite, Run, Table, World, distance, flat_world, growing_world, grpo_with, kl, moved, rollout, settings, table};
 
 fn rloo_advantages(batch: &Batch<'_>) -> Advantages {
     per_token(batch.groups, &rloo::advantages(batch.groups, batch.lambda))
-}
-
-/// Largest total variation to `optimum` over prompts.
-fn distance(world: &World, logits: &[Vec<f64>], optimum: impl Fn(usize) -> Vec<f64>) -> f64 {
-    (0..world.prompts.len()).map(|p| total_variation(&world.distribution(logits, p), &optimum(p))).fold(0.0, f64::max)
 }
 
 fn worlds() -> [(&'static str, World); 2] {

@@ -9,21 +9,8 @@ mod worlds;
 
 use candle_core::DType;
 use experiment::algorithms::{self, Advantages, Group, Policy, Settings, Tokens, Totals, Weighting, grpo, per_token};
-use lm::{AdamW, AdamWConfig, Stream};
-use worlds::{Rewrite, Table, World, draw, flat_world, growing_world, kl, moved, rollout, table, total_variation};
-
-fn settings(lambda: f64) -> Settings {
-    Settings {
-        kl_coefficient: lambda,
-        clip_ratio: 0.2,
-        clip_ratio_high: 0.2,
-        max_gradient_norm: 1e9,
-        updates_per_batch: 2,
-        groups_per_pass: 1,
-        weighting: Weighting::Rewrites,
-        kl_in_loss: false,
-    }
-}
+use lm::{AdamW, AdamWConfig};
+use worlds::{Rewrite, Run, Table, World, distance, flat_world, growing_world, grpo_with, kl, moved, rollout, settings, table};
 
 fn advantages(groups: &[Group], settings: &Settings, scale_by_group_deviation: bool) -> Advantages {
     let options = grpo::Options { kl_coefficient: settings.kl_coefficient, scale_by_group_deviation };
@@ -31,40 +18,17 @@ fn advantages(groups: &[Group], settings: &Settings, scale_by_group_deviation: b
 }
 
 /// Trains from ρ_sft and returns the largest total variation to ρ* over prompts, before and after.
-fn train(world: &World, lambda: f64, seed: u64) -> (f64, f64) {
-    let (iterations, group_size, rate) = (600, 192, 0.05);
-    let mut policy = Table { vars: vec![table(&world.reference, DType::F32)], drawn: Vec::new() };
-    let mut optimiser = AdamW::new(policy.vars.clone(), AdamWConfig::default()).unwrap();
-    let (mut stream, settings) = (Stream::new(seed), settings(lambda));
-    let far = |logits: &[Vec<f64>]| {
-        let distances = (0..world.prompts.len()).map(|p| total_variation(&world.distribution(logits, p), &world.optimum(p, lambda)));
-        distances.fold(0.0, f64::max)
-    };
-    let before = far(&policy.logits());
-    for i in 0..iterations {
-        let logits = policy.logits();
-        policy.drawn.clear();
-        let mut groups: Vec<Group> = Vec::new();
-        for prompt in 0..world.prompts.len() {
-            let rho = world.distribution(&logits, prompt);
-            let drawn: Vec<_> = (0..group_size).map(|_| draw(world, &rho, prompt, &mut stream)).collect();
-            let noisy = |r: &&Rewrite| rollout(r, r.reward + 0.2 * (stream.uniform() - 0.5), &logits, &world.reference);
-            groups.push(drawn.iter().map(noisy).collect());
-            policy.drawn.push(drawn);
-        }
-        let advantages = advantages(&groups, &settings, false);
-        let falling = rate * 0.5 * (1.0 + (std::f64::consts::PI * f64::from(i) / f64::from(iterations)).cos());
-        let updates = algorithms::train_on(&policy, &groups, &advantages, &settings, &mut optimiser, falling).unwrap();
-        assert!(updates.len() == 2 && updates.iter().all(|u| u.stepped));
-    }
-    (before, far(&policy.logits()))
+fn train(world: &World, lambda: f64) -> (f64, f64) {
+    let far = |logits: &[Vec<f64>]| distance(world, logits, |p| world.optimum(p, lambda));
+    let (logits, _) = Run::new(world, settings(lambda)).train(&mut grpo_with(false, false));
+    (far(&world.reference), far(&logits))
 }
 
 #[test]
 fn training_ends_at_the_optimum_of_lemma_5_1() {
     for (name, world) in [("flat", flat_world()), ("growing", growing_world())] {
         for lambda in [0.1, 0.3, 1.0] {
-            let (before, after) = train(&world, lambda, 5);
+            let (before, after) = train(&world, lambda);
             println!("{name} world, λ = {lambda}: total variation {before:.4} → {after:.4}");
             assert!(after < 0.02, "{name} world, λ = {lambda}: total variation to ρ* is {after} (was {before})");
         }

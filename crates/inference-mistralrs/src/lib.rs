@@ -26,5 +26,5 @@ pub fn free_gpu_bytes() -> Option<u64> {
 }
 
 fn gpu() -> Option<lm::Device> {
-    mistralrs::best_device(false).ok().filter(|device| !device.is_cpu())
+    Some(lm::best_device()).filter(|device| !device.is_cpu())
 }

@@ -95,17 +95,20 @@ impl Model {
 
     /// Log-probabilities of a packed batch, not differentiable: nothing is kept from block to block.
     pub fn score(&self, adapter: Option<&Snapshot>, packed: &Packed, temperature: f64) -> Vec<f32> {
+        let (rows, tokens) = self.predicting(adapter, packed);
+        self.head.scores(&rows, &tokens, temperature as f32, false).log_probs
+    }
+
+    /// The rows that predict, before the final norm, and the tokens that they predict.
+    fn predicting(&self, adapter: Option<&Snapshot>, packed: &Packed) -> (Vec<f32>, Vec<u32>) {
         let mut x = self.embed(&packed.tokens);
         self.pass(&mut x, adapter, &mut Buffers::default(), &mut |_, qkv, out| attention(out, qkv, packed, self.heads, &self.rotary));
-        let (rows, tokens) = predicting(&x, packed, self.width());
-        self.head.scores(&rows, &tokens, temperature as f32, false).log_probs
+        predicting(&x, packed, self.width())
     }
 
     /// The rows that predict, after the final norm and without an adapter: [predictions, width].
     pub fn features(&self, packed: &Packed) -> Vec<f32> {
-        let mut x = self.embed(&packed.tokens);
-        self.pass(&mut x, None, &mut Buffers::default(), &mut |_, qkv, out| attention(out, qkv, packed, self.heads, &self.rotary));
-        let (rows, _) = predicting(&x, packed, self.width());
+        let (rows, _) = self.predicting(None, packed);
         let mut normed = vec![0.0; rows.len()];
         rms_norm(&mut normed, &rows, &self.head.norm, self.head.epsilon);
         normed

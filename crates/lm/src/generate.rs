@@ -95,7 +95,7 @@ impl Llama {
             }
             Backend::Plain(model) => {
                 let mut generations = Vec::with_capacity(requests.len());
-                let factors = adapter.map(|adapter| model.factors(adapter, false)).transpose()?;
+                let factors = model.factors(adapter, false)?;
                 for chunk in requests.chunks(max_rows) {
                     let done = generations.len();
                     generations.extend(generate_padded(model, factors.as_ref(), chunk, decoding, done, on_step)?);

@@ -106,7 +106,7 @@ impl Llama {
                 Ok(Tensor::from_vec(log_probs, n, &self.device)?)
             }
             (Backend::Plain(model), _) => {
-                let factors = adapter.map(|adapter| model.factors(adapter, true)).transpose()?;
+                let factors = model.factors(adapter, true)?;
                 let rate = adapter.map_or(0.0, |adapter| adapter.config.dropout);
                 let dropout = dropout_seed.is_some() && rate > 0.0;
                 model.log_probs(factors.as_ref(), &packed, temperature, dropout.then_some(rate))
@@ -140,7 +140,7 @@ impl Llama {
                 Ok(model.score(snapshot.as_ref(), &packed, temperature))
             }
             Backend::Plain(model) => {
-                let factors = adapter.map(|adapter| model.factors(adapter, false)).transpose()?;
+                let factors = model.factors(adapter, false)?;
                 Ok(model.log_probs(factors.as_ref(), &packed, temperature, None)?.to_vec1()?)
             }
         }

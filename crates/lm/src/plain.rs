@@ -40,9 +40,9 @@ impl Model {
         self.embedding.device()
     }
 
-    /// An adapter as the pass takes it, differentiable with respect to its vars where asked for.
-    pub fn factors(&self, adapter: &Adapter, differentiable: bool) -> Result<Factors> {
-        let Some(first) = self.layers.first() else { return Ok(Factors::new()) };
+    /// An adapter, if there is one, as the pass takes it, differentiable with respect to its vars where asked for.
+    pub fn factors(&self, adapter: Option<&Adapter>, differentiable: bool) -> Result<Option<Factors>> {
+        let Some((adapter, first)) = adapter.zip(self.layers.first()) else { return Ok(None) };
         let places = |p: usize| plain::places(&adapter.shapes[p], first.weights[p].dim(1)?, &self.embedding);
         let places = [places(QKV)?, places(OUT)?, places(GATE_UP)?, places(DOWN)?];
         let factors = adapter.layers.iter().map(|vars| {
@@ -52,7 +52,7 @@ impl Model {
             };
             Ok([lora(QKV)?, lora(OUT)?, lora(GATE_UP)?, lora(DOWN)?])
         });
-        factors.collect()
+        factors.collect::<Result<_>>().map(Some)
     }
 
     /// `tokens` and `positions` [batch × new]; `mask` [batch, 1, new, seen]. With a cache, keys and values are

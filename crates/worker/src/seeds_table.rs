@@ -1,7 +1,7 @@
 //! What several seeds found, as text for a terminal.
 use crate::output::{one_line, printable};
-use crate::table::{absent, columns, number, signed};
-use contract::figures::{Component, Interval};
+use crate::table::{absent, columns, headed, interval, number, plain, signed};
+use contract::figures::Component;
 use contract::seeds::{MeanOverSeeds, SeedsReport};
 use std::fmt::Write;
 
@@ -29,14 +29,6 @@ pub fn report(report: &SeedsReport) -> String {
     text
 }
 
-fn head(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_string()).collect()
-}
-
-fn interval(interval: Option<Interval>, show: fn(f64) -> String) -> String {
-    interval.map_or_else(absent, |i| format!("[{}, {}]", show(i.low), show(i.high)))
-}
-
 fn mean(label: String, mean: &MeanOverSeeds, show: fn(f64) -> String) -> Vec<String> {
     vec![
         label,
@@ -51,21 +43,21 @@ fn mean(label: String, mean: &MeanOverSeeds, show: fn(f64) -> String) -> Vec<Str
 
 fn arms(report: &SeedsReport) -> Vec<Vec<String>> {
     let words = ["reward, mean over seeds", "", "Student's t, 95 %", "bootstrap, 95 %", "seeds' deviation", "seeds", "failed"];
-    let rows = report.arms.iter().map(|a| mean(a.arm.clone(), &a.reward, |v| number(Some(v))));
-    std::iter::once(head(&words)).chain(rows).collect()
+    let rows = report.arms.iter().map(|a| mean(a.arm.clone(), &a.reward, plain));
+    headed(&words, rows)
 }
 
 fn differences(report: &SeedsReport) -> Vec<Vec<String>> {
     let words = ["difference of means", "", "Student's t, 95 %", "bootstrap, 95 %", "seeds' deviation", "seeds", "failed"];
     let rows = report.comparisons.iter().map(|c| mean(format!("{} − {}", c.arm, c.baseline), &c.difference, signed));
-    std::iter::once(head(&words)).chain(rows).collect()
+    headed(&words, rows)
 }
 
 fn components(report: &SeedsReport) -> Vec<Vec<String>> {
     let show = |component: Option<Component>| {
         component.map_or_else(absent, |c| {
-            let around = c.interval.map_or_else(String::new, |i| format!(" {}", interval(Some(i), |v| number(Some(v)))));
-            format!("{}{around}", number(Some(c.variance)))
+            let around = c.interval.map_or_else(String::new, |i| format!(" {}", interval(Some(i), plain)));
+            format!("{}{around}", plain(c.variance))
         })
     };
     let row = |label: String, mean: &MeanOverSeeds| {
@@ -75,7 +67,7 @@ fn components(report: &SeedsReport) -> Vec<Vec<String>> {
     let arms = report.arms.iter().map(|a| row(a.arm.clone(), &a.reward));
     let pairs = report.comparisons.iter().map(|c| row(format!("{} − {}", c.arm, c.baseline), &c.difference));
     let words = ["variance from the", "seed", "prompt", "seed × prompt", "rewrite and answer"];
-    std::iter::once(head(&words)).chain(arms).chain(pairs).collect()
+    headed(&words, arms.chain(pairs))
 }
 
 fn power(report: &SeedsReport) -> Vec<Vec<String>> {
@@ -85,5 +77,5 @@ fn power(report: &SeedsReport) -> Vec<Vec<String>> {
         let figures = [Some(power.smallest), power.twice_prompts, power.twice_answers, power.twice_seeds];
         Some(std::iter::once(format!("{} − {}", c.arm, c.baseline)).chain(figures.map(number)).collect())
     });
-    std::iter::once(head(&words)).chain(rows).collect()
+    headed(&words, rows)
 }

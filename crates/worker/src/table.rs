@@ -1,6 +1,6 @@
 //! Reports and lists as text for a terminal.
 use crate::output::{one_line, printable};
-use contract::figures::Component;
+use contract::figures::{Component, Interval};
 use contract::report::{Arm, Report};
 use std::fmt::Write;
 
@@ -50,17 +50,13 @@ pub fn report(report: &Report, rows: &str) -> String {
 fn arms(arms: &[Arm]) -> Vec<Vec<String>> {
     let row =
         |label: &str, cell: &dyn Fn(&Arm) -> String| std::iter::once(label.to_string()).chain(arms.iter().map(cell)).collect::<Vec<_>>();
-    let spread = |component: Option<Component>| {
-        component
-            .and_then(|c| c.interval)
-            .map_or_else(|| "–".to_string(), |i| format!("[{}, {}]", number(Some(i.low)), number(Some(i.high))))
-    };
+    let spread = |component: Option<Component>| interval(component.and_then(|c| c.interval), plain);
     let mut rows = vec![
         row("", &|a| a.name.clone()),
         row("answers (n)", &|a| a.n.to_string()),
         row("prompts", &|a| a.prompts.to_string()),
         row("reward, mean", &|a| number(Some(a.reward_mean))),
-        row("  95 % interval", &|a| format!("[{}, {}]", number(Some(a.reward_ci_low)), number(Some(a.reward_ci_high)))),
+        row("  95 % interval", &|a| interval(Some(Interval { low: a.reward_ci_low, high: a.reward_ci_high }), plain)),
         row("reward, variance", &|a| number(a.reward_variance)),
         row("  between prompts", &|a| number(a.between_prompt_variance)),
         row("    95 % interval", &|a| spread(a.components.and_then(|c| c.prompt))),
@@ -83,13 +79,13 @@ fn arms(arms: &[Arm]) -> Vec<Vec<String>> {
 }
 
 fn comparisons(report: &Report) -> Vec<Vec<String>> {
-    let head = ["difference of means", "", "95 % interval", "BCa interval", "d_z", "better on", "p", "Holm", "prompts"];
+    let words = ["difference of means", "", "95 % interval", "BCa interval", "d_z", "better on", "p", "Holm", "prompts"];
     let rows = report.comparisons.iter().map(|c| {
         vec![
             format!("{} − {}", c.arm, c.baseline),
             signed(c.mean_difference),
-            format!("[{}, {}]", signed(c.ci_low), signed(c.ci_high)),
-            c.bca.map_or_else(absent, |i| format!("[{}, {}]", signed(i.low), signed(i.high))),
+            interval(Some(Interval { low: c.ci_low, high: c.ci_high }), signed),
+            interval(c.bca, signed),
             c.effect_size.map_or_else(absent, |d| minus(&format!("{d:+.2}"))),
             c.improvement.map_or_else(absent, |s| format!("{:.0} %", 100.0 * s.share)),
             probability(Some(c.p_value)),
@@ -97,21 +93,31 @@ fn comparisons(report: &Report) -> Vec<Vec<String>> {
             c.prompts.to_string(),
         ]
     });
-    std::iter::once(head.map(String::from).to_vec()).chain(rows).collect()
+    headed(&words, rows)
 }
 
 fn variances(report: &Report) -> Vec<Vec<String>> {
-    let head = ["ratio of variances", "", "95 % interval", "Brown-Forsythe p"].map(String::from).to_vec();
+    let words = ["ratio of variances", "", "95 % interval", "Brown-Forsythe p"];
     let rows = report.comparisons.iter().filter_map(|c| {
         let variance = c.variance?;
         Some(vec![
             format!("{} / {}", c.arm, c.baseline),
             variance.ratio.map_or_else(absent, |r| format!("{r:.2}")),
-            variance.interval.map_or_else(absent, |i| format!("[{:.2}, {:.2}]", i.low, i.high)),
+            interval(variance.interval, |end| format!("{end:.2}")),
             probability(variance.p_value),
         ])
     });
-    std::iter::once(head).chain(rows).collect()
+    headed(&words, rows)
+}
+
+/// Rows under a first one of these words.
+pub fn headed(words: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Vec<Vec<String>> {
+    std::iter::once(words.iter().map(ToString::to_string).collect()).chain(rows).collect()
+}
+
+/// Both ends of an interval, each as `show` writes it.
+pub fn interval(interval: Option<Interval>, show: impl Fn(f64) -> String) -> String {
+    interval.map_or_else(absent, |i| format!("[{}, {}]", show(i.low), show(i.high)))
 }
 
 /// What stands for a figure that is not there.
@@ -121,7 +127,12 @@ pub fn absent() -> String {
 
 /// Three decimals.
 pub fn number(value: Option<f64>) -> String {
-    value.map_or_else(absent, |v| minus(&format!("{v:.3}")))
+    value.map_or_else(absent, plain)
+}
+
+/// The same of a figure that is there.
+pub fn plain(value: f64) -> String {
+    minus(&format!("{value:.3}"))
 }
 
 fn probability(p: Option<f64>) -> String {
@@ -134,7 +145,7 @@ pub fn signed(value: f64) -> String {
 }
 
 /// With a true minus, as wide as a plus.
-pub fn minus(number: &str) -> String {
+fn minus(number: &str) -> String {
     number.replace('-', "−")
 }
 
@@ -152,7 +163,7 @@ pub fn count(runs: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use contract::figures::{Interval, ShareOfPrompts, VarianceRatio};
+    use contract::figures::{ShareOfPrompts, VarianceRatio};
     use contract::report::Comparison;
 
     fn arm(name: &str, mean: f64) -> Arm {

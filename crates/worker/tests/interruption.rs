@@ -3,7 +3,6 @@
 use contract::event::Status;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Child;
 use std::time::{Duration, Instant};
 use store::{Checkpoint, Episode, EvaluationAnswer, Store};
 use tests::{Lab, said, signal};
@@ -105,27 +104,12 @@ fn killed_at_random(lab: &Lab, spec: &str, length: Duration) {
     }
 }
 
-/// The worker stands still while it is looked at, and is left so: however fast it is, it cannot come to its end before it hears of Ctrl-C.
-fn freeze_after_the_first_iteration(lab: &Lab, child: &Child, database: &str) {
-    let begun = Instant::now();
-    loop {
-        signal(child, "STOP");
-        let output = lab.run(&["show", "1", "--db", database, "--json"]);
-        // Before the run's row is written there is nothing to show.
-        let run: Option<serde_json::Value> = output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap());
-        if run.is_some_and(|run| run["iterations_done"].as_i64() >= Some(1)) {
-            return;
-        }
-        signal(child, "CONT");
-        assert!(begun.elapsed() < Duration::from_secs(120), "the first iteration did not come about");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
 /// Ctrl-C after the first iteration, `alignpro stop` while it goes on, then to the end. A second worker is refused meanwhile.
 fn stopped_politely(lab: &Lab, spec: &str) {
     let child = lab.spawn(&["run", spec, "--db", "stopped.db"]);
-    freeze_after_the_first_iteration(lab, &child, "stopped.db");
+    lab.wait_for("stopped.db", 1, "the first iteration", |run| run["iterations_done"].as_i64() >= Some(1));
+    // Frozen meanwhile: it must not come to its end before it hears of Ctrl-C.
+    signal(&child, "STOP");
     let refused = lab.error(&["resume", "1", "--db", "stopped.db"], 1, "busy");
     assert!(refused.contains(&child.id().to_string()), "the worker is named: {refused}");
     signal(&child, "INT");

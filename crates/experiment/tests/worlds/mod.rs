@@ -1,9 +1,9 @@
-//! Worlds small enough to enumerate: what the algorithms are held against Lemma 5.1 on.
+//! Worlds small enough to enumerate, and training on them: what the algorithms are held against Lemma 5.1 on.
 #![allow(dead_code, clippy::unwrap_used)] // Each test file uses a part of it; a helper that fails should fail its test.
 
 use candle_core::{DType, Device, Tensor, Var};
-use experiment::algorithms::{Policy, Rollout};
-use lm::Stream;
+use experiment::algorithms::{self, Advantages, Group, Policy, Rollout, Settings, Weighting, grpo, per_token};
+use lm::{AdamW, AdamWConfig, Stream};
 use std::ops::Range;
 
 /// One rewrite: which row of the table each token is drawn from, the tokens, and R(x, x').
@@ -127,4 +127,86 @@ pub fn rollout(rewrite: &Rewrite, reward: f64, old: &[Vec<f64>], reference: &[Ve
 pub fn moved(world: &World) -> Vec<Vec<f64>> {
     let mut stream = Stream::new(3);
     world.reference.iter().map(|row| row.iter().map(|l| l + 0.5 * stream.normal()).collect()).collect()
+}
+
+pub const ITERATIONS: u32 = 600;
+pub const GROUP_SIZE: usize = 192;
+
+pub fn settings(lambda: f64) -> Settings {
+    Settings {
+        kl_coefficient: lambda,
+        clip_ratio: 0.2,
+        clip_ratio_high: 0.2,
+        max_gradient_norm: 1e9,
+        updates_per_batch: 2,
+        groups_per_pass: 1,
+        weighting: Weighting::Rewrites,
+        kl_in_loss: false,
+    }
+}
+
+/// The batch of one iteration.
+pub struct Batch<'a> {
+    pub groups: &'a [Group],
+    pub drawn: &'a [Vec<&'a Rewrite>],
+    /// λ.
+    pub lambda: f64,
+    /// Learning rate.
+    pub rate: f64,
+}
+
+/// What one training looks like.
+pub struct Run<'a> {
+    pub world: &'a World,
+    pub settings: Settings,
+    /// λ of the next iteration from λ and the divergence of this one.
+    pub next_lambda: &'a dyn Fn(f64, f64) -> f64,
+    pub seed: u64,
+}
+
+impl<'a> Run<'a> {
+    pub fn new(world: &'a World, settings: Settings) -> Self {
+        Self { world, settings, next_lambda: &|now, _| now, seed: 5 }
+    }
+
+    /// Logits at the end, and λ.
+    pub fn train(mut self, advantages: &mut dyn FnMut(&Batch<'_>) -> Advantages) -> (Vec<Vec<f64>>, f64) {
+        let world = self.world;
+        let mut policy = Table { vars: vec![table(&world.reference, DType::F32)], drawn: Vec::new() };
+        let mut optimiser = AdamW::new(policy.vars.clone(), AdamWConfig::default()).unwrap();
+        let mut stream = Stream::new(self.seed);
+        for i in 0..ITERATIONS {
+            let logits = policy.logits();
+            policy.drawn.clear();
+            let mut groups: Vec<Group> = Vec::new();
+            for prompt in 0..world.prompts.len() {
+                let rho = world.distribution(&logits, prompt);
+                let drawn: Vec<_> = (0..GROUP_SIZE).map(|_| draw(world, &rho, prompt, &mut stream)).collect();
+                let noisy = |r: &&Rewrite| rollout(r, r.reward + 0.2 * (stream.uniform() - 0.5), &logits, &world.reference);
+                groups.push(drawn.iter().map(noisy).collect());
+                policy.drawn.push(drawn);
+            }
+            let rate = 0.05 * 0.5 * (1.0 + (std::f64::consts::PI * f64::from(i) / f64::from(ITERATIONS)).cos());
+            let batch = Batch { groups: &groups, drawn: &policy.drawn, lambda: self.settings.kl_coefficient, rate };
+            let updates = algorithms::train_on(&policy, &groups, &advantages(&batch), &self.settings, &mut optimiser, rate).unwrap();
+            assert!(updates.len() == self.settings.updates_per_batch && updates.iter().all(|u| u.stepped));
+            let divergence = groups.iter().flatten().flat_map(|r| r.log_ratios()).sum::<f64>() / (GROUP_SIZE * groups.len()) as f64;
+            self.settings.kl_coefficient = (self.next_lambda)(self.settings.kl_coefficient, divergence);
+        }
+        (policy.logits(), self.settings.kl_coefficient)
+    }
+}
+
+/// GRPO's advantages; λ is in the reward unless it is in the loss.
+pub fn grpo_with(by_deviation: bool, in_loss: bool) -> impl FnMut(&Batch<'_>) -> Advantages {
+    move |batch| {
+        let kl_coefficient = if in_loss { 0.0 } else { batch.lambda };
+        let options = grpo::Options { kl_coefficient, scale_by_group_deviation: by_deviation };
+        per_token(batch.groups, &grpo::advantages(batch.groups, &options))
+    }
+}
+
+/// Largest total variation to `optimum` over prompts.
+pub fn distance(world: &World, logits: &[Vec<f64>], optimum: impl Fn(usize) -> Vec<f64>) -> f64 {
+    (0..world.prompts.len()).map(|p| total_variation(&world.distribution(logits, p), &optimum(p))).fold(0.0, f64::max)
 }

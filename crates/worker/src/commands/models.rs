@@ -4,7 +4,7 @@ use crate::cli::ModelsCommand;
 use crate::models::installed;
 use crate::models::{EMBEDDED, embedded};
 use crate::output::{note, one_line};
-use crate::table::{bytes, columns};
+use crate::table::{bytes, columns, headed};
 use contract::desk::Model;
 use contract::{Error, Result};
 use std::process::ExitCode;
@@ -46,14 +46,11 @@ fn list(all: &[Model], context: &Context) -> String {
     if all.is_empty() {
         return format!("No models are installed in {}. `alignpro models fetch` brings {EMBEDDED}.\n", context.home.models().display());
     }
-    let head = ["name", "architecture", "parameters", "size", "folder"].map(String::from).to_vec();
-    let rows: Vec<Vec<String>> = std::iter::once(head)
-        .chain(all.iter().map(|m| {
-            let architecture = m.architecture.clone().unwrap_or_else(|| "unusable".into());
-            vec![m.name.clone(), architecture, parameters(m), bytes(m.bytes), m.path.clone()]
-        }))
-        .collect();
-    let mut text = columns(&rows, &[0, 1, 4]);
+    let rows = all.iter().map(|m| {
+        let architecture = m.architecture.clone().unwrap_or_else(|| "unusable".into());
+        vec![m.name.clone(), architecture, parameters(m), bytes(m.bytes), m.path.clone()]
+    });
+    let mut text = columns(&headed(&["name", "architecture", "parameters", "size", "folder"], rows), &[0, 1, 4]);
     for model in all {
         if let Some(problem) = &model.problem {
             text.push_str(&format!("\n{}: {}\n", model.name, one_line(problem, 400)));

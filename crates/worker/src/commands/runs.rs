@@ -1,7 +1,7 @@
 //! `alignpro runs`.
 use super::Context;
 use crate::output::one_line;
-use crate::table::columns;
+use crate::table::{columns, headed};
 use contract::Result;
 use serde::Serialize;
 use std::process::ExitCode;
@@ -55,12 +55,11 @@ fn text(rows: &[Row]) -> String {
     if rows.is_empty() {
         return "There are no runs yet; `alignpro run SPEC` makes the first.\n".into();
     }
-    let head = ["run", "status", "iterations", "seed", "created", "name"].map(String::from).to_vec();
     let cells = rows.iter().map(|r| {
         let iterations = format!("{} of {}", r.iterations_done, r.iterations);
         vec![r.run.to_string(), r.status.into(), iterations, r.seed.to_string(), ago(r.created_at_ms), one_line(&r.name, 60)]
     });
-    columns(&std::iter::once(head).chain(cells).collect::<Vec<_>>(), &[1, 5])
+    columns(&headed(&["run", "status", "iterations", "seed", "created", "name"], cells), &[1, 5])
 }
 
 /// "3 minutes ago".
