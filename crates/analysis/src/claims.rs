@@ -58,7 +58,7 @@ pub fn seeds_verdict(against_raw: &OverSeeds, against_untuned: &OverSeeds, promp
 
 fn difference(over: &OverSeeds) -> String {
     let Some((mean, interval)) = over.mean.zip(over.reported()) else { return String::new() };
-    let by = if over.student == Some(interval) { "Student's t" } else { "bootstrap" };
+    let by = if over.by_student() { "Student's t" } else { "bootstrap" };
     format!("mean difference {mean:+.3}, 95 % interval by {by} {:+.3} to {:+.3}", interval.low, interval.high)
 }
 
@@ -111,6 +111,9 @@ mod tests {
         );
         let many = seeds_verdict(&over(12, 0.05, 0.08), &over(12, 0.05, 0.08), 96);
         assert!(many.contains("is better than the raw prompt") && many.contains("interval by bootstrap +0.010 to +0.090"), "{many}");
+        // Both intervals are [0, 0]; the bootstrap's is the one reported.
+        let alike = seeds_verdict(&over(12, 0.0, 0.0), &over(12, 0.0, 0.0), 96);
+        assert!(alike.contains("interval by bootstrap +0.000 to +0.000") && !alike.contains("Student's t"), "{alike}");
         let one = seeds_verdict(&over(1, 0.2, 0.1), &over(1, 0.2, 0.1), 1);
         assert!(one.starts_with("With one seed, on 1 test prompt, this tuned prompter is better") && one.contains("three seeds"), "{one}");
         let none = OverSeeds { mean: None, interval: None, student: None, ..over(2, 0.0, 0.0) };

@@ -1,6 +1,6 @@
 //! Where the spread of rewards comes from: training seed, prompt, their interaction, rewrite, answer.
 use crate::pigeonhole::canonical;
-use crate::resampling::{Interval, RESAMPLES, compare, finite_mean, multiplicities, percentiles, sorted, stream};
+use crate::resampling::{Interval, RESAMPLES, add, finite_mean, multiplicities, percentiles, sort_rows, sorted, stream};
 
 /// A variance component, in units of reward squared.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -134,7 +134,7 @@ fn cell(rewrites: &[Vec<f64>], centre: f64) -> Cell {
             [sum / n, squares / n, n]
         })
         .collect();
-    each.sort_unstable_by(compare);
+    sort_rows(&mut each);
     let r = each.len() as f64;
     if each.is_empty() {
         return [0.0; 7];
@@ -155,21 +155,19 @@ impl Pool {
     fn add(&mut self, cell: &Cell, u: f64) {
         let [present, m, q, ..] = *cell;
         let u = u * present;
-        for (sum, term) in self.0.iter_mut().zip([u, u * m, u * q, u * u, u * u * (q - m * m)]) {
-            *sum += term;
-        }
+        add(&mut self.0, &[u, u * m, u * q, u * u, u * u * (q - m * m)], 1.0);
     }
 
     /// Weights of all ordered pairs, and with them the sum of half the mean squared differences; a cell with itself included.
-    fn all_pairs(&self) -> (f64, f64) {
+    fn all_pairs(&self) -> [f64; 2] {
         let [u, um, uq, ..] = self.0;
-        (u * u, u * uq - um * um)
+        [u * u, u * uq - um * um]
     }
 
     /// The same over pairs of different cells.
-    fn pairs(&self) -> (f64, f64) {
-        let (weight, sum) = self.all_pairs();
-        (weight - self.0[3], sum - self.0[4])
+    fn pairs(&self) -> [f64; 2] {
+        let [weight, sum] = self.all_pairs();
+        [weight - self.0[3], sum - self.0[4]]
     }
 }
 
@@ -178,29 +176,29 @@ impl Pool {
 fn levels(table: &[Vec<Cell>], w: &[f64], v: &[f64]) -> [Option<f64>; 5] {
     let mut columns = vec![Pool::default(); v.len()];
     let mut all = Pool::default();
-    let (mut answer, mut rewrite, mut seed, mut prompt, mut neither) = ((0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0));
-    let plus = |sum: &mut (f64, f64), (weight, term): (f64, f64), times: f64| *sum = (sum.0 + times * weight, sum.1 + times * term);
+    // Weights and weighted sums.
+    let [mut answer, mut rewrite, mut seed, mut prompt, mut neither] = [[0.0; 2]; 5];
     for (row, ws) in table.iter().zip(w).filter(|(_, ws)| **ws > 0.0) {
         let mut pool = Pool::default();
         for ((cell, vp), column) in row.iter().zip(v).zip(&mut columns) {
-            plus(&mut answer, (cell[3], cell[3] * cell[4]), ws * vp);
-            plus(&mut rewrite, (cell[5], cell[5] * cell[6]), ws * vp);
+            add(&mut answer, &[cell[3], cell[3] * cell[4]], ws * vp);
+            add(&mut rewrite, &[cell[5], cell[5] * cell[6]], ws * vp);
             pool.add(cell, *vp);
             column.add(cell, *ws);
             all.add(cell, ws * vp);
         }
-        plus(&mut seed, pool.pairs(), *ws);
-        plus(&mut neither, pool.all_pairs(), -ws * ws);
+        add(&mut seed, &pool.pairs(), *ws);
+        add(&mut neither, &pool.all_pairs(), -ws * ws);
     }
     for (column, vp) in columns.iter().zip(v) {
-        plus(&mut prompt, column.pairs(), *vp);
-        plus(&mut neither, column.all_pairs(), -vp * vp);
+        add(&mut prompt, &column.pairs(), *vp);
+        add(&mut neither, &column.all_pairs(), -vp * vp);
     }
     // Pairs of a cell with itself were taken away twice: with its seed and with its prompt.
-    plus(&mut neither, all.all_pairs(), 1.0);
-    plus(&mut neither, (all.0[3], all.0[4]), 1.0);
+    add(&mut neither, &all.all_pairs(), 1.0);
+    add(&mut neither, &[all.0[3], all.0[4]], 1.0);
     // Weights are whole numbers, exact in f64.
-    [answer, rewrite, seed, prompt, neither].map(|(weight, sum)| (weight > 0.5).then(|| sum / weight))
+    [answer, rewrite, seed, prompt, neither].map(|[weight, sum]| (weight > 0.5).then(|| sum / weight))
 }
 
 /// The components, as differences of levels; what is missing is in the next coarser one that is there.

@@ -42,6 +42,10 @@ pub(crate) fn bisect(increasing: impl Fn(f64) -> Option<f64>, first: f64) -> Opt
     }
     for _ in 0..80 {
         let middle = 0.5 * (low + high);
+        // No number lies between them.
+        if middle <= low || middle >= high {
+            break;
+        }
         if increasing(middle)? < 0.0 {
             low = middle;
         } else {

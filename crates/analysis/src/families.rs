@@ -1,5 +1,5 @@
 //! Several comparisons at once: adjusted p values, and scores of many tasks in one figure.
-use crate::resampling::{Interval, RESAMPLES, finite_mean, index, percentiles, sort_lists, sorted, stream};
+use crate::resampling::{Interval, RESAMPLES, finite_mean, index, percentiles, sorted, sorted_lists, stream};
 use rand_chacha::ChaCha8Rng;
 
 /// Holm's step-down adjustment (1979) of the p values of a family of tests, in the order given: reject those at most α, and the chance
@@ -100,9 +100,7 @@ fn ordered(scores: &[Vec<f64>]) -> Option<Vec<Vec<f64>>> {
     if scores.is_empty() || scores.iter().any(|runs| finite_mean(runs).is_none()) {
         return None;
     }
-    let mut tasks: Vec<Vec<f64>> = scores.iter().map(|runs| sorted(runs)).collect();
-    sort_lists(&mut tasks);
-    Some(tasks)
+    Some(sorted_lists(scores))
 }
 
 /// Each task with as many of its runs drawn with replacement; nothing where no task has two.

@@ -1,5 +1,5 @@
 //! Resampling a table of seeds × prompts by both of its sides, and an order of its rows and columns that does not depend on how they came.
-use crate::resampling::{add, compare, multiplicities};
+use crate::resampling::{add, compare, multiplicities, sort_rows};
 use rand_chacha::ChaCha8Rng;
 
 /// Totals Σ wₛ vₚ cell\[s\]\[p\] over `resamples` draws of seeds and of prompts, each with replacement: one draw of prompts serves all
@@ -51,7 +51,7 @@ pub(crate) fn canonical<const M: usize>(table: &[Vec<[f64; M]>]) -> Option<Vec<V
 /// Each cell's place among the distinct contents.
 fn ranks<const M: usize>(table: &[Vec<[f64; M]>]) -> Vec<Vec<usize>> {
     let mut contents: Vec<[f64; M]> = table.iter().flatten().copied().collect();
-    contents.sort_unstable_by(compare);
+    sort_rows(&mut contents);
     contents.dedup_by(|a, b| compare(a, b).is_eq());
     let rank = |cell: &[f64; M]| contents.partition_point(|c| compare(c, cell).is_lt());
     table.iter().map(|row| row.iter().map(rank).collect()).collect()

@@ -97,7 +97,7 @@ pub fn doubling(noise: &Noise, plan: Plan, alpha: f64, power: f64) -> Option<Dou
         prompts: detectable(Plan { prompts: twice(plan.prompts), ..plan }),
         rewrites: detectable(Plan { rewrites: twice(plan.rewrites), ..plan }),
         answers: detectable(Plan { answers: twice(plan.answers), ..plan }),
-        seeds: detectable(Plan { seeds: twice(plan.seeds), ..plan }).filter(|_| plan.seeds > 1),
+        seeds: (plan.seeds > 1).then(|| detectable(Plan { seeds: twice(plan.seeds), ..plan })).flatten(),
     })
 }
 

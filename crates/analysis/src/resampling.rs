@@ -67,21 +67,21 @@ pub(crate) fn total<const M: usize>(rows: &[[f64; M]]) -> [f64; M] {
     sum
 }
 
-/// By their entries, the first first.
-pub(crate) fn sort_rows<const M: usize>(rows: &mut [[f64; M]]) {
-    rows.sort_unstable_by(compare);
+/// By their entries, the first first; a row before its continuations.
+pub(crate) fn sort_rows<R: AsRef<[f64]>>(rows: &mut [R]) {
+    rows.sort_unstable_by(|a, b| compare(a.as_ref(), b.as_ref()));
 }
 
-pub(crate) fn compare<const M: usize>(a: &[f64; M], b: &[f64; M]) -> std::cmp::Ordering {
-    a.iter().zip(b).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+pub(crate) fn compare(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
+    let unequal = a.iter().zip(b).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne());
+    unequal.unwrap_or(a.len().cmp(&b.len()))
 }
 
-/// By their entries, the first first; a list before its continuations.
-pub(crate) fn sort_lists(lists: &mut [Vec<f64>]) {
-    lists.sort_unstable_by(|a, b| {
-        let unequal = a.iter().zip(b).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne());
-        unequal.unwrap_or(a.len().cmp(&b.len()))
-    });
+/// Sorted within the lists, and then among them.
+pub(crate) fn sorted_lists(lists: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let mut lists: Vec<Vec<f64>> = lists.iter().map(|list| sorted(list)).collect();
+    sort_rows(&mut lists);
+    lists
 }
 
 /// The 2.5 % and 97.5 % quantiles of the replicates that are finite; None where these are fewer than `share` of all, or none.
@@ -121,8 +121,12 @@ pub(crate) fn multiplicities(random: &mut ChaCha8Rng, n: usize) -> Vec<f64> {
 
 /// The mean; None if there is no value or the mean is not finite, as when a value is not.
 pub(crate) fn finite_mean(values: &[f64]) -> Option<f64> {
-    let mean = sorted(values).iter().sum::<f64>() / values.len() as f64;
-    mean.is_finite().then_some(mean)
+    Some(ordered_mean(values)).filter(|mean| mean.is_finite())
+}
+
+/// Sorted before they are summed, so that the order in which they are stored changes nothing, not even in the last bit.
+pub(crate) fn ordered_mean(values: &[f64]) -> f64 {
+    sorted(values).iter().sum::<f64>() / values.len() as f64
 }
 
 pub(crate) fn sorted(values: &[f64]) -> Vec<f64> {

@@ -2,7 +2,7 @@
 use crate::distributions::student_quantile;
 use crate::pigeonhole::{canonical, crossed_totals};
 use crate::power::crossed_error;
-use crate::resampling::{Interval, RESAMPLES, bootstrap_mean, deviation, finite_mean, index, percentiles, sort_lists, sorted, stream};
+use crate::resampling::{Interval, RESAMPLES, bootstrap_mean, deviation, finite_mean, index, percentiles, sorted_lists, stream};
 use rand_chacha::ChaCha8Rng;
 
 /// Which prompts the seeds were tested on.
@@ -49,7 +49,12 @@ const ENOUGH_SEEDS: usize = 10;
 impl OverSeeds {
     /// The interval to report: Student's t below ten seeds, where the bootstrap is too narrow, and the bootstrap from ten on or with one.
     pub fn reported(&self) -> Option<Interval> {
-        if self.seeds < ENOUGH_SEEDS { self.student.or(self.interval) } else { self.interval }
+        if self.by_student() { self.student } else { self.interval }
+    }
+
+    /// Whether the interval to report is Student's t.
+    pub(crate) fn by_student(&self) -> bool {
+        self.seeds < ENOUGH_SEEDS && self.student.is_some()
     }
 }
 
@@ -81,17 +86,21 @@ pub fn over_seeds(values: &[Vec<f64>], prompts: TestPrompts, diverged_as: f64, r
     let Some(means) = table.iter().map(|row| finite_mean(row)).collect::<Option<Vec<f64>>>() else { return result };
     let unequal = table.iter().any(|row| row.len() != width);
     let Some(mean) = finite_mean(&means).filter(|_| prompts == TestPrompts::PerSeed || !unequal) else { return result };
-    let replicates = match (table.as_slice(), prompts) {
-        ([one], _) => {
-            let interval = Some(bootstrap_mean(one, resamples, seed)).filter(|_| one.len() > 1 && resamples > 0);
-            return OverSeeds { mean: Some(mean), interval, ..result };
-        }
-        (_, TestPrompts::Shared) => crossed_means(&table, resamples, seed),
-        (_, TestPrompts::PerSeed) => nested_means(&table, resamples, seed),
+    if let [one] = table.as_slice() {
+        let interval = Some(bootstrap_mean(one, resamples, seed)).filter(|_| one.len() > 1 && resamples > 0);
+        return OverSeeds { mean: Some(mean), interval, ..result };
+    }
+    let crossed = (prompts == TestPrompts::Shared).then(|| ordered(&table));
+    let replicates = match &crossed {
+        Some(crossed) => crossed_means(crossed, resamples, seed),
+        None => nested_means(&table, resamples, seed),
     };
     let deviation = deviation(&means);
     let own = deviation.map(|d| (d * d / means.len() as f64, (means.len() - 1) as f64));
-    let error = if prompts == TestPrompts::Shared && width > 1 { own.and_then(|_| shared_error(&table)) } else { own };
+    let error = match &crossed {
+        Some(crossed) if width > 1 => own.and_then(|_| shared_error(crossed)),
+        _ => own,
+    };
     let half_width = error.and_then(|(variance, freedom)| Some(student_quantile(0.05, freedom)? * variance.sqrt()));
     OverSeeds {
         mean: Some(mean),
@@ -109,27 +118,25 @@ fn ordered(table: &[Vec<f64>]) -> Vec<Vec<[f64; 1]>> {
 }
 
 /// Variance of the mean and its degrees of freedom, by the mean squares of a two-way table without replication.
-fn shared_error(table: &[Vec<f64>]) -> Option<(f64, f64)> {
-    let table: Vec<Vec<f64>> = ordered(table).iter().map(|row| row.concat()).collect();
+fn shared_error(table: &[Vec<[f64; 1]>]) -> Option<(f64, f64)> {
     let (s, n) = (table.len() as f64, table.first()?.len() as f64);
-    let rows: Vec<f64> = table.iter().map(|row| row.iter().sum::<f64>() / n).collect();
-    let columns: Vec<f64> = (0..table[0].len()).map(|p| table.iter().map(|row| row[p]).sum::<f64>() / s).collect();
+    let rows: Vec<f64> = table.iter().map(|row| row.iter().map(|[x]| x).sum::<f64>() / n).collect();
+    let columns: Vec<f64> = (0..table[0].len()).map(|p| table.iter().map(|row| row[p][0]).sum::<f64>() / s).collect();
     let mean = rows.iter().sum::<f64>() / s;
-    let residual = |row: &Vec<f64>, of_row: &f64| row.iter().zip(&columns).map(|(x, c)| (x - of_row - c + mean).powi(2)).sum::<f64>();
+    let residual =
+        |row: &Vec<[f64; 1]>, of_row: &f64| row.iter().zip(&columns).map(|([x], c)| (x - of_row - c + mean).powi(2)).sum::<f64>();
     let residuals = table.iter().zip(&rows).map(|(row, of_row)| residual(row, of_row)).sum::<f64>();
     let (seed, prompt) = (deviation(&rows)?.powi(2) / s, deviation(&columns)?.powi(2) / n);
     Some(crossed_error([seed, prompt, residuals / ((s - 1.0) * (n - 1.0)) / (n * s)], s, n)).filter(|e| e.1.is_finite())
 }
 
-fn crossed_means(table: &[Vec<f64>], resamples: usize, seed: u64) -> Vec<f64> {
-    let table = ordered(table);
+fn crossed_means(table: &[Vec<[f64; 1]>], resamples: usize, seed: u64) -> Vec<f64> {
     let cells = table.iter().map(Vec::len).sum::<usize>() as f64;
-    crossed_totals(&table, resamples, &mut stream(seed, RESAMPLES)).into_iter().map(|[sum]| sum / cells).collect()
+    crossed_totals(table, resamples, &mut stream(seed, RESAMPLES)).into_iter().map(|[sum]| sum / cells).collect()
 }
 
 fn nested_means(table: &[Vec<f64>], resamples: usize, seed: u64) -> Vec<f64> {
-    let mut table: Vec<Vec<f64>> = table.iter().map(|row| sorted(row)).collect();
-    sort_lists(&mut table);
+    let table = sorted_lists(table);
     let mut random = stream(seed, RESAMPLES);
     let mean = |random: &mut ChaCha8Rng| {
         let row = &table[index(random, table.len())];

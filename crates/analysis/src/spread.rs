@@ -40,10 +40,10 @@ pub fn spread(arm: &[Vec<f64>], baseline: &[Vec<f64>], resamples: usize, seed: u
     };
     let mut rows: Vec<[f64; 6]> = both.iter().map(row).collect();
     sort_rows(&mut rows);
-    let log_ratio = log_ratio(&total(&rows)).is_finite().then(|| self::log_ratio(&total(&rows)));
+    let observed = Some(log_ratio(&total(&rows))).filter(|l| l.is_finite());
     let drawn = totals(&rows, if prompts > 1 { resamples } else { 0 }, &mut stream(seed, RESAMPLES));
-    let interval = percentiles(&drawn.iter().map(self::log_ratio).collect::<Vec<f64>>(), 0.99).filter(|_| log_ratio.is_some());
-    Spread { prompts, log_ratio, interval }
+    let interval = percentiles(&drawn.iter().map(log_ratio).collect::<Vec<f64>>(), 0.99).filter(|_| observed.is_some());
+    Spread { prompts, log_ratio: observed, interval }
 }
 
 fn log_ratio([n, s, q, m, t, u]: &[f64; 6]) -> f64 {

@@ -1,5 +1,5 @@
 //! Pairwise verdicts of a judge, who saw each pair of answers in both orders.
-use crate::resampling::{RESAMPLES, sort_rows, stream, totals};
+use crate::resampling::{RESAMPLES, add, sort_rows, stream, totals};
 use crate::share::{Share, share};
 use std::collections::BTreeMap;
 
@@ -43,10 +43,7 @@ pub struct Wins {
 pub fn wins(pairs: &[JudgedPair], resamples: usize, seed: u64) -> Wins {
     let mut prompts: BTreeMap<usize, [f64; 6]> = BTreeMap::new();
     for pair in pairs {
-        let row = prompts.entry(pair.prompt).or_default();
-        for (sum, count) in row.iter_mut().zip(counts(pair)) {
-            *sum += count;
-        }
+        add(prompts.entry(pair.prompt).or_default(), &counts(pair), 1.0);
     }
     let mut rows: Vec<[f64; 6]> = prompts.into_values().collect();
     sort_rows(&mut rows);

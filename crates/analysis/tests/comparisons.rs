@@ -1,28 +1,14 @@
 //! Comparisons of arms, several tasks at once and a judge's verdicts, against SciPy, statsmodels and rliable
 //! (`scripts/fixtures_statistics.py`).
 #![allow(clippy::unwrap_used)] // a test may panic; clippy knows that only inside #[test]
+mod references;
+
 use analysis::{
-    Choice, Interval, JudgedPair, Scale, Share, brown_forsythe, holm, interquartile_mean, paired, paired_in_clusters, performance_profile,
-    spread, wins,
+    Choice, JudgedPair, Scale, Share, brown_forsythe, holm, interquartile_mean, paired, paired_in_clusters, performance_profile, spread,
+    wins,
 };
+use references::{Ends, RESAMPLES, agree, fixtures, p_agrees};
 use serde::Deserialize;
-
-const RESAMPLES: usize = 20_000;
-
-/// An interval of another program, and the standard deviation of its resamples.
-#[derive(Deserialize)]
-struct Ends {
-    low: f64,
-    high: f64,
-    error: f64,
-}
-
-/// Two 95 % intervals that differ by Monte-Carlo error only: `tolerance` times the spread of the resamples, see each use. A share of a
-/// few prompts moves in steps, and `step` is one.
-fn agree(ours: Interval, theirs: &Ends, tolerance: f64, step: f64) -> bool {
-    let within = |a: f64, b: f64| (a - b).abs() <= (tolerance * theirs.error).max(step);
-    within(ours.low, theirs.low) && within(ours.high, theirs.high)
-}
 
 #[derive(Deserialize)]
 struct Clustered {
@@ -95,13 +81,9 @@ struct Fixtures {
     wins: Vec<WinsCase>,
 }
 
-fn fixtures() -> Fixtures {
-    serde_json::from_str(include_str!("fixtures/statistics.json")).unwrap()
-}
-
 #[test]
 fn clustered_comparisons_agree() {
-    for case in fixtures().clustered {
+    for case in fixtures::<Fixtures>().clustered {
         let permutations = 40_000;
         let ours = paired_in_clusters(&case.arm, &case.baseline, &case.clusters, RESAMPLES, permutations, 3);
         // The same sums in another order.
@@ -115,14 +97,13 @@ fn clustered_comparisons_agree() {
         // A share moves in steps of half a prompt.
         let step = 1.0 / case.arm.len() as f64;
         assert!(agree(ours.improvement.unwrap().interval.unwrap(), &case.improvement_interval, 0.12, step), "{ours:?}");
-        let tolerance = if case.exact { 1e-12 } else { 5.0 * (case.p_value * (1.0 - case.p_value) / permutations as f64).sqrt() + 1e-4 };
-        assert!((ours.p_value - case.p_value).abs() <= tolerance, "{ours:?} {}", case.p_value);
+        assert!(p_agrees(ours.p_value, case.p_value, case.exact, permutations), "{ours:?} {}", case.p_value);
     }
 }
 
 #[test]
 fn singletons_are_prompts_and_one_cluster_is_one_prompt() {
-    let case = &fixtures().clustered[1];
+    let case = &fixtures::<Fixtures>().clustered[1];
     let alone = paired(&case.arm, &case.baseline, 2000, 2000, 3);
     let backwards: Vec<usize> = (0..case.arm.len()).rev().collect();
     assert_eq!(alone, paired_in_clusters(&case.arm, &case.baseline, &backwards, 2000, 2000, 3));
@@ -145,7 +126,7 @@ fn a_win_on_every_prompt_leaves_room_for_doubt() {
 
 #[test]
 fn spreads_agree() {
-    for case in fixtures().spread {
+    for case in fixtures::<Fixtures>().spread {
         let ours = spread(&case.arm, &case.baseline, RESAMPLES, 3);
         assert!((ours.log_ratio.unwrap() - case.log_ratio).abs() < 1e-12);
         // Variances have longer tails than means.
@@ -180,7 +161,7 @@ fn spreads_that_cannot_be_compared() {
 
 #[test]
 fn families_agree() {
-    let families = fixtures().families;
+    let families = fixtures::<Fixtures>().families;
     for case in families.holm {
         let ours = holm(&case.p).unwrap();
         assert!(ours.iter().zip(&case.adjusted).all(|(a, b)| (a - b).abs() < 1e-15), "{ours:?}");
@@ -219,7 +200,7 @@ fn tasks_that_cannot_be_put_together() {
 #[test]
 fn wins_agree() {
     let choice = |c: usize| [Choice::First, Choice::Second, Choice::Tie][c];
-    for case in fixtures().wins {
+    for case in fixtures::<Fixtures>().wins {
         let pair = |p: &(usize, usize, usize)| JudgedPair { prompt: p.0, arm_first: choice(p.1), arm_second: choice(p.2) };
         let pairs: Vec<JudgedPair> = case.pairs.iter().map(pair).collect();
         let ours = wins(&pairs, RESAMPLES, 3);

@@ -1,50 +1,32 @@
 //! What must hold for any rewards, and what must hold on average over simulated experiments.
 #![allow(clippy::unwrap_used)] // a test may panic; clippy knows that only inside #[test]
+mod simulation;
+
 use analysis::{
     Choice, Components, JudgedPair, Noise, Plan, TestPrompts, brown_forsythe, components, doubling, gap, holm, interquartile_mean, moments,
     over_seeds, paired, paired_in_clusters, performance_profile, spread, wins,
 };
 use analysis::{bootstrap_mean, power, smallest_detectable};
 use proptest::prelude::*;
-
-/// splitmix64 and Box-Muller: enough randomness for a simulation, without a dependency.
-struct Normal(u64);
-
-impl Normal {
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-    }
-    fn draw(&mut self) -> f64 {
-        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
-        radius * (std::f64::consts::TAU * self.uniform()).cos()
-    }
-}
+use simulation::{Random, mean};
 
 /// Mean of the estimates over simulated experiments with the given numbers of answers, and its standard error, for between and within.
 fn simulate(sizes: &[usize], between: f64, within: f64, experiments: usize) -> [(f64, f64); 2] {
-    let mut normal = Normal(11);
+    let mut random = Random(11);
     let mut estimates = [Vec::new(), Vec::new()];
     for _ in 0..experiments {
         let rewards: Vec<Vec<f64>> = sizes
             .iter()
             .map(|&n| {
-                let prompt = 0.3 + between.sqrt() * normal.draw();
-                (0..n).map(|_| prompt + within.sqrt() * normal.draw()).collect()
+                let prompt = 0.3 + between.sqrt() * random.normal();
+                (0..n).map(|_| prompt + within.sqrt() * random.normal()).collect()
             })
             .collect();
         let m = moments(&rewards);
         estimates[0].push(m.between_prompt_variance.unwrap());
         estimates[1].push(m.within_prompt_variance.unwrap());
     }
-    estimates.map(|e| {
-        let n = e.len() as f64;
-        let mean = e.iter().sum::<f64>() / n;
-        (mean, (e.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt())
-    })
+    estimates.map(|e| mean(&e))
 }
 
 #[test]
@@ -61,11 +43,11 @@ fn decomposition_is_unbiased_in_simulation() {
 
 #[test]
 fn bootstrap_covers_the_true_mean_about_as_often_as_it_says() {
-    let mut normal = Normal(5);
+    let mut random = Random(5);
     let experiments = 500;
     let covered = (0..experiments)
         .filter(|&seed| {
-            let values: Vec<f64> = (0..40).map(|_| 0.7 + normal.draw()).collect();
+            let values: Vec<f64> = (0..40).map(|_| 0.7 + random.normal()).collect();
             let interval = bootstrap_mean(&values, 1000, seed);
             interval.low <= 0.7 && 0.7 <= interval.high
         })
@@ -78,15 +60,15 @@ fn bootstrap_covers_the_true_mean_about_as_often_as_it_says() {
 /// Share of simulated experiments, with 40 prompts each, whose intervals hold the true mean 0.7: the two-level bootstrap with shared
 /// prompts and with prompts per seed, Student's t with shared prompts and with prompts per seed.
 fn covered(seeds: usize, between_seeds: f64, experiments: u64) -> [f64; 4] {
-    let mut normal = Normal(8);
+    let mut random = Random(8);
     let mut hits = [0; 4];
     for experiment in 0..experiments {
-        let common: Vec<f64> = (0..40).map(|_| 0.5 * normal.draw()).collect();
+        let common: Vec<f64> = (0..40).map(|_| 0.5 * random.normal()).collect();
         let (mut shared, mut own) = (Vec::new(), Vec::new());
         for _ in 0..seeds {
-            let run = 0.7 + between_seeds * normal.draw();
-            shared.push(common.iter().map(|prompt| run + prompt + 0.3 * normal.draw()).collect::<Vec<f64>>());
-            own.push((0..40).map(|_| run + 0.5 * normal.draw() + 0.3 * normal.draw()).collect::<Vec<f64>>());
+            let run = 0.7 + between_seeds * random.normal();
+            shared.push(common.iter().map(|prompt| run + prompt + 0.3 * random.normal()).collect::<Vec<f64>>());
+            own.push((0..40).map(|_| run + 0.5 * random.normal() + 0.3 * random.normal()).collect::<Vec<f64>>());
         }
         let crossed = over_seeds(&shared, TestPrompts::Shared, 0.0, 600, experiment);
         let nested = over_seeds(&own, TestPrompts::PerSeed, 0.0, 600, experiment);
@@ -114,9 +96,9 @@ fn a_detectable_difference_is_detected_about_as_often_as_planned() {
     let noise = Noise { seed: 0.0, prompt: 0.04, interaction: 0.0, rewrite: 0.0, answer: 0.09 };
     let plan = Plan { seeds: 1, prompts: 40, rewrites: 1, answers: 2 };
     let difference = smallest_detectable(&noise, plan, 0.05, 0.8).unwrap().difference;
-    let (mut normal, mut found) = (Normal(21), [0; 2]);
+    let (mut random, mut found) = (Random(21), [0; 2]);
     for seed in 0..500 {
-        let mut prompt = || difference + 0.2 * normal.draw() + 0.3 * (normal.draw() + normal.draw()) / 2.0;
+        let mut prompt = || difference + 0.2 * random.normal() + 0.3 * (random.normal() + random.normal()) / 2.0;
         let values: Vec<f64> = (0..40).map(|_| prompt()).collect();
         let result = paired(&values, &[0.0; 40], 1000, 1000, seed);
         found[0] += u32::from(!result.interval.holds(0.0));
@@ -131,8 +113,8 @@ fn a_detectable_difference_is_detected_about_as_often_as_planned() {
 const TRUTH: [f64; 5] = [0.09, 0.25, 0.04, 0.06, 0.16];
 
 /// Rewards of a random experiment with the variances of [`TRUTH`]; ragged, with empty cells, or with two rewrites and two answers each.
-fn experiment(normal: &mut Normal, seeds: usize, prompts: usize, ragged: bool) -> Vec<Vec<Vec<Vec<f64>>>> {
-    let mut draw = |part: usize| TRUTH[part].sqrt() * normal.draw();
+fn experiment(random: &mut Random, seeds: usize, prompts: usize, ragged: bool) -> Vec<Vec<Vec<Vec<f64>>>> {
+    let mut draw = |part: usize| TRUTH[part].sqrt() * random.normal();
     let common: Vec<f64> = (0..prompts).map(|_| draw(1)).collect();
     let mut table = vec![vec![Vec::new(); prompts]; seeds];
     for (s, row) in table.iter_mut().enumerate() {
@@ -151,17 +133,15 @@ fn experiment(normal: &mut Normal, seeds: usize, prompts: usize, ragged: bool) -
 
 #[test]
 fn components_are_unbiased_in_simulation() {
-    let mut normal = Normal(12);
+    let mut random = Random(12);
     let mut estimates = vec![Vec::new(); 5];
     for _ in 0..1500 {
-        for (list, part) in estimates.iter_mut().zip(variances(&components(&experiment(&mut normal, 4, 6, true), 0, 1))) {
+        for (list, part) in estimates.iter_mut().zip(variances(&components(&experiment(&mut random, 4, 6, true), 0, 1))) {
             list.push(part.unwrap());
         }
     }
     for (list, truth) in estimates.iter().zip(TRUTH) {
-        let n = list.len() as f64;
-        let mean = list.iter().sum::<f64>() / n;
-        let error = (list.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt();
+        let (mean, error) = mean(list);
         // Four standard errors of the simulated mean; the seed is fixed.
         assert!((mean - truth).abs() < 4.0 * error, "{mean} ± {error}, true {truth}");
     }
@@ -169,9 +149,9 @@ fn components_are_unbiased_in_simulation() {
 
 #[test]
 fn intervals_of_components_cover_as_documented() {
-    let (mut normal, mut hits) = (Normal(31), [0; 5]);
+    let (mut random, mut hits) = (Random(31), [0; 5]);
     for number in 0..200 {
-        let c = components(&experiment(&mut normal, 5, 40, false), 400, number);
+        let c = components(&experiment(&mut random, 5, 40, false), 400, number);
         let parts = [c.seed, c.prompt, c.interaction, c.rewrite, c.answer];
         for ((hit, part), truth) in hits.iter_mut().zip(parts).zip(TRUTH) {
             *hit += u32::from(part.unwrap().interval.unwrap().holds(truth));
@@ -188,12 +168,12 @@ fn variances(c: &Components) -> [Option<f64>; 5] {
 
 #[test]
 fn permutation_test_rejects_a_true_null_about_as_often_as_it_says() {
-    let mut normal = Normal(6);
+    let mut random = Random(6);
     let experiments = 1000;
     let rejected = (0..experiments)
         .filter(|&seed| {
-            let arm: Vec<f64> = (0..20).map(|_| normal.draw()).collect();
-            let baseline: Vec<f64> = (0..20).map(|_| normal.draw()).collect();
+            let arm: Vec<f64> = (0..20).map(|_| random.normal()).collect();
+            let baseline: Vec<f64> = (0..20).map(|_| random.normal()).collect();
             paired(&arm, &baseline, 1, 999, seed).p_value <= 0.05
         })
         .count() as f64

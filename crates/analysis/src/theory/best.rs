@@ -24,7 +24,8 @@ pub fn best_of_rewrites(rewards: &[Vec<f64>], k: usize) -> Option<BestRewrites> 
 
 pub(super) fn best_of_means(means: &Means, k: usize) -> Option<BestRewrites> {
     let plug_in = dot(&best_weights(&means.all, k)?, &means.all);
-    let cross_fitted = means.halves.as_ref().and_then(|[a, b]| Some((dot(&best_weights(a, k)?, b) + dot(&best_weights(b, k)?, a)) / 2.0));
+    let halves = means.halves.as_ref().and_then(|[a, b]| Some([best_weights(a, k)?, best_weights(b, k)?]));
+    let cross_fitted = halves.and_then(|[a, b]| means.crossed([&a, &b]));
     let size = k as f64;
     Some(BestRewrites { k, plug_in, cross_fitted, kl_bound: size.ln() - (size - 1.0) / size })
 }

@@ -1,7 +1,7 @@
 //! How the estimates move as rewrites are added: K enough, or still climbing?
-use super::best::best_of_means;
+use super::best::{BestRewrites, best_of_means};
 use super::resampled::Means;
-use crate::resampling::{index, stream};
+use crate::resampling::{index, ordered_mean, stream};
 
 /// First of the streams of subsets; the bootstrap uses the low numbers.
 const SUBSETS: u64 = 1 << 32;
@@ -53,20 +53,30 @@ fn point(prompts: &[Means], k: usize, lambda: f64, subsets: usize, seed: u64) ->
             }
         };
         let figures: Vec<Figures> = chosen.iter().map(|of| Figures::new(&means.subset(of), lambda)).collect::<Option<_>>()?;
-        let best = best_of_means(means, k)?;
         let mean = |figure: fn(&Figures) -> f64| figures.iter().map(figure).sum::<f64>() / figures.len() as f64;
         let cross_fitted = figures.iter().map(|f| f.cross_fitted).sum::<Option<f64>>().map(|sum| sum / figures.len() as f64);
-        all.push((mean(|f| f.reward), cross_fitted, mean(|f| f.kl), best));
+        let over_subsets = Figures { reward: mean(|f| f.reward), cross_fitted, kl: mean(|f| f.kl) };
+        all.push(OfPrompt { over_subsets, best: best_of_means(means, k)? });
     }
+    // Not `finite_mean`: where a sum over prompts overflows, the point stays.
+    let plain = |figure: fn(&OfPrompt) -> f64| ordered_mean(&all.iter().map(figure).collect::<Vec<f64>>());
+    let optional = |figure: fn(&OfPrompt) -> Option<f64>| Some(ordered_mean(&all.iter().map(figure).collect::<Option<Vec<f64>>>()?));
     Some(ConvergencePoint {
         k,
-        reward: ordered_mean(all.iter().map(|p| p.0)),
-        cross_fitted: all.iter().map(|p| p.1).collect::<Option<Vec<f64>>>().map(|v| ordered_mean(v.into_iter())),
-        kl: ordered_mean(all.iter().map(|p| p.2)),
-        best: ordered_mean(all.iter().map(|p| p.3.plug_in)),
-        best_cross_fitted: all.iter().map(|p| p.3.cross_fitted).collect::<Option<Vec<f64>>>().map(|v| ordered_mean(v.into_iter())),
+        reward: plain(|p| p.over_subsets.reward),
+        cross_fitted: optional(|p| p.over_subsets.cross_fitted),
+        kl: plain(|p| p.over_subsets.kl),
+        best: plain(|p| p.best.plug_in),
+        best_cross_fitted: optional(|p| p.best.cross_fitted),
         exact,
     })
+}
+
+/// What one prompt says.
+struct OfPrompt {
+    /// Means over its subsets.
+    over_subsets: Figures,
+    best: BestRewrites,
 }
 
 /// What one subset says.
@@ -79,7 +89,8 @@ struct Figures {
 impl Figures {
     fn new(means: &Means, lambda: f64) -> Option<Self> {
         let optimum = means.optimum(lambda)?;
-        Some(Self { reward: optimum.mean, cross_fitted: means.cross_fitted(lambda), kl: optimum.kl })
+        let cross_fitted = means.half_optima(lambda).and_then(|[a, b]| means.crossed([&a.probabilities, &b.probabilities]));
+        Some(Self { reward: optimum.mean, cross_fitted, kl: optimum.kl })
     }
 }
 
@@ -115,11 +126,4 @@ fn random_subsets(n: usize, k: usize, count: usize, seed: u64) -> Vec<Vec<usize>
             order[..k].to_vec()
         })
         .collect()
-}
-
-/// Sorted before it is summed, so that the order of the prompts changes nothing, not even in the last bit.
-fn ordered_mean(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_unstable_by(f64::total_cmp);
-    values.iter().sum::<f64>() / values.len() as f64
 }

@@ -1,6 +1,6 @@
 //! A tuned prompter judged on rewrites of the untuned one, and its distance to the resampled optimum.
-use super::finite::{dot, finite, tilt};
-use super::resampled::{Means, effective, extrapolate, standard_error};
+use super::finite::{dot, finite};
+use super::resampled::{Means, effective, extrapolate, standard_error, tilt_equal};
 
 /// Where a tuned prompter stands between ρ_sft and ρ\* on one prompt, by self-normalised importance sampling.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,9 +63,10 @@ pub fn tuned(rewards: &[Vec<f64>], log_tuned: &[f64], log_untuned: &[f64], lambd
     })
 }
 
-/// log w for equal base weights, also of weights that are too small for f64; None where [`tilt`] refuses.
+/// log w for equal base weights, also of weights that are too small for f64; None where [`tilt_equal`] refuses.
 fn log_optimum(rewards: &[f64], lambda: f64) -> Option<Vec<f64>> {
-    let optimum = tilt(&vec![1.0; rewards.len()], rewards, lambda)?;
+    // At λ > 0 too, because it refuses spans that overflow.
+    let optimum = tilt_equal(rewards, lambda)?;
     if lambda == 0.0 {
         return Some(optimum.probabilities.iter().map(|w| w.ln()).collect());
     }

@@ -1,5 +1,6 @@
 //! ρ\* from samples of ρ_sft, without training: re-weight K rewrites by exp(R̂/λ).
 use super::finite::{Tilted, dot, finite, tilt};
+use crate::resampling::{finite_mean, sorted};
 use crate::{Interval, bootstrap_mean};
 
 /// The resampled optimum of one prompt, from K rewrites drawn from ρ_sft with answers to each.
@@ -58,7 +59,7 @@ pub fn resampled(rewards: &[Vec<f64>], lambda: f64) -> Option<ResampledOptimum> 
         untuned_reward: optimum.base_mean,
         reward: optimum.mean,
         standard_error: standard_error(&optimum.probabilities, &means.all, optimum.mean),
-        cross_fitted: means.cross_fitted(lambda),
+        cross_fitted: halves.as_ref().and_then(|[a, b]| means.crossed([&a.probabilities, &b.probabilities])),
         kl: optimum.kl,
         kl_extrapolated: extrapolated(|t| t.kl),
         objective: optimum.soft_maximum,
@@ -91,11 +92,8 @@ pub struct Estimate {
 
 /// Mean over the prompts that have the figure, with [`bootstrap_mean`]'s interval; None if no prompt has it or a value is not finite.
 pub fn estimate(values: &[Option<f64>], resamples: usize, seed: u64) -> Option<Estimate> {
-    let mut values: Vec<f64> = values.iter().flatten().copied().collect();
-    // Sorted, so that the order of the prompts changes nothing.
-    values.sort_unstable_by(f64::total_cmp);
-    let mean = finite(values.iter().sum::<f64>() / values.len() as f64)?;
-    Some(Estimate { prompts: values.len(), mean, interval: bootstrap_mean(&values, resamples, seed) })
+    let values: Vec<f64> = values.iter().flatten().copied().collect();
+    Some(Estimate { prompts: values.len(), mean: finite_mean(&values)?, interval: bootstrap_mean(&values, resamples, seed) })
 }
 
 /// The resampled optimum over prompts.
@@ -123,8 +121,7 @@ pub struct ResampledMean {
 /// None: λ is negative or not finite, or no prompt can be estimated. Prompts that cannot are left out.
 pub fn resampled_mean(rewards: &[Vec<Vec<f64>>], lambda: f64, resamples: usize, seed: u64) -> Option<ResampledMean> {
     let prompts: Vec<Option<ResampledOptimum>> = rewards.iter().map(|r| resampled(r, lambda)).collect();
-    let mut effective: Vec<f64> = prompts.iter().flatten().map(|r| r.effective_rewrites).collect();
-    effective.sort_unstable_by(f64::total_cmp);
+    let effective = sorted(&prompts.iter().flatten().map(|r| r.effective_rewrites).collect::<Vec<f64>>());
     let mean = |figure: fn(&ResampledOptimum) -> Option<f64>| {
         estimate(&prompts.iter().map(|r| r.as_ref().and_then(figure)).collect::<Vec<_>>(), resamples, seed)
     };
@@ -166,20 +163,24 @@ impl Means {
     }
 
     pub fn optimum(&self, lambda: f64) -> Option<Tilted> {
-        tilt(&vec![1.0; self.all.len()], &self.all, lambda)
+        tilt_equal(&self.all, lambda)
     }
 
-    fn half_optima(&self, lambda: f64) -> Option<[Tilted; 2]> {
+    pub fn half_optima(&self, lambda: f64) -> Option<[Tilted; 2]> {
         let [a, b] = self.halves.as_ref()?;
-        let uniform = vec![1.0; a.len()];
-        Some([tilt(&uniform, a, lambda)?, tilt(&uniform, b, lambda)?])
+        Some([tilt_equal(a, lambda)?, tilt_equal(b, lambda)?])
     }
 
-    /// Weights from one half, rewards from the other, mean of both directions.
-    pub fn cross_fitted(&self, lambda: f64) -> Option<f64> {
-        let ([a, b], [from_a, from_b]) = (self.halves.as_ref()?, self.half_optima(lambda)?);
-        Some((dot(&from_a.probabilities, b) + dot(&from_b.probabilities, a)) / 2.0)
+    /// Weights from one half, rewards from the other, mean of both directions. None where there are no halves.
+    pub fn crossed(&self, [from_a, from_b]: [&[f64]; 2]) -> Option<f64> {
+        let [a, b] = self.halves.as_ref()?;
+        Some((dot(from_a, b) + dot(from_b, a)) / 2.0)
     }
+}
+
+/// [`tilt`] of equal weights: rewrites drawn from ρ_sft.
+pub(super) fn tilt_equal(rewards: &[f64], lambda: f64) -> Option<Tilted> {
+    tilt(&vec![1.0; rewards.len()], rewards, lambda)
 }
 
 fn mean<'a>(values: impl Iterator<Item = &'a f64> + Clone) -> Option<f64> {

@@ -201,7 +201,8 @@ impl World {
     /// A λ or β is negative or not finite, or a count is 0. Empty grids are allowed.
     pub fn sweep(&self, lambdas: &[f64], beta: f64, counts: &[usize]) -> Result<Sweep, WorldError> {
         let oracle = self.oracle(beta)?;
-        let untuned_reward = self.optimum(0.0)?.untuned_reward;
+        let greedy = self.optimum(0.0)?;
+        let untuned_reward = greedy.untuned_reward;
         let best_rewrites: Vec<BestMean> = counts.iter().map(|&k| self.best_rewrites(k)).collect::<Result<_, _>>()?;
         let point = |&lambda: &f64| {
             let optimum = self.optimum(lambda)?;
@@ -218,7 +219,7 @@ impl World {
         Ok(Sweep {
             raw_reward: self.mean(self.raw_rewards()),
             untuned_reward,
-            greedy_rewrite_reward: self.optimum(0.0)?.reward,
+            greedy_rewrite_reward: greedy.reward,
             greedy_answer_reward: self.oracle(0.0)?.reward,
             points: lambdas.iter().map(point).collect::<Result<_, WorldError>>()?,
             best_answers: counts.iter().map(|&n| self.best_answers(n)).collect::<Result<_, _>>()?,
