@@ -1,9 +1,12 @@
 import { fireEvent, render, screen, waitFor } from '@testing-library/svelte';
 import { describe, expect, it, vi } from 'vitest';
 import Refused from '$lib/components/Refused.svelte';
+import SeedsPanel from '$lib/components/SeedsPanel.svelte';
 import { answerWith, chooseInMenu } from '$lib/ipc/mock';
 import { draft } from '$lib/state/draft.svelte';
+import { summaries } from '../src/dev/fixtures';
 import { overview } from '../src/dev/overview';
+import { analysed } from '../src/dev/seeds';
 import { open, violations } from './app';
 
 const PAGES: [string, string | RegExp][] = [
@@ -99,6 +102,22 @@ describe('seeds', () => {
     expect(screen.queryByText('Seed 1')).toBeNull();
     await fireEvent.click(toggle);
     expect(screen.getByText('Seed 1').getAttribute('href')).toBe('#/runs/1');
+  });
+  it('are put together again when one of them ends, not with every look at the list', async () => {
+    const seeds = () => structuredClone(summaries.filter((run) => run.id <= 2));
+    let asked = 0;
+    answerWith({
+      analyse: () => {
+        asked++;
+        return analysed(seeds());
+      },
+    });
+    const { rerender } = render(SeedsPanel, { runs: seeds() });
+    await screen.findByText(/^Over 2 seeds/);
+    await rerender({ runs: seeds() });
+    expect(asked).toBe(1);
+    await rerender({ runs: seeds().map((run) => ({ ...run, status: 'failed' as const })) });
+    expect(asked).toBe(2);
   });
 });
 
