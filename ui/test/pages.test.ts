@@ -155,6 +155,19 @@ describe('setting up', () => {
     expect(clip.getAttribute('aria-invalid')).not.toBe('true');
     expect(await violations()).toEqual([]);
   });
+  it('takes what is chosen from a list, and nothing where the usual is', async () => {
+    await open('#/new/training');
+    const by = await screen.findByLabelText<HTMLSelectElement>('Divide the loss by');
+    expect(by.selectedOptions[0]?.text).toBe('Rewrites');
+    await fireEvent.change(by, { target: { value: 'batch_tokens' } });
+    expect(draft.spec?.training.normalise_by).toBe('batch_tokens');
+    await fireEvent.change(by, { target: { value: '' } });
+    expect(draft.spec?.training.normalise_by).toBeNull();
+    location.hash = '#/new/reward';
+    const [kind] = await screen.findAllByLabelText<HTMLSelectElement>('Part');
+    await fireEvent.change(kind!, { target: { value: 'regex' } });
+    expect(draft.spec?.reward.parts[0]).toMatchObject({ kind: 'regex', pattern: '' });
+  });
   it('is kept for the next time', async () => {
     await open('#/new/data');
     const field = await screen.findByLabelText('Name of the experiment');
