@@ -1,9 +1,12 @@
 import { fireEvent, render, screen, waitFor } from '@testing-library/svelte';
 import { describe, expect, it, vi } from 'vitest';
 import Refused from '$lib/components/Refused.svelte';
+import SeedsPanel from '$lib/components/SeedsPanel.svelte';
 import { answerWith, chooseInMenu } from '$lib/ipc/mock';
 import { draft } from '$lib/state/draft.svelte';
+import { summaries } from '../src/dev/fixtures';
 import { overview } from '../src/dev/overview';
+import { analysed } from '../src/dev/seeds';
 import { open, violations } from './app';
 
 const PAGES: [string, string | RegExp][] = [
@@ -100,6 +103,22 @@ describe('seeds', () => {
     await fireEvent.click(toggle);
     expect(screen.getByText('Seed 1').getAttribute('href')).toBe('#/runs/1');
   });
+  it('are put together again when one of them ends, not with every look at the list', async () => {
+    const seeds = () => structuredClone(summaries.filter((run) => run.id <= 2));
+    let asked = 0;
+    answerWith({
+      analyse: () => {
+        asked++;
+        return analysed(seeds());
+      },
+    });
+    const { rerender } = render(SeedsPanel, { runs: seeds() });
+    await screen.findByText(/^Over 2 seeds/);
+    await rerender({ runs: seeds() });
+    expect(asked).toBe(1);
+    await rerender({ runs: seeds().map((run) => ({ ...run, status: 'failed' as const })) });
+    expect(asked).toBe(2);
+  });
 });
 
 describe('setting up', () => {
@@ -135,6 +154,19 @@ describe('setting up', () => {
     expect(draft.spec?.training.value_clip).toBeNull();
     expect(clip.getAttribute('aria-invalid')).not.toBe('true');
     expect(await violations()).toEqual([]);
+  });
+  it('takes what is chosen from a list, and nothing where the usual is', async () => {
+    await open('#/new/training');
+    const by = await screen.findByLabelText<HTMLSelectElement>('Divide the loss by');
+    expect(by.selectedOptions[0]?.text).toBe('Rewrites');
+    await fireEvent.change(by, { target: { value: 'batch_tokens' } });
+    expect(draft.spec?.training.normalise_by).toBe('batch_tokens');
+    await fireEvent.change(by, { target: { value: '' } });
+    expect(draft.spec?.training.normalise_by).toBeNull();
+    location.hash = '#/new/reward';
+    const [kind] = await screen.findAllByLabelText<HTMLSelectElement>('Part');
+    await fireEvent.change(kind!, { target: { value: 'regex' } });
+    expect(draft.spec?.reward.parts[0]).toMatchObject({ kind: 'regex', pattern: '' });
   });
   it('is kept for the next time', async () => {
     await open('#/new/data');

@@ -1,6 +1,6 @@
 // What a forest shows, as rows: a run's paired differences, ratios of variances, differences over seeds.
 import type { Comparison, ComparisonOverSeeds, Interval } from '$ipc';
-import { fixed, percent, probability, signed, signedInterval } from '$lib/format';
+import { fixed, interval, percent, probability, signed, signedInterval } from '$lib/format';
 import { armWord } from './palette';
 
 export interface ForestRow {
@@ -28,16 +28,23 @@ export interface ForestOf {
 export const pairWord = (pair: { arm: string; baseline: string }, sign = '−') =>
   `${armWord(pair.arm)} ${sign} ${armWord(pair.baseline).toLowerCase()}`;
 
-/** Below this width, in pixels, there is no room for all that is said of a difference. */
+/** What is said of a difference beside itself. */
+const CELLS: [head: string, show: (c: Comparison) => string][] = [
+  ['d_z', (c) => signed(c.effect_size, 2)],
+  ['better on', (c) => percent(c.improvement?.share)],
+  ['p', (c) => probability(c.p_value)],
+  ['p, Holm', (c) => probability(c.p_holm)],
+  ['prompts', (c) => String(c.prompts)],
+];
+/** Below this width, in pixels, there is room for these alone. */
 const WIDE = 840;
+const NARROW = ['p', 'prompts'];
 
 export function differenceForest(rows: { label?: string; comparison: Comparison }[], width: number): ForestOf {
-  const isWide = width >= WIDE;
+  const cells = CELLS.filter(([head]) => width >= WIDE || NARROW.includes(head));
   return {
     title: 'Paired differences',
-    heads: isWide
-      ? ['difference [95 % interval]', 'd_z', 'better on', 'p', 'p, Holm', 'prompts']
-      : ['difference [95 % interval]', 'p', 'prompts'],
+    heads: ['difference [95 % interval]', ...cells.map(([head]) => head)],
     axis: 'difference in mean reward',
     none: 0,
     rows: rows.map(({ label, comparison: c }) => ({
@@ -46,9 +53,7 @@ export function differenceForest(rows: { label?: string; comparison: Comparison 
       value: c.mean_difference,
       range: { low: c.ci_low, high: c.ci_high },
       words: [signed(c.mean_difference), signedInterval(c.ci_low, c.ci_high)],
-      cells: isWide
-        ? [signed(c.effect_size, 2), percent(c.improvement?.share), probability(c.p_value), probability(c.p_holm), String(c.prompts)]
-        : [probability(c.p_value), String(c.prompts)],
+      cells: cells.map(([, show]) => show(c)),
     })),
   };
 }
@@ -56,10 +61,10 @@ export function differenceForest(rows: { label?: string; comparison: Comparison 
 /** Ratios of variances that have an interval, below 1 where the arm varies less. */
 export function ratioForest(comparisons: Comparison[]): ForestOf {
   const rows = comparisons.flatMap((c): ForestRow[] => {
-    const { ratio, interval, p_value } = c.variance ?? { ratio: null, interval: null, p_value: null };
-    if (ratio === null || interval === null) return [];
-    const words: [string, string] = [fixed(ratio, 2), `[${fixed(interval.low, 2)}, ${fixed(interval.high, 2)}]`];
-    return [{ label: pairWord(c, '/'), arm: c.arm, value: ratio, range: interval, words, cells: [probability(p_value)] }];
+    const { ratio, interval: range, p_value } = c.variance ?? { ratio: null, interval: null, p_value: null };
+    if (ratio === null || range === null) return [];
+    const words: [string, string] = [fixed(ratio, 2), interval(range.low, range.high, 2)];
+    return [{ label: pairWord(c, '/'), arm: c.arm, value: ratio, range, words, cells: [probability(p_value)] }];
   });
   return { title: 'Ratios of variances', heads: ['ratio [95 % interval]', 'p'], axis: 'ratio of reward variances', none: 1, rows };
 }

@@ -25,6 +25,8 @@ const OWN: Record<Algorithm, Partial<Training>> = {
   rloo: {},
   ppo: { gae_lambda: null, value_clip: null, value_learning_rate: null },
 };
+/** The keys of all of them. */
+export const OPTIONS = Object.values(OWN).flatMap((own) => Object.keys(own));
 
 /** Takes an algorithm, and leaves out what the others alone have. */
 export function choose(training: Training, algorithm: Algorithm) {

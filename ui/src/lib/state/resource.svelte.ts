@@ -1,3 +1,4 @@
+import { untrack } from 'svelte';
 import { failure, type Failure } from '$ipc';
 
 /** Something that is asked for once and again: its value, whether it is on its way, and what went wrong. */
@@ -15,7 +16,8 @@ export class Resource<T> {
     const turn = ++this.asked;
     this.busy = true;
     try {
-      const value = await this.ask();
+      // What the question reads is no reason for an effect to ask it again.
+      const value = await untrack(this.ask);
       if (turn !== this.asked) return;
       this.value = value;
       this.error = null;

@@ -1,7 +1,7 @@
 // What several seeds of one experiment found, as rows: shown, copied and saved from one source.
 import type { Component, ComparisonOverSeeds, Interval, MeanOverSeeds, SeedsReport } from '$ipc';
-import { csv, fixed, interval, NONE, signed, signedInterval } from '$lib/format';
-import { ends, type Measure } from './tables';
+import { fixed, interval, NONE, signed, signedInterval } from '$lib/format';
+import { ends, measuresCsv, within, type Measure } from './tables';
 
 /** Rewards of an arm, or with their sign differences of two. */
 export function seedMeasures<Of>(get: (of: Of) => MeanOverSeeds, isDifference = false): Measure<Of>[] {
@@ -10,10 +10,7 @@ export function seedMeasures<Of>(get: (of: Of) => MeanOverSeeds, isDifference = 
   const between = (label: string, key: string, title: string, of: (mean: MeanOverSeeds) => Interval | null): Measure<Of> => ({
     label,
     title,
-    show: (x) => {
-      const found = of(get(x));
-      return found ? range(found.low, found.high) : NONE;
-    },
+    show: (x) => within(of(get(x)), range) || NONE,
     raw: ends(key, (x) => of(get(x))),
   });
   const component = (label: string, key: string, title: string, of: (mean: MeanOverSeeds) => Component | null): Measure<Of> => ({
@@ -21,7 +18,7 @@ export function seedMeasures<Of>(get: (of: Of) => MeanOverSeeds, isDifference = 
     title,
     show: (x) => {
       const found = of(get(x));
-      return found ? `${fixed(found.variance)} ${found.interval ? interval(found.interval.low, found.interval.high) : ''}`.trim() : NONE;
+      return found ? `${fixed(found.variance)} ${within(found.interval)}`.trim() : NONE;
     },
     raw: [[key, (x) => of(get(x))?.variance ?? null], ...ends(key, (x: Of) => of(get(x))?.interval)],
   });
@@ -57,14 +54,15 @@ export function seedMeasures<Of>(get: (of: Of) => MeanOverSeeds, isDifference = 
 }
 
 const CHANCE = 'The smallest true difference that is found with a probability of 80 % at a level of 5 %';
-const found = (label: string, key: 'smallest' | 'twice_prompts' | 'twice_answers' | 'twice_seeds'): Measure<ComparisonOverSeeds> => ({
+type WithPower = Pick<ComparisonOverSeeds, 'power'>;
+const found = (label: string, key: 'smallest' | 'twice_prompts' | 'twice_answers' | 'twice_seeds'): Measure<WithPower> => ({
   label,
   title: CHANCE,
   show: (c) => fixed(c.power?.[key]),
   raw: [[`detectable_${key}`, (c) => c.power?.[key] ?? null]],
 });
 /** How small a difference an experiment like this finds, and what doubling would buy. */
-export const powerMeasures: Measure<ComparisonOverSeeds>[] = [
+export const powerMeasures: Measure<WithPower>[] = [
   found('Smallest difference found', 'smallest'),
   found('… with twice the prompts', 'twice_prompts'),
   found('… with twice the answers', 'twice_answers'),
@@ -72,25 +70,12 @@ export const powerMeasures: Measure<ComparisonOverSeeds>[] = [
 ];
 
 export function seedsCsv(report: SeedsReport): string {
-  const means = seedMeasures((mean: MeanOverSeeds) => mean).flatMap((measure) => measure.raw);
-  const power = powerMeasures.flatMap((measure) => measure.raw);
-  return csv([
-    ['name', 'arm', 'baseline', 'prompts', ...means.map(([key]) => key), ...power.map(([key]) => key)],
-    ...report.arms.map((a) => [
-      report.name,
-      a.arm,
-      null,
-      report.prompts,
-      ...means.map(([, get]) => get(a.reward)),
-      ...power.map(() => null),
-    ]),
-    ...report.comparisons.map((c) => [
-      report.name,
-      c.arm,
-      c.baseline,
-      report.prompts,
-      ...means.map(([, get]) => get(c.difference)),
-      ...power.map(([, get]) => get(c)),
-    ]),
+  const rows = [
+    ...report.arms.map(({ arm, reward }) => ({ arm, baseline: null, mean: reward, power: null })),
+    ...report.comparisons.map(({ arm, baseline, difference, power }) => ({ arm, baseline, mean: difference, power })),
+  ];
+  return measuresCsv(['name', 'arm', 'baseline', 'prompts'], rows, ({ arm, baseline }) => [report.name, arm, baseline, report.prompts], [
+    ...seedMeasures((row: (typeof rows)[number]) => row.mean),
+    ...powerMeasures,
   ]);
 }

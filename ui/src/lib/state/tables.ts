@@ -12,12 +12,19 @@ export interface Measure<Of> {
   raw: [string, (of: Of) => number | null][];
 }
 
-const within = (range: Interval | null | undefined, show = interval) => (range ? show(range.low, range.high) : '');
+/** An interval as shown; nothing where there is none. */
+export const within = (range: Interval | null | undefined, show = interval) => (range ? show(range.low, range.high) : '');
 /** The ends of an interval, as saved. */
 export const ends = <Of>(key: string, get: (of: Of) => Interval | null | undefined): [string, (of: Of) => number | null][] => [
   [`${key}_low`, (of) => get(of)?.low ?? null],
   [`${key}_high`, (of) => get(of)?.high ?? null],
 ];
+
+/** A row of each: what it is, then every figure in full. */
+export function measuresCsv<Of>(heads: string[], of: Of[], lead: (of: Of) => (string | number | null)[], all: Measure<Of>[]): string {
+  const columns = all.flatMap((measure) => measure.raw);
+  return csv([[...heads, ...columns.map(([key]) => key)], ...of.map((one) => [...lead(one), ...columns.map(([, get]) => get(one))])]);
+}
 
 export function measures(arms: Arm[]): Measure<Arm>[] {
   const labels = [...new Set(arms.flatMap((arm) => Object.keys(arm.reward_parts)))];
@@ -109,13 +116,8 @@ export function measures(arms: Arm[]): Measure<Arm>[] {
   return all;
 }
 
-export function armsCsv(report: Report): string {
-  const columns = measures(report.arms).flatMap((measure) => measure.raw);
-  return csv([
-    ['run', 'name', 'seed', 'arm', ...columns.map(([key]) => key)],
-    ...report.arms.map((arm) => [report.run, report.name, report.seed, arm.name, ...columns.map(([, get]) => get(arm))]),
-  ]);
-}
+export const armsCsv = ({ run, name, seed, arms }: Report) =>
+  measuresCsv(['run', 'name', 'seed', 'arm'], arms, (arm) => [run, name, seed, arm.name], measures(arms));
 
 /** What is known of a comparison of two arms. */
 export const pairMeasures: Measure<Comparison>[] = [
@@ -177,10 +179,5 @@ export const pairMeasures: Measure<Comparison>[] = [
   { label: 'Prompts', show: (c) => String(c.prompts), raw: [['prompts', (c) => c.prompts]] },
 ];
 
-export function comparisonsCsv(report: Report): string {
-  const columns = pairMeasures.flatMap((measure) => measure.raw);
-  return csv([
-    ['run', 'name', 'seed', 'arm', 'baseline', ...columns.map(([key]) => key)],
-    ...report.comparisons.map((c) => [report.run, report.name, report.seed, c.arm, c.baseline, ...columns.map(([, get]) => get(c))]),
-  ]);
-}
+export const comparisonsCsv = ({ run, name, seed, comparisons }: Report) =>
+  measuresCsv(['run', 'name', 'seed', 'arm', 'baseline'], comparisons, (c) => [run, name, seed, c.arm, c.baseline], pairMeasures);

@@ -89,21 +89,16 @@ const levels = (theory: Theory) => [
 ];
 
 /** Reward against divergence: the optimum for each λ, and the best of K. */
-export function frontier(theory: Theory, at: TheoryPoint): { lines: PlaneLine[]; dots: PlaneDot[] } {
-  return {
-    lines: [
-      { word: 'optimum ρ*', colour: 'arm-tuned', points: theory.points.map((p) => [p.kl, p.reward] as const) },
-      { word: 'best of K', colour: 'run-2', points: theory.best_rewrites.map((best) => [best.kl, best.reward] as const), dashes: '1.5 3' },
-      ...levels(theory),
-    ],
-    dots: [
-      ...theory.best_rewrites
-        .filter((best) => best.n > 1)
-        .map((best) => ({ x: best.kl, y: best.reward, colour: 'run-2', word: `${best.n}` })),
-      { x: at.kl, y: at.reward, colour: 'arm-tuned', word: `λ = ${at.lambda}`, isChosen: true },
-    ],
-  };
-}
+export const frontierLines = (theory: Theory): PlaneLine[] => [
+  { word: 'optimum ρ*', colour: 'arm-tuned', points: theory.points.map((p) => [p.kl, p.reward] as const) },
+  { word: 'best of K', colour: 'run-2', points: theory.best_rewrites.map((best) => [best.kl, best.reward] as const), dashes: '1.5 3' },
+  ...levels(theory),
+];
+/** On them each K, and the optimum for one λ. */
+export const frontierDots = (theory: Theory, at: TheoryPoint): PlaneDot[] => [
+  ...theory.best_rewrites.filter((best) => best.n > 1).map((best) => ({ x: best.kl, y: best.reward, colour: 'run-2', word: `${best.n}` })),
+  { x: at.kl, y: at.reward, colour: 'arm-tuned', word: `λ = ${at.lambda}`, isChosen: true },
+];
 
 export function rewardLines(theory: Theory, k: number): PlaneLine[] {
   const best = theory.best_rewrites.find((one) => one.n === k);
