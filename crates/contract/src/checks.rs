@@ -1,4 +1,5 @@
 //! What makes a spec impossible to run, with the key's path and what would fit.
+use crate::arm;
 use crate::spec::{Algorithm, Engine, LORA_TARGETS, Problem, RewardPart, RewardProgram, Spec};
 
 struct Checker(Vec<Problem>);
@@ -42,6 +43,7 @@ impl Spec {
         self.check_training(&mut c);
         self.check_algorithm(&mut c);
         self.check_divergence(&mut c);
+        self.check_arms(&mut c);
         c.0
     }
 
@@ -213,6 +215,39 @@ impl Spec {
                 "training.kl_gain",
                 "says how fast λ follows training.kl_target, which is not given; give it or leave kl_gain out",
             );
+        }
+    }
+
+    fn check_arms(&self, c: &mut Checker) {
+        let a = &self.arms;
+        c.require(arm::ALL.iter().any(|name| a.has(name)), "arms", "has every arm switched off; switch at least one on");
+        if a.needs_rewrite_pool() {
+            c.at_least(a.rewrites_per_prompt, 2, "arms.rewrites_per_prompt");
+            c.at_most(a.rewrites_per_prompt, 4096, "arms.rewrites_per_prompt");
+            c.at_least(a.answers_per_rewrite, 1, "arms.answers_per_rewrite");
+            c.at_most(a.answers_per_rewrite, 4096, "arms.answers_per_rewrite");
+        }
+        if a.best_answer {
+            c.at_least(a.best_of_answers, 2, "arms.best_of_answers");
+            c.at_most(a.best_of_answers, 4096, "arms.best_of_answers");
+        }
+        if a.instruction {
+            c.require(
+                a.instruction_request.matches("{tried}").count() == 1,
+                "arms.instruction_request",
+                "must contain {tried} exactly once: it stands for the best instructions so far with their scores",
+            );
+        }
+        if a.oracle {
+            let f = &self.frozen;
+            c.require(
+                f.temperature > 0.0 && f.top_p == 1.0 && f.top_k == 0,
+                "arms.oracle",
+                "needs frozen.temperature above 0, top_p = 1 and top_k = 0: what is trained is the distribution that answers are drawn from",
+            );
+        }
+        if let Some(lambda) = a.oracle_kl_coefficient {
+            c.finite(lambda, lambda >= 0.0, "arms.oracle_kl_coefficient", "at least 0");
         }
     }
 }

@@ -179,7 +179,7 @@ pub struct EpisodeRow {
 /// An answer of an arm to a test prompt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct SampleAnswer {
-    /// `raw`, `untuned` or `tuned`.
+    /// One of [`crate::arm::ALL`].
     pub arm: String,
     /// 0..S; answers of equal number share their decoding seed across arms.
     pub answer_index: usize,

@@ -52,7 +52,11 @@ pub enum Phase {
     /// The arms that need no training, on the test prompts.
     Baselines,
     Train,
-    /// The tuned arm on the test prompts.
+    /// Searching for an instruction, in rounds.
+    Search,
+    /// Training the frozen model itself.
+    Oracle,
+    /// The arms that the phases before have made, and those that search for each prompt, on the test prompts.
     Evaluate,
 }
 
@@ -98,7 +102,36 @@ pub enum Event {
     Resumed {
         iteration: usize,
     },
+    /// What a piece of work has cost; stored in one step with its rows. The sum over a run is what its arms cost, work that was done again
+    /// after a kill left out.
+    Spent {
+        /// An arm, or a pool that several arms choose from ([`crate::arm`]).
+        arm: String,
+        stage: Stage,
+        spent: Spent,
+    },
     Note {
         message: String,
     },
+}
+
+/// What work is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Before an arm can answer: training, a search.
+    Prepare,
+    /// Answering the test prompts.
+    Answer,
+}
+
+/// What work costs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, TS)]
+pub struct Spent {
+    pub reward_calls: usize,
+    /// Written by models: rewrites, answers, proposals. Tokens that were only read are not counted.
+    pub tokens: usize,
+    pub seconds: f64,
+    /// Of the whole processor and graphics card, whatever else they did; null where the machine does not tell.
+    pub joules: Option<f64>,
 }

@@ -1,4 +1,5 @@
 //! What a run found, as `alignpro show RUN --json` prints it.
+use crate::event::Spent;
 use crate::figures::{Components, Interval, ShareOfPrompts, VarianceRatio};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -7,7 +8,7 @@ use ts_rs::TS;
 /// One arm on the test prompts. Variances are null where n is too small to estimate them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct Arm {
-    /// `raw`, `untuned` or `tuned`.
+    /// One of [`crate::arm::ALL`].
     pub name: String,
     /// Answers scored (prompts × answers per prompt).
     pub n: usize,
@@ -84,4 +85,163 @@ pub struct Report {
     pub verdict: String,
     /// Guards that fired and notes about the run (such as a resume on another machine), as sentences.
     pub warnings: Vec<String>,
+    /// What each arm cost; empty in reports of versions that did not count it.
+    #[serde(default)]
+    pub costs: Vec<ArmCost>,
+    /// How much of the oracle's gain over each baseline the tuned prompter gets; empty without an oracle.
+    #[serde(default)]
+    pub gaps: Vec<GapClosed>,
+    /// Lemma 5.1 from the rewrites that were drawn for it; null where none were.
+    #[serde(default)]
+    pub theory: Option<RunTheory>,
+    /// The instruction that the search found; null without a search.
+    #[serde(default)]
+    pub instruction: Option<Instruction>,
+}
+
+/// What an arm cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct ArmCost {
+    pub arm: String,
+    /// Training or search before it could answer; null where there is none.
+    pub preparation: Option<Spent>,
+    /// All its answers to the test prompts. Where several arms choose from one pool, each counts the whole pool: it would need it alone too.
+    pub answering: Spent,
+    /// One answer to one prompt, once the arm is prepared.
+    pub serving: Serving,
+}
+
+/// What an arm needs for one answer to one prompt that it has not seen, on average.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
+pub struct Serving {
+    pub rewrites: f64,
+    pub answers: f64,
+    pub reward_calls: f64,
+    /// Tokens written, of rewrites and answers together.
+    pub tokens: f64,
+}
+
+/// Share of the gap between a baseline and the oracle that the tuned prompter closes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct GapClosed {
+    pub baseline: String,
+    /// Oracle − baseline, in units of reward; null where it cannot be estimated.
+    pub width: Option<f64>,
+    pub width_interval: Option<Interval>,
+    /// (tuned − baseline) / (oracle − baseline): 0 is the baseline, 1 the oracle; null where it is withheld.
+    pub share: Option<f64>,
+    pub interval: Option<Interval>,
+    /// Why the share is withheld, as the end of a sentence; null where it is not.
+    pub withheld: Option<String>,
+}
+
+/// An instruction that stands before every prompt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct Instruction {
+    /// Empty where nothing that was tried beat the prompt alone.
+    pub text: String,
+    /// Its mean reward on training prompts, shrunk towards the mean of all that was tried.
+    pub score: f64,
+    /// Reward calls behind the score.
+    pub n: usize,
+    /// How many were tried.
+    pub tried: usize,
+}
+
+/// A mean over prompts with its interval, resampling prompts.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
+pub struct Estimated {
+    pub mean: f64,
+    /// Null where there are too few prompts.
+    pub interval: Option<Interval>,
+    pub prompts: usize,
+}
+
+/// Lemma 5.1 on a real run, from K rewrites of each test prompt by the untuned prompter and M answers to each. Divergences in nats.
+/// Formulas and biases: `docs/algorithms/theory.md`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct RunTheory {
+    /// λ, that of the training (of its last iteration, where it adapts).
+    pub lambda: f64,
+    pub prompts: usize,
+    /// K.
+    pub rewrites: usize,
+    /// M.
+    pub answers: usize,
+    /// J of ρ_sft.
+    pub untuned_reward: Estimated,
+    /// E\[R\] under the re-sampled ρ\*, plug-in: too high, because the weights prefer lucky answers.
+    pub reward: Estimated,
+    /// The same with weights from one half of the answers and rewards from the other; null for M = 1, as are the others that need halves.
+    pub cross_fitted: Option<Estimated>,
+    /// `cross_fitted` − `untuned_reward`.
+    pub gain: Option<Estimated>,
+    /// KL(ρ\*‖ρ_sft), at most log K.
+    pub kl: Estimated,
+    pub kl_extrapolated: Option<Estimated>,
+    /// J_λ(ρ\*) = λ·log Z.
+    pub objective: Estimated,
+    pub objective_extrapolated: Option<Estimated>,
+    /// Median over prompts of Kish's effective number of rewrites, from 1 to K.
+    pub effective_rewrites: f64,
+    /// For k = 1, 2, 4, … K rewrites.
+    pub convergence: Vec<Convergence>,
+    /// Best of n answers to the raw prompt, by n; empty where no answers were drawn for it.
+    pub best_answers: Vec<BestAnswers>,
+    /// Null where no prompter was trained.
+    pub tuned: Option<TunedTheory>,
+    /// In the order of the prompts.
+    pub by_prompt: Vec<PromptTheory>,
+}
+
+/// What k rewrites a prompt would have said.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
+pub struct Convergence {
+    pub k: usize,
+    /// Plug-in, cross-fitted, and KL of the re-sampled optimum.
+    pub reward: f64,
+    pub cross_fitted: Option<f64>,
+    pub kl: f64,
+    /// Best of k rewrites, plug-in and cross-fitted.
+    pub best: f64,
+    pub best_cross_fitted: Option<f64>,
+}
+
+/// The best of n answers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
+pub struct BestAnswers {
+    pub n: usize,
+    pub reward: f64,
+}
+
+/// The tuned prompter against the re-sampled optimum, by importance sampling on the untuned prompter's rewrites.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
+pub struct TunedTheory {
+    /// Median over prompts of the effective number of rewrites under the tuned prompter's weights; where it is near 1, nothing below holds.
+    pub effective_rewrites: f64,
+    /// E\[R\] of the tuned prompter.
+    pub reward: Estimated,
+    /// KL(ρ_tuned‖ρ_sft).
+    pub kl: Estimated,
+    /// λ·KL(ρ_tuned‖ρ\*) = J_λ(ρ\*) − J_λ(ρ_tuned); null at λ = 0.
+    pub shortfall: Option<Estimated>,
+    pub shortfall_extrapolated: Option<Estimated>,
+}
+
+/// One prompt's share of [`RunTheory`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
+pub struct PromptTheory {
+    pub prompt_index: usize,
+    pub untuned_reward: f64,
+    /// Under the re-sampled optimum: cross-fitted where there are two answers to a rewrite, else plug-in.
+    pub optimum_reward: f64,
+    /// The largest R̂, and the smallest.
+    pub best_reward: f64,
+    pub worst_reward: f64,
+    pub kl: f64,
+    pub effective_rewrites: f64,
+    /// The tuned prompter's mean reward in its own answers to the prompt; null where it has none.
+    pub tuned_reward: Option<f64>,
+    /// Of the tuned prompter; null where it was not trained, and at λ = 0.
+    pub shortfall: Option<f64>,
 }

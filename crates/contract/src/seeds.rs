@@ -49,7 +49,7 @@ pub struct MeanOverSeeds {
 /// An arm over all seeds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct ArmOverSeeds {
-    /// `raw`, `untuned` or `tuned`.
+    /// One of [`crate::arm::ALL`].
     pub arm: String,
     pub reward: MeanOverSeeds,
 }

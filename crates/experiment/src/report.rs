@@ -32,6 +32,10 @@ pub fn compute(run: &Run, rows: &[EvaluationAnswer], events: &[StoredEvent]) -> 
         comparisons: comparisons(&compared),
         arms,
         warnings,
+        costs: Vec::new(),
+        gaps: Vec::new(),
+        theory: None,
+        instruction: None,
     }
 }
 

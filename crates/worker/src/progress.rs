@@ -63,6 +63,8 @@ fn bar(progress: &Progress) -> ProgressBar {
         Phase::Load => ("loading", ""),
         Phase::Baselines => ("baselines", "answers"),
         Phase::Train => ("training", "iterations"),
+        Phase::Search => ("search", "rounds"),
+        Phase::Oracle => ("oracle", "iterations"),
         Phase::Evaluate => ("evaluation", "answers"),
     };
     let bar = ProgressBar::with_draw_target(Some(progress.total as u64), ProgressDrawTarget::stderr());

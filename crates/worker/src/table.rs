@@ -215,6 +215,10 @@ mod tests {
                 comparisons: vec![comparison],
                 verdict: "The tuned prompter is better.".into(),
                 warnings: vec!["Rewrites grow.".into()],
+                costs: Vec::new(),
+                gaps: Vec::new(),
+                theory: None,
+                instruction: None,
             },
             "Every answer is in x.db.",
         );

@@ -1,9 +1,10 @@
 //! Rows with every field filled, different in every row.
 use super::mix;
 use crate::{Checkpoint, Episode, EvaluationAnswer, Iteration, NewRun, Split};
+use contract::event::Spent;
 use contract::figures::{Component, Components, Interval, ShareOfPrompts, VarianceRatio};
-use contract::report::{Arm, Comparison, Report};
-use contract::spec::{Data, Evaluation, Frozen, Lora, Prompter, Reward, Spec, Training};
+use contract::report::{Arm, ArmCost, Comparison, Instruction, Report, Serving};
+use contract::spec::{Arms, Data, Evaluation, Frozen, Lora, Prompter, Reward, Spec, Training};
 use std::collections::BTreeMap;
 
 /// Quotes, NUL, surrogate-pair characters, line ends: text that naive SQL or C strings would spoil.
@@ -23,6 +24,7 @@ pub fn spec(name: &str) -> Spec {
         reward: Reward { parts: Vec::new() },
         training: Training { learning_rate: 5.234_567_890_123_456e-4, ..spec.training },
         evaluation: Evaluation { answers_per_prompt: 3, ..spec.evaluation },
+        arms: Arms { oracle: true, oracle_kl_coefficient: Some(0.012_345_678_901_234_567), ..spec.arms },
     }
 }
 
@@ -159,5 +161,14 @@ pub fn report(run: i64) -> Report {
         }],
         verdict: "They cannot be told apart.".into(),
         warnings: vec![AWKWARD.into()],
+        costs: vec![ArmCost {
+            arm: "raw".into(),
+            preparation: None,
+            answering: Spent { reward_calls: 192, tokens: 7_776, seconds: real(14), joules: None },
+            serving: Serving { rewrites: 0.0, answers: 1.0, reward_calls: 0.0, tokens: 40.5 },
+        }],
+        gaps: Vec::new(),
+        theory: None,
+        instruction: Some(Instruction { text: AWKWARD.into(), score: real(15), n: 32, tried: 9 }),
     }
 }

@@ -148,12 +148,12 @@ fn whole(phases: Vec<PhaseEstimate>, free_bytes: u64, basis: String, longest: &L
     let advice: &[&str] = match worst {
         _ if fits => &[],
         Phase::Load => &["Choose smaller models, or a quantised frozen model.", "Use one model in both roles: its weights are held once."],
-        Phase::Train => &[
+        Phase::Train | Phase::Oracle => &[
             "Lower training.rewrites_per_pass.",
             "Lower training.group_size or training.prompts_per_iteration.",
             "Ask for shorter rewrites and answers.",
         ],
-        Phase::Baselines | Phase::Evaluate => &["Lower evaluation.answers_per_batch.", "Ask for shorter answers."],
+        Phase::Baselines | Phase::Search | Phase::Evaluate => &["Lower evaluation.answers_per_batch.", "Ask for shorter answers."],
     };
     Estimate {
         seconds: phases.iter().map(|phase| phase.seconds).sum(),
@@ -177,6 +177,8 @@ fn text(estimate: &Estimate) -> String {
         Phase::Load => "loading",
         Phase::Baselines => "baselines",
         Phase::Train => "training",
+        Phase::Search => "search for an instruction",
+        Phase::Oracle => "training the oracle",
         Phase::Evaluate => "evaluation",
     };
     let row = |what: &str, seconds, bytes| vec![what.to_owned(), time(seconds), gigabytes(bytes)];

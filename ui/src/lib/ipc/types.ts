@@ -26,7 +26,7 @@ name: string,
 /**
  * Every random stream of the run is derived from this number.
  */
-seed: number, data: Data, prompter: Prompter, frozen: Frozen, reward: Reward, training: Training, evaluation: Evaluation, };
+seed: number, data: Data, prompter: Prompter, frozen: Frozen, reward: Reward, training: Training, evaluation: Evaluation, arms?: Arms, };
 
 /**
  * Where prompts come from and how they are split.
@@ -243,6 +243,64 @@ answers_per_prompt: number,
 answers_per_batch: number, bootstrap_resamples: number, permutations: number, };
 
 /**
+ * Which arms are run, and how much those that search may draw. Each reward call, token and second is counted for the arm that it was
+ * spent on.
+ */
+export type Arms = { 
+/**
+ * The prompt as it was typed.
+ */
+raw: boolean, 
+/**
+ * The prompter before training.
+ */
+untuned: boolean, 
+/**
+ * The prompter after training.
+ */
+tuned: boolean, 
+/**
+ * Lemma 5.1 without training: K rewrites of each prompt, one of them drawn with weights exp(R̂/λ), at the training's λ.
+ */
+optimum: boolean, 
+/**
+ * Of the same K rewrites the one with the largest R̂.
+ */
+best_rewrite: boolean, 
+/**
+ * Of N answers to the raw prompt the one with the largest reward.
+ */
+best_answer: boolean, 
+/**
+ * One instruction put before every prompt, searched for with as many reward calls as the training makes.
+ */
+instruction: boolean, 
+/**
+ * The frozen model itself, trained by the same algorithm with as many reward calls.
+ */
+oracle: boolean, 
+/**
+ * K: rewrites of each test prompt, drawn from the untuned prompter.
+ */
+rewrites_per_prompt: number, 
+/**
+ * M: answers to each of them, whose mean reward is R̂.
+ */
+answers_per_rewrite: number, 
+/**
+ * N: answers of which the best is kept.
+ */
+best_of_answers: number, 
+/**
+ * What asks the prompter for a new instruction; `{tried}` stands for the best so far with their scores, and is empty at first.
+ */
+instruction_request: string, 
+/**
+ * λ of the oracle: weight of KL(π‖π_F) of the whole answer. Absent: `training.kl_coefficient`.
+ */
+oracle_kl_coefficient: number | null, };
+
+/**
  * A 95 % interval.
  */
 export type Interval = { low: number, high: number, };
@@ -317,7 +375,7 @@ answer: Component | null, };
  */
 export type Arm = { 
 /**
- * `raw`, `untuned` or `tuned`.
+ * One of [`crate::arm::ALL`].
  */
 name: string, 
 /**
@@ -400,6 +458,201 @@ improvement: ShareOfPrompts | null,
 variance: VarianceRatio | null, };
 
 /**
+ * What an arm cost.
+ */
+export type ArmCost = { arm: string, 
+/**
+ * Training or search before it could answer; null where there is none.
+ */
+preparation: Spent | null, 
+/**
+ * All its answers to the test prompts. Where several arms choose from one pool, each counts the whole pool: it would need it alone too.
+ */
+answering: Spent, 
+/**
+ * One answer to one prompt, once the arm is prepared.
+ */
+serving: Serving, };
+
+/**
+ * What an arm needs for one answer to one prompt that it has not seen, on average.
+ */
+export type Serving = { rewrites: number, answers: number, reward_calls: number, 
+/**
+ * Tokens written, of rewrites and answers together.
+ */
+tokens: number, };
+
+/**
+ * Share of the gap between a baseline and the oracle that the tuned prompter closes.
+ */
+export type GapClosed = { baseline: string, 
+/**
+ * Oracle − baseline, in units of reward; null where it cannot be estimated.
+ */
+width: number | null, width_interval: Interval | null, 
+/**
+ * (tuned − baseline) / (oracle − baseline): 0 is the baseline, 1 the oracle; null where it is withheld.
+ */
+share: number | null, interval: Interval | null, 
+/**
+ * Why the share is withheld, as the end of a sentence; null where it is not.
+ */
+withheld: string | null, };
+
+/**
+ * An instruction that stands before every prompt.
+ */
+export type Instruction = { 
+/**
+ * Empty where nothing that was tried beat the prompt alone.
+ */
+text: string, 
+/**
+ * Its mean reward on training prompts, shrunk towards the mean of all that was tried.
+ */
+score: number, 
+/**
+ * Reward calls behind the score.
+ */
+n: number, 
+/**
+ * How many were tried.
+ */
+tried: number, };
+
+/**
+ * A mean over prompts with its interval, resampling prompts.
+ */
+export type Estimated = { mean: number, 
+/**
+ * Null where there are too few prompts.
+ */
+interval: Interval | null, prompts: number, };
+
+/**
+ * What k rewrites a prompt would have said.
+ */
+export type Convergence = { k: number, 
+/**
+ * Plug-in, cross-fitted, and KL of the re-sampled optimum.
+ */
+reward: number, cross_fitted: number | null, kl: number, 
+/**
+ * Best of k rewrites, plug-in and cross-fitted.
+ */
+best: number, best_cross_fitted: number | null, };
+
+/**
+ * The best of n answers.
+ */
+export type BestAnswers = { n: number, reward: number, };
+
+/**
+ * The tuned prompter against the re-sampled optimum, by importance sampling on the untuned prompter's rewrites.
+ */
+export type TunedTheory = { 
+/**
+ * Median over prompts of the effective number of rewrites under the tuned prompter's weights; where it is near 1, nothing below holds.
+ */
+effective_rewrites: number, 
+/**
+ * E\[R\] of the tuned prompter.
+ */
+reward: Estimated, 
+/**
+ * KL(ρ_tuned‖ρ_sft).
+ */
+kl: Estimated, 
+/**
+ * λ·KL(ρ_tuned‖ρ\*) = J_λ(ρ\*) − J_λ(ρ_tuned); null at λ = 0.
+ */
+shortfall: Estimated | null, shortfall_extrapolated: Estimated | null, };
+
+/**
+ * One prompt's share of [`RunTheory`].
+ */
+export type PromptTheory = { prompt_index: number, untuned_reward: number, 
+/**
+ * Under the re-sampled optimum: cross-fitted where there are two answers to a rewrite, else plug-in.
+ */
+optimum_reward: number, 
+/**
+ * The largest R̂, and the smallest.
+ */
+best_reward: number, worst_reward: number, kl: number, effective_rewrites: number, 
+/**
+ * The tuned prompter's mean reward in its own answers to the prompt; null where it has none.
+ */
+tuned_reward: number | null, 
+/**
+ * Of the tuned prompter; null where it was not trained, and at λ = 0.
+ */
+shortfall: number | null, };
+
+/**
+ * Lemma 5.1 on a real run, from K rewrites of each test prompt by the untuned prompter and M answers to each. Divergences in nats.
+ * Formulas and biases: `docs/algorithms/theory.md`.
+ */
+export type RunTheory = { 
+/**
+ * λ, that of the training (of its last iteration, where it adapts).
+ */
+lambda: number, prompts: number, 
+/**
+ * K.
+ */
+rewrites: number, 
+/**
+ * M.
+ */
+answers: number, 
+/**
+ * J of ρ_sft.
+ */
+untuned_reward: Estimated, 
+/**
+ * E\[R\] under the re-sampled ρ\*, plug-in: too high, because the weights prefer lucky answers.
+ */
+reward: Estimated, 
+/**
+ * The same with weights from one half of the answers and rewards from the other; null for M = 1, as are the others that need halves.
+ */
+cross_fitted: Estimated | null, 
+/**
+ * `cross_fitted` − `untuned_reward`.
+ */
+gain: Estimated | null, 
+/**
+ * KL(ρ\*‖ρ_sft), at most log K.
+ */
+kl: Estimated, kl_extrapolated: Estimated | null, 
+/**
+ * J_λ(ρ\*) = λ·log Z.
+ */
+objective: Estimated, objective_extrapolated: Estimated | null, 
+/**
+ * Median over prompts of Kish's effective number of rewrites, from 1 to K.
+ */
+effective_rewrites: number, 
+/**
+ * For k = 1, 2, 4, … K rewrites.
+ */
+convergence: Array<Convergence>, 
+/**
+ * Best of n answers to the raw prompt, by n; empty where no answers were drawn for it.
+ */
+best_answers: Array<BestAnswers>, 
+/**
+ * Null where no prompter was trained.
+ */
+tuned: TunedTheory | null, 
+/**
+ * In the order of the prompts.
+ */
+by_prompt: Array<PromptTheory>, };
+
+/**
  * A run with what it found.
  */
 export type Report = { run: number, name: string, status: string, seed: number, spec_hash: string, arms: Array<Arm>, comparisons: Array<Comparison>, 
@@ -410,7 +663,23 @@ verdict: string,
 /**
  * Guards that fired and notes about the run (such as a resume on another machine), as sentences.
  */
-warnings: Array<string>, };
+warnings: Array<string>, 
+/**
+ * What each arm cost; empty in reports of versions that did not count it.
+ */
+costs: Array<ArmCost>, 
+/**
+ * How much of the oracle's gain over each baseline the tuned prompter gets; empty without an oracle.
+ */
+gaps: Array<GapClosed>, 
+/**
+ * Lemma 5.1 from the rewrites that were drawn for it; null where none were.
+ */
+theory: RunTheory | null, 
+/**
+ * The instruction that the search found; null without a search.
+ */
+instruction: Instruction | null, };
 
 /**
  * Where a run is in its life.
@@ -420,12 +689,34 @@ export type Status = "created" | "waiting" | "running" | "stopped" | "interrupte
 /**
  * What the worker is doing; progress counts units of this phase.
  */
-export type Phase = "load" | "baselines" | "train" | "evaluate";
+export type Phase = "load" | "baselines" | "train" | "search" | "oracle" | "evaluate";
+
+/**
+ * What work is for.
+ */
+export type Stage = "prepare" | "answer";
+
+/**
+ * What work costs.
+ */
+export type Spent = { reward_calls: number, 
+/**
+ * Written by models: rewrites, answers, proposals. Tokens that were only read are not counted.
+ */
+tokens: number, seconds: number, 
+/**
+ * Of the whole processor and graphics card, whatever else they did; null where the machine does not tell.
+ */
+joules: number | null, };
 
 /**
  * Things that happen in a run.
  */
-export type Event = { "kind": "status", status: Status, message: string | null, } | { "kind": "phase", phase: Phase, total: number, } | { "kind": "progress", phase: Phase, done: number, total: number, } | { "kind": "iteration", iteration: number, reward_mean: number, kl: number, } | { "kind": "guard", iteration: number | null, guard: string, cause: string, remedy: string, } | { "kind": "engine_proof", engine: string, batched: boolean, detail: string, } | { "kind": "checkpoint", iteration: number, } | { "kind": "resumed", iteration: number, } | { "kind": "note", message: string, };
+export type Event = { "kind": "status", status: Status, message: string | null, } | { "kind": "phase", phase: Phase, total: number, } | { "kind": "progress", phase: Phase, done: number, total: number, } | { "kind": "iteration", iteration: number, reward_mean: number, kl: number, } | { "kind": "guard", iteration: number | null, guard: string, cause: string, remedy: string, } | { "kind": "engine_proof", engine: string, batched: boolean, detail: string, } | { "kind": "checkpoint", iteration: number, } | { "kind": "resumed", iteration: number, } | { "kind": "spent", 
+/**
+ * An arm, or a pool that several arms choose from ([`crate::arm`]).
+ */
+arm: string, stage: Stage, spent: Spent, } | { "kind": "note", message: string, };
 
 /**
  * How a run counts among the seeds.
@@ -479,7 +770,7 @@ components: Components, };
  */
 export type ArmOverSeeds = { 
 /**
- * `raw`, `untuned` or `tuned`.
+ * One of [`crate::arm::ALL`].
  */
 arm: string, reward: MeanOverSeeds, };
 
@@ -710,7 +1001,7 @@ kl: number | null, advantage: number | null, closeness: number | null, rewrite_t
  */
 export type SampleAnswer = { 
 /**
- * `raw`, `untuned` or `tuned`.
+ * One of [`crate::arm::ALL`].
  */
 arm: string, 
 /**
