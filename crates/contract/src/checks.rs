@@ -246,6 +246,11 @@ impl Spec {
                 "needs frozen.temperature above 0, top_p = 1 and top_k = 0: what is trained is the distribution that answers are drawn from",
             );
         }
+        c.require(
+            !a.oracle || self.frozen.quantisation.is_none(),
+            "arms.oracle",
+            "needs frozen.quantisation left out: what is trained has to be the model that answers in the other arms",
+        );
         if let Some(lambda) = a.oracle_kl_coefficient {
             c.finite(lambda, lambda >= 0.0, "arms.oracle_kl_coefficient", "at least 0");
         }

@@ -102,8 +102,12 @@ pub enum Event {
     Resumed {
         iteration: usize,
     },
-    /// What a piece of work has cost; stored in one step with its rows. The sum over a run is what its arms cost, work that was done again
-    /// after a kill left out.
+    /// λ at which rewrites are chosen by exp(R̂/λ): that of the training's last iteration.
+    Lambda {
+        lambda: f64,
+    },
+    /// What a piece of work has cost; stored in one step with its rows. The sum over a run is what its arms cost: work that had to be done
+    /// again after a kill was spent twice, and work that a kill cut short is not known.
     Spent {
         /// An arm, or a pool that several arms choose from ([`crate::arm`]).
         arm: String,

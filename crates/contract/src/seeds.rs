@@ -1,6 +1,7 @@
 //! What several seeds of one experiment say together, as `alignpro analyse RUN... --json` prints it.
 use crate::event::Status;
 use crate::figures::{Components, Interval};
+use crate::report::GapClosed;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -91,6 +92,9 @@ pub struct SeedsReport {
     pub answers: usize,
     pub arms: Vec<ArmOverSeeds>,
     pub comparisons: Vec<ComparisonOverSeeds>,
+    /// How much of the oracle's gain over each baseline the tuned prompter gets, over seeds and prompts; empty without an oracle.
+    #[serde(default)]
+    pub gaps: Vec<GapClosed>,
     /// One plain sentence, and what to know of it.
     pub verdict: String,
     /// Which seeds failed or are left out, as sentences.

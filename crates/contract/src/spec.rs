@@ -528,6 +528,26 @@ impl Arms {
         }
     }
 
+    /// Switches on the arms named, or `all`, and every other off.
+    ///
+    /// # Errors
+    /// The first name that is not an arm's; nothing is changed then.
+    pub fn set<'a>(&mut self, names: &'a [String]) -> Result<(), &'a str> {
+        if let Some(unknown) = names.iter().find(|name| *name != "all" && !arm::ALL.contains(&name.as_str())) {
+            return Err(unknown);
+        }
+        let on = |arm: &str| names.iter().any(|name| name == "all" || name == arm);
+        self.raw = on(arm::RAW);
+        self.untuned = on(arm::UNTUNED);
+        self.tuned = on(arm::TUNED);
+        self.optimum = on(arm::OPTIMUM);
+        self.best_rewrite = on(arm::BEST_REWRITE);
+        self.best_answer = on(arm::BEST_ANSWER);
+        self.instruction = on(arm::INSTRUCTION);
+        self.oracle = on(arm::ORACLE);
+        Ok(())
+    }
+
     /// Whether K rewrites of each test prompt are drawn, answered and scored.
     pub fn needs_rewrite_pool(&self) -> bool {
         self.optimum || self.best_rewrite

@@ -1,7 +1,7 @@
 //! Texts: the rewrites of training, the answers of the evaluation.
 use crate::Desk;
-use contract::Result;
 use contract::desk::{EpisodeRow, Sample, SampleAnswer};
+use contract::{Result, arm};
 use std::collections::BTreeMap;
 use store::{EvaluationAnswer, Split};
 
@@ -36,7 +36,9 @@ impl Desk {
     pub async fn samples(&self, run: i64) -> Result<Vec<Sample>> {
         let (store, run) = self.place(run).await?;
         let mut samples = BTreeMap::new();
-        for row in store.evaluation(run, Some(Split::Test)).await? {
+        // What was drawn to choose from is no arm's answer.
+        let is_of_arm = |row: &EvaluationAnswer| arm::ALL.contains(&row.arm.as_str());
+        for row in store.evaluation(run, Some(Split::Test)).await?.into_iter().filter(is_of_arm) {
             let EvaluationAnswer { prompt_index, prompt, .. } = &row;
             let sample = samples.entry(*prompt_index).or_insert_with(|| Sample {
                 prompt_index: *prompt_index,

@@ -5,6 +5,7 @@ use crate::streams::Streams;
 use crate::{figures, spec};
 use analysis::{OverSeeds, Plan, TestPrompts};
 use contract::event::Status;
+use contract::report::GapClosed;
 use contract::seeds::{ArmOverSeeds, ComparisonOverSeeds, Counted, MeanOverSeeds, Power, SeedRun, SeedsReport};
 use contract::{Error, Result, Spec, arm};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,9 +36,10 @@ pub fn compute(mut seeds: Vec<Seed>) -> Result<SeedsReport> {
         Some(ArmOverSeeds { arm: (*name).into(), reward: reported(&over, &table.components(name, None))? })
     });
     let compared: Vec<(OverSeeds, ComparisonOverSeeds)> = COMPARISONS.iter().filter_map(|pair| table.comparison(*pair)).collect();
-    let verdict = match compared.as_slice() {
-        [(raw, _), (untuned, _), ..] => analysis::seeds_verdict(raw, untuned, table.prompts.len()),
-        _ => "The arms cannot be compared: the tuned prompter and both baselines have to answer the test prompts first.".into(),
+    let find = |(arm, baseline)| compared.iter().find(|(_, c)| (c.arm.as_str(), c.baseline.as_str()) == (arm, baseline));
+    let verdict = match (find(COMPARISONS[0]), find(COMPARISONS[1])) {
+        (Some((raw, _)), Some((untuned, _))) => analysis::seeds_verdict(raw, untuned, table.prompts.len()),
+        _ => "There is no verdict on training: the tuned prompter and both baselines have to answer the test prompts first.".into(),
     };
     let Run { name, spec: first, .. } = &seeds[0].run;
     Ok(SeedsReport {
@@ -47,6 +49,7 @@ pub fn compute(mut seeds: Vec<Seed>) -> Result<SeedsReport> {
         answers: first.evaluation.answers_per_prompt,
         arms: arms.collect(),
         comparisons: compared.into_iter().map(|(_, comparison)| comparison).collect(),
+        gaps: table.gaps(),
         verdict,
         warnings: runs.iter().filter_map(warning).collect(),
         runs,
@@ -76,9 +79,10 @@ fn require_one_experiment(seeds: &[Seed]) -> Result<()> {
 
 /// A finished run is measured by its rewards, unless one of them is not finite.
 fn count(seed: &Seed) -> Counted {
-    let tuned = latest(&seed.rows, arm::TUNED);
+    // What is drawn to choose from is nobody's reward.
+    let of_arms = || seed.rows.iter().filter(|row| arm::ALL.contains(&row.arm.as_str()));
     match seed.run.status {
-        Status::Finished if !tuned.is_empty() && seed.rows.iter().all(|row| row.reward.is_finite()) => Counted::Measured,
+        Status::Finished if of_arms().next().is_some() && of_arms().all(|row| row.reward.is_finite()) => Counted::Measured,
         Status::Finished | Status::Failed => Counted::Failed,
         Status::Created | Status::Waiting | Status::Running | Status::Stopped | Status::Interrupted => Counted::Unfinished,
     }
@@ -140,9 +144,13 @@ impl<'a> Table<'a> {
     }
 
     /// Mean of `arm`, less that of a baseline, on each prompt: one list a seed. What no training has made is left out where it is not whole;
-    /// of the tuned arm a seed that failed has no value.
+    /// of a trained arm a seed that failed has no value.
     fn means(&self, arm: &str, baseline: Option<&str>) -> Vec<Vec<f64>> {
-        let trained = arm == arm::TUNED;
+        let runs = |name: &str| self.spec.arms.has(name);
+        if !runs(arm) || !baseline.is_none_or(runs) {
+            return Vec::new();
+        }
+        let trained = [arm::TUNED, arm::ORACLE].contains(&arm) || baseline == Some(arm::ORACLE);
         let seeds = self.seeds.iter().map(|(measured, arms)| {
             let rows = self.answers(arms, arm, baseline).filter(|_| *measured || !trained);
             rows.map(|prompts| prompts.iter().filter_map(|answers| mean(answers.iter().copied())).collect::<Vec<f64>>())
@@ -171,6 +179,24 @@ impl<'a> Table<'a> {
 
     fn arm(&self, name: &str, failed_as: f64) -> Option<OverSeeds> {
         self.over(name, &self.means(name, None), failed_as)
+    }
+
+    /// A seed that failed has gained nothing, and so closed nothing.
+    fn gaps(&self) -> Vec<GapClosed> {
+        let whole = |arm: &str, baseline: &str| -> Vec<Vec<f64>> {
+            let seeds = self.means(arm, Some(baseline));
+            seeds.into_iter().map(|row| if row.is_empty() { vec![0.0; self.prompts.len()] } else { row }).collect()
+        };
+        let of = |baseline: &&str| {
+            let [tuned, oracle] = [arm::TUNED, arm::ORACLE].map(|name| whole(name, baseline));
+            if tuned.is_empty() || oracle.is_empty() {
+                return None;
+            }
+            let gap =
+                analysis::gap(&tuned, &[vec![0.0; self.prompts.len()]], &oracle, self.resamples(), self.stream(&format!("gap {baseline}")));
+            Some(figures::gap(baseline, &gap))
+        };
+        [arm::RAW, arm::UNTUNED].iter().filter_map(of).collect()
     }
 
     fn comparison(&self, (arm, baseline): (&str, &str)) -> Option<(OverSeeds, ComparisonOverSeeds)> {
@@ -202,7 +228,7 @@ impl<'a> Table<'a> {
 
 /// Test prompts by their number.
 fn texts(rows: &[EvaluationAnswer]) -> BTreeMap<usize, &str> {
-    rows.iter().filter(|row| row.arm == arm::TUNED).map(|row| (row.prompt_index, row.prompt.as_str())).collect()
+    rows.iter().map(|row| (row.prompt_index, row.prompt.as_str())).collect()
 }
 
 fn rewards(rows: &[EvaluationAnswer], name: &str) -> Rewards {

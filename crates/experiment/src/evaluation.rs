@@ -10,47 +10,86 @@ use store::{EvaluationAnswer, Split};
 #[derive(Debug, Clone, Copy)]
 pub struct Plan<'a> {
     pub split: Split,
-    /// Iterations trained so far (0 for raw and untuned).
+    /// Iterations trained so far (0 for an arm that no training makes).
     pub iteration: usize,
     pub prompts: &'a [String],
-    /// S.
+    /// S; of a pool, all that is drawn for a prompt.
     pub answers_per_prompt: usize,
     pub answers_per_batch: usize,
     pub streams: Streams,
 }
 
-impl Plan<'_> {
+impl<'a> Plan<'a> {
     /// Answers of one arm.
     pub fn total(&self) -> usize {
         self.prompts.len() * self.answers_per_prompt
     }
+
+    /// Seeds depend on split, prompt and answer only, so all arms share them.
+    pub fn item(&self, (prompt, answer): Key) -> Item<'a> {
+        Item {
+            prompt: &self.prompts[prompt],
+            rewrite_seed: self.streams.evaluation_rewrite(self.split, prompt, answer),
+            answer_seed: self.streams.evaluation_answer(self.split, prompt, answer),
+        }
+    }
+
+    /// What came of an item, as a row of an arm.
+    pub fn row(&self, arm: &str, key: Key, item: &Item<'_>, trial: Trial) -> EvaluationAnswer {
+        let rewrite = trial.rewrite.as_ref();
+        EvaluationAnswer {
+            split: self.split,
+            iteration: self.iteration,
+            arm: arm.into(),
+            prompt_index: key.0,
+            answer_index: key.1,
+            prompt: item.prompt.into(),
+            kl: rewrite.map(|r| r.kl()),
+            closeness: trial.closeness,
+            rewrite_tokens: rewrite.map(|r| r.tokens.len()),
+            rewrite_truncated: rewrite.map(|r| r.truncated),
+            rewrite_seed: rewrite.map(|_| item.rewrite_seed),
+            rewrite: trial.rewrite.map(|r| r.text),
+            answer_tokens: trial.answer.tokens.len(),
+            answer_truncated: trial.answer.truncated,
+            answer: trial.answer.text,
+            reward: trial.score.total,
+            reward_parts: trial.score.parts,
+            answer_seed: item.answer_seed,
+        }
+    }
 }
 
-/// Sends the plan's prompts through an arm, S times each, every time with a rewrite of its own. Seeds depend on split, prompt and answer
-/// only, so all arms share them. `existing` are the rows that the store holds: a chunk that is there in full is not computed again, and
-/// since chunks are fixed, the others come out as they would have. `commit` gets the rows of each finished chunk, `on_progress` how many
-/// answers are done; breaking it abandons the running chunk ([`contract::Code::Stopped`]).
+/// Numbers of a prompt and of an answer to it.
+pub type Key = (usize, usize);
+
+/// Hears how many answers are done; breaking it abandons the running chunk ([`contract::Code::Stopped`]).
+pub type OnProgress<'a> = dyn FnMut(usize) -> ControlFlow<()> + 'a;
+
+/// Makes the rows of a chunk, in the order of its keys.
+pub type Answering<'a> = dyn FnMut(&[Key], &mut OnProgress<'_>) -> Result<Vec<EvaluationAnswer>> + 'a;
+
+/// Lets `answer` make the rows of `arm` for the plan's prompts. `existing` are the rows that the store holds: a chunk that is there in full is
+/// not computed again, and since chunks are fixed, the others come out as they would have. `commit` gets the rows of each finished chunk and
+/// how many answers are done.
 pub fn evaluate(
-    pipeline: &mut Pipeline,
-    arm: Arm<'_>,
+    arm: &str,
     plan: &Plan<'_>,
     existing: &[EvaluationAnswer],
+    answer: &mut Answering<'_>,
     commit: &mut dyn FnMut(&[EvaluationAnswer], usize) -> Result<()>,
-    on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    on_progress: &mut OnProgress<'_>,
 ) -> Result<()> {
-    let there: BTreeSet<(usize, usize)> = existing
+    let there: BTreeSet<Key> = existing
         .iter()
-        .filter(|row| row.split == plan.split && row.arm == arm.name() && row.iteration == plan.iteration)
+        .filter(|row| row.split == plan.split && row.arm == arm && row.iteration == plan.iteration)
         .map(|row| (row.prompt_index, row.answer_index))
         .collect();
-    let all: Vec<(usize, usize)> = (0..plan.prompts.len()).flat_map(|p| (0..plan.answers_per_prompt).map(move |a| (p, a))).collect();
+    let all: Vec<Key> = (0..plan.prompts.len()).flat_map(|p| (0..plan.answers_per_prompt).map(move |a| (p, a))).collect();
     let mut done = 0;
     for chunk in all.chunks(plan.answers_per_batch) {
         if !chunk.iter().all(|key| there.contains(key)) {
-            let items: Vec<Item<'_>> = chunk.iter().map(|&(prompt, answer)| item(plan, prompt, answer)).collect();
-            let (trials, _) = pipeline.run(arm, &items, &mut |answered| on_progress(done + answered))?;
-            let rows: Vec<_> =
-                chunk.iter().zip(&items).zip(trials).map(|((&key, item), trial)| row(plan, arm.name(), key, item, trial)).collect();
+            let rows = answer(chunk, &mut |answered| on_progress(done + answered))?;
             commit(&rows, done + chunk.len())?;
         }
         done += chunk.len();
@@ -58,34 +97,15 @@ pub fn evaluate(
     Ok(())
 }
 
-fn item<'a>(plan: &Plan<'a>, prompt: usize, answer: usize) -> Item<'a> {
-    Item {
-        prompt: &plan.prompts[prompt],
-        rewrite_seed: plan.streams.evaluation_rewrite(plan.split, prompt, answer),
-        answer_seed: plan.streams.evaluation_answer(plan.split, prompt, answer),
-    }
-}
-
-fn row(plan: &Plan<'_>, arm: &str, key: (usize, usize), item: &Item<'_>, trial: Trial) -> EvaluationAnswer {
-    let rewrite = trial.rewrite.as_ref();
-    EvaluationAnswer {
-        split: plan.split,
-        iteration: plan.iteration,
-        arm: arm.into(),
-        prompt_index: key.0,
-        answer_index: key.1,
-        prompt: item.prompt.into(),
-        kl: rewrite.map(|r| r.kl()),
-        closeness: trial.closeness,
-        rewrite_tokens: rewrite.map(|r| r.tokens.len()),
-        rewrite_truncated: rewrite.map(|r| r.truncated),
-        rewrite_seed: rewrite.map(|_| item.rewrite_seed),
-        rewrite: trial.rewrite.map(|r| r.text),
-        answer_tokens: trial.answer.tokens.len(),
-        answer_truncated: trial.answer.truncated,
-        answer: trial.answer.text,
-        reward: trial.score.total,
-        reward_parts: trial.score.parts,
-        answer_seed: item.answer_seed,
+/// Answers of the raw prompt or of a prompter: every answer to a rewrite of its own.
+pub fn of_prompter<'a>(
+    pipeline: &'a mut Pipeline,
+    arm: Arm<'a>,
+    plan: &'a Plan<'a>,
+) -> impl FnMut(&[Key], &mut OnProgress<'_>) -> Result<Vec<EvaluationAnswer>> + 'a {
+    move |chunk, on_progress| {
+        let items: Vec<Item<'_>> = chunk.iter().map(|&key| plan.item(key)).collect();
+        let (trials, _) = pipeline.run(arm, &items, on_progress)?;
+        Ok(chunk.iter().zip(&items).zip(trials).map(|((&key, item), trial)| plan.row(arm.name(), key, item, trial)).collect())
     }
 }

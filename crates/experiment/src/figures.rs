@@ -1,5 +1,6 @@
 //! The figures of `analysis` as reports hold them. What is not finite becomes null: JSON has no NaN.
 use contract::figures::{Component, Components, Interval, ShareOfPrompts, VarianceRatio};
+use contract::report::GapClosed;
 
 pub(crate) fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
@@ -21,6 +22,18 @@ pub(crate) fn variance(spread: &analysis::Spread, arm: &[f64], baseline: &[f64])
         ratio: spread.log_ratio.and_then(|log| finite(log.exp())),
         interval: interval(spread.interval.map(raised)),
         p_value: analysis::brown_forsythe(&[arm, baseline]).map(|test| test.p_value),
+    }
+}
+
+pub(crate) fn gap(baseline: &str, gap: &analysis::Gap) -> GapClosed {
+    let closed = gap.closed.as_ref().ok();
+    GapClosed {
+        baseline: baseline.into(),
+        width: gap.width.and_then(finite),
+        width_interval: interval(gap.width_interval),
+        share: closed.and_then(|closed| finite(closed.share)),
+        interval: interval(closed.map(|closed| closed.interval)),
+        withheld: gap.closed.as_ref().err().map(ToString::to_string),
     }
 }
 

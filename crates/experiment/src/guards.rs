@@ -10,6 +10,9 @@ use rewards::Score;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Guards that other modules know by name.
+pub const KL_EXPLOSION: &str = "kl_explosion";
+pub const NOT_FINITE: &str = "not_finite";
 /// Iterations without the condition after which a guard may fire again.
 pub const CALM: usize = 3;
 /// Iterations whose mean is the starting point that drift is measured from, and as many are what is held against it: a single batch of few
@@ -129,7 +132,7 @@ impl Guards {
         } else {
             return None;
         };
-        Some(Alarm::new("kl_explosion", cause, remedy))
+        Some(Alarm::new(KL_EXPLOSION, cause, remedy))
     }
 
     /// The latest iterations against the first.
@@ -222,7 +225,7 @@ fn leaving(what: String, remedy: &str) -> Alarm {
 /// The guard that ends a training: the loss or its gradient is not a finite number.
 pub fn not_finite(loss: f64, gradient_norm: f64) -> Alarm {
     Alarm::new(
-        "not_finite",
+        NOT_FINITE,
         format!(
             "The loss is {loss} and the norm of its gradient {gradient_norm}; a step with these would destroy the adapter, so none was made."
         ),

@@ -10,14 +10,19 @@
 //! and [`analyse::compute`] those of several seeds, from stored rows, [`theory`] what a small exact world says of it. Nothing here prints or loads weights.
 pub mod algorithms;
 pub mod analyse;
+pub mod costs;
 pub mod evaluation;
 mod figures;
 pub mod guards;
+mod lemma;
 mod lesson;
 pub mod metrics;
+pub mod oracle;
 pub mod pipeline;
+pub mod pools;
 pub mod prepare;
 pub mod prompter;
+mod record;
 pub mod report;
 pub mod runner;
 pub mod schedule;

@@ -111,6 +111,46 @@ impl Pipeline {
         Ok((trials, seconds))
     }
 
+    /// Rewrites by the untuned prompter, a request each. With an adapter, `log_probs` are those of the tuned prompter and `reference` those that
+    /// they were drawn with.
+    pub fn pool_rewrites(&self, items: &[Item<'_>], adapter: Option<&Adapter>) -> Result<Vec<Rewrite>> {
+        let mut nothing = |_: Step<'_>| ControlFlow::Continue(());
+        let mut rewrites = self.rewrite(Arm::Untuned, items, &mut Seconds::default(), &mut nothing)?.unwrap_or_default();
+        if adapter.is_some() {
+            let mut log_probs = self.score(adapter, &self.requests(items)?, &rewrites)?.into_iter();
+            for rewrite in &mut rewrites {
+                rewrite.log_probs = log_probs.by_ref().take(rewrite.tokens.len()).collect();
+            }
+        }
+        Ok(rewrites)
+    }
+
+    /// Answers and scores rewrites that are there, one for each item.
+    pub fn answer_rewrites(
+        &mut self,
+        items: &[Item<'_>],
+        rewrites: Vec<Rewrite>,
+        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Vec<Trial>> {
+        let answers = self.answer(items, Some(&rewrites), on_progress)?;
+        self.judge(items, Some(rewrites), answers)
+    }
+
+    /// Answers and scores messages that no prompter wrote now, one for each item: the trials have no rewrite, but a closeness.
+    pub fn answer_messages(
+        &mut self,
+        items: &[Item<'_>],
+        messages: &[&str],
+        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Vec<Trial>> {
+        let answers = self.send(items, &|i| messages[i].to_string(), on_progress)?;
+        let mut trials = self.judge(items, None, answers)?;
+        for ((trial, item), message) in trials.iter_mut().zip(items).zip(messages) {
+            trial.closeness = Some(rewards::closeness(item.prompt, message));
+        }
+        Ok(trials)
+    }
+
     /// Sends one prompt through an arm; `on_text` hears its texts as they grow.
     pub fn stream(&mut self, arm: Arm<'_>, item: Item<'_>, on_text: &mut dyn FnMut(Growing<'_>)) -> Result<Trial> {
         let mut tell = |step: Step<'_>| {
@@ -150,7 +190,16 @@ impl Pipeline {
         rewrites: Option<&[Rewrite]>,
         on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Vec<Answer>> {
-        let message = |i: usize| rewrites.map_or(items[i].prompt, |r| r[i].text.as_str()).to_string();
+        self.send(items, &|i| rewrites.map_or(items[i].prompt, |r| r[i].text.as_str()).to_string(), on_progress)
+    }
+
+    /// The frozen model's answers to the message of each item.
+    fn send(
+        &mut self,
+        items: &[Item<'_>],
+        message: &dyn Fn(usize) -> String,
+        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Vec<Answer>> {
         let requests: Vec<_> =
             items.iter().enumerate().map(|(i, item)| AnswerRequest { prompt: message(i), seed: item.answer_seed }).collect();
         let mut answers = Vec::with_capacity(requests.len());
@@ -179,14 +228,7 @@ impl Pipeline {
             Arm::Tuned(adapter) => Some(adapter),
         };
         let begun = Instant::now();
-        let mut requests: Vec<Request> = Vec::with_capacity(items.len());
-        for (i, item) in items.iter().enumerate() {
-            let prompt = match requests.last() {
-                Some(last) if items[i - 1].prompt == item.prompt => last.prompt.clone(),
-                _ => self.prompter.request(item.prompt)?,
-            };
-            requests.push(Request { prompt, seed: item.rewrite_seed });
-        }
+        let requests = self.requests(items)?;
         let mut rewrites = self.prompter.draw(adapter, &requests, self.max_rows, on_step)?;
         for (rewrite, item) in rewrites.iter_mut().zip(items) {
             rewrite.text = self.prompter.rewrite(item.prompt, &rewrite.text);
@@ -195,7 +237,10 @@ impl Pipeline {
 
         let begun = Instant::now();
         if adapter.is_some() {
-            self.score_reference(&requests, &mut rewrites)?;
+            let mut log_probs = self.score(None, &requests, &rewrites)?.into_iter();
+            for rewrite in &mut rewrites {
+                rewrite.reference = log_probs.by_ref().take(rewrite.tokens.len()).collect();
+            }
         } else {
             // Without an adapter the prompter *is* ρ_sft: the divergence is 0 by definition.
             rewrites.iter_mut().for_each(|r| r.reference.clone_from(&r.log_probs));
@@ -204,8 +249,20 @@ impl Pipeline {
         Ok(Some(rewrites))
     }
 
-    /// log ρ_sft of the rewrites, in passes of whole groups.
-    fn score_reference(&self, requests: &[Request], rewrites: &mut [Rewrite]) -> Result<()> {
+    fn requests(&self, items: &[Item<'_>]) -> Result<Vec<Request>> {
+        let mut requests: Vec<Request> = Vec::with_capacity(items.len());
+        for (i, item) in items.iter().enumerate() {
+            let prompt = match requests.last() {
+                Some(last) if items[i - 1].prompt == item.prompt => last.prompt.clone(),
+                _ => self.prompter.request(item.prompt)?,
+            };
+            requests.push(Request { prompt, seed: item.rewrite_seed });
+        }
+        Ok(requests)
+    }
+
+    /// log ρ of the rewrites' tokens, one after another, in passes of whole groups; of ρ_sft without an adapter.
+    fn score(&self, adapter: Option<&Adapter>, requests: &[Request], rewrites: &[Rewrite]) -> Result<Vec<f32>> {
         let groups = group(requests, rewrites);
         let mut log_probs = Vec::new();
         let mut start = 0;
@@ -215,14 +272,10 @@ impl Pipeline {
                 rows += groups[end].rewrites.len();
                 end += 1;
             }
-            let scored = self.prompter.log_probs(None, &groups[start..end], None)?;
+            let scored = self.prompter.log_probs(adapter, &groups[start..end], None)?;
             log_probs.extend(scored.to_vec1::<f32>().map_err(lm::Error::from)?);
             start = end;
         }
-        let mut rest = log_probs.into_iter();
-        for rewrite in rewrites {
-            rewrite.reference = rest.by_ref().take(rewrite.tokens.len()).collect();
-        }
-        Ok(())
+        Ok(log_probs)
     }
 }

@@ -1,17 +1,32 @@
 //! What a run found, from stored rows alone.
 use crate::metrics::mean;
 use crate::streams::Streams;
-use crate::{figures, guards};
+use crate::{costs, figures, guards, lemma};
 use analysis::{Paired, Spread};
 use contract::event::{Event, Status};
 use contract::figures::{Components, VarianceRatio};
-use contract::report::{Arm, Comparison, Report};
+use contract::report::{Arm, Comparison, GapClosed, Report};
 use contract::{Spec, arm};
 use std::collections::{BTreeMap, BTreeSet};
 use store::{EvaluationAnswer, Run, StoredEvent};
 
-/// Pairs that are compared: (arm, baseline).
-pub const COMPARISONS: [(&str, &str); 3] = [(arm::TUNED, arm::RAW), (arm::TUNED, arm::UNTUNED), (arm::UNTUNED, arm::RAW)];
+/// Pairs that are compared where both are there: (arm, baseline). The tuned prompter with every other arm, and every other arm with the raw
+/// prompt.
+pub const COMPARISONS: [(&str, &str); 13] = [
+    (arm::TUNED, arm::RAW),
+    (arm::TUNED, arm::UNTUNED),
+    (arm::UNTUNED, arm::RAW),
+    (arm::TUNED, arm::OPTIMUM),
+    (arm::TUNED, arm::BEST_REWRITE),
+    (arm::TUNED, arm::BEST_ANSWER),
+    (arm::TUNED, arm::INSTRUCTION),
+    (arm::TUNED, arm::ORACLE),
+    (arm::OPTIMUM, arm::RAW),
+    (arm::BEST_REWRITE, arm::RAW),
+    (arm::BEST_ANSWER, arm::RAW),
+    (arm::INSTRUCTION, arm::RAW),
+    (arm::ORACLE, arm::RAW),
+];
 
 /// The report of a run from its rows of the test split and its events. Works on an unfinished run too: arms without rows are left out, the
 /// verdict says what is missing, and what the arms show so far is warned of as it will be at the end.
@@ -32,9 +47,9 @@ pub fn compute(run: &Run, rows: &[EvaluationAnswer], events: &[StoredEvent]) -> 
         comparisons: comparisons(&compared),
         arms,
         warnings,
-        costs: Vec::new(),
-        gaps: Vec::new(),
-        theory: None,
+        costs: costs::of_arms(&run.spec, rows, events),
+        gaps: gaps(&run.spec, rows),
+        theory: lemma::of_run(&run.spec, rows, events),
         instruction: None,
     }
 }
@@ -57,6 +72,14 @@ pub fn complete(report: Report, run: &Run, rows: &[EvaluationAnswer]) -> Report 
 
 /// Which arm is better and whose rewards vary less, or what is missing to say so.
 fn verdict(spec: &Spec, arms: &[Arm], compared: &[Compared]) -> String {
+    let missing: Vec<&str> = [arm::TUNED, arm::RAW, arm::UNTUNED].into_iter().filter(|name| !spec.arms.has(name)).collect();
+    if !missing.is_empty() {
+        return format!(
+            "There is no verdict on training: it compares the tuned prompter with the raw prompt and with the untuned prompter, and this \
+             experiment was made without the {} arm.",
+            missing.join(" and the ")
+        );
+    }
     let find = |(arm, baseline)| compared.iter().find(|c| (c.arm, c.baseline) == (arm, baseline));
     let (Some(raw), Some(untuned)) = (find(COMPARISONS[0]), find(COMPARISONS[1])) else {
         return "The arms cannot be compared yet: the tuned prompter and both baselines have to answer the test prompts first.".into();
@@ -74,7 +97,7 @@ fn verdict(spec: &Spec, arms: &[Arm], compared: &[Compared]) -> String {
     }
 }
 
-/// Every arm that has rows in `rows` (of one split), in the order raw, untuned, tuned, each at its latest iteration. Without components,
+/// Every arm that has rows in `rows` (of one split), in the order of [`arm::ALL`], each at its latest iteration. Without components,
 /// which take a bootstrap.
 pub fn arms(spec: &Spec, rows: &[EvaluationAnswer]) -> Vec<Arm> {
     arm::ALL.iter().filter_map(|name| summarise(spec, name, &latest(rows, name))).collect()
@@ -138,9 +161,11 @@ fn components(spec: &Spec, rows: &[EvaluationAnswer], name: &str) -> Option<Comp
     (found.answers > 0).then(|| figures::components(&found))
 }
 
-/// An arm's answers to a prompt by their rewrites: one each, or all to the raw prompt.
+/// An arm's answers to a prompt by their rewrites: one each, or all to one message.
 pub(crate) fn nested(arm: &str, answers: Vec<f64>) -> Vec<Vec<f64>> {
-    if arm == arm::RAW { vec![answers] } else { answers.into_iter().map(|answer| vec![answer]).collect() }
+    // The best of K rewrites is the same for all answers, as are the prompt itself and a prompt behind an instruction.
+    let is_one_message = [arm::RAW, arm::BEST_REWRITE, arm::BEST_ANSWER, arm::INSTRUCTION, arm::ORACLE].contains(&arm);
+    if is_one_message { vec![answers] } else { answers.into_iter().map(|answer| vec![answer]).collect() }
 }
 
 /// Two arms over the prompts that both answered.
@@ -174,6 +199,22 @@ fn compare_pair(spec: &Spec, rows: &[EvaluationAnswer], (arm, baseline): (&'stat
         variance: figures::variance(&spread, &firsts(&a), &firsts(&b)),
         spread,
     })
+}
+
+/// Of both baselines, where the oracle and the tuned prompter have answered.
+fn gaps(spec: &Spec, rows: &[EvaluationAnswer]) -> Vec<GapClosed> {
+    let [tuned, oracle] = [arm::TUNED, arm::ORACLE].map(|name| by_prompt(&latest(rows, name)));
+    let of = |baseline: &&str| {
+        let theirs = by_prompt(&latest(rows, baseline));
+        let shared: Vec<&usize> = tuned.keys().filter(|prompt| oracle.contains_key(prompt) && theirs.contains_key(prompt)).collect();
+        let means = |arm: &BTreeMap<usize, Vec<f64>>| {
+            vec![shared.iter().filter_map(|prompt| mean(arm[*prompt].iter().copied())).collect::<Vec<f64>>()]
+        };
+        let seed = Streams::new(spec.seed).statistics(&format!("gap {baseline}"));
+        let gap = analysis::gap(&means(&tuned), &means(&theirs), &means(&oracle), spec.evaluation.bootstrap_resamples, seed);
+        (!shared.is_empty()).then(|| figures::gap(baseline, &gap))
+    };
+    [arm::RAW, arm::UNTUNED].iter().filter_map(of).collect()
 }
 
 fn comparisons(compared: &[Compared]) -> Vec<Comparison> {

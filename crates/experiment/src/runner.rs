@@ -1,20 +1,22 @@
 //! Runs an experiment from wherever it stands to its report.
-use crate::evaluation::{Plan, evaluate};
-use crate::guards;
+use crate::costs::Energy;
+use crate::evaluation::{Plan, of_prompter};
 use crate::pipeline::{Arm, Pipeline};
+use crate::pools::{self, Choice, Pool, RewritePool};
 use crate::prompter::Prompter;
-use crate::report;
+use crate::record::{Position, Record};
 use crate::stop::StopSignal;
 use crate::streams::Streams;
 use crate::training::{Step, Trainer};
-use contract::event::{Event, Phase, Status};
+use crate::{guards, metrics, oracle, report};
+use contract::event::{Event, Phase, Spent, Stage, Status};
 use contract::report::Report;
-use contract::{Code, Result, Spec};
+use contract::{Code, Error, Result, Spec, arm};
 use datasets::Splits;
 use inference::FrozenModel;
 use rewards::{Reward, Score};
-use std::ops::ControlFlow;
-use store::{EvaluationAnswer, Split, Store};
+use std::sync::Arc;
+use store::{Split, Store};
 use tokio::runtime::Handle;
 
 /// What a runner works with.
@@ -30,13 +32,16 @@ pub struct Inputs {
     pub reward: Reward,
     pub prompter: Prompter,
     pub frozen: Box<dyn FrozenModel>,
+    /// The frozen model as a policy to train, with [`oracle::settings`]; there where `spec.arms.oracle` is on.
+    pub oracle: Option<Prompter>,
+    pub energy: Energy,
 }
 
 /// How far a phase is. What it tells of is in the store already, except the answers of a chunk that is still running.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
     pub phase: Phase,
-    /// Answers in [`Phase::Baselines`] and [`Phase::Evaluate`], iterations in [`Phase::Train`].
+    /// Answers in [`Phase::Baselines`] and [`Phase::Evaluate`], iterations in [`Phase::Train`] and [`Phase::Oracle`], rounds in [`Phase::Search`].
     pub done: usize,
     pub total: usize,
     /// A line for people, such as an iteration's figures or a guard.
@@ -51,27 +56,44 @@ pub enum Outcome {
     Stopped,
 }
 
-/// Does the work of one run: baselines, training, evaluation, report.
+/// Does the work of one run: baselines, training, search, evaluation, report.
 pub struct Runner {
-    store: Store,
-    handle: Handle,
-    run: i64,
+    record: Record,
     spec: Spec,
-    splits: Splits,
+    splits: Arc<Splits>,
     pipeline: Pipeline,
+    /// None where it is switched off, or its training has diverged.
+    oracle: Option<Oracle>,
+}
+
+/// The frozen model as a policy, with the spec of its training.
+struct Oracle {
+    pipeline: Pipeline,
+    spec: Spec,
 }
 
 /// A phase either went through, or a stop was asked for.
-enum Flow {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
     On,
     Stop,
 }
 
 impl Runner {
-    pub fn new(inputs: Inputs) -> Self {
-        let Inputs { store, handle, run, spec, splits, reward, prompter, frozen } = inputs;
+    /// # Errors
+    /// [`Code::Internal`] where the spec has an oracle and there is no model for it.
+    pub fn new(inputs: Inputs) -> Result<Self> {
+        let Inputs { store, handle, run, spec, splits, reward, prompter, frozen, oracle, energy } = inputs;
         let pipeline = Pipeline::new(&spec, prompter, frozen, reward);
-        Self { store, handle, run, spec, splits, pipeline }
+        let oracle = match oracle.filter(|_| spec.arms.oracle) {
+            Some(policy) => {
+                let spec = oracle::training_spec(&spec);
+                Some(Oracle { pipeline: oracle::pipeline(&spec, policy)?, spec })
+            }
+            None if spec.arms.oracle => return Err(Error::internal("The spec has an oracle, but its model was not loaded.")),
+            None => None,
+        };
+        Ok(Self { record: Record::new(store, handle, run, energy), spec, splits: Arc::new(splits), pipeline, oracle })
     }
 
     /// Runs to the end, or until `stop` returns true or the store holds a request to stop; the running iteration is finished and
@@ -85,7 +107,8 @@ impl Runner {
             Err(e) if e.code == Code::Stopped => (Status::Stopped, None),
             Err(e) => (Status::Failed, Some(e.message.clone())),
         };
-        let noted = self.handle.block_on(self.store.set_status(self.run, status, message.as_deref()));
+        let Record { store, handle, run, .. } = &self.record;
+        let noted = handle.block_on(store.set_status(*run, status, message.as_deref()));
         match result {
             Err(e) if e.code == Code::Stopped => noted.map(|()| Outcome::Stopped),
             // If the status cannot be written either (a full disk), the first error says more.
@@ -95,188 +118,330 @@ impl Runner {
     }
 
     fn phases(&mut self, stop: &dyn Fn() -> bool, observe: &mut dyn FnMut(&Progress)) -> Result<Outcome> {
-        let stop = StopSignal::new(stop, self.store.clone(), self.handle.clone(), self.run);
+        let Record { store, handle, run, .. } = &self.record;
+        let stop = StopSignal::new(stop, store.clone(), handle.clone(), *run);
         // Whoever loaded the models may have said so already.
-        if self.handle.block_on(self.store.run(self.run))?.status != Status::Running {
-            self.handle.block_on(self.store.set_status(self.run, Status::Running, None))?;
+        if handle.block_on(store.run(*run))?.status != Status::Running {
+            handle.block_on(store.set_status(*run, Status::Running, None))?;
         }
-        self.begin(Phase::Load, 1)?;
-        let mut trainer = self.trainer()?;
-
-        if let Flow::Stop = self.baselines(&stop, observe)? {
+        self.record.begin(Phase::Load, 1)?;
+        let (mut prompter, mut oracle) = (self.trainer(Policy::Prompter)?, self.trainer(Policy::Oracle)?);
+        self.note_resumed(prompter.as_ref())?;
+        if self.baselines(&stop, observe)? == Flow::Stop {
             return Ok(Outcome::Stopped);
         }
-        if let Flow::Stop = self.train(&mut trainer, &stop, observe)? {
-            return Ok(Outcome::Stopped);
+        for (policy, trainer) in [(Policy::Prompter, &mut prompter), (Policy::Oracle, &mut oracle)] {
+            if let Some(trainer) = trainer
+                && self.train(policy, trainer, &stop, observe)? == Flow::Stop
+            {
+                return Ok(Outcome::Stopped);
+            }
         }
-        let total = self.splits.test.len() * self.spec.evaluation.answers_per_prompt;
-        self.begin(Phase::Evaluate, total)?;
-        let done = (Phase::Evaluate, 0, total);
-        if let Flow::Stop = self.answer(Arm::Tuned(trainer.adapter()), Split::Test, trainer.iteration, done, &stop, observe)? {
+        if self.evaluate(prompter.as_ref(), oracle.as_ref(), &stop, observe)? == Flow::Stop {
             return Ok(Outcome::Stopped);
         }
         self.finish()
     }
 
-    fn append(&self, event: &Event) -> Result<()> {
-        self.handle.block_on(self.store.append(self.run, event)).map(|_| ())
-    }
-
-    fn begin(&self, phase: Phase, total: usize) -> Result<()> {
-        self.append(&Event::Phase { phase, total })
-    }
-
-    fn trainer(&self) -> Result<Trainer> {
-        let checkpoint = self.handle.block_on(self.store.checkpoint(self.run))?;
-        let has_begun = checkpoint.is_some() || !self.handle.block_on(self.store.evaluation(self.run, None))?.is_empty();
-        let trainer = match checkpoint {
-            Some(checkpoint) => Trainer::resume(&self.pipeline.prompter, &self.spec, &checkpoint)?,
-            None => Trainer::start(&self.pipeline.prompter, &self.spec)?,
-        };
-        if has_begun {
-            self.append(&Event::Resumed { iteration: trainer.iteration })?;
+    /// As it was when it was last kept; None for an arm that is switched off.
+    fn trainer(&self, policy: Policy) -> Result<Option<Trainer>> {
+        if !self.spec.arms.has(policy.arm()) {
+            return Ok(None);
         }
-        Ok(trainer)
+        let Some((pipeline, spec)) = self.trained(policy) else { return Ok(None) };
+        match self.record.checkpoint(policy.arm())? {
+            Some(checkpoint) => Trainer::resume(&pipeline.prompter, spec, &checkpoint).map(Some),
+            None => Trainer::start(&pipeline.prompter, spec).map(Some),
+        }
+    }
+
+    fn note_resumed(&self, prompter: Option<&Trainer>) -> Result<()> {
+        let Record { store, handle, run, .. } = &self.record;
+        let iteration = prompter.map_or(0, |trainer| trainer.iteration);
+        let has_begun =
+            iteration > 0 || self.record.checkpoint(arm::TUNED)?.is_some() || !handle.block_on(store.evaluation(*run, None))?.is_empty();
+        if has_begun { self.record.append(&Event::Resumed { iteration }) } else { Ok(()) }
+    }
+
+    fn trained(&self, policy: Policy) -> Option<(&Pipeline, &Spec)> {
+        match policy {
+            Policy::Prompter => Some((&self.pipeline, &self.spec)),
+            Policy::Oracle => self.oracle.as_ref().map(|oracle| (&oracle.pipeline, &oracle.spec)),
+        }
     }
 
     fn baselines(&mut self, stop: &StopSignal<'_>, observe: &mut dyn FnMut(&Progress)) -> Result<Flow> {
-        let one = self.splits.test.len() * self.spec.evaluation.answers_per_prompt;
-        let total = 2 * one;
-        self.begin(Phase::Baselines, total)?;
-        for (arm, before) in [(Arm::Raw, 0), (Arm::Untuned, one)] {
-            if let Flow::Stop = self.answer(arm, Split::Test, 0, (Phase::Baselines, before, total), stop, observe)? {
+        let arms: Vec<Arm<'_>> = [Arm::Raw, Arm::Untuned].into_iter().filter(|arm| self.spec.arms.has(arm.name())).collect();
+        let plan = plan(&self.spec, &self.splits, Split::Test, 0);
+        let total = arms.len() * plan.total();
+        if total > 0 {
+            self.record.begin(Phase::Baselines, total)?;
+        }
+        for (i, arm) in arms.into_iter().enumerate() {
+            let at = (Phase::Baselines, i * plan.total(), total);
+            let mut answering = of_prompter(&mut self.pipeline, arm, &plan);
+            if self.record.answer(arm.name(), &plan, &mut answering, at, stop, observe)? == Flow::Stop {
                 return Ok(Flow::Stop);
             }
         }
         Ok(Flow::On)
     }
 
-    fn train(&mut self, trainer: &mut Trainer, stop: &StopSignal<'_>, observe: &mut dyn FnMut(&Progress)) -> Result<Flow> {
+    /// Trains a policy to its last iteration. An oracle that diverges is left out of what follows; a prompter that does ends the run.
+    fn train(&mut self, policy: Policy, trainer: &mut Trainer, stop: &StopSignal<'_>, observe: &mut dyn FnMut(&Progress)) -> Result<Flow> {
         let total = self.spec.training.iterations;
-        self.begin(Phase::Train, total)?;
+        self.record.begin(policy.phase(), total)?;
         // A run may have been killed between an iteration and the validation that belongs to it.
-        let mut flow = self.validate(trainer, stop, observe)?;
-        while trainer.iteration < total && matches!(flow, Flow::On) {
-            flow = if stop.requested()? { Flow::Stop } else { self.iterate(trainer, stop, observe)? };
+        let mut flow = self.validate(policy, trainer, stop, observe)?;
+        while trainer.iteration < total && flow == Flow::On && self.trained(policy).is_some() {
+            flow = if stop.requested()? { Flow::Stop } else { self.iterate(policy, trainer, stop, observe)? };
         }
-        if matches!(flow, Flow::Stop) && trainer.is_unsaved() {
-            let checkpoint = trainer.checkpoint()?;
-            self.handle.block_on(self.store.put_checkpoint(self.run, &checkpoint))?;
+        if flow == Flow::Stop && trainer.is_unsaved() {
+            self.record.put_checkpoint(policy.arm(), &trainer.checkpoint()?)?;
             trainer.mark_saved();
-            self.append(&Event::Checkpoint { iteration: trainer.iteration })?;
         }
         Ok(flow)
     }
 
     /// One iteration with its rows, and the validation if it is due.
-    fn iterate(&mut self, trainer: &mut Trainer, stop: &StopSignal<'_>, observe: &mut dyn FnMut(&Progress)) -> Result<Flow> {
-        let (row, episodes, mut events) = match trainer.step(&mut self.pipeline, &self.spec, &self.splits.train)? {
-            Step::Done { row, episodes, events } => (row, episodes, events),
-            Step::Diverged { guard, error } => {
-                self.append(&guard)?;
+    fn iterate(
+        &mut self,
+        policy: Policy,
+        trainer: &mut Trainer,
+        stop: &StopSignal<'_>,
+        observe: &mut dyn FnMut(&Progress),
+    ) -> Result<Flow> {
+        let step = match (policy, &mut self.oracle) {
+            (Policy::Prompter, _) => trainer.step(&mut self.pipeline, &self.spec, &self.splits.train)?,
+            (Policy::Oracle, Some(oracle)) => trainer.step(&mut oracle.pipeline, &oracle.spec, &self.splits.train)?,
+            (Policy::Oracle, None) => return Ok(Flow::On),
+        };
+        let (mut row, mut episodes, mut events) = match (step, policy) {
+            (Step::Done { row, episodes, events }, _) => (row, episodes, events),
+            (Step::Diverged { guard, error }, Policy::Prompter) => {
+                self.record.append(&guard)?;
                 return Err(error);
+            }
+            (Step::Diverged { guard, .. }, Policy::Oracle) => {
+                oracle::guard(guard).map_or(Ok(()), |guard| self.record.append(&guard))?;
+                self.oracle = None;
+                return Ok(Flow::On);
             }
         };
         let (iteration, total) = (trainer.iteration, self.spec.training.iterations);
+        let counted = Spent {
+            reward_calls: episodes.len(),
+            tokens: episodes.iter().map(|e| e.rewrite_tokens + e.answer_tokens).sum(),
+            ..Spent::default()
+        };
+        if policy == Policy::Oracle {
+            row.metrics = oracle::metrics(row.metrics);
+            episodes = episodes.into_iter().map(oracle::episode).collect();
+            events = events.into_iter().filter_map(oracle::guard).collect();
+            events.push(Event::Progress { phase: Phase::Oracle, done: iteration, total });
+        }
         let due = iteration == total || iteration.is_multiple_of(self.spec.training.checkpoint_every_iterations) || stop.requested()?;
         let checkpoint = due.then(|| trainer.checkpoint()).transpose()?;
         if due {
             events.push(Event::Checkpoint { iteration });
         }
-        self.handle.block_on(self.store.commit_iteration(self.run, &row, &episodes, &events, checkpoint.as_ref()))?;
+        events.push(self.record.spent(policy.arm(), Stage::Prepare, counted));
+        let Record { store, handle, run, .. } = &self.record;
+        handle.block_on(store.commit_iteration(*run, policy.arm(), &row, &episodes, &events, checkpoint.as_ref()))?;
         if due {
             trainer.mark_saved();
         }
-        observe(&Progress { phase: Phase::Train, done: iteration, total, message: Some(headline(&row.metrics)) });
+        let mut say = |message: String| observe(&Progress { phase: policy.phase(), done: iteration, total, message: Some(message) });
+        say(headline(&row.metrics));
         for event in &events {
             if let Event::Guard { cause, remedy, .. } = event {
-                observe(&Progress { phase: Phase::Train, done: iteration, total, message: Some(format!("{cause} {remedy}")) });
+                say(format!("{cause} {remedy}"));
             }
         }
-        self.validate(trainer, stop, observe)
+        self.validate(policy, trainer, stop, observe)
     }
 
     /// The prompter as it stands on the validation prompts, if that is due: before training as the untuned arm, then every so many iterations.
-    fn validate(&mut self, trainer: &Trainer, stop: &StopSignal<'_>, observe: &mut dyn FnMut(&Progress)) -> Result<Flow> {
+    fn validate(&mut self, policy: Policy, trainer: &Trainer, stop: &StopSignal<'_>, observe: &mut dyn FnMut(&Progress)) -> Result<Flow> {
         let every = self.spec.training.validate_every_iterations;
-        if every == 0 || !trainer.iteration.is_multiple_of(every) {
+        if policy == Policy::Oracle || every == 0 || !trainer.iteration.is_multiple_of(every) {
             return Ok(Flow::On);
         }
         let arm = if trainer.iteration == 0 { Arm::Untuned } else { Arm::Tuned(trainer.adapter()) };
-        let progress = (Phase::Train, trainer.iteration, self.spec.training.iterations);
-        self.answer(arm, Split::Validation, trainer.iteration, progress, stop, observe)
+        let at = (Phase::Train, trainer.iteration, self.spec.training.iterations);
+        let plan = plan(&self.spec, &self.splits, Split::Validation, trainer.iteration);
+        self.record.answer(arm.name(), &plan, &mut of_prompter(&mut self.pipeline, arm, &plan), at, stop, observe)
     }
 
-    /// One arm on a split. `progress` is the phase, what of it is done before this arm, and its total; in training, where progress counts
-    /// iterations, answers are not counted.
-    fn answer(
+    /// The arms that training, a search or the choice among many answers makes, on the test prompts.
+    fn evaluate(
         &mut self,
-        arm: Arm<'_>,
-        split: Split,
-        iteration: usize,
-        (phase, before, total): (Phase, usize, usize),
+        prompter: Option<&Trainer>,
+        oracle: Option<&Trainer>,
         stop: &StopSignal<'_>,
         observe: &mut dyn FnMut(&Progress),
     ) -> Result<Flow> {
-        let (store, handle, run) = (self.store.clone(), self.handle.clone(), self.run);
-        let existing: Vec<EvaluationAnswer> = handle.block_on(store.evaluation(run, Some(split)))?;
-        let prompts = match split {
-            Split::Validation => &self.splits.validation,
-            Split::Test => &self.splits.test,
-        };
-        let e = &self.spec.evaluation;
-        let plan = Plan {
-            split,
-            iteration,
-            prompts,
-            answers_per_prompt: e.answers_per_prompt,
-            answers_per_batch: e.answers_per_batch,
-            streams: Streams::new(self.spec.seed),
-        };
-        let position = |answers: usize| before + if phase == Phase::Train { 0 } else { answers };
-        let mut commit = |rows: &[EvaluationAnswer], answers: usize| {
-            let event = Event::Progress { phase, done: position(answers), total };
-            handle.block_on(store.commit_evaluation(run, rows, &[event]))
-        };
-        let message = format!("{}: {} prompts", arm.name(), split.as_str());
-        let mut on_progress = |answers: usize| match stop.requested() {
-            Ok(false) => {
-                observe(&Progress { phase, done: position(answers), total, message: Some(message.clone()) });
-                ControlFlow::Continue(())
+        let splits = self.splits.clone();
+        let plan = plan(&self.spec, &splits, Split::Test, 0);
+        let total = self.answers_to_evaluate(&plan);
+        if total == 0 {
+            return Ok(Flow::On);
+        }
+        self.record.begin(Phase::Evaluate, total)?;
+        let mut done = 0;
+        if let Some(trainer) = prompter {
+            let plan = Plan { iteration: trainer.iteration, ..plan };
+            let arm = Arm::Tuned(trainer.adapter());
+            let at = (Phase::Evaluate, done, total);
+            if self.record.answer(arm.name(), &plan, &mut of_prompter(&mut self.pipeline, arm, &plan), at, stop, observe)? == Flow::Stop {
+                return Ok(Flow::Stop);
             }
-            // A store that cannot be read ends the work as well; the next query says why.
-            Ok(true) | Err(_) => ControlFlow::Break(()),
-        };
-        if on_progress(0).is_break() {
-            return stop.requested().map(|_| Flow::Stop);
+            done += plan.total();
         }
-        match evaluate(&mut self.pipeline, arm, &plan, &existing, &mut commit, &mut on_progress) {
-            Ok(()) => Ok(Flow::On),
-            Err(e) if e.code == Code::Stopped => stop.requested().map(|_| Flow::Stop),
-            Err(e) => Err(e),
+        if self.spec.arms.needs_rewrite_pool() {
+            let at = (Phase::Evaluate, done, total);
+            done += match self.choose_rewrites(&plan, prompter, at, stop, observe)? {
+                Some(answers) => answers,
+                None => return Ok(Flow::Stop),
+            };
         }
+        if self.spec.arms.best_answer {
+            let at = (Phase::Evaluate, done, total);
+            done += match self.choose_answers(&plan, at, stop, observe)? {
+                Some(answers) => answers,
+                None => return Ok(Flow::Stop),
+            };
+        }
+        if let (Some(trainer), Some(oracle)) = (oracle, &mut self.oracle) {
+            let plan = Plan { iteration: trainer.iteration, ..plan };
+            let mut answering = oracle::answering(&mut oracle.pipeline, trainer.adapter(), &plan);
+            return self.record.answer(arm::ORACLE, &plan, &mut answering, (Phase::Evaluate, done, total), stop, observe);
+        }
+        Ok(Flow::On)
+    }
+
+    fn answers_to_evaluate(&self, plan: &Plan<'_>) -> usize {
+        let arms = &self.spec.arms;
+        let of_arm = |is_on: bool| if is_on { plan.total() } else { 0 };
+        let pool = if arms.needs_rewrite_pool() { RewritePool::new(*plan, arms).plan.total() } else { 0 };
+        let answers = if arms.best_answer { pools::answers(*plan, arms.best_of_answers).total() } else { 0 };
+        let own = [arms.tuned, arms.optimum, arms.best_rewrite, arms.best_answer, self.oracle.is_some()];
+        own.into_iter().map(of_arm).sum::<usize>() + pool + answers
+    }
+
+    /// Draws K rewrites of each prompt, and lets the arms that choose among them answer. How many answers that were; None at a stop.
+    fn choose_rewrites(
+        &mut self,
+        plan: &Plan<'_>,
+        prompter: Option<&Trainer>,
+        (phase, before, total): Position,
+        stop: &StopSignal<'_>,
+        observe: &mut dyn FnMut(&Progress),
+    ) -> Result<Option<usize>> {
+        let lambda = prompter.map_or(self.spec.training.kl_coefficient, Trainer::kl_coefficient);
+        self.record.append(&Event::Lambda { lambda })?;
+        let pool = RewritePool::new(*plan, &self.spec.arms);
+        let mut drawing = pool.drawing(&mut self.pipeline, prompter.map(Trainer::adapter));
+        if self.record.answer(arm::REWRITE_POOL, &pool.plan, &mut drawing, (phase, before, total), stop, observe)? == Flow::Stop {
+            return Ok(None);
+        }
+        drop(drawing);
+        let rows = self.record.answers(Split::Test)?;
+        let (drawn, mut done) = (Pool::of(&rows, arm::REWRITE_POOL), pool.plan.total());
+        for choice in [Choice::Optimum { lambda }, Choice::Best] {
+            if !self.spec.arms.has(choice.arm()) {
+                continue;
+            }
+            let mut answering = pools::answering_chosen(&mut self.pipeline, choice, &drawn, pool.answers_per_rewrite, plan);
+            if self.record.answer(choice.arm(), plan, &mut answering, (phase, before + done, total), stop, observe)? == Flow::Stop {
+                return Ok(None);
+            }
+            done += plan.total();
+        }
+        Ok(Some(done))
+    }
+
+    /// Draws answers to the raw prompts and keeps the best of every N.
+    fn choose_answers(
+        &mut self,
+        plan: &Plan<'_>,
+        (phase, before, total): Position,
+        stop: &StopSignal<'_>,
+        observe: &mut dyn FnMut(&Progress),
+    ) -> Result<Option<usize>> {
+        let best_of = self.spec.arms.best_of_answers;
+        let pool = pools::answers(*plan, best_of);
+        let mut drawing = pools::drawing_answers(&mut self.pipeline, &pool);
+        if self.record.answer(arm::ANSWER_POOL, &pool, &mut drawing, (phase, before, total), stop, observe)? == Flow::Stop {
+            return Ok(None);
+        }
+        drop(drawing);
+        let rows = self.record.answers(Split::Test)?;
+        let drawn = Pool::of(&rows, arm::ANSWER_POOL);
+        let at = (phase, before + pool.total(), total);
+        let flow = self.record.answer(arm::BEST_ANSWER, plan, &mut *pools::best_answers(&drawn, best_of), at, stop, observe)?;
+        Ok((flow == Flow::On).then_some(pool.total() + plan.total()))
     }
 
     fn finish(&mut self) -> Result<Outcome> {
-        let (store, run) = (&self.store, self.run);
-        let rows = self.handle.block_on(store.evaluation(run, Some(Split::Test)))?;
+        let Record { store, handle, run, .. } = &self.record;
+        let rows = self.record.answers(Split::Test)?;
         let arms = report::arms(&self.spec, &rows);
         let scores: Vec<Score> = rows.iter().map(|row| Score { total: row.reward, parts: row.reward_parts.clone() }).collect();
         for alarm in guards::of_arms(&arms).into_iter().chain(guards::constant_rewards(&scores)) {
-            self.append(&alarm.event(None))?;
+            self.record.append(&alarm.event(None))?;
         }
-        let events = self.handle.block_on(store.events_after(run, 0))?;
-        let mut record = self.handle.block_on(store.run(run))?;
+        let events = handle.block_on(store.events_after(*run, 0))?;
+        let mut record = handle.block_on(store.run(*run))?;
         record.status = Status::Finished;
         let report = report::compute(&record, &rows, &events);
-        self.handle.block_on(store.put_report(run, &report))?;
-        self.handle.block_on(store.set_status(run, Status::Finished, None))?;
+        handle.block_on(store.put_report(*run, &report))?;
+        handle.block_on(store.set_status(*run, Status::Finished, None))?;
         Ok(Outcome::Finished(Box::new(report)))
     }
 }
 
+/// What is trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Policy {
+    /// ρ.
+    Prompter,
+    /// π, which starts as the frozen model.
+    Oracle,
+}
+
+impl Policy {
+    const fn arm(self) -> &'static str {
+        match self {
+            Self::Prompter => arm::TUNED,
+            Self::Oracle => arm::ORACLE,
+        }
+    }
+
+    const fn phase(self) -> Phase {
+        match self {
+            Self::Prompter => Phase::Train,
+            Self::Oracle => Phase::Oracle,
+        }
+    }
+}
+
+fn plan<'a>(spec: &Spec, splits: &'a Splits, split: Split, iteration: usize) -> Plan<'a> {
+    let prompts = match split {
+        Split::Validation => &splits.validation,
+        Split::Test => &splits.test,
+    };
+    let e = &spec.evaluation;
+    let streams = Streams::new(spec.seed);
+    Plan { split, iteration, prompts, answers_per_prompt: e.answers_per_prompt, answers_per_batch: e.answers_per_batch, streams }
+}
+
 /// An iteration in one line.
-fn headline(metrics: &crate::metrics::Metrics) -> String {
-    let get = |name: &str| metrics.get(name).copied().flatten().unwrap_or(f64::NAN);
-    format!("reward {:.3}, KL {:.2}, {:.1} tokens a rewrite", get("reward_mean"), get("kl"), get("rewrite_tokens"))
+fn headline(metrics: &metrics::Metrics) -> String {
+    let get = |name: &str| metrics.get(name).copied().flatten();
+    // The oracle writes answers only.
+    let tokens = [("rewrite", get("rewrite_tokens")), ("answer", get("answer_tokens"))].into_iter().find_map(|(of, n)| Some((of, n?)));
+    let (of, tokens) = tokens.unwrap_or(("rewrite", f64::NAN));
+    let [reward, kl] = ["reward_mean", "kl"].map(|name| get(name).unwrap_or(f64::NAN));
+    format!("reward {reward:.3}, KL {kl:.2}, {tokens:.1} tokens a {of}")
 }

@@ -54,6 +54,18 @@ impl Streams {
     pub fn evaluation_answer(&self, split: Split, prompt: usize, answer: usize) -> u64 {
         self.seed(&format!("{} answer", split.as_str()), &[prompt, answer])
     }
+    /// A rewrite in the pool of a test prompt.
+    pub fn pool_rewrite(&self, prompt: usize, rewrite: usize) -> u64 {
+        self.seed("pool rewrite", &[prompt, rewrite])
+    }
+    /// An answer in a pool ([`contract::arm`]) of a test prompt.
+    pub fn pool_answer(&self, pool: &str, prompt: usize, answer: usize) -> u64 {
+        self.seed(&format!("{pool} answer"), &[prompt, answer])
+    }
+    /// Which rewrite of the pool an answer is to.
+    pub fn pool_choice(&self, prompt: usize, answer: usize) -> u64 {
+        self.seed("pool choice", &[prompt, answer])
+    }
     /// Resampling of an arm or a comparison in the report.
     pub fn statistics(&self, name: &str) -> u64 {
         self.seed(&format!("statistics {name}"), &[])

@@ -96,6 +96,11 @@ impl Trainer {
         &self.adapter
     }
 
+    /// λ of the next iteration.
+    pub fn kl_coefficient(&self) -> f64 {
+        self.kl_coefficient
+    }
+
     /// All that [`Self::resume`] needs. Random streams are not in it: they follow from the run's seed and the iteration's number.
     pub fn checkpoint(&self) -> Result<Checkpoint> {
         let value_head = self.value_head.as_ref().map(ValueHead::save).transpose()?;

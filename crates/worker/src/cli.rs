@@ -46,6 +46,9 @@ pub enum Command {
         /// Run as many seeds, one after another, each one more than the one before
         #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100), conflicts_with = "go_on")]
         seeds: u64,
+        /// Run these arms and no others, with commas: raw, untuned, tuned, optimum, best_rewrite, best_answer, instruction, oracle, or all
+        #[arg(long, value_name = "ARM", value_delimiter = ',')]
+        arms: Vec<String>,
         /// If the database has a run of this experiment and seed, go on with it, or show it if it is finished
         #[arg(long = "continue")]
         go_on: bool,
@@ -108,6 +111,9 @@ pub enum Command {
     Estimate {
         /// The experiment, TOML or JSON
         spec: PathBuf,
+        /// With these arms and no others
+        #[arg(long, value_name = "ARM", value_delimiter = ',')]
+        arms: Vec<String>,
     },
     /// The paper's optimum, oracle and bound on a small exact world; no model runs
     Theory {

@@ -18,6 +18,8 @@ pub struct Found {
     prompter: ModelFolder,
     frozen: FrozenFiles,
     choice: EngineChoice,
+    /// The frozen model as the built-in engine reads it; where the spec has an oracle.
+    oracle: Option<ModelFolder>,
 }
 
 enum FrozenFiles {
@@ -31,6 +33,8 @@ enum FrozenFiles {
 pub struct Loaded {
     pub prompter: Prompter,
     frozen: Box<dyn FrozenModel>,
+    /// The frozen model as a policy to train; where the spec has an oracle.
+    pub oracle: Option<Prompter>,
     /// Identities of the models and of the engine, to be kept with the run.
     pub facts: Vec<Fact>,
 }
@@ -43,6 +47,8 @@ pub fn find(home: &Home, spec: &Spec, base: &Path) -> Result<Found> {
     let located = locate(home, &spec.prompter.model, base, "prompter.model")?;
     let prompter = as_folder(home, &located)?;
     let frozen = locate(home, &spec.frozen.model, base, "frozen.model")?;
+    let oracle = spec.arms.oracle.then(|| if frozen == located { Ok(prompter.clone()) } else { as_folder(home, &frozen) }).transpose();
+    let oracle = oracle.map_err(|e| Error { message: format!("arms.oracle trains the frozen model itself. {}", e.message), ..e })?;
     let (engine, quantised) = (spec.frozen.engine, spec.frozen.quantisation.is_some());
     // A file with quantised weights is small for a GPU; the folder that the built-in engine would make of it is not.
     let prefers_mistralrs = engine == Engine::Mistralrs || engine == Engine::Auto && (quantised || has_gpu());
@@ -67,7 +73,7 @@ pub fn find(home: &Home, spec: &Spec, base: &Path) -> Result<Found> {
         FrozenFiles::Other(_) => true,
     };
     let choice = choose(engine, has_room, is_known, quantised, is_gguf)?;
-    Ok(Found { prompter, frozen, choice })
+    Ok(Found { prompter, frozen, choice, oracle })
 }
 
 /// Whether a GPU's free memory, if there is a GPU, holds a model twice in f32: its weights, and what a run computes with them.
@@ -106,6 +112,12 @@ impl Found {
         let (base, checksum) = rayon::join(|| Llama::load(&self.prompter, &device), || self.prompter.checksum());
         let (base, checksum) = (base?, checksum?);
         let tokenizer = Arc::new(self.prompter.tokenizer()?);
+        let oracle = self.oracle.as_ref().map(|folder| {
+            let shared = folder.path == self.prompter.path || folder.checksum()? == checksum;
+            let model = if shared { base.clone() } else { Llama::load(folder, &device)? };
+            Prompter::new(model, Arc::new(folder.tokenizer()?), folder.stop_tokens.clone(), experiment::oracle::settings(spec))
+        });
+        let oracle = oracle.transpose()?;
         let prompter = Prompter::new(base.clone(), tokenizer, self.prompter.stop_tokens.clone(), spec.prompter.clone())?;
         let frozen: Box<dyn FrozenModel> = match (&self.frozen, self.choice.engine) {
             (FrozenFiles::Folder(folder), EngineKind::BuiltIn) => {
@@ -127,7 +139,7 @@ impl Found {
             fact("model.frozen.checksum", frozen.identity().to_string()),
             fact(ENGINE, format!("{}, because {}", frozen.describe(), self.choice.reason)),
         ];
-        Ok(Loaded { prompter, frozen, facts })
+        Ok(Loaded { prompter, frozen, oracle, facts })
     }
 }
 
@@ -143,6 +155,15 @@ fn weights_in(path: &Path) -> u64 {
         .sum()
 }
 
+/// Both models, of which the frozen one has proved itself.
+pub struct Admitted {
+    pub prompter: Prompter,
+    pub frozen: Box<dyn FrozenModel>,
+    /// As in [`Loaded`].
+    pub oracle: Option<Prompter>,
+    pub proof: Proof,
+}
+
 impl Loaded {
     /// Refuses prompts that do not fit into a model's context.
     pub fn check_lengths(&self, prepared: &Prepared) -> Result<()> {
@@ -156,14 +177,14 @@ impl Loaded {
     }
 
     /// Lets the frozen model prove itself and puts a cache before it. Ends with [`contract::Code::Stopped`] where `stop` says so.
-    pub fn admit(self, stop: &dyn Fn() -> bool) -> Result<(Prompter, Box<dyn FrozenModel>, Proof)> {
+    pub fn admit(self, stop: &dyn Fn() -> bool) -> Result<Admitted> {
         let mut on_progress = |_| if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         let (frozen, proof) = admit(self.frozen, &mut on_progress)?;
         let cached = Cached::new(frozen, Cached::<dyn FrozenModel>::DEFAULT_MAX_BYTES);
         // One by one, an answer does not depend on what is asked beside it. In a batch it may, in the last bits, so there the memory
         // lasts for one call: a resumed run, which remembers nothing, then sends the same batches as an uninterrupted one.
         let frozen: Box<dyn FrozenModel> = if proof.batched { Box::new(Forgetful(cached)) } else { Box::new(cached) };
-        Ok((self.prompter, frozen, proof))
+        Ok(Admitted { prompter: self.prompter, frozen, oracle: self.oracle, proof })
     }
 }
 

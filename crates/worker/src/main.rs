@@ -1,7 +1,9 @@
 //! The `alignpro` program: the command line, and the process that does a run's work.
+mod arms_table;
 mod cli;
 mod commands;
 mod doctor;
+mod energy;
 mod engine;
 mod machine;
 mod models;

@@ -1,4 +1,5 @@
 //! What several seeds found, as text for a terminal.
+use crate::arms_table::gaps;
 use crate::output::{one_line, printable};
 use crate::table::{absent, columns, headed, interval, number, plain, signed};
 use contract::figures::Component;
@@ -16,7 +17,7 @@ pub fn report(report: &SeedsReport) -> String {
         report.prompts,
         report.answers
     );
-    for table in [arms(report), differences(report), components(report), power(report)] {
+    for table in [arms(report), differences(report), gaps(&report.gaps), components(report), power(report)] {
         if table.len() > 1 {
             text.push_str(&columns(&table, &[0]));
             text.push('\n');

@@ -1,4 +1,5 @@
 //! Reports and lists as text for a terminal.
+use crate::arms_table;
 use crate::output::{one_line, printable};
 use contract::figures::{Component, Interval};
 use contract::report::{Arm, Report};
@@ -26,8 +27,8 @@ pub fn columns(rows: &[Vec<String>], left: &[usize]) -> String {
 pub fn report(report: &Report, rows: &str) -> String {
     let Report { run, name, status, seed, .. } = report;
     let mut text = format!("Run {run} · {} · {status} · seed {seed}\n\n", one_line(name, 60));
-    if !report.arms.is_empty() {
-        text.push_str(&columns(&arms(&report.arms), &[0]));
+    for side_by_side in report.arms.chunks(ARMS_IN_A_ROW) {
+        text.push_str(&columns(&arms(side_by_side), &[0]));
         text.push('\n');
     }
     if !report.comparisons.is_empty() {
@@ -39,6 +40,18 @@ pub fn report(report: &Report, rows: &str) -> String {
             text.push('\n');
         }
     }
+    for table in [arms_table::costs(&report.costs), arms_table::gaps(&report.gaps)] {
+        if table.len() > 1 {
+            text.push_str(&columns(&table, &[0]));
+            text.push('\n');
+        }
+    }
+    if let Some(theory) = &report.theory {
+        let _ = writeln!(text, "{}", arms_table::theory(theory));
+    }
+    if let Some(instruction) = &report.instruction {
+        let _ = writeln!(text, "{}\n", arms_table::instruction(instruction));
+    }
     let _ = writeln!(text, "{}", printable(&report.verdict));
     for warning in &report.warnings {
         let _ = writeln!(text, "Warning: {}", printable(warning));
@@ -46,6 +59,9 @@ pub fn report(report: &Report, rows: &str) -> String {
     let _ = writeln!(text, "\n{rows}");
     text
 }
+
+/// More would not fit into a terminal.
+const ARMS_IN_A_ROW: usize = 4;
 
 fn arms(arms: &[Arm]) -> Vec<Vec<String>> {
     let row =

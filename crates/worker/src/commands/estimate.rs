@@ -1,7 +1,7 @@
 //! `alignpro estimate SPEC`: what a run will take on this machine, found by doing a small part of it. Nothing is kept.
 use super::Context;
-use super::run::{folder_of, read_spec};
-use crate::engine;
+use super::run::{With, folder_of, read_spec};
+use crate::engine::{self, Admitted};
 use crate::machine::{Machine, reset_peak_memory};
 use crate::output::printable;
 use crate::progress::Bars;
@@ -12,7 +12,7 @@ use contract::{Result, Spec};
 use experiment::metrics::peak_memory_bytes;
 use experiment::prepare::{Longest, Prepared};
 use experiment::streams::Streams;
-use experiment::training::{Step, Trainer};
+use experiment::training::{self, Trainer};
 use experiment::{Arm, Item, Pipeline};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -27,15 +27,15 @@ const AROUND: usize = 200;
 /// Of the free memory, what a run may take: the rest is for the system and the window.
 const SAFE: f64 = 0.9;
 
-pub async fn estimate(context: &Context, file: &Path) -> Result<ExitCode> {
-    let estimate = tokio::task::block_in_place(|| measure(context, file))?;
+pub async fn estimate(context: &Context, file: &Path, with: &With) -> Result<ExitCode> {
+    let estimate = tokio::task::block_in_place(|| measure(context, file, with))?;
     context.output.result(&estimate, || text(&estimate))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn measure(context: &Context, file: &Path) -> Result<Estimate> {
+fn measure(context: &Context, file: &Path, with: &With) -> Result<Estimate> {
     let bars = Bars::new();
-    let prepared = read_spec(file, None)?;
+    let prepared = read_spec(file, with)?;
     let found = engine::find(&context.home, &prepared.spec, folder_of(file))?;
     let (free, weights) = (Machine::look().memory_available_bytes, found.weight_bytes());
     if weights as f64 > SAFE * free as f64 {
@@ -47,7 +47,7 @@ fn measure(context: &Context, file: &Path) -> Result<Estimate> {
     let begun = Instant::now();
     let loaded = found.load(&prepared.spec)?;
     loaded.check_lengths(&prepared)?;
-    let (prompter, frozen, _) = loaded.admit(&|| false)?;
+    let Admitted { prompter, frozen, oracle, .. } = loaded.admit(&|| false)?;
     let longest = prepared.longest(&prompter, frozen.as_ref())?;
     let peak_bytes = peak_memory_bytes().unwrap_or(weights);
     let load = PhaseEstimate { phase: Phase::Load, seconds: Some(begun.elapsed().as_secs_f64()), peak_bytes };
@@ -56,41 +56,106 @@ fn measure(context: &Context, file: &Path) -> Result<Estimate> {
     let part = Part::of(&prepared, weights as f64 / 2.0);
     let Prepared { spec, splits, reward, .. } = prepared;
     let mut pipeline = Pipeline::new(&part.spec, prompter, frozen, reward);
-    let mut trainer = Trainer::start(&pipeline.prompter, &part.spec)?;
-    let train = timed(part.batch, || match trainer.step(&mut pipeline, &part.spec, &splits.train)? {
-        Step::Done { .. } => Ok(()),
-        Step::Diverged { error, .. } => Err(error),
-    })?;
-    let checkpoint = trainer.checkpoint()?;
-    // Held twice while it is written: here and by SQLite.
-    let writing = 2 * (checkpoint.adapter.len() + checkpoint.optimiser.len()) as u64;
-    let mut arm = |phase, arm: Arm<'_>| {
+    let trainer = Trainer::start(&pipeline.prompter, &part.spec)?;
+    let train = Step::of(&part, trainer, &mut pipeline, &part.spec, &splits.train)?;
+    let oracle = oracle.map(|policy| {
+        let spec = experiment::oracle::training_spec(&part.spec);
+        let mut pipeline = experiment::oracle::pipeline(&spec, policy)?;
+        let trainer = Trainer::start(&pipeline.prompter, &spec)?;
+        Step::of(&part, trainer, &mut pipeline, &spec, &splits.train)
+    });
+    let oracle = oracle.transpose()?;
+    let mut arm = |arm: Arm<'_>| {
         let streams = Streams::new(spec.seed);
         let item = |i: usize| Item {
             prompt: &splits.test[i % splits.test.len()],
             rewrite_seed: streams.evaluation_rewrite(Split::Test, i, 0),
             // Not the seeds of the other arm: an answer that is remembered costs nothing.
-            answer_seed: streams.evaluation_answer(Split::Test, i, usize::from(phase == Phase::Evaluate)),
+            answer_seed: streams.evaluation_answer(Split::Test, i, usize::from(arm.name() != Arm::Raw.name())),
         };
         let items: Vec<Item<'_>> = (0..part.answers).map(item).collect();
         timed(part.answers_batch, || pipeline.run(arm, &items, &mut |_| ControlFlow::Continue(())).map(drop))
     };
-    let raw = arm(Phase::Baselines, Arm::Raw)?;
-    let tuned = arm(Phase::Evaluate, Arm::Tuned(trainer.adapter()))?;
-
-    let (e, t) = (&spec.evaluation, &spec.training);
-    let one_arm = |prompts: usize| (prompts * e.answers_per_prompt) as f64 / part.answers as f64;
-    let validations = t.iterations.checked_div(t.validate_every_iterations).map_or(0, |times| times + 1);
-    let validating = tuned.0 * one_arm(splits.validation.len()) * validations as f64;
+    let (raw, tuned) = (arm(Arm::Raw)?, arm(Arm::Tuned(train.trainer.adapter()))?);
+    let each = part.answers as f64;
+    // Where an answer is all but free, a rewrite may seem to cost less than nothing.
+    let costs = Costs { answer: raw.0 / each, rewrite: ((tuned.0 - raw.0) / each).max(0.0) };
     let phase = |phase, seconds: f64, peak_bytes| PhaseEstimate { phase, seconds: Some(seconds), peak_bytes };
-    let phases = vec![
-        load,
-        // The untuned prompter's rewrites cost what the tuned one's do.
-        phase(Phase::Baselines, (raw.0 + tuned.0) * one_arm(splits.test.len()), raw.1.max(tuned.1)),
-        phase(Phase::Train, train.0 * part.batch * t.iterations as f64 + validating, train.1 + writing),
-        phase(Phase::Evaluate, tuned.0 * one_arm(splits.test.len()), tuned.1),
-    ];
+    let (a, iterations) = (&spec.arms, spec.training.iterations as f64);
+    let mut phases = vec![load];
+    if a.raw || a.untuned {
+        phases.push(phase(Phase::Baselines, costs.baselines(&spec, splits.test.len()), raw.1.max(tuned.1)));
+    }
+    if a.tuned {
+        let seconds = train.seconds * iterations + costs.validation(&spec, splits.validation.len());
+        phases.push(phase(Phase::Train, seconds, train.peak_bytes));
+    }
+    if a.instruction {
+        phases.push(phase(Phase::Search, costs.answer * episodes(&spec) as f64, raw.1));
+    }
+    if let Some(oracle) = oracle {
+        phases.push(phase(Phase::Oracle, oracle.seconds * iterations, oracle.peak_bytes));
+    }
+    phases.push(phase(Phase::Evaluate, costs.evaluation(&spec, splits.test.len()), tuned.1));
     Ok(whole(phases, free, part.basis, &longest))
+}
+
+/// Rewrites, and so reward calls, of the whole training.
+fn episodes(spec: &Spec) -> usize {
+    let t = &spec.training;
+    t.iterations * t.prompts_per_iteration * t.group_size
+}
+
+/// Seconds that an answer takes, and a rewrite before it.
+struct Costs {
+    answer: f64,
+    rewrite: f64,
+}
+
+impl Costs {
+    /// The untuned prompter's rewrites cost what the tuned one's do.
+    fn baselines(&self, spec: &Spec, prompts: usize) -> f64 {
+        let raw = if spec.arms.raw { self.answer } else { 0.0 };
+        let untuned = if spec.arms.untuned { self.answer + self.rewrite } else { 0.0 };
+        (prompts * spec.evaluation.answers_per_prompt) as f64 * (raw + untuned)
+    }
+
+    fn validation(&self, spec: &Spec, prompts: usize) -> f64 {
+        let t = &spec.training;
+        let validations = t.iterations.checked_div(t.validate_every_iterations).map_or(0, |times| times + 1);
+        (prompts * spec.evaluation.answers_per_prompt * validations) as f64 * (self.answer + self.rewrite)
+    }
+
+    fn evaluation(&self, spec: &Spec, prompts: usize) -> f64 {
+        let (a, each) = (&spec.arms, spec.evaluation.answers_per_prompt);
+        let with_answers = [a.tuned, a.optimum, a.best_rewrite, a.instruction, a.oracle].into_iter().filter(|on| *on).count();
+        let pool = if a.needs_rewrite_pool() { a.rewrites_per_prompt } else { 0 };
+        let of_best = if a.best_answer { a.best_of_answers } else { 0 };
+        let answers = each * with_answers + pool * a.answers_per_rewrite + each * of_best;
+        let rewrites = pool + if a.tuned { each } else { 0 };
+        prompts as f64 * (answers as f64 * self.answer + rewrites as f64 * self.rewrite)
+    }
+}
+
+/// A training iteration that was tried.
+struct Step {
+    trainer: Trainer,
+    /// Of a whole iteration.
+    seconds: f64,
+    peak_bytes: u64,
+}
+
+impl Step {
+    fn of(part: &Part, mut trainer: Trainer, pipeline: &mut Pipeline, spec: &Spec, prompts: &[String]) -> Result<Self> {
+        let (seconds, peak_bytes) = timed(part.batch, || match trainer.step(pipeline, spec, prompts)? {
+            training::Step::Done { .. } => Ok(()),
+            training::Step::Diverged { error, .. } => Err(error),
+        })?;
+        let checkpoint = trainer.checkpoint()?;
+        // Held twice while it is written: here and by SQLite.
+        let writing = 2 * (checkpoint.adapter.len() + checkpoint.optimiser.len()) as u64;
+        Ok(Self { trainer, seconds: seconds * part.batch, peak_bytes: peak_bytes + writing })
+    }
 }
 
 /// Seconds, and the most memory, that a piece of work takes; what it adds grows with the batch, of which it is 1/`batch`.

@@ -19,6 +19,7 @@ use contract::Result;
 use contract::desk::Share;
 use contract::theory::TheoryWorld;
 use home::{Home, create_folder};
+use run::With;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use store::Store;
@@ -69,10 +70,13 @@ impl Context {
 pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
     let context = Context::new(cli.common)?;
     match cli.command {
-        Command::Run { spec, seed, seeds, go_on } => match if go_on { run::earlier(&context, &spec, seed).await? } else { None } {
-            Some(run) => run::resume(&context, &[run]).await,
-            None => run::start(&context, &spec, seed, seeds).await,
-        },
+        Command::Run { spec, seed, seeds, arms, go_on } => {
+            let with = With { seed, arms };
+            match if go_on { run::earlier(&context, &spec, &with).await? } else { None } {
+                Some(run) => run::resume(&context, &[run]).await,
+                None => run::start(&context, &spec, &with, seeds).await,
+            }
+        }
         Command::Resume { runs } => run::resume(&context, &runs).await,
         Command::Stop { run } => stop::stop(&context, run).await,
         Command::Runs => runs::runs(&context).await,
@@ -85,7 +89,7 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
             share::export(&context, &file, &runs, Share { texts: !without_texts, prompters }).await
         }
         Command::Import { file } => share::import(&context, &file).await,
-        Command::Estimate { spec } => estimate::estimate(&context, &spec).await,
+        Command::Estimate { spec, arms } => estimate::estimate(&context, &spec, &With { seed: None, arms }).await,
         Command::Theory { seed, prompts, rewrites, answers, lambdas } => {
             let random = |seed| TheoryWorld::Random { seed, prompts, rewrites, answers };
             theory::theory(&context, seed.map_or(TheoryWorld::Example, random), &lambdas)

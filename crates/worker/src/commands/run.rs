@@ -3,13 +3,14 @@ use super::Context;
 use super::queue::{Queue, goes_on};
 use super::show::print;
 use crate::cli::EXIT_STOPPED;
-use crate::engine::{self, ENGINE, Loaded, PROOF, proof_fact};
+use crate::energy::joules;
+use crate::engine::{self, Admitted, ENGINE, Loaded, PROOF, proof_fact};
 use crate::machine::{CPU, Machine, THREADS};
 use crate::output::{Output, note};
 use crate::progress::Bars;
 use crate::signals;
 use contract::event::{Event, Phase, Status};
-use contract::{Code, Error, Result};
+use contract::{Code, Error, Result, arm};
 use experiment::StopSignal;
 use experiment::prepare::{Prepared, base_folder, from_spec};
 use experiment::runner::{Inputs, Outcome, Progress, Runner};
@@ -29,13 +30,14 @@ struct Held {
 }
 
 /// Runs a spec file, with as many seeds from its own on. Everything that can be checked is checked before the first row is written.
-pub async fn start(context: &Context, file: &Path, seed: Option<u64>, seeds: u64) -> Result<ExitCode> {
+pub async fn start(context: &Context, file: &Path, with: &With, seeds: u64) -> Result<ExitCode> {
     signals::listen();
     let mut bars = Bars::new();
     let (prepared, more, loaded) = block_in_place(|| {
-        let prepared = read_spec(file, seed)?;
+        let prepared = read_spec(file, with)?;
         let first = prepared.spec.seed;
-        let more = (1..seeds).map(|n| read_spec(file, Some(first.saturating_add(n)))).collect::<Result<Vec<_>>>()?;
+        let more = (1..seeds).map(|n| read_spec(file, &With { seed: Some(first.saturating_add(n)), ..with.clone() }));
+        let more = more.collect::<Result<Vec<_>>>()?;
         bars.say("Loading the models …");
         let loaded = engine::find(&context.home, &prepared.spec, folder_of(file))?.load(&prepared.spec)?;
         loaded.check_lengths(&prepared)?;
@@ -72,8 +74,8 @@ pub async fn start(context: &Context, file: &Path, seed: Option<u64>, seeds: u64
 
 /// The newest run of a spec file and its data, as they are now, that the database holds and that did not fail, if there is one: what failed
 /// would fail again, and what began with other prompts cannot be gone on with.
-pub async fn earlier(context: &Context, file: &Path, seed: Option<u64>) -> Result<Option<i64>> {
-    let prepared = block_in_place(|| read_spec(file, seed))?;
+pub async fn earlier(context: &Context, file: &Path, with: &With) -> Result<Option<i64>> {
+    let prepared = block_in_place(|| read_spec(file, with))?;
     if !context.database().exists() {
         return Ok(None);
     }
@@ -213,14 +215,28 @@ pub fn folder_of(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// The spec in a file, with another seed if there is one, its data and its reward.
-pub fn read_spec(file: &Path, seed: Option<u64>) -> Result<Prepared> {
+/// What the command line says in the place of the spec.
+#[derive(Debug, Clone, Default)]
+pub struct With {
+    pub seed: Option<u64>,
+    /// The arms to run, and no others; empty: the spec's.
+    pub arms: Vec<String>,
+}
+
+/// The spec in a file with what stands in its place, its data and its reward.
+pub fn read_spec(file: &Path, with: &With) -> Result<Prepared> {
     let text = std::fs::read_to_string(file).map_err(|e| Error { code: Code::Spec, ..read_error(file, &e) })?;
     let origin = file.display().to_string();
     let mut spec = experiment::spec::parse(&text, &origin)?;
-    if let Some(seed) = seed {
+    if let Some(seed) = with.seed {
         spec.seed = seed;
         experiment::spec::check(&spec, &format!("{origin} with --seed {seed}"))?;
+    }
+    if !with.arms.is_empty() {
+        spec.arms
+            .set(&with.arms)
+            .map_err(|unknown| Error::spec(format!("--arms: \"{unknown}\" is not an arm; choose from all, {}.", arm::ALL.join(", "))))?;
+        experiment::spec::check(&spec, &format!("{origin} with --arms {}", with.arms.join(",")))?;
     }
     from_spec(spec, folder_of(file))
 }
@@ -255,7 +271,7 @@ fn admitted(handle: &Handle, store: &Store, run: i64, prepared: Prepared, loaded
     bars.say("The engine proves itself on eight prompts …");
     let stop = StopSignal::new(&signals::stop_requested, store.clone(), handle.clone(), run);
     // A store that cannot be read ends nothing here: the next query says why.
-    let (prompter, frozen, proof) = loaded.admit(&|| stop.requested().unwrap_or(false))?;
+    let Admitted { prompter, frozen, oracle, proof } = loaded.admit(&|| stop.requested().unwrap_or(false))?;
     let before = handle.block_on(store.facts(run))?;
     let before = before.iter().find(|fact| fact.key == PROOF).and_then(|fact| serde_json::from_str::<Proof>(&fact.value).ok());
     if before.as_ref().is_some_and(|before| before.batched != proof.batched) {
@@ -275,7 +291,8 @@ fn admitted(handle: &Handle, store: &Store, run: i64, prepared: Prepared, loaded
         store.append(run, &event).await
     })?;
     let Prepared { spec, splits, reward, .. } = prepared;
-    Ok(Runner::new(Inputs { store: store.clone(), handle: handle.clone(), run, spec, splits, reward, prompter, frozen }))
+    let (store, handle, energy) = (store.clone(), handle.clone(), joules());
+    Runner::new(Inputs { store, handle, run, spec, splits, reward, prompter, frozen, oracle, energy })
 }
 
 /// Something about a run that whoever reads it later should know: kept with it, and said.

@@ -1,6 +1,6 @@
 //! `alignpro try RUN "a prompt"`: what each arm makes of one prompt.
 use super::Context;
-use crate::engine;
+use crate::engine::{self, Admitted};
 use crate::output::printable;
 use crate::progress::Bars;
 use contract::desk::{Tried, TriedArm, TryNews};
@@ -55,7 +55,7 @@ fn send(
     let loaded = engine::find(&context.home, &run.spec, &base)?.load(&run.spec)?;
     loaded.check_unchanged(facts)?;
     let adapter = loaded.prompter.adapter(adapter)?;
-    let (prompter, frozen, _) = loaded.admit(&|| false)?;
+    let Admitted { prompter, frozen, .. } = loaded.admit(&|| false)?;
     let mut pipeline = Pipeline::new(&run.spec, prompter, frozen, Reward::new(&run.spec.reward)?);
     let draw = |name: &str| stream::seed(run.spec.seed, name, &[seed]);
     let item = Item { prompt, rewrite_seed: draw("try rewrite"), answer_seed: draw("try answer") };
