@@ -27,6 +27,7 @@ fn main() {
         spec::Training,
         spec::Algorithm,
         spec::Normaliser,
+        spec::Keep,
         spec::Schedule,
         spec::Evaluation,
         spec::Arms,

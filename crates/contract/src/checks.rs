@@ -1,6 +1,6 @@
 //! What makes a spec impossible to run, with the key's path and what would fit.
 use crate::arm;
-use crate::spec::{Algorithm, Engine, LORA_TARGETS, Problem, RewardPart, RewardProgram, Spec};
+use crate::spec::{Algorithm, Engine, Keep, LORA_TARGETS, Problem, RewardPart, RewardProgram, Spec};
 
 struct Checker(Vec<Problem>);
 
@@ -154,6 +154,13 @@ impl Spec {
         c.finite(t.max_gradient_norm, t.max_gradient_norm > 0.0, "training.max_gradient_norm", "above 0");
         c.finite(t.weight_decay, (0.0..1.0).contains(&t.weight_decay), "training.weight_decay", "at least 0 and below 1");
         c.at_least(t.rewrites_per_pass, 1, "training.rewrites_per_pass");
+        let needs_validation = [("training.keep", t.keep == Keep::Best), ("training.patience", t.patience.is_some())];
+        for (path, _) in needs_validation.into_iter().filter(|(_, is_given)| *is_given && t.validate_every_iterations == 0) {
+            c.require(false, path, "looks at validations, of which there are none; set training.validate_every_iterations, 5 for example");
+        }
+        if let Some(patience) = t.patience {
+            c.at_least(patience, 1, "training.patience");
+        }
         c.at_least(t.checkpoint_every_iterations, 1, "training.checkpoint_every_iterations");
         c.at_least(e.answers_per_prompt, 1, "evaluation.answers_per_prompt");
         c.at_least(e.answers_per_batch, 1, "evaluation.answers_per_batch");

@@ -102,6 +102,23 @@ pub enum Event {
     Resumed {
         iteration: usize,
     },
+    /// What the prompter of an iteration earned on the validation prompts.
+    Validated {
+        iteration: usize,
+        /// Mean reward − λ·KL, by which prompters are chosen.
+        objective: f64,
+        reward_mean: f64,
+        kl: f64,
+        /// Better than all before.
+        is_best: bool,
+    },
+    /// The training ended before its last iteration, for want of better validations.
+    EndedEarly {
+        /// `tuned` or `oracle`.
+        arm: String,
+        iteration: usize,
+        best: usize,
+    },
     /// λ at which rewrites are chosen by exp(R̂/λ): that of the training's last iteration.
     Lambda {
         lambda: f64,

@@ -348,6 +348,12 @@ pub struct Training {
     pub value_learning_rate: Option<f64>,
     /// Evaluate on the validation prompts every so many iterations (0: never).
     pub validate_every_iterations: usize,
+    /// Which prompter is the tuned one. Validation prompts alone decide.
+    #[serde(default, skip_serializing_if = "Keep::is_last")]
+    pub keep: Keep,
+    /// End the training after so many validations, one after another, that were not better than the best before. Absent: at `iterations`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience: Option<usize>,
     /// Keep what `resume` needs every so many iterations.
     pub checkpoint_every_iterations: usize,
 }
@@ -379,6 +385,8 @@ impl Default for Training {
             value_clip: None,
             value_learning_rate: None,
             validate_every_iterations: 0,
+            keep: Keep::Last,
+            patience: None,
             checkpoint_every_iterations: 5,
         }
     }
@@ -404,6 +412,24 @@ impl Algorithm {
             Self::Rloo => "rloo",
             Self::Ppo => "ppo",
         }
+    }
+}
+
+/// Which iteration's prompter is tested.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum Keep {
+    /// As it is when the training ends.
+    #[default]
+    Last,
+    /// Of those that were validated the one with the largest objective, mean reward − λ·KL, on the validation prompts.
+    Best,
+}
+
+impl Keep {
+    #[allow(clippy::trivially_copy_pass_by_ref)] // Serde's signature.
+    fn is_last(&self) -> bool {
+        *self == Self::Last
     }
 }
 

@@ -65,9 +65,13 @@ impl Record {
         observe: &mut dyn FnMut(&Progress),
     ) -> Result<Flow> {
         let existing = self.answers(plan.split)?;
-        let position = |answers: usize| before + if phase == Phase::Train { 0 } else { answers };
         // Validation is part of what training costs.
-        let (spender, stage) = if phase == Phase::Train { (arm::TUNED, Stage::Prepare) } else { (arm, Stage::Answer) };
+        let (spender, stage) = match phase {
+            Phase::Train => (arm::TUNED, Stage::Prepare),
+            Phase::Oracle => (arm::ORACLE, Stage::Prepare),
+            _ => (arm, Stage::Answer),
+        };
+        let position = |answers: usize| before + if stage == Stage::Prepare { 0 } else { answers };
         self.meter.lap();
         let mut commit = |rows: &[EvaluationAnswer], answers: usize| {
             let spent = self.spent(spender, stage, costs::of_rows(arm, rows));

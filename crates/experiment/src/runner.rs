@@ -1,10 +1,11 @@
 //! Runs an experiment from wherever it stands to its report.
+mod arms;
+
 use crate::costs::Energy;
 use crate::evaluation::{Plan, of_prompter};
 use crate::pipeline::{Arm, Pipeline};
-use crate::pools::{self, Choice, Pool, RewritePool};
 use crate::prompter::Prompter;
-use crate::record::{Position, Record};
+use crate::record::Record;
 use crate::stop::StopSignal;
 use crate::streams::Streams;
 use crate::training::{Step, Trainer};
@@ -14,9 +15,10 @@ use contract::report::Report;
 use contract::{Code, Error, Result, Spec, arm};
 use datasets::Splits;
 use inference::FrozenModel;
+use lm::Adapter;
 use rewards::{Reward, Score};
 use std::sync::Arc;
-use store::{Split, Store};
+use store::{EvaluationAnswer, Split, Store};
 use tokio::runtime::Handle;
 
 /// What a runner works with.
@@ -70,6 +72,22 @@ pub struct Runner {
 struct Oracle {
     pipeline: Pipeline,
     spec: Spec,
+}
+
+/// A policy whose training has ended.
+struct Trained {
+    /// Of the one that is tested.
+    iteration: usize,
+    adapter: Adapter,
+    /// λ at the end.
+    kl_coefficient: f64,
+}
+
+impl Trained {
+    fn of(trainer: &Trainer, policy: &Prompter) -> Result<Self> {
+        let (iteration, adapter) = trainer.chosen(policy)?;
+        Ok(Self { iteration, adapter, kl_coefficient: trainer.kl_coefficient() })
+    }
 }
 
 /// A phase either went through, or a stop was asked for.
@@ -137,6 +155,11 @@ impl Runner {
                 return Ok(Outcome::Stopped);
             }
         }
+        let prompter = prompter.map(|trainer| Trained::of(&trainer, &self.pipeline.prompter)).transpose()?;
+        let oracle = match (&self.oracle, oracle) {
+            (Some(oracle), Some(trainer)) => Some(Trained::of(&trainer, &oracle.pipeline.prompter)?),
+            _ => None,
+        };
         if self.evaluate(prompter.as_ref(), oracle.as_ref(), &stop, observe)? == Flow::Stop {
             return Ok(Outcome::Stopped);
         }
@@ -194,9 +217,14 @@ impl Runner {
         // A run may have been killed between an iteration and the validation that belongs to it.
         let mut flow = self.validate(policy, trainer, stop, observe)?;
         while trainer.iteration < total && flow == Flow::On && self.trained(policy).is_some() {
+            if let Some(best) = trainer.ran_out_of_patience(&self.spec.training) {
+                self.record.append(&Event::EndedEarly { arm: policy.arm().into(), iteration: trainer.iteration, best })?;
+                break;
+            }
             flow = if stop.requested()? { Flow::Stop } else { self.iterate(policy, trainer, stop, observe)? };
         }
-        if flow == Flow::Stop && trainer.is_unsaved() {
+        // At a stop, or at an early end.
+        if trainer.iteration < total && trainer.is_unsaved() {
             self.record.put_checkpoint(policy.arm(), &trainer.checkpoint()?)?;
             trainer.mark_saved();
         }
@@ -261,126 +289,52 @@ impl Runner {
         self.validate(policy, trainer, stop, observe)
     }
 
-    /// The prompter as it stands on the validation prompts, if that is due: before training as the untuned arm, then every so many iterations.
-    fn validate(&mut self, policy: Policy, trainer: &Trainer, stop: &StopSignal<'_>, observe: &mut dyn FnMut(&Progress)) -> Result<Flow> {
-        let every = self.spec.training.validate_every_iterations;
-        if policy == Policy::Oracle || every == 0 || !trainer.iteration.is_multiple_of(every) {
-            return Ok(Flow::On);
-        }
-        let arm = if trainer.iteration == 0 { Arm::Untuned } else { Arm::Tuned(trainer.adapter()) };
-        let at = (Phase::Train, trainer.iteration, self.spec.training.iterations);
-        let plan = plan(&self.spec, &self.splits, Split::Validation, trainer.iteration);
-        self.record.answer(arm.name(), &plan, &mut of_prompter(&mut self.pipeline, arm, &plan), at, stop, observe)
-    }
-
-    /// The arms that training, a search or the choice among many answers makes, on the test prompts.
-    fn evaluate(
+    /// A policy as it stands on the validation prompts, if that is due: before training, then every so many iterations.
+    fn validate(
         &mut self,
-        prompter: Option<&Trainer>,
-        oracle: Option<&Trainer>,
+        policy: Policy,
+        trainer: &mut Trainer,
         stop: &StopSignal<'_>,
         observe: &mut dyn FnMut(&Progress),
     ) -> Result<Flow> {
-        let splits = self.splits.clone();
-        let plan = plan(&self.spec, &splits, Split::Test, 0);
-        let total = self.answers_to_evaluate(&plan);
-        if total == 0 {
+        let every = self.spec.training.validate_every_iterations;
+        if every == 0 || !trainer.iteration.is_multiple_of(every) {
             return Ok(Flow::On);
         }
-        self.record.begin(Phase::Evaluate, total)?;
-        let mut done = 0;
-        if let Some(trainer) = prompter {
-            let plan = Plan { iteration: trainer.iteration, ..plan };
-            let arm = Arm::Tuned(trainer.adapter());
-            let at = (Phase::Evaluate, done, total);
-            if self.record.answer(arm.name(), &plan, &mut of_prompter(&mut self.pipeline, arm, &plan), at, stop, observe)? == Flow::Stop {
-                return Ok(Flow::Stop);
+        let at = (policy.phase(), trainer.iteration, self.spec.training.iterations);
+        let plan = plan(&self.spec, &self.splits, Split::Validation, trainer.iteration);
+        let (name, kl_coefficient, flow) = match (policy, &mut self.oracle) {
+            (Policy::Prompter, _) => {
+                let arm = if trainer.iteration == 0 { Arm::Untuned } else { Arm::Tuned(trainer.adapter()) };
+                let mut answering = of_prompter(&mut self.pipeline, arm, &plan);
+                let flow = self.record.answer(arm.name(), &plan, &mut answering, at, stop, observe)?;
+                (arm.name(), self.spec.training.kl_coefficient, flow)
             }
-            done += plan.total();
+            (Policy::Oracle, Some(oracle)) => {
+                let mut answering = oracle::answering(&mut oracle.pipeline, trainer.adapter(), &plan);
+                let flow = self.record.answer(arm::ORACLE, &plan, &mut answering, at, stop, observe)?;
+                (arm::ORACLE, oracle.spec.training.kl_coefficient, flow)
+            }
+            (Policy::Oracle, None) => return Ok(Flow::On),
+        };
+        if flow == Flow::On {
+            self.judge_validation(policy, name, kl_coefficient, trainer)?;
         }
-        if self.spec.arms.needs_rewrite_pool() {
-            let at = (Phase::Evaluate, done, total);
-            done += match self.choose_rewrites(&plan, prompter, at, stop, observe)? {
-                Some(answers) => answers,
-                None => return Ok(Flow::Stop),
-            };
-        }
-        if self.spec.arms.best_answer {
-            let at = (Phase::Evaluate, done, total);
-            done += match self.choose_answers(&plan, at, stop, observe)? {
-                Some(answers) => answers,
-                None => return Ok(Flow::Stop),
-            };
-        }
-        if let (Some(trainer), Some(oracle)) = (oracle, &mut self.oracle) {
-            let plan = Plan { iteration: trainer.iteration, ..plan };
-            let mut answering = oracle::answering(&mut oracle.pipeline, trainer.adapter(), &plan);
-            return self.record.answer(arm::ORACLE, &plan, &mut answering, (Phase::Evaluate, done, total), stop, observe);
-        }
-        Ok(Flow::On)
+        Ok(flow)
     }
 
-    fn answers_to_evaluate(&self, plan: &Plan<'_>) -> usize {
-        let arms = &self.spec.arms;
-        let of_arm = |is_on: bool| if is_on { plan.total() } else { 0 };
-        let pool = if arms.needs_rewrite_pool() { RewritePool::new(*plan, arms).plan.total() } else { 0 };
-        let answers = if arms.best_answer { pools::answers(*plan, arms.best_of_answers).total() } else { 0 };
-        let own = [arms.tuned, arms.optimum, arms.best_rewrite, arms.best_answer, self.oracle.is_some()];
-        own.into_iter().map(of_arm).sum::<usize>() + pool + answers
-    }
-
-    /// Draws K rewrites of each prompt, and lets the arms that choose among them answer. How many answers that were; None at a stop.
-    fn choose_rewrites(
-        &mut self,
-        plan: &Plan<'_>,
-        prompter: Option<&Trainer>,
-        (phase, before, total): Position,
-        stop: &StopSignal<'_>,
-        observe: &mut dyn FnMut(&Progress),
-    ) -> Result<Option<usize>> {
-        let lambda = prompter.map_or(self.spec.training.kl_coefficient, Trainer::kl_coefficient);
-        self.record.append(&Event::Lambda { lambda })?;
-        let pool = RewritePool::new(*plan, &self.spec.arms);
-        let mut drawing = pool.drawing(&mut self.pipeline, prompter.map(Trainer::adapter));
-        if self.record.answer(arm::REWRITE_POOL, &pool.plan, &mut drawing, (phase, before, total), stop, observe)? == Flow::Stop {
-            return Ok(None);
+    /// Lets the trainer know what its policy earned on the validation prompts, with one λ for all iterations, whatever it adapts to.
+    fn judge_validation(&self, policy: Policy, name: &str, kl_coefficient: f64, trainer: &mut Trainer) -> Result<()> {
+        let (rows, iteration) = (self.record.answers(Split::Validation)?, trainer.iteration);
+        let own = |row: &&EvaluationAnswer| row.iteration == iteration && row.arm == name;
+        let over = |value: fn(&EvaluationAnswer) -> f64| metrics::mean(rows.iter().filter(own).map(value)).unwrap_or(f64::NAN);
+        let (reward_mean, kl) = (over(|row| row.reward), over(|row| row.kl.unwrap_or(0.0)));
+        let objective = reward_mean - kl_coefficient * kl;
+        let is_best = trainer.validated(objective, self.spec.training.keep)?;
+        match policy {
+            Policy::Prompter => self.record.append(&Event::Validated { iteration, objective, reward_mean, kl, is_best }),
+            Policy::Oracle => Ok(()),
         }
-        drop(drawing);
-        let rows = self.record.answers(Split::Test)?;
-        let (drawn, mut done) = (Pool::of(&rows, arm::REWRITE_POOL), pool.plan.total());
-        for choice in [Choice::Optimum { lambda }, Choice::Best] {
-            if !self.spec.arms.has(choice.arm()) {
-                continue;
-            }
-            let mut answering = pools::answering_chosen(&mut self.pipeline, choice, &drawn, pool.answers_per_rewrite, plan);
-            if self.record.answer(choice.arm(), plan, &mut answering, (phase, before + done, total), stop, observe)? == Flow::Stop {
-                return Ok(None);
-            }
-            done += plan.total();
-        }
-        Ok(Some(done))
-    }
-
-    /// Draws answers to the raw prompts and keeps the best of every N.
-    fn choose_answers(
-        &mut self,
-        plan: &Plan<'_>,
-        (phase, before, total): Position,
-        stop: &StopSignal<'_>,
-        observe: &mut dyn FnMut(&Progress),
-    ) -> Result<Option<usize>> {
-        let best_of = self.spec.arms.best_of_answers;
-        let pool = pools::answers(*plan, best_of);
-        let mut drawing = pools::drawing_answers(&mut self.pipeline, &pool);
-        if self.record.answer(arm::ANSWER_POOL, &pool, &mut drawing, (phase, before, total), stop, observe)? == Flow::Stop {
-            return Ok(None);
-        }
-        drop(drawing);
-        let rows = self.record.answers(Split::Test)?;
-        let drawn = Pool::of(&rows, arm::ANSWER_POOL);
-        let at = (phase, before + pool.total(), total);
-        let flow = self.record.answer(arm::BEST_ANSWER, plan, &mut *pools::best_answers(&drawn, best_of), at, stop, observe)?;
-        Ok((flow == Flow::On).then_some(pool.total() + plan.total()))
     }
 
     fn finish(&mut self) -> Result<Outcome> {

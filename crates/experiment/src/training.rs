@@ -10,7 +10,7 @@ use crate::schedule::learning_rate;
 use crate::streams::Streams;
 use candle_core::Var;
 use contract::event::{Event, Phase};
-use contract::spec::Algorithm;
+use contract::spec::{self, Algorithm, Keep};
 use contract::{Code, Error, Result, Spec};
 use lm::{AdamW, AdamWConfig, Adapter, Tensor};
 use serde::{Deserialize, Serialize};
@@ -28,10 +28,21 @@ pub struct Trainer {
     guards: Guards,
     /// λ of the next iteration.
     kl_coefficient: f64,
+    best: Option<Best>,
     /// Iterations done.
     pub iteration: usize,
     /// Iterations that the newest checkpoint holds.
     saved: usize,
+}
+
+/// The prompter that did best on the validation prompts.
+#[derive(Clone, Serialize, Deserialize)]
+struct Best {
+    iteration: usize,
+    objective: f64,
+    /// [`Adapter::to_bytes`], where it is what will be tested.
+    #[serde(skip)]
+    adapter: Option<Vec<u8>>,
 }
 
 /// [`Checkpoint::state`] as JSON.
@@ -45,6 +56,8 @@ struct State {
     /// PPO's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     value_head: Option<Saved>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    best: Option<Best>,
 }
 
 /// Rows and events of an iteration that went well, or why the training cannot go on.
@@ -77,6 +90,7 @@ impl Trainer {
         if let Some(head) = &mut trainer.value_head {
             head.restore(&state.value_head.ok_or_else(|| damaged("it has no value head, which PPO needs"))?)?;
         }
+        trainer.best = state.best.map(|best| Best { adapter: checkpoint.best.clone(), ..best });
         trainer.guards = state.guards;
         trainer.kl_coefficient = state.kl_coefficient.unwrap_or(trainer.kl_coefficient);
         (trainer.iteration, trainer.saved) = (checkpoint.iteration, checkpoint.iteration);
@@ -89,7 +103,7 @@ impl Trainer {
         let optimiser = AdamW::new(vars.clone(), config)?;
         let value_head = (spec.training.algorithm == Algorithm::Ppo).then(|| ValueHead::new(prompter.width())).transpose()?;
         let kl_coefficient = spec.training.kl_coefficient;
-        Ok(Self { adapter, vars, optimiser, value_head, guards: Guards::default(), kl_coefficient, iteration: 0, saved: 0 })
+        Ok(Self { adapter, vars, optimiser, value_head, guards: Guards::default(), kl_coefficient, best: None, iteration: 0, saved: 0 })
     }
 
     pub fn adapter(&self) -> &Adapter {
@@ -104,10 +118,41 @@ impl Trainer {
     /// All that [`Self::resume`] needs. Random streams are not in it: they follow from the run's seed and the iteration's number.
     pub fn checkpoint(&self) -> Result<Checkpoint> {
         let value_head = self.value_head.as_ref().map(ValueHead::save).transpose()?;
-        let state = State { guards: self.guards.clone(), kl_coefficient: Some(self.kl_coefficient), value_head };
+        let (guards, best) = (self.guards.clone(), self.best.clone());
+        let state = State { guards, kl_coefficient: Some(self.kl_coefficient), value_head, best };
         let state = serde_json::to_string(&state)
             .map_err(|e| Error::internal("The state of the training cannot be written as JSON.").with_detail(e))?;
-        Ok(Checkpoint { iteration: self.iteration, adapter: self.adapter.to_bytes()?, optimiser: self.optimiser.to_bytes()?, state })
+        let best = self.best.as_ref().and_then(|best| best.adapter.clone());
+        Ok(Checkpoint { iteration: self.iteration, adapter: self.adapter.to_bytes()?, optimiser: self.optimiser.to_bytes()?, best, state })
+    }
+
+    /// Hears what the prompter as it stands earned on the validation prompts, mean reward − λ·KL. Whether that is better than all before.
+    pub fn validated(&mut self, objective: f64, keep: Keep) -> Result<bool> {
+        if self.best.as_ref().is_some_and(|best| best.iteration == self.iteration) {
+            // Told before the checkpoint that the training goes on from.
+            return Ok(true);
+        }
+        let is_best = objective.is_finite() && self.best.as_ref().is_none_or(|best| objective > best.objective);
+        if is_best {
+            let adapter = (keep == Keep::Best).then(|| self.adapter.to_bytes()).transpose()?;
+            self.best = Some(Best { iteration: self.iteration, objective, adapter });
+        }
+        Ok(is_best)
+    }
+
+    /// The iteration whose validation was best, where the training should end here because `patience` validations since then were not better.
+    pub fn ran_out_of_patience(&self, training: &spec::Training) -> Option<usize> {
+        let (best, patience) = (self.best.as_ref()?, training.patience?);
+        let since = (self.iteration - best.iteration).checked_div(training.validate_every_iterations)?;
+        (since >= patience).then_some(best.iteration)
+    }
+
+    /// The iteration and the adapter that are tested: of the best validation if that was asked for, else as it stands.
+    pub fn chosen(&self, prompter: &Prompter) -> Result<(usize, Adapter)> {
+        match self.best.as_ref().and_then(|best| Some((best.iteration, best.adapter.as_ref()?))) {
+            Some((iteration, bytes)) => Ok((iteration, prompter.adapter(bytes)?)),
+            None => Ok((self.iteration, prompter.adapter(&self.adapter.to_bytes()?)?)),
+        }
     }
 
     /// Notes that the store holds a checkpoint of where the training stands.

@@ -60,8 +60,19 @@ fn run(stops: &[usize]) -> (Vec<store::Iteration>, Checkpoint) {
         let frozen = Box::new(BuiltIn::new(model.clone(), &folder).unwrap());
         prepared.check_lengths(&prompter, frozen.as_ref()).unwrap();
         let (splits, reward, spec) = (prepared.splits, prepared.reward, prepared.spec);
-        let mut runner =
-            Runner::new(Inputs { store: store.clone(), handle: runtime.handle().clone(), run, spec, splits, reward, prompter, frozen });
+        let mut runner = Runner::new(Inputs {
+            store: store.clone(),
+            handle: runtime.handle().clone(),
+            run,
+            spec,
+            splits,
+            reward,
+            prompter,
+            frozen,
+            oracle: None,
+            energy: Box::new(|| None),
+        })
+        .unwrap();
         let stop = Cell::new(false);
         let outcome = runner.run(&|| stop.get(), &mut |p| stop.set(p.phase == Phase::Train && p.done >= stop_after)).unwrap();
         assert_eq!(matches!(outcome, Outcome::Stopped), stop_after != usize::MAX);

@@ -214,6 +214,15 @@ permutations = 200
     )
 }
 
+/// A machine that uses two joules whenever it is asked.
+pub fn energy() -> experiment::costs::Energy {
+    let mut joules = 0.0;
+    Box::new(move || {
+        joules += 2.0;
+        Some(joules)
+    })
+}
+
 /// One run in a folder of its own.
 pub struct World {
     pub folder: tempfile::TempDir,
@@ -244,9 +253,18 @@ impl World {
     }
 
     pub fn try_prompter(&self) -> Result<Prompter> {
+        self.policy(self.spec.prompter.clone())
+    }
+
+    /// The tiny Llama as the model that answers, to be trained. (The parrot that answers in other arms cannot be.)
+    pub fn oracle(&self) -> Prompter {
+        self.policy(experiment::oracle::settings(&self.spec)).unwrap()
+    }
+
+    fn policy(&self, settings: contract::spec::Prompter) -> Result<Prompter> {
         let folder = ModelFolder::open(&self.folder.path().join("tiny")).unwrap();
         let model = Llama::load(&folder, &Device::Cpu).unwrap();
-        Prompter::new(model, Arc::new(folder.tokenizer().unwrap()), folder.stop_tokens.clone(), self.spec.prompter.clone())
+        Prompter::new(model, Arc::new(folder.tokenizer().unwrap()), folder.stop_tokens.clone(), settings)
     }
 
     pub fn prepared(&self) -> prepare::Prepared {
@@ -265,10 +283,12 @@ impl World {
             reward: prepared.reward,
             prompter: self.prompter(),
             frozen: Box::new(Parrot { calls: Arc::default(), fail_at }),
+            oracle: self.spec.arms.oracle.then(|| self.oracle()),
+            energy: energy(),
         };
         let stopped = std::cell::Cell::new(false);
         let mut observe = |progress: &Progress| stopped.set(stopped.get() || stop(progress));
-        Runner::new(inputs).run(&|| stopped.get(), &mut observe)
+        Runner::new(inputs)?.run(&|| stopped.get(), &mut observe)
     }
 
     /// To the end without disturbance.
