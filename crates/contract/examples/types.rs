@@ -37,6 +37,8 @@ fn main() {
         figures::Component,
         figures::Components,
         report::Arm,
+        report::AtEqualLength,
+        report::WatchedDifference,
         report::Comparison,
         report::ArmCost,
         report::Serving,

@@ -113,10 +113,15 @@ impl Spec {
 
     fn check_reward(&self, c: &mut Checker) {
         c.require(!self.reward.parts.is_empty(), "reward.parts", "is empty; add at least one [[reward.parts]]");
+        c.require(
+            self.reward.parts.is_empty() || self.reward.parts.iter().any(|part| part.weight != 0.0),
+            "reward.parts",
+            "has weights of 0 only, so that there is nothing to train on; give at least one part another weight",
+        );
         let labels: Vec<_> = self.reward.parts.iter().map(RewardPart::label).collect();
         for (i, part) in self.reward.parts.iter().enumerate() {
             let path = format!("reward.parts[{i}]");
-            c.finite(part.weight, part.weight != 0.0, &format!("{path}.weight"), "a number other than 0");
+            c.finite(part.weight, true, &format!("{path}.weight"), "a finite number; 0 only watches the part");
             c.require(
                 !labels[..i].contains(&labels[i]),
                 format!("{path}.name"),

@@ -69,6 +69,29 @@ pub struct Comparison {
     /// Whether the arm's rewards vary less.
     #[serde(default)]
     pub variance: Option<VarianceRatio>,
+    /// The difference between answers of equal length; null where lengths cannot be told apart from prompts.
+    #[serde(default)]
+    pub at_equal_length: Option<AtEqualLength>,
+    /// Differences of the reward's watched parts, which nothing was trained on, in the order of the spec.
+    #[serde(default)]
+    pub watched: Vec<WatchedDifference>,
+}
+
+/// A difference of rewards with the part that longer or shorter answers explain taken off.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
+pub struct AtEqualLength {
+    pub difference: f64,
+    pub interval: Option<Interval>,
+    /// Reward per token of the answer, of answers of one arm to one prompt.
+    pub per_token: f64,
+}
+
+/// A paired difference of a part of the reward that was only watched, unweighted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct WatchedDifference {
+    pub label: String,
+    pub difference: f64,
+    pub interval: Option<Interval>,
 }
 
 /// A run with what it found.

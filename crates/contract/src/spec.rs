@@ -189,6 +189,7 @@ pub struct RewardPart {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[ts(optional)]
     pub name: Option<String>,
+    /// 0 watches the part: it is scored and shown, and nothing is trained on it, so that it can tell a gain from an exploited reward.
     pub weight: f64,
     #[serde(flatten)]
     pub program: RewardProgram,
@@ -279,6 +280,11 @@ pub enum RewardProgram {
 }
 
 impl RewardPart {
+    /// Whether the part is scored but not trained on.
+    pub fn is_watched(&self) -> bool {
+        self.weight == 0.0
+    }
+
     /// The name under which the part is stored and shown.
     pub fn label(&self) -> String {
         if let Some(name) = &self.name {

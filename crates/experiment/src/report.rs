@@ -5,7 +5,8 @@ use crate::{costs, figures, guards, lemma};
 use analysis::{Paired, Spread};
 use contract::event::{Event, Status};
 use contract::figures::{Components, VarianceRatio};
-use contract::report::{Arm, Comparison, GapClosed, Report};
+use contract::report::{Arm, AtEqualLength, Comparison, GapClosed, Report, WatchedDifference};
+use contract::spec::RewardPart;
 use contract::{Spec, arm};
 use std::collections::{BTreeMap, BTreeSet};
 use store::{EvaluationAnswer, Run, StoredEvent};
@@ -175,6 +176,8 @@ struct Compared {
     paired: Paired,
     spread: Spread,
     variance: VarianceRatio,
+    at_equal_length: Option<AtEqualLength>,
+    watched: Vec<WatchedDifference>,
 }
 
 fn compare(spec: &Spec, rows: &[EvaluationAnswer]) -> Vec<Compared> {
@@ -183,7 +186,8 @@ fn compare(spec: &Spec, rows: &[EvaluationAnswer]) -> Vec<Compared> {
 
 /// None if there are no prompts that both arms answered.
 fn compare_pair(spec: &Spec, rows: &[EvaluationAnswer], (arm, baseline): (&'static str, &'static str)) -> Option<Compared> {
-    let (arm_rewards, baseline_rewards) = (by_prompt(&latest(rows, arm)), by_prompt(&latest(rows, baseline)));
+    let (arm_rows, baseline_rows) = (latest(rows, arm), latest(rows, baseline));
+    let (arm_rewards, baseline_rewards) = (by_prompt(&arm_rows), by_prompt(&baseline_rows));
     let both = arm_rewards.into_iter().filter_map(|(prompt, rewards)| Some((rewards, baseline_rewards.get(&prompt)?.clone())));
     let (a, b): (Vec<Vec<f64>>, Vec<Vec<f64>>) = both.unzip();
     let means = |rewards: &[Vec<f64>]| rewards.iter().filter_map(|answers| mean(answers.iter().copied())).collect::<Vec<f64>>();
@@ -197,8 +201,46 @@ fn compare_pair(spec: &Spec, rows: &[EvaluationAnswer], (arm, baseline): (&'stat
         baseline,
         paired: analysis::paired(&means(&a), &means(&b), resamples, spec.evaluation.permutations, seed),
         variance: figures::variance(&spread, &firsts(&a), &firsts(&b)),
+        at_equal_length: at_equal_length(spec, &arm_rows, &baseline_rows, streams.statistics(&format!("{arm}-{baseline} length"))),
+        watched: watched(spec, &arm_rows, &baseline_rows, seed),
         spread,
     })
+}
+
+/// Values of the answers to the prompts that both arms answered, by prompt.
+fn on_shared_prompts<T>(rows: [&[&EvaluationAnswer]; 2], value: impl Fn(&EvaluationAnswer) -> Option<T>) -> [Vec<Vec<T>>; 2] {
+    let prompts = rows.map(|rows| rows.iter().map(|row| row.prompt_index).collect::<BTreeSet<usize>>());
+    let shared: Vec<usize> = prompts[0].intersection(&prompts[1]).copied().collect();
+    rows.map(|rows| {
+        let of_prompt = |prompt: &usize| rows.iter().filter(|row| row.prompt_index == *prompt).filter_map(|row| value(row)).collect();
+        shared.iter().map(of_prompt).collect()
+    })
+}
+
+fn at_equal_length(spec: &Spec, arm: &[&EvaluationAnswer], baseline: &[&EvaluationAnswer], seed: u64) -> Option<AtEqualLength> {
+    let [a, b] = on_shared_prompts([arm, baseline], |row| Some([row.reward, row.answer_tokens as f64]));
+    let found = analysis::equal_length(&a, &b, spec.evaluation.bootstrap_resamples, seed)?;
+    Some(AtEqualLength {
+        difference: figures::finite(found.difference)?,
+        interval: figures::interval(found.interval),
+        per_token: figures::finite(found.per_unit)?,
+    })
+}
+
+/// Of every part with a weight of 0.
+fn watched(spec: &Spec, arm: &[&EvaluationAnswer], baseline: &[&EvaluationAnswer], seed: u64) -> Vec<WatchedDifference> {
+    let of_part = |part: &RewardPart| {
+        let label = part.label();
+        let values = on_shared_prompts([arm, baseline], |row| row.reward_parts.get(&label).copied());
+        let [a, b] = values.map(|prompts| prompts.iter().filter_map(|answers| mean(answers.iter().copied())).collect::<Vec<f64>>());
+        if a.is_empty() || a.len() != b.len() {
+            return None;
+        }
+        let found = analysis::paired(&a, &b, spec.evaluation.bootstrap_resamples, 0, seed);
+        let difference = figures::finite(found.mean_difference)?;
+        Some(WatchedDifference { label, difference, interval: figures::interval(Some(found.interval)) })
+    };
+    spec.reward.parts.iter().filter(|part| part.is_watched()).filter_map(of_part).collect()
 }
 
 /// Of both baselines, where the oracle and the tuned prompter have answered.
@@ -232,6 +274,8 @@ fn comparisons(compared: &[Compared]) -> Vec<Comparison> {
         effect_size: c.paired.effect_size.and_then(figures::finite),
         improvement: c.paired.improvement.as_ref().map(figures::share),
         variance: Some(c.variance),
+        at_equal_length: c.at_equal_length,
+        watched: c.watched.clone(),
     };
     compared.iter().enumerate().map(row).collect()
 }

@@ -90,7 +90,7 @@ impl Trainer {
         if let Some(head) = &mut trainer.value_head {
             head.restore(&state.value_head.ok_or_else(|| damaged("it has no value head, which PPO needs"))?)?;
         }
-        trainer.best = state.best.map(|best| Best { adapter: checkpoint.best.clone(), ..best });
+        trainer.best = state.best.map(|best| Best { adapter: checkpoint.best.as_ref().map(|(_, bytes)| bytes.clone()), ..best });
         trainer.guards = state.guards;
         trainer.kl_coefficient = state.kl_coefficient.unwrap_or(trainer.kl_coefficient);
         (trainer.iteration, trainer.saved) = (checkpoint.iteration, checkpoint.iteration);
@@ -122,7 +122,7 @@ impl Trainer {
         let state = State { guards, kl_coefficient: Some(self.kl_coefficient), value_head, best };
         let state = serde_json::to_string(&state)
             .map_err(|e| Error::internal("The state of the training cannot be written as JSON.").with_detail(e))?;
-        let best = self.best.as_ref().and_then(|best| best.adapter.clone());
+        let best = self.best.as_ref().and_then(|best| Some((best.iteration, best.adapter.clone()?)));
         Ok(Checkpoint { iteration: self.iteration, adapter: self.adapter.to_bytes()?, optimiser: self.optimiser.to_bytes()?, best, state })
     }
 

@@ -1,25 +1,69 @@
 //! What the machine has used: joules of processors (Linux's powercap) and of NVIDIA cards (NVML).
-use nvml_wrapper::Nvml;
+use libloading::Library;
+use std::ffi::{c_int, c_uint, c_ulonglong, c_void};
 use std::path::{Path, PathBuf};
 
 /// Joules since some moment, of all that tells, whoever used it; None where nothing tells. Where a graphics card is there, it has to tell too.
 pub fn joules() -> Box<dyn FnMut() -> Option<f64> + Send> {
     let mut packages = packages(Path::new("/sys/class/powercap"));
-    let cards = Nvml::init().ok();
+    let cards = Cards::find();
     Box::new(move || {
         let processors = packages.iter_mut().map(Package::joules).sum::<Option<f64>>().filter(|_| !packages.is_empty());
         match &cards {
-            Some(nvml) => of_cards(nvml).map(|cards| cards + processors.unwrap_or(0.0)),
+            Some(cards) => cards.joules().map(|cards| cards + processors.unwrap_or(0.0)),
             None => processors,
         }
     })
 }
 
-/// Since the driver was loaded.
-fn of_cards(nvml: &Nvml) -> Option<f64> {
-    let millijoules = |index| nvml.device_by_index(index).ok()?.total_energy_consumption().ok();
-    let all: Option<Vec<u64>> = (0..nvml.device_count().ok()?).map(millijoules).collect();
-    all.map(|all| all.into_iter().sum::<u64>() as f64 / 1e3)
+/// NVIDIA cards, through the library of their driver.
+struct Cards {
+    driver: Library,
+    cards: Vec<Card>,
+}
+
+/// A handle of the driver's.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct Card(*mut c_void);
+
+// SAFETY: NVML may be called from any thread, with the handles of another.
+unsafe impl Send for Card {}
+
+impl Cards {
+    /// None without a driver or a card.
+    fn find() -> Option<Self> {
+        // SAFETY: the signatures are those of nvml.h, of which these versions never change; every pointer is to a value that lives through the call,
+        // and a handle is used only where the driver said that it wrote one.
+        unsafe {
+            let driver = Library::new("libnvidia-ml.so.1").ok()?;
+            let initialise = driver.get::<unsafe extern "C" fn() -> c_int>(b"nvmlInit_v2\0").ok()?;
+            let count_cards = driver.get::<unsafe extern "C" fn(*mut c_uint) -> c_int>(b"nvmlDeviceGetCount_v2\0").ok()?;
+            let find = driver.get::<unsafe extern "C" fn(c_uint, *mut Card) -> c_int>(b"nvmlDeviceGetHandleByIndex_v2\0").ok()?;
+            let mut count = 0;
+            if initialise() != 0 || count_cards(&raw mut count) != 0 || count == 0 {
+                return None;
+            }
+            let mut cards = vec![Card(std::ptr::null_mut()); count as usize];
+            for (index, card) in (0..count).zip(&mut cards) {
+                if find(index, card) != 0 {
+                    return None;
+                }
+            }
+            Some(Self { driver, cards })
+        }
+    }
+
+    /// Since the driver was loaded; None where a card does not count.
+    fn joules(&self) -> Option<f64> {
+        type Total = unsafe extern "C" fn(Card, *mut c_ulonglong) -> c_int;
+        // SAFETY: as in `find`, which made the handles.
+        let millijoules = |card: &Card| unsafe {
+            let mut total = 0;
+            (self.driver.get::<Total>(b"nvmlDeviceGetTotalEnergyConsumption\0").ok()?(*card, &raw mut total) == 0).then_some(total)
+        };
+        Some(self.cards.iter().map(millijoules).sum::<Option<c_ulonglong>>()? as f64 / 1e3)
+    }
 }
 
 /// A processor's counter, which starts over at `range`.

@@ -219,6 +219,8 @@ mod tests {
             effect_size: Some(-0.5),
             improvement: Some(ShareOfPrompts { share: 0.75, interval: None }),
             variance: Some(VarianceRatio { ratio: Some(0.5), interval: None, p_value: Some(0.25) }),
+            at_equal_length: None,
+            watched: Vec::new(),
         };
         let shown = report(
             &Report {

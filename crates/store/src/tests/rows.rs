@@ -3,7 +3,7 @@ use super::mix;
 use crate::{Checkpoint, Episode, EvaluationAnswer, Iteration, NewRun, Split};
 use contract::event::Spent;
 use contract::figures::{Component, Components, Interval, ShareOfPrompts, VarianceRatio};
-use contract::report::{Arm, ArmCost, Comparison, Instruction, Report, Serving};
+use contract::report::{Arm, ArmCost, AtEqualLength, Comparison, Instruction, Report, Serving, WatchedDifference};
 use contract::spec::{Arms, Data, Evaluation, Frozen, Lora, Prompter, Reward, Spec, Training};
 use std::collections::BTreeMap;
 
@@ -158,6 +158,8 @@ pub fn report(run: i64) -> Report {
             effect_size: Some(real(11)),
             improvement: Some(ShareOfPrompts { share: 0.75, interval: None }),
             variance: Some(VarianceRatio { ratio: Some(real(12)), interval: None, p_value: Some(0.1 + 0.2) }),
+            at_equal_length: Some(AtEqualLength { difference: real(16), interval: None, per_token: real(17) }),
+            watched: vec![WatchedDifference { label: AWKWARD.into(), difference: real(18), interval: None }],
         }],
         verdict: "They cannot be told apart.".into(),
         warnings: vec![AWKWARD.into()],
