@@ -1,7 +1,7 @@
 //! Texts: the rewrites of training, the answers of the evaluation.
 use crate::Desk;
-use contract::Result;
 use contract::desk::{EpisodeRow, Sample, SampleAnswer};
+use contract::{Result, arm};
 use std::collections::BTreeMap;
 use store::{EvaluationAnswer, Split};
 
@@ -9,7 +9,7 @@ impl Desk {
     /// The rewrites of one iteration, in the order of the batch.
     pub async fn episodes(&self, run: i64, iteration: usize) -> Result<Vec<EpisodeRow>> {
         let (store, run) = self.place(run).await?;
-        let rows = store.episodes(run, Some(iteration)).await?;
+        let rows = store.episodes(run, arm::TUNED, Some(iteration)).await?;
         Ok(rows
             .into_iter()
             .map(|e| EpisodeRow {

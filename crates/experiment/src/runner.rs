@@ -9,7 +9,7 @@ use crate::streams::Streams;
 use crate::training::{Step, Trainer};
 use contract::event::{Event, Phase, Status};
 use contract::report::Report;
-use contract::{Code, Result, Spec};
+use contract::{Code, Result, Spec, arm};
 use datasets::Splits;
 use inference::FrozenModel;
 use rewards::{Reward, Score};
@@ -127,7 +127,7 @@ impl Runner {
     }
 
     fn trainer(&self) -> Result<Trainer> {
-        let checkpoint = self.handle.block_on(self.store.checkpoint(self.run))?;
+        let checkpoint = self.handle.block_on(self.store.checkpoint(self.run, arm::TUNED))?;
         let has_begun = checkpoint.is_some() || !self.handle.block_on(self.store.evaluation(self.run, None))?.is_empty();
         let trainer = match checkpoint {
             Some(checkpoint) => Trainer::resume(&self.pipeline.prompter, &self.spec, &checkpoint)?,
@@ -161,7 +161,7 @@ impl Runner {
         }
         if matches!(flow, Flow::Stop) && trainer.is_unsaved() {
             let checkpoint = trainer.checkpoint()?;
-            self.handle.block_on(self.store.put_checkpoint(self.run, &checkpoint))?;
+            self.handle.block_on(self.store.put_checkpoint(self.run, arm::TUNED, &checkpoint))?;
             trainer.mark_saved();
             self.append(&Event::Checkpoint { iteration: trainer.iteration })?;
         }
@@ -183,7 +183,7 @@ impl Runner {
         if due {
             events.push(Event::Checkpoint { iteration });
         }
-        self.handle.block_on(self.store.commit_iteration(self.run, &row, &episodes, &events, checkpoint.as_ref()))?;
+        self.handle.block_on(self.store.commit_iteration(self.run, arm::TUNED, &row, &episodes, &events, checkpoint.as_ref()))?;
         if due {
             trainer.mark_saved();
         }

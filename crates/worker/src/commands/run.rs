@@ -9,7 +9,7 @@ use crate::output::{Output, note};
 use crate::progress::Bars;
 use crate::signals;
 use contract::event::{Event, Phase, Status};
-use contract::{Code, Error, Result};
+use contract::{Code, Error, Result, arm};
 use experiment::StopSignal;
 use experiment::prepare::{Prepared, base_folder, from_spec};
 use experiment::runner::{Inputs, Outcome, Progress, Runner};
@@ -144,7 +144,7 @@ async fn resume_held(context: &Context, held: Held) -> Result<ExitCode> {
     let mut bars = Bars::new();
     let run = held.id;
     // What it was before it was put into a queue.
-    let has_begun = held.store.checkpoint(run).await?.is_some();
+    let has_begun = held.store.checkpoint(run, arm::TUNED).await?.is_some();
     let record = held.store.run(run).await?;
     held.store.clear_stop(run).await?;
     // Loading takes a while: whoever watches sees that it goes on.
