@@ -29,11 +29,11 @@ def main():
     connection = sqlite3.connect(file, isolation_level=None)
     connection.execute("PRAGMA foreign_keys = OFF")
     connection.execute("BEGIN")
-    iterations = connection.execute("SELECT count(*) FROM iterations").fetchone()[0]
+    iterations = connection.execute("SELECT count(*) FROM iterations WHERE arm = 'tuned'").fetchone()[0]
     for time in range(1, TIMES):
         for table in ("iterations", "iteration_metrics", "episodes"):
             taken = rows(connection, table, {"iteration": f"iteration + {time * iterations}"})
-            connection.execute(f"{taken} AND iteration <= {iterations}")
+            connection.execute(f"{taken} AND arm = 'tuned' AND iteration <= {iterations}")
         # As a worker writes them: a page that opens the run reads them all.
         connection.execute("INSERT INTO events (run, at_ms, event) SELECT 1, at_ms, json_set(event, '$.iteration', "
                            f"json_extract(event, '$.iteration') + {time * iterations}) FROM events WHERE run = 1 "

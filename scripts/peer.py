@@ -89,15 +89,17 @@ def ours(spec, threads):
         if status:
             sys.exit("alignpro failed")
         connection = sqlite3.connect(database)
-        times = [(at / 1000, seconds) for at, seconds in connection.execute("SELECT started_at_ms, seconds FROM iterations ORDER BY iteration")]
+        times = [(at / 1000, seconds) for at, seconds in connection.execute(
+            "SELECT started_at_ms, seconds FROM iterations WHERE arm = 'tuned' ORDER BY iteration")]
         ends = [at + seconds for at, seconds in times]
         # What lies between two iterations is the store's: rows, events, and a checkpoint where one is due.
         between = [1000 * (start - end) for end, (start, _) in zip(ends, times[1:])]
         ready = connection.execute("SELECT min(at_ms) FROM events").fetchone()[0] / 1000
         seconds = {name.removeprefix("seconds_"): round(value, 2) for name, value in connection.execute(
-            "SELECT name, avg(value) FROM iteration_metrics WHERE name LIKE 'seconds%' AND iteration > 1 GROUP BY name")}
-        rewards = [value for (value,) in connection.execute("SELECT value FROM iteration_metrics WHERE name = 'reward_mean' ORDER BY iteration")]
-        prompts = [text for (text,) in connection.execute("SELECT DISTINCT prompt FROM episodes ORDER BY prompt_index")]
+            "SELECT name, avg(value) FROM iteration_metrics WHERE arm = 'tuned' AND name LIKE 'seconds%' AND iteration > 1 GROUP BY name")}
+        rewards = [value for (value,) in connection.execute(
+            "SELECT value FROM iteration_metrics WHERE arm = 'tuned' AND name = 'reward_mean' ORDER BY iteration")]
+        prompts = [text for (text,) in connection.execute("SELECT DISTINCT prompt FROM episodes WHERE arm = 'tuned' ORDER BY prompt_index")]
     figures = {"episodes_per_second": EPISODES * (len(ends) - 1) / (ends[-1] - ends[0]), "peak_rss_mib": used.ru_maxrss / 1024,
                "first_iteration_done_after_s": ends[0] - begun, "ready_after_s": ready - begun,
                "storing_an_iteration_ms": statistics.median(between), "storing_and_checkpoint_ms": max(between), "seconds": seconds}

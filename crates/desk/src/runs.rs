@@ -1,11 +1,11 @@
 //! Runs as lists and pages show them.
 use crate::files::File;
 use crate::{Desk, blocking};
-use contract::Result;
 use contract::desk::{IterationNews, RunDetail, RunEvent, RunFact, RunNews, RunSummary};
 use contract::event::{Event, Status};
 use contract::report::Report;
 use contract::seeds::SeedsReport;
+use contract::{Result, arm};
 use datasets::SHIPPED;
 use experiment::analyse::Seed;
 use experiment::prepare::base_folder;
@@ -38,7 +38,7 @@ impl Desk {
         }
         let record = store.run(inside).await?;
         let facts = store.facts(inside).await?;
-        let mut curves = store.curves(REWARD, Some(inside)).await?;
+        let mut curves = store.curves(REWARD, arm::TUNED, Some(inside)).await?;
         let mut report = store.report(inside).await?;
         if let Some(stored) = report.take_if(|report| experiment::report::is_incomplete(report)) {
             let (rows, record) = (store.evaluation(inside, Some(Split::Test)).await?, record.clone());
@@ -89,7 +89,7 @@ impl Desk {
             .collect();
         let mut iterations = Vec::new();
         if let Some(first) = told.first() {
-            let rows = store.iterations(inside, *first).await?;
+            let rows = store.iterations(inside, arm::TUNED, *first).await?;
             iterations.extend(rows.into_iter().filter(|row| told.contains(&row.iteration)).map(|row| IterationNews {
                 iteration: row.iteration,
                 seconds: row.seconds,
@@ -105,7 +105,7 @@ impl Desk {
 const REWARD: &str = "reward_mean";
 
 async fn summaries(store: &Store, file: Option<&File>) -> Result<Vec<RunSummary>> {
-    let (runs, mut curves, mut reports) = (store.runs().await?, store.curves(REWARD, None).await?, store.reports().await?);
+    let (runs, mut curves, mut reports) = (store.runs().await?, store.curves(REWARD, arm::TUNED, None).await?, store.reports().await?);
     let summaries = runs.into_iter().map(|run| {
         let (curve, report) = (curves.remove(&run.id).unwrap_or_default(), reports.remove(&run.id));
         summary(run, curve, report, file)

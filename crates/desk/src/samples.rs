@@ -9,7 +9,7 @@ impl Desk {
     /// The rewrites of one iteration, in the order of the batch.
     pub async fn episodes(&self, run: i64, iteration: usize) -> Result<Vec<EpisodeRow>> {
         let (store, run) = self.place(run).await?;
-        let rows = store.episodes(run, Some(iteration)).await?;
+        let rows = store.episodes(run, arm::TUNED, Some(iteration)).await?;
         Ok(rows
             .into_iter()
             .map(|e| EpisodeRow {

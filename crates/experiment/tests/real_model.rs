@@ -1,6 +1,7 @@
 //! The runner on the real embedded model, whose folder ALIGNPRO_TEST_MODEL names.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // A helper that fails should fail its test.
 
+use contract::arm;
 use contract::event::Phase;
 use experiment::{Inputs, Outcome, Prompter, Runner, prepare};
 use inference::BuiltIn;
@@ -77,7 +78,7 @@ fn run(stops: &[usize]) -> (Vec<store::Iteration>, Checkpoint) {
         let outcome = runner.run(&|| stop.get(), &mut |p| stop.set(p.phase == Phase::Train && p.done >= stop_after)).unwrap();
         assert_eq!(matches!(outcome, Outcome::Stopped), stop_after != usize::MAX);
     }
-    (runtime.block_on(store.iterations(run, 1)).unwrap(), runtime.block_on(store.checkpoint(run)).unwrap().unwrap())
+    (runtime.block_on(store.iterations(run, arm::TUNED, 1)).unwrap(), runtime.block_on(store.checkpoint(run, arm::TUNED)).unwrap().unwrap())
 }
 
 /// Stopped and resumed, the real model ends with the same adapter and optimiser, bit for bit; and drawing with a cache agrees with scoring in one pass.

@@ -84,8 +84,8 @@ impl Store {
         Ok(())
     }
 
-    /// Evaluation answers, ordered by split (validation first), iteration, arm (raw, untuned, tuned), prompt, answer; all splits
-    /// with `None`.
+    /// Evaluation answers, ordered by split (validation first), iteration, arm (as in [`contract::arm::ALL`], then the pools), prompt,
+    /// answer; all splits with `None`.
     pub async fn evaluation(&self, run: i64, split: Option<Split>) -> Result<Vec<EvaluationAnswer>> {
         let split = split.map(Split::as_str);
         let rows = sqlx::query_as!(
@@ -94,8 +94,10 @@ impl Store {
                    rewrite_tokens, answer_tokens, rewrite_truncated AS "rewrite_truncated: bool",
                    answer_truncated AS "answer_truncated: bool", rewrite_seed, answer_seed
                FROM evaluation_answers WHERE run = ?1 AND split = coalesce(?2, split)
-               ORDER BY split = 'test', iteration, CASE arm WHEN 'raw' THEN 0 WHEN 'untuned' THEN 1 WHEN 'tuned' THEN 2 ELSE 3 END, arm,
-                   prompt_index, answer_index"#,
+               ORDER BY split = 'test', iteration,
+                   CASE arm WHEN 'raw' THEN 0 WHEN 'untuned' THEN 1 WHEN 'tuned' THEN 2 WHEN 'optimum' THEN 3 WHEN 'best_rewrite' THEN 4
+                       WHEN 'best_answer' THEN 5 WHEN 'instruction' THEN 6 WHEN 'oracle' THEN 7 WHEN 'rewrite_pool' THEN 8
+                       WHEN 'answer_pool' THEN 9 ELSE 10 END, arm, prompt_index, answer_index"#,
             run,
             split
         )

@@ -1,5 +1,5 @@
 //! Databases that came from elsewhere: looked over before anything in them is read, and never written to.
-use crate::open::{CONNECTIONS, has_our_header, real_path};
+use crate::open::{self, CONNECTIONS, Missing, Settings, has_our_header, real_path};
 use crate::schema::{self, MIGRATIONS, Pending};
 use crate::{File, Store, faults};
 use contract::{Error, Result};
@@ -33,7 +33,9 @@ async fn open_copy(path: &Path) -> Result<Store> {
     let (folder, copy) = copied(path)?;
     let file = File { named: path.to_owned(), real: copy, is_still: true, _copy: Some(folder) };
     if look_over(&file).await? {
-        Store::open(&file.real).await?.close().await;
+        // It is a copy itself.
+        let settings = Settings { keeps_copy: false, ..Settings::default() };
+        open::open(&file.real, Missing::Refuse, &settings, &MIGRATIONS).await?.close().await;
     }
     let pool = SqlitePoolOptions::new()
         .max_connections(CONNECTIONS)

@@ -4,6 +4,11 @@
 //! Every write is one `BEGIN IMMEDIATE` transaction, so that it is there whole or not at all and never fails half-way for want
 //! of a lock. docs/adr/0002-store.md has the reasons for what is stored how.
 //!
+//! A run may train several arms, whose iterations, episodes and checkpoints are kept apart. An `arm` that a function takes is one of these:
+//! [`contract::arm::TUNED`], the prompter; [`contract::arm::ORACLE`], the frozen model itself; [`contract::arm::INSTRUCTION`], the search
+//! for an instruction, whose iterations are its rounds and whose checkpoints are a [`Checkpoint::state`] alone. Rows of any other are
+//! [`contract::Code::Internal`].
+//!
 //! All functions that take a run give [`contract::Code::Run`], with the ids that exist, when there is no such run; all can
 //! give [`contract::Code::Database`] (locked by another program, damaged) and [`contract::Code::Io`] (disk full, read-only).
 mod changes;

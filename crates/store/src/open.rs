@@ -36,11 +36,13 @@ pub(crate) struct Settings {
     pub busy_timeout: Duration,
     /// Upper bound of the file in pages: how tests fill the disk.
     pub max_pages: Option<u32>,
+    /// Whether a copy is kept when the file has to be migrated.
+    pub keeps_copy: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { busy_timeout: Duration::from_secs(30), max_pages: None }
+        Self { busy_timeout: Duration::from_secs(30), max_pages: None, keeps_copy: true }
     }
 }
 

@@ -39,11 +39,12 @@ pub struct Run {
     pub notes: String,
     pub archived: bool,
     pub deleted_at_ms: Option<i64>,
-    /// Whether a trained adapter is there ([`crate::Store::adapter`]).
+    /// Whether the prompter's trained adapter is there ([`crate::Store::adapter`]).
     pub has_adapter: bool,
     /// Prompts, rewrites and answers were left out when it was shared.
     pub without_texts: bool,
-    /// The newest iteration in the store (after a resume, later ones than the checkpoint's are there until they are replaced).
+    /// The newest iteration of the prompter's training in the store (after a resume, later ones than the checkpoint's are there until they
+    /// are replaced).
     pub iterations_done: usize,
 }
 
@@ -64,7 +65,7 @@ pub struct StoredEvent {
     pub event: Event,
 }
 
-/// One training iteration. Metric names are explained in docs/algorithms/.
+/// One iteration of an arm's training. Metric names are explained in docs/algorithms/.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Iteration {
     /// From 1.
@@ -76,7 +77,7 @@ pub struct Iteration {
     pub seconds: f64,
 }
 
-/// One rewrite in training, with its answer and what it was worth.
+/// One answer in training (to a rewrite, where the arm has one) and what it was worth.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Episode {
     pub iteration: usize,
@@ -108,11 +109,11 @@ pub struct Episode {
 pub struct Checkpoint {
     /// Iterations that are done.
     pub iteration: usize,
-    /// `Adapter::to_bytes`.
+    /// `Adapter::to_bytes`; empty where an arm has none.
     pub adapter: Vec<u8>,
-    /// `AdamW::to_bytes`.
+    /// `AdamW::to_bytes`; empty where an arm has none.
     pub optimiser: Vec<u8>,
-    /// Anything else, as JSON (guards' memory); text that is not JSON is refused.
+    /// Anything else, as JSON (guards' memory, a search's candidates); text that is not JSON is refused.
     pub state: String,
 }
 

@@ -90,9 +90,10 @@ impl Store {
             r#"SELECT id AS "id!", name, status, message, spec, spec_hash, program_version, created_at_ms, started_at_ms, finished_at_ms,
                    uid, notes, archived AS "archived: bool", deleted_at_ms,
                    (SELECT json_group_array(tag) FROM (SELECT tag FROM run_tags WHERE run = runs.id ORDER BY tag)) AS "tags!: String",
-                   EXISTS (SELECT 1 FROM checkpoint_parts WHERE run = runs.id AND name = 'adapter') AS "has_adapter!: bool",
+                   EXISTS (SELECT 1 FROM checkpoint_parts WHERE run = runs.id AND arm = 'tuned' AND name = 'adapter')
+                       AS "has_adapter!: bool",
                    EXISTS (SELECT 1 FROM run_facts WHERE run = runs.id AND key = 'shared.texts') AS "without_texts!: bool",
-                   (SELECT coalesce(max(iteration), 0) FROM iterations WHERE run = runs.id) AS "iterations_done!: i64"
+                   (SELECT coalesce(max(iteration), 0) FROM iterations WHERE run = runs.id AND arm = 'tuned') AS "iterations_done!: i64"
                FROM runs JOIN specs ON specs.hash = runs.spec_hash WHERE ?1 IS NULL OR id = ?1 ORDER BY id DESC"#,
             run
         )

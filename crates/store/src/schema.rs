@@ -37,7 +37,7 @@ async fn bring_up(
     // Before anything is written: a file of a newer version stays as it is.
     let is_pending = pending(connection, file, migrations).await?.is_some();
     use_write_ahead_log(connection, settings.busy_timeout).await.map_err(|e| faults::explain(&file.named, e))?;
-    if is_pending { migrate(connection, file, options, migrations).await } else { Ok(()) }
+    if is_pending { migrate(connection, file, options, settings, migrations).await } else { Ok(()) }
 }
 
 /// Writes our application id into an empty file. A process that was faster has done it already.
@@ -114,15 +114,21 @@ pub(crate) async fn pending(connection: &mut SqliteConnection, file: &File, migr
 }
 
 /// Runs the missing migrations. The write lock is taken first, so of two processes the second finds the work done.
-async fn migrate(connection: &mut SqliteConnection, file: &File, options: &SqliteConnectOptions, migrations: &Migrator) -> Result<()> {
+async fn migrate(
+    connection: &mut SqliteConnection,
+    file: &File,
+    options: &SqliteConnectOptions,
+    settings: &Settings,
+    migrations: &Migrator,
+) -> Result<()> {
     let explain = |e| faults::explain(&file.named, e);
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(explain)?;
     let Some(Pending { from, to }) = pending(&mut transaction, file, migrations).await? else {
         return Ok(());
     };
     let backup = match from {
-        Some(_) => Some(back_up(file, options, to).await?),
-        None => None,
+        Some(_) if settings.keeps_copy => Some(back_up(file, options, to).await?),
+        _ => None,
     };
     // Not `run`, whose future the compiler cannot prove to be Send (rust-lang/rust#110338).
     let outcome = match migrations.run_direct(None, &mut *transaction, false).await {

@@ -162,13 +162,17 @@ async fn copy_rows(
     share: Share,
     is_finished: bool,
 ) -> sqlx::Result<()> {
-    let which = match table {
+    let mut which = match table {
         "checkpoints" | "checkpoint_parts" if !share.prompters => return Ok(()),
         // Nobody goes on with a run that is finished.
         "checkpoint_parts" if is_finished => " AND name = 'adapter'".to_owned(),
         "run_facts" => format!(" AND key NOT IN ({PLACES})"),
         _ => String::new(),
     };
+    // All that a search keeps is texts.
+    if !share.texts && table.starts_with("checkpoint") {
+        which.push_str(" AND arm <> 'instruction'");
+    }
     // Tables and columns are those of our own schema. `sequence` is given anew, in the same order.
     let columns = sqlx::query("SELECT name FROM pragma_table_info(?, 'main') WHERE name NOT IN ('run', 'sequence')").bind(table);
     let columns: Vec<String> = columns.fetch_all(&mut **to).await?.iter().map(|row: &SqliteRow| row.get(0)).collect();
@@ -176,6 +180,8 @@ async fn copy_rows(
         .iter()
         .map(|column| match column.as_str() {
             "prompt" | "answer" | "rewrite" if !share.texts => format!("CASE WHEN {column} IS NULL THEN NULL ELSE '' END"),
+            // An instruction that was found may repeat what stands in the prompts.
+            "report" if !share.texts => "json_replace(report, '$.instruction.text', '')".to_owned(),
             _ => column.clone(),
         })
         .collect();

@@ -1,4 +1,4 @@
-//! What training leaves: iterations with their metrics, episodes, checkpoints.
+//! What training leaves, each arm by itself: iterations with their metrics, episodes, checkpoints.
 use crate::numbers::{finite, integer, now_ms, or_nan, parts_from_json, parts_to_json, unsigned};
 use crate::{Checkpoint, Episode, Iteration, Store};
 use contract::event::Event;
@@ -29,13 +29,14 @@ struct EpisodeRow {
 
 impl Store {
     /// Everything of one iteration, with its events and, if it is due, the checkpoint, in one transaction. An iteration that is
-    /// computed again after a resume replaces its earlier rows. The checkpoint, if given, replaces the one before.
+    /// computed again after a resume replaces its earlier rows. The checkpoint, if given, replaces the arm's one before.
     ///
     /// Numbers of an episode that are not finite read back as NaN. An episode of another iteration, or two with the same index,
     /// are [`contract::Code::Internal`], and nothing is written.
     pub async fn commit_iteration(
         &self,
         run: i64,
+        arm: &str,
         iteration: &Iteration,
         episodes: &[Episode],
         events: &[Event],
@@ -47,27 +48,28 @@ impl Store {
         }
         let mut transaction = self.write().await?;
         self.require_run(&mut transaction, run).await?;
-        self.write_iteration(&mut transaction, run, iteration).await?;
+        self.write_iteration(&mut transaction, run, arm, iteration).await?;
         for episode in episodes {
-            self.write_episode(&mut transaction, run, episode).await?;
+            self.write_episode(&mut transaction, run, arm, episode).await?;
         }
         if let Some(checkpoint) = checkpoint {
-            self.write_checkpoint(&mut transaction, run, checkpoint).await?;
+            self.write_checkpoint(&mut transaction, run, arm, checkpoint).await?;
         }
         self.write_events(&mut transaction, run, events).await?;
         self.commit(transaction).await
     }
 
-    async fn write_iteration(&self, connection: &mut SqliteConnection, run: i64, iteration: &Iteration) -> Result<()> {
+    async fn write_iteration(&self, connection: &mut SqliteConnection, run: i64, arm: &str, iteration: &Iteration) -> Result<()> {
         let number = integer(iteration.iteration, "an iteration's number")?;
         // Its metrics and episodes go with it (ON DELETE CASCADE).
-        sqlx::query!("DELETE FROM iterations WHERE run = ? AND iteration = ?", run, number)
+        sqlx::query!("DELETE FROM iterations WHERE run = ? AND arm = ? AND iteration = ?", run, arm, number)
             .execute(&mut *connection)
             .await
             .map_err(|e| self.explain(e))?;
         sqlx::query!(
-            "INSERT INTO iterations (run, iteration, started_at_ms, seconds) VALUES (?, ?, ?, ?)",
+            "INSERT INTO iterations (run, arm, iteration, started_at_ms, seconds) VALUES (?, ?, ?, ?, ?)",
             run,
+            arm,
             number,
             iteration.started_at_ms,
             iteration.seconds
@@ -77,15 +79,22 @@ impl Store {
         .map_err(|e| self.explain(e))?;
         for (name, value) in &iteration.metrics {
             let value = value.and_then(finite);
-            sqlx::query!("INSERT INTO iteration_metrics (run, iteration, name, value) VALUES (?, ?, ?, ?)", run, number, name, value)
-                .execute(&mut *connection)
-                .await
-                .map_err(|e| self.explain(e))?;
+            sqlx::query!(
+                "INSERT INTO iteration_metrics (run, arm, iteration, name, value) VALUES (?, ?, ?, ?, ?)",
+                run,
+                arm,
+                number,
+                name,
+                value
+            )
+            .execute(&mut *connection)
+            .await
+            .map_err(|e| self.explain(e))?;
         }
         Ok(())
     }
 
-    async fn write_episode(&self, connection: &mut SqliteConnection, run: i64, episode: &Episode) -> Result<()> {
+    async fn write_episode(&self, connection: &mut SqliteConnection, run: i64, arm: &str, episode: &Episode) -> Result<()> {
         let iteration = integer(episode.iteration, "an episode's iteration")?;
         let position = integer(episode.index, "an episode's index")?;
         let prompt_index = integer(episode.prompt_index, "an episode's prompt_index")?;
@@ -96,10 +105,11 @@ impl Store {
         let rewrite_seed = integer(episode.rewrite_seed, "an episode's rewrite_seed")?;
         let answer_seed = integer(episode.answer_seed, "an episode's answer_seed")?;
         sqlx::query!(
-            "INSERT INTO episodes (run, iteration, position, prompt_index, prompt, rewrite, answer, reward, reward_parts, kl, advantage,
-                 closeness, rewrite_tokens, answer_tokens, rewrite_truncated, answer_truncated, rewrite_seed, answer_seed)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO episodes (run, arm, iteration, position, prompt_index, prompt, rewrite, answer, reward, reward_parts, kl,
+                 advantage, closeness, rewrite_tokens, answer_tokens, rewrite_truncated, answer_truncated, rewrite_seed, answer_seed)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             run,
+            arm,
             iteration,
             position,
             prompt_index,
@@ -124,21 +134,22 @@ impl Store {
         Ok(())
     }
 
-    /// A checkpoint alone (at a stop, or of an untrained adapter at the start); it replaces the one before.
-    pub async fn put_checkpoint(&self, run: i64, checkpoint: &Checkpoint) -> Result<()> {
+    /// A checkpoint alone (at a stop, or of an untrained adapter at the start); it replaces the arm's one before.
+    pub async fn put_checkpoint(&self, run: i64, arm: &str, checkpoint: &Checkpoint) -> Result<()> {
         let mut transaction = self.write().await?;
         self.require_run(&mut transaction, run).await?;
-        self.write_checkpoint(&mut transaction, run, checkpoint).await?;
+        self.write_checkpoint(&mut transaction, run, arm, checkpoint).await?;
         self.commit(transaction).await
     }
 
-    async fn write_checkpoint(&self, connection: &mut SqliteConnection, run: i64, checkpoint: &Checkpoint) -> Result<()> {
+    async fn write_checkpoint(&self, connection: &mut SqliteConnection, run: i64, arm: &str, checkpoint: &Checkpoint) -> Result<()> {
         let iteration = integer(checkpoint.iteration, "a checkpoint's iteration")?;
         let now = now_ms();
         sqlx::query!(
-            "INSERT INTO checkpoints (run, iteration, created_at_ms, state) VALUES (?, ?, ?, ?)
+            "INSERT INTO checkpoints (run, arm, iteration, created_at_ms, state) VALUES (?, ?, ?, ?, ?)
              ON CONFLICT DO UPDATE SET iteration = excluded.iteration, created_at_ms = excluded.created_at_ms, state = excluded.state",
             run,
+            arm,
             iteration,
             now,
             checkpoint.state
@@ -148,8 +159,9 @@ impl Store {
         .map_err(|e| self.explain(e))?;
         for (name, bytes) in [("adapter", &checkpoint.adapter), ("optimiser", &checkpoint.optimiser)] {
             sqlx::query!(
-                "INSERT INTO checkpoint_parts (run, name, bytes) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET bytes = excluded.bytes",
+                "INSERT INTO checkpoint_parts (run, arm, name, bytes) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET bytes = excluded.bytes",
                 run,
+                arm,
                 name,
                 bytes
             )
@@ -160,14 +172,15 @@ impl Store {
         Ok(())
     }
 
-    /// The newest checkpoint: the one written last.
-    pub async fn checkpoint(&self, run: i64) -> Result<Option<Checkpoint>> {
+    /// The arm's newest checkpoint: the one written last.
+    pub async fn checkpoint(&self, run: i64, arm: &str) -> Result<Option<Checkpoint>> {
         // One statement, so that a commit in between cannot mix two checkpoints.
         let row = sqlx::query!(
             "SELECT c.iteration, c.state, a.bytes AS adapter, o.bytes AS optimiser FROM checkpoints c
-             JOIN checkpoint_parts a ON a.run = c.run AND a.name = 'adapter'
-             JOIN checkpoint_parts o ON o.run = c.run AND o.name = 'optimiser' WHERE c.run = ?",
-            run
+             JOIN checkpoint_parts a ON a.run = c.run AND a.arm = c.arm AND a.name = 'adapter'
+             JOIN checkpoint_parts o ON o.run = c.run AND o.arm = c.arm AND o.name = 'optimiser' WHERE c.run = ? AND c.arm = ?",
+            run,
+            arm
         )
         .fetch_optional(&self.pool)
         .await
@@ -180,12 +193,14 @@ impl Store {
         Ok(Some(Checkpoint { iteration, adapter: row.adapter, optimiser: row.optimiser, state: row.state }))
     }
 
-    /// The trained adapter (`Adapter::to_bytes`) with the iterations that are done, if there is one. A run that was shared after its end
-    /// has an adapter, but no checkpoint to go on from.
-    pub async fn adapter(&self, run: i64) -> Result<Option<(usize, Vec<u8>)>> {
+    /// The arm's trained adapter (`Adapter::to_bytes`) with the iterations that are done, if there is one. A run that was shared after its
+    /// end has an adapter, but no checkpoint to go on from.
+    pub async fn adapter(&self, run: i64, arm: &str) -> Result<Option<(usize, Vec<u8>)>> {
         let row = sqlx::query!(
-            "SELECT c.iteration, a.bytes FROM checkpoints c JOIN checkpoint_parts a ON a.run = c.run AND a.name = 'adapter' WHERE c.run = ?",
-            run
+            "SELECT c.iteration, a.bytes FROM checkpoints c
+             JOIN checkpoint_parts a ON a.run = c.run AND a.arm = c.arm AND a.name = 'adapter' WHERE c.run = ? AND c.arm = ?",
+            run,
+            arm
         )
         .fetch_optional(&self.pool)
         .await
@@ -196,15 +211,16 @@ impl Store {
         }
     }
 
-    /// From an iteration on (1 for all), ordered.
-    pub async fn iterations(&self, run: i64, from: usize) -> Result<Vec<Iteration>> {
+    /// An arm's, from an iteration on (1 for all), ordered.
+    pub async fn iterations(&self, run: i64, arm: &str, from: usize) -> Result<Vec<Iteration>> {
         let from = integer(from, "an iteration's number")?;
         // One statement, so that a commit in between cannot part an iteration from its metrics.
         let rows = sqlx::query!(
             r#"SELECT i.iteration, i.started_at_ms, i.seconds, m.name AS "name?", m.value AS "value?"
-               FROM iterations i LEFT JOIN iteration_metrics m ON m.run = i.run AND m.iteration = i.iteration
-               WHERE i.run = ? AND i.iteration >= ? ORDER BY i.iteration, m.name"#,
+               FROM iterations i LEFT JOIN iteration_metrics m ON m.run = i.run AND m.arm = i.arm AND m.iteration = i.iteration
+               WHERE i.run = ? AND i.arm = ? AND i.iteration >= ? ORDER BY i.iteration, m.name"#,
             run,
+            arm,
             from
         )
         .fetch_all(&self.pool)
@@ -224,11 +240,13 @@ impl Store {
         self.unless_missing(run, iterations).await
     }
 
-    /// One metric's curve, of one run or of all, by the run's id; None where it was not finite. A run that has none is not in it.
-    pub async fn curves(&self, name: &str, run: Option<i64>) -> Result<HashMap<i64, Vec<Option<f64>>>> {
+    /// The curve of one metric of one arm, of one run or of all, by the run's id; None where it was not finite. A run that has none is not
+    /// in it.
+    pub async fn curves(&self, name: &str, arm: &str, run: Option<i64>) -> Result<HashMap<i64, Vec<Option<f64>>>> {
         let rows = sqlx::query!(
-            r#"SELECT runs.id AS "run!", m.value FROM runs CROSS JOIN iteration_metrics m ON m.run = runs.id AND m.name = ?1
-               WHERE ?2 IS NULL OR runs.id = ?2 ORDER BY runs.id, m.iteration"#,
+            r#"SELECT runs.id AS "run!", m.value FROM runs CROSS JOIN iteration_metrics m ON m.run = runs.id AND m.arm = ?1 AND m.name = ?2
+               WHERE ?3 IS NULL OR runs.id = ?3 ORDER BY runs.id, m.iteration"#,
+            arm,
             name,
             run
         )
@@ -242,8 +260,8 @@ impl Store {
         Ok(curves)
     }
 
-    /// Episodes of one iteration in order, or of all with `None`.
-    pub async fn episodes(&self, run: i64, iteration: Option<usize>) -> Result<Vec<Episode>> {
+    /// An arm's episodes of one iteration in order, or of all with `None`.
+    pub async fn episodes(&self, run: i64, arm: &str, iteration: Option<usize>) -> Result<Vec<Episode>> {
         let (first, last) = match iteration {
             Some(i) => (integer(i, "an iteration's number")?, integer(i, "an iteration's number")?),
             None => (0, i64::MAX),
@@ -253,8 +271,9 @@ impl Store {
             r#"SELECT iteration, position, prompt_index, prompt, rewrite, answer, reward, reward_parts, kl, advantage, closeness,
                    rewrite_tokens, answer_tokens, rewrite_truncated AS "rewrite_truncated: bool",
                    answer_truncated AS "answer_truncated: bool", rewrite_seed, answer_seed
-               FROM episodes WHERE run = ? AND iteration BETWEEN ? AND ? ORDER BY iteration, position"#,
+               FROM episodes WHERE run = ? AND arm = ? AND iteration BETWEEN ? AND ? ORDER BY iteration, position"#,
             run,
+            arm,
             first,
             last
         )

@@ -83,8 +83,9 @@ fn adapter_becomes_a_folder(lab: &Lab) {
     let adapter = lm::Adapter::load_peft(&model, &lab.path("out/peft")).unwrap();
     assert_eq!((adapter.config.rank, adapter.config.alpha, adapter.config.targets.len()), (4, 8.0, 2));
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let checkpoint =
-        runtime.block_on(async { store::Store::open_existing(&lab.path("a.db")).await.unwrap().checkpoint(1).await.unwrap().unwrap() });
+    let checkpoint = runtime.block_on(async {
+        store::Store::open_existing(&lab.path("a.db")).await.unwrap().checkpoint(1, contract::arm::TUNED).await.unwrap().unwrap()
+    });
     assert_eq!(adapter.to_bytes().unwrap(), checkpoint.adapter);
     assert_eq!(std::fs::read_dir(lab.path("out")).unwrap().count(), 1, "no draft is left");
     assert!(lab.error(&["adapter", "1", "out/peft", "--db", "a.db"], 1, "io").contains("not empty"));

@@ -1,5 +1,6 @@
 //! Stopping, killing and resuming: a resumed run must equal one left alone, bit for bit.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // The lint sees only functions that are marked as tests.
+use contract::arm;
 use contract::event::Status;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -27,16 +28,16 @@ fn kept(database: &Path) -> Kept {
         let store = Store::open_existing(database).await.unwrap();
         assert_eq!(store.run(1).await.unwrap().status, Status::Finished);
         let report = store.report(1).await.unwrap().unwrap();
-        let metrics = store.iterations(1, 1).await.unwrap().into_iter().map(|iteration| {
+        let metrics = store.iterations(1, arm::TUNED, 1).await.unwrap().into_iter().map(|iteration| {
             // Times and memory are the machine's, all else is the run's.
             let own = iteration.metrics.into_iter().filter(|(name, _)| !experiment::metrics::is_timing(name));
             own.map(|(name, value)| (name, value.map(f64::to_bits))).collect()
         });
         Kept {
             metrics: metrics.collect(),
-            episodes: store.episodes(1, None).await.unwrap(),
+            episodes: store.episodes(1, arm::TUNED, None).await.unwrap(),
             answers: store.evaluation(1, None).await.unwrap(),
-            checkpoint: store.checkpoint(1).await.unwrap(),
+            checkpoint: store.checkpoint(1, arm::TUNED).await.unwrap(),
             arms: format!("{:?} {:?} {}", report.arms, report.comparisons, report.verdict),
         }
     })

@@ -1,7 +1,7 @@
 //! A whole tiny experiment: a random Llama with a tokenizer of words, a frozen model that parrots, a store in a temporary folder.
 #![allow(dead_code, clippy::unwrap_used)] // Each test file uses a part of it; a helper that fails should fail its test.
 use contract::event::Status;
-use contract::{Error, Result, Spec};
+use contract::{Error, Result, Spec, arm};
 use experiment::{Inputs, Outcome, Progress, Prompter, Runner, prepare};
 use inference::{Answer, AnswerDecoding, AnswerRequest, FrozenModel};
 use lm::{Device, Llama, ModelFolder, Stream};
@@ -304,7 +304,7 @@ impl World {
     }
 
     pub fn iterations(&self) -> Vec<store::Iteration> {
-        self.runtime.block_on(self.store.iterations(self.run, 1)).unwrap()
+        self.runtime.block_on(self.store.iterations(self.run, arm::TUNED, 1)).unwrap()
     }
 
     /// Everything that must not depend on interruptions: rows without times, and the last checkpoint.
@@ -315,9 +315,9 @@ impl World {
             row.metrics.retain(|name, _| !experiment::metrics::is_timing(name));
         }
         let iterations = iterations.into_iter().map(|row| (row.iteration, row.metrics)).collect();
-        let checkpoint = self.runtime.block_on(self.store.checkpoint(self.run)).unwrap();
+        let checkpoint = self.runtime.block_on(self.store.checkpoint(self.run, arm::TUNED)).unwrap();
         let evaluation = self.runtime.block_on(self.store.evaluation(self.run, None)).unwrap();
-        Facts { iterations, episodes: block(self.store.episodes(self.run, None)).unwrap(), evaluation, checkpoint }
+        Facts { iterations, episodes: block(self.store.episodes(self.run, arm::TUNED, None)).unwrap(), evaluation, checkpoint }
     }
 }
 

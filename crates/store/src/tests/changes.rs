@@ -54,7 +54,7 @@ async fn names_notes_and_tags() {
 #[tokio::test]
 async fn a_deleted_run_comes_back_until_it_is_removed() {
     let (_folder, store) = with_runs(2).await;
-    store.commit_iteration(1, &iteration(1), &episodes(1, 4), &[], Some(&checkpoint(1))).await.unwrap();
+    store.commit_iteration(1, TUNED, &iteration(1), &episodes(1, 4), &[], Some(&checkpoint(1))).await.unwrap();
     let refused = store.remove(&[1]).await.unwrap_err();
     assert!(refused.message.contains("not deleted"), "{refused}");
     store.change(&[1], &deleted(true)).await.unwrap();
@@ -63,7 +63,7 @@ async fn a_deleted_run_comes_back_until_it_is_removed() {
     assert_eq!(store.run(1).await.unwrap().deleted_at_ms, Some(since));
     store.change(&[1], &deleted(false)).await.unwrap();
     assert!(store.run(1).await.unwrap().is_kept());
-    assert_eq!(store.episodes(1, None).await.unwrap().len(), 4);
+    assert_eq!(store.episodes(1, TUNED, None).await.unwrap().len(), 4);
 
     store.change(&[1], &deleted(true)).await.unwrap();
     assert_eq!(store.remove_deleted_before(since).await.unwrap(), 0);

@@ -1,6 +1,7 @@
 //! Second processes: this test program again, told by environment variables to play a part.
 use super::rows::{checkpoint, episodes, iteration};
 use crate::Store;
+use contract::arm::TUNED;
 use contract::event::Event;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -43,6 +44,10 @@ impl Part {
         self.child.id()
     }
 
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// SIGKILL, and wait until it is gone.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -81,7 +86,7 @@ async fn play() {
             for number in first.. {
                 let event = Event::Iteration { iteration: number, reward_mean: 0.5, kl: 0.1 };
                 let (iteration, episodes) = (iteration(number), episodes(number, EPISODES));
-                store.commit_iteration(1, &iteration, &episodes, &[event], Some(&checkpoint(number))).await.unwrap();
+                store.commit_iteration(1, TUNED, &iteration, &episodes, &[event], Some(&checkpoint(number))).await.unwrap();
                 say(number);
             }
         }

@@ -52,13 +52,13 @@ async fn a_reader_beside_a_writer_sees_whole_iterations() {
             sequence = stored.sequence;
             let Event::Iteration { iteration: number, .. } = stored.event else { panic!("another event") };
             // Who was told can read it.
-            assert!(store.episodes(1, Some(number)).await.unwrap() == episodes(number, EPISODES));
+            assert!(store.episodes(1, TUNED, Some(number)).await.unwrap() == episodes(number, EPISODES));
             seen.push(number);
         }
-        for row in store.iterations(1, 1).await.unwrap() {
+        for row in store.iterations(1, TUNED, 1).await.unwrap() {
             assert_eq!(row, iteration(row.iteration), "with all its metrics");
         }
-        let found = store.checkpoint(1).await.unwrap();
+        let found = store.checkpoint(1, TUNED).await.unwrap();
         assert!(found.is_none_or(|c| c == checkpoint(c.iteration)));
     }
     worker.kill();
@@ -96,13 +96,13 @@ async fn futures_can_be_sent_between_threads() {
     }
     let (_folder, store) = new_store().await;
     let run = send(store.create_run(&new_run("sent"))).await.unwrap();
-    send(store.commit_iteration(run, &iteration(1), &episodes(1, 1), &[], Some(&checkpoint(1)))).await.unwrap();
+    send(store.commit_iteration(run, TUNED, &iteration(1), &episodes(1, 1), &[], Some(&checkpoint(1)))).await.unwrap();
     send(store.commit_evaluation(run, &[], &[])).await.unwrap();
     send(store.mark_interrupted()).await.unwrap();
-    send(store.iterations(run, 1)).await.unwrap();
-    send(store.episodes(run, None)).await.unwrap();
+    send(store.iterations(run, TUNED, 1)).await.unwrap();
+    send(store.episodes(run, TUNED, None)).await.unwrap();
     send(store.evaluation(run, None)).await.unwrap();
     send(store.events_after(run, 0)).await.unwrap();
-    send(store.checkpoint(run)).await.unwrap();
+    send(store.checkpoint(run, TUNED)).await.unwrap();
     send(Store::open_existing(store.path())).await.unwrap();
 }

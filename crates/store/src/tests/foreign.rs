@@ -1,7 +1,7 @@
 //! Files from elsewhere that are not what they seem.
 use super::migration::earlier_database;
-use super::new_path;
 use super::rows::*;
+use super::{new_path, new_store};
 use crate::{Split, Store};
 use contract::Code;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
@@ -12,7 +12,7 @@ use std::path::Path;
 async fn altered(path: &Path, sql: &str) {
     let store = Store::open(path).await.unwrap();
     let run = store.create_run(&new_run("shared")).await.unwrap();
-    store.commit_iteration(run, &iteration(1), &episodes(1, 4), &[], Some(&checkpoint(1))).await.unwrap();
+    store.commit_iteration(run, TUNED, &iteration(1), &episodes(1, 4), &[], Some(&checkpoint(1))).await.unwrap();
     store.commit_evaluation(run, &[answer(Split::Test, 0, "raw", 0, 0), answer(Split::Test, 1, "tuned", 0, 0)], &[]).await.unwrap();
     store.close().await;
     let options = SqliteConnectOptions::new().filename(path).journal_mode(SqliteJournalMode::Delete).foreign_keys(false);
@@ -50,6 +50,8 @@ async fn what_is_not_exactly_ours_is_refused() {
         ("PRAGMA ignore_check_constraints = ON; UPDATE runs SET status = 'mine'", "damaged"),
         ("PRAGMA ignore_check_constraints = ON; UPDATE specs SET spec = 'no json'", "damaged"),
         ("UPDATE episodes SET run = 77", "belong to no run"),
+        ("UPDATE episodes SET arm = 'oracle'", "belong to no run"),
+        ("PRAGMA ignore_check_constraints = ON; UPDATE checkpoints SET arm = 'mine'", "damaged"),
         ("UPDATE episodes SET answer = hex(zeroblob(3000000))", "too long"),
         ("UPDATE runs SET notes = hex(zeroblob(3000000))", "too long"),
         ("PRAGMA application_id = 7", "another program"),
@@ -94,13 +96,23 @@ async fn what_is_no_whole_database_is_refused() {
 
 #[tokio::test]
 async fn an_earlier_version_is_read_from_a_copy() {
-    let (_folder, path) = new_path();
-    earlier_database(&path, 1).await;
-    let before = std::fs::read(&path).unwrap();
-    let foreign = Store::open_foreign(&path).await.unwrap();
-    let run = foreign.run(1).await.unwrap();
-    assert_eq!((run.name.as_str(), run.notes.as_str()), ("An early run", ""));
-    foreign.close().await;
-    assert_eq!(std::fs::read(&path).unwrap(), before);
-    assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no copy beside a file that is only looked at");
+    for (version, notes) in [(1, ""), (2, "To be looked at.")] {
+        let (_folder, path) = new_path();
+        earlier_database(&path, version).await;
+        let before = std::fs::read(&path).unwrap();
+        let foreign = Store::open_foreign(&path).await.unwrap();
+        let run = foreign.run(1).await.unwrap();
+        assert_eq!((run.name.as_str(), run.notes.as_str()), ("An early run", notes));
+        let (_other, theirs) = new_store().await;
+        assert_eq!(theirs.merge(&foreign).await.unwrap().added, [1]);
+        for store in [&foreign, &theirs] {
+            assert_eq!(store.iterations(1, TUNED, 1).await.unwrap()[0].metrics["reward_mean"], Some(0.25));
+            assert_eq!(store.episodes(1, TUNED, None).await.unwrap()[0].rewrite, "Please tell me.");
+            assert_eq!(store.adapter(1, TUNED).await.unwrap(), Some((1, vec![1, 2, 3])));
+            assert_eq!(store.iterations(1, ORACLE, 1).await.unwrap(), []);
+        }
+        foreign.close().await;
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "no copy beside a file that is only looked at");
+    }
 }

@@ -31,10 +31,10 @@ async fn killed_at_any_moment_every_acknowledged_row_is_there() {
         let done = store.run(1).await.unwrap().iterations_done;
         // One may have been committed without its acknowledgement.
         assert!(done == acknowledged || done == acknowledged + 1, "{done} of {acknowledged}");
-        assert_eq!(store.iterations(1, 1).await.unwrap(), (1..=done).map(iteration).collect::<Vec<_>>());
+        assert_eq!(store.iterations(1, TUNED, 1).await.unwrap(), (1..=done).map(iteration).collect::<Vec<_>>());
         let all: Vec<_> = (1..=done).flat_map(|number| episodes(number, EPISODES)).collect();
-        assert!(store.episodes(1, None).await.unwrap() == all);
-        assert!(store.checkpoint(1).await.unwrap() == Some(checkpoint(done)));
+        assert!(store.episodes(1, TUNED, None).await.unwrap() == all);
+        assert!(store.checkpoint(1, TUNED).await.unwrap() == Some(checkpoint(done)));
         let events = store.events_after(1, 0).await.unwrap();
         let told = events.iter().filter(|e| matches!(e.event, Event::Iteration { .. })).count();
         assert_eq!(told, done, "an event for every iteration and for none that is not there");

@@ -68,15 +68,23 @@ async fn from_every_earlier_schema() {
         assert_eq!((run.notes.as_str(), run.archived, run.tags.len()), wrote);
         assert!(!run.uid.is_empty() && run.has_adapter && !run.without_texts && run.is_kept());
         assert_eq!(store.facts(1).await.unwrap().len(), 1);
-        assert_eq!(store.iterations(1, 1).await.unwrap()[0].metrics["reward_mean"], Some(0.25));
-        let episode = store.episodes(1, Some(1)).await.unwrap().remove(0);
+        assert_eq!(store.iterations(1, TUNED, 1).await.unwrap()[0].metrics["reward_mean"], Some(0.25));
+        let episode = store.episodes(1, TUNED, Some(1)).await.unwrap().remove(0);
         assert_eq!((episode.rewrite.as_str(), episode.reward_parts["sentiment"]), ("Please tell me.", 0.25));
         assert_eq!(store.evaluation(1, None).await.unwrap().len(), 2);
         assert_eq!(store.events_after(1, 0).await.unwrap().len(), 2);
-        assert_eq!(store.checkpoint(1).await.unwrap().unwrap().adapter, [1, 2, 3]);
+        assert_eq!(store.checkpoint(1, TUNED).await.unwrap().unwrap().adapter, [1, 2, 3]);
+        assert_eq!(store.curves("reward_mean", TUNED, None).await.unwrap()[&1], [Some(0.25)]);
+        // And rows/0003.sql.
+        let (oracle, search) = if count >= 3 { (2, 1) } else { (0, 0) };
+        assert_eq!(store.iterations(1, ORACLE, 1).await.unwrap().len(), oracle);
+        assert_eq!(store.episodes(1, ORACLE, None).await.unwrap().len(), oracle / 2);
+        assert_eq!(store.adapter(1, ORACLE).await.unwrap(), (count >= 3).then(|| (2, vec![6, 7])));
+        assert_eq!(store.iterations(1, INSTRUCTION, 1).await.unwrap().len(), search);
+        assert_eq!(store.checkpoint(1, INSTRUCTION).await.unwrap().is_some(), count >= 3);
         assert_eq!(store.report(1).await.unwrap().unwrap().verdict, "They cannot be told apart.");
         // And it can be written.
-        store.commit_iteration(1, &iteration(2), &episodes(2, 4), &[], Some(&checkpoint(2))).await.unwrap();
+        store.commit_iteration(1, TUNED, &iteration(2), &episodes(2, 4), &[], Some(&checkpoint(2))).await.unwrap();
         let health: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&store.pool).await.unwrap();
         assert_eq!(health, "ok");
         assert_eq!(backups(folder.path()).len(), usize::from(count < newest), "a copy only if there was something to migrate");
@@ -179,6 +187,11 @@ async fn the_schema_refuses_impossible_rows() {
         "UPDATE evaluation_answers SET split = 'train'",
         "UPDATE evaluation_answers SET run = 9",
         "UPDATE iterations SET iteration = 0",
+        "UPDATE iterations SET arm = 'raw'",
+        "UPDATE iteration_metrics SET arm = 'instruction'",
+        "UPDATE episodes SET arm = 'instruction'",
+        "UPDATE checkpoints SET arm = ''",
+        "UPDATE checkpoint_parts SET arm = 'raw'",
         "UPDATE checkpoints SET state = ''",
         "UPDATE checkpoint_parts SET name = 'other'",
         "INSERT INTO events (run, at_ms, event) VALUES (9, 0, '{}')",

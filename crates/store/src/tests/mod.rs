@@ -1,4 +1,6 @@
 //! Tests of the store. Those that need a second process start this test program again (see [`children`]).
+mod arms;
+mod arms_migration;
 mod changes;
 mod children;
 mod concurrency;
@@ -25,6 +27,20 @@ fn new_path() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("runs.db");
     (folder, path)
+}
+
+/// How SQLite would go about the one of our queries that holds this text.
+async fn plan_of(store: &Store, text: &str) -> Vec<String> {
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.sqlx")).unwrap();
+    let queries = files.map(|file| {
+        let json: serde_json::Value = serde_json::from_slice(&std::fs::read(file.unwrap().path()).unwrap()).unwrap();
+        json["query"].as_str().unwrap().to_owned()
+    });
+    let found: Vec<_> = queries.filter(|query| query.contains(text)).collect();
+    assert_eq!(found.len(), 1, "{text}: {found:?}");
+    let explained = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", found[0]));
+    let steps: Vec<(i64, i64, i64, String)> = sqlx::query_as(explained).fetch_all(&store.pool).await.unwrap();
+    steps.into_iter().map(|(.., step)| step).collect()
 }
 
 /// SplitMix64: all bits of a float or seed get exercised, the same ones every time.

@@ -187,7 +187,7 @@ async fn a_full_disk() {
     let (_folder, path) = new_path();
     let roomy = Store::open(&path).await.unwrap();
     let run = roomy.create_run(&new_run("full")).await.unwrap();
-    roomy.commit_iteration(run, &iteration(1), &episodes(1, 4), &[], Some(&checkpoint(1))).await.unwrap();
+    roomy.commit_iteration(run, TUNED, &iteration(1), &episodes(1, 4), &[], Some(&checkpoint(1))).await.unwrap();
     let pages: u32 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&roomy.pool).await.unwrap();
     roomy.close().await;
 
@@ -195,16 +195,16 @@ async fn a_full_disk() {
     let store = open(&path, Missing::Refuse, &settings, &MIGRATIONS).await.unwrap();
     let large = episodes(2, 500);
     for _ in 0..2 {
-        let error = store.commit_iteration(run, &iteration(2), &large, &[], Some(&checkpoint(2))).await.unwrap_err();
+        let error = store.commit_iteration(run, TUNED, &iteration(2), &large, &[], Some(&checkpoint(2))).await.unwrap_err();
         assert!(error.code == Code::Io && error.message.contains("disk is full") && error.message.contains("runs.db"), "{error}");
     }
-    assert_eq!(store.iterations(run, 1).await.unwrap(), [iteration(1)]);
-    assert_eq!(store.checkpoint(run).await.unwrap(), Some(checkpoint(1)));
+    assert_eq!(store.iterations(run, TUNED, 1).await.unwrap(), [iteration(1)]);
+    assert_eq!(store.checkpoint(run, TUNED).await.unwrap(), Some(checkpoint(1)));
     store.close().await;
     // With room again, the run goes on.
     let store = Store::open(&path).await.unwrap();
-    store.commit_iteration(run, &iteration(2), &large, &[], Some(&checkpoint(2))).await.unwrap();
-    assert_eq!(store.episodes(run, Some(2)).await.unwrap(), large);
+    store.commit_iteration(run, TUNED, &iteration(2), &large, &[], Some(&checkpoint(2))).await.unwrap();
+    assert_eq!(store.episodes(run, TUNED, Some(2)).await.unwrap(), large);
 }
 
 #[tokio::test]
@@ -225,14 +225,14 @@ async fn a_database_locked_by_another_program() {
     let run = store.create_run(&new_run("locked")).await.unwrap();
     let mut browser = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
     browser.execute("BEGIN IMMEDIATE").await.unwrap();
-    let error = store.commit_iteration(run, &iteration(1), &[], &[], None).await.unwrap_err();
+    let error = store.commit_iteration(run, TUNED, &iteration(1), &[], &[], None).await.unwrap_err();
     assert!(error.code == Code::Database && error.message.contains("locked by another program"), "{error}");
     assert_eq!(store.request_stop(run).await.unwrap_err().code, Code::Database);
     // Readers and those who only open are not kept out.
     assert_eq!(store.run(run).await.unwrap().name, "locked");
     open(&path, Missing::Refuse, &settings, &MIGRATIONS).await.unwrap();
     browser.execute("ROLLBACK").await.unwrap();
-    store.commit_iteration(run, &iteration(1), &[], &[], None).await.unwrap();
+    store.commit_iteration(run, TUNED, &iteration(1), &[], &[], None).await.unwrap();
 }
 
 /// A path that SQLite would take for an address, and links: all lead to one file with one set of locks.

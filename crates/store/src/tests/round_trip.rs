@@ -116,35 +116,35 @@ async fn every_kind_of_event() {
 async fn an_iteration_with_all_that_belongs_to_it() {
     let (_folder, store, run) = with_run().await;
     let events = [Event::Iteration { iteration: 1, reward_mean: 0.5, kl: 0.1 }, Event::Checkpoint { iteration: 1 }];
-    store.commit_iteration(run, &iteration(1), &episodes(1, 16), &events, Some(&checkpoint(1))).await.unwrap();
-    store.commit_iteration(run, &iteration(2), &episodes(2, 3), &[], None).await.unwrap();
-    assert_eq!(store.iterations(run, 1).await.unwrap(), [iteration(1), iteration(2)]);
-    assert_eq!(store.episodes(run, Some(1)).await.unwrap(), episodes(1, 16));
-    assert_eq!(store.episodes(run, Some(2)).await.unwrap(), episodes(2, 3));
-    assert_eq!(store.episodes(run, Some(3)).await.unwrap(), []);
-    assert_eq!(store.episodes(run, None).await.unwrap(), [episodes(1, 16), episodes(2, 3)].concat());
+    store.commit_iteration(run, TUNED, &iteration(1), &episodes(1, 16), &events, Some(&checkpoint(1))).await.unwrap();
+    store.commit_iteration(run, TUNED, &iteration(2), &episodes(2, 3), &[], None).await.unwrap();
+    assert_eq!(store.iterations(run, TUNED, 1).await.unwrap(), [iteration(1), iteration(2)]);
+    assert_eq!(store.episodes(run, TUNED, Some(1)).await.unwrap(), episodes(1, 16));
+    assert_eq!(store.episodes(run, TUNED, Some(2)).await.unwrap(), episodes(2, 3));
+    assert_eq!(store.episodes(run, TUNED, Some(3)).await.unwrap(), []);
+    assert_eq!(store.episodes(run, TUNED, None).await.unwrap(), [episodes(1, 16), episodes(2, 3)].concat());
     assert_eq!(store.events_after(run, 0).await.unwrap().into_iter().map(|e| e.event).collect::<Vec<_>>(), events);
-    assert_eq!(store.checkpoint(run).await.unwrap(), Some(checkpoint(1)));
+    assert_eq!(store.checkpoint(run, TUNED).await.unwrap(), Some(checkpoint(1)));
     assert_eq!(store.run(run).await.unwrap().iterations_done, 2);
-    assert_eq!(store.iterations(run, 2).await.unwrap(), [iteration(2)]);
+    assert_eq!(store.iterations(run, TUNED, 2).await.unwrap(), [iteration(2)]);
     for of in [None, Some(run)] {
-        assert_eq!(store.curves("reward_mean", of).await.unwrap()[&run], [Some(real(1)), Some(real(2))]);
-        assert_eq!(store.curves("loss", of).await.unwrap()[&run], [None, None]);
-        assert_eq!(store.curves("unknown", of).await.unwrap().len(), 0);
+        assert_eq!(store.curves("reward_mean", TUNED, of).await.unwrap()[&run], [Some(real(1)), Some(real(2))]);
+        assert_eq!(store.curves("loss", TUNED, of).await.unwrap()[&run], [None, None]);
+        assert_eq!(store.curves("unknown", TUNED, of).await.unwrap().len(), 0);
     }
-    assert_eq!(store.adapter(run).await.unwrap(), Some((1, checkpoint(1).adapter)));
+    assert_eq!(store.adapter(run, TUNED).await.unwrap(), Some((1, checkpoint(1).adapter)));
 }
 
 #[tokio::test]
 async fn an_iteration_computed_again_replaces_the_earlier_one() {
     let (_folder, store, run) = with_run().await;
-    store.commit_iteration(run, &iteration(1), &episodes(1, 16), &[], None).await.unwrap();
+    store.commit_iteration(run, TUNED, &iteration(1), &episodes(1, 16), &[], None).await.unwrap();
     let mut again = iteration(1);
     again.metrics.remove("loss");
     again.seconds = 9.0;
-    store.commit_iteration(run, &again, &episodes(1, 2), &[], None).await.unwrap();
-    assert_eq!(store.iterations(run, 1).await.unwrap(), [again]);
-    assert_eq!(store.episodes(run, None).await.unwrap(), episodes(1, 2));
+    store.commit_iteration(run, TUNED, &again, &episodes(1, 2), &[], None).await.unwrap();
+    assert_eq!(store.iterations(run, TUNED, 1).await.unwrap(), [again]);
+    assert_eq!(store.episodes(run, TUNED, None).await.unwrap(), episodes(1, 2));
 }
 
 #[tokio::test]
@@ -152,14 +152,14 @@ async fn an_iteration_without_metrics() {
     let (_folder, store, run) = with_run().await;
     let mut bare = iteration(1);
     bare.metrics.clear();
-    store.commit_iteration(run, &bare, &[], &[], None).await.unwrap();
-    assert_eq!(store.iterations(run, 1).await.unwrap(), [bare]);
+    store.commit_iteration(run, TUNED, &bare, &[], &[], None).await.unwrap();
+    assert_eq!(store.iterations(run, TUNED, 1).await.unwrap(), [bare]);
 }
 
 #[tokio::test]
 async fn a_transaction_that_fails_leaves_nothing_behind() {
     let (_folder, store, run) = with_run().await;
-    store.commit_iteration(run, &iteration(1), &episodes(1, 4), &[], Some(&checkpoint(1))).await.unwrap();
+    store.commit_iteration(run, TUNED, &iteration(1), &episodes(1, 4), &[], Some(&checkpoint(1))).await.unwrap();
     let mut twice = episodes(1, 4);
     twice[3].index = 0;
     let mut stray = episodes(1, 4);
@@ -170,15 +170,15 @@ async fn a_transaction_that_fails_leaves_nothing_behind() {
     changed.seconds = 99.0;
     for bad in [twice, stray, huge_seed] {
         let note = Event::Note { message: "half-way".into() };
-        let error = store.commit_iteration(run, &changed, &bad, &[note], Some(&checkpoint(2))).await.unwrap_err();
+        let error = store.commit_iteration(run, TUNED, &changed, &bad, &[note], Some(&checkpoint(2))).await.unwrap_err();
         assert_eq!(error.code, Code::Internal, "{error}");
     }
     let mut not_json = checkpoint(2);
     not_json.state = "{".into();
-    assert_eq!(store.commit_iteration(run, &changed, &[], &[], Some(&not_json)).await.unwrap_err().code, Code::Internal);
-    assert_eq!(store.iterations(run, 1).await.unwrap(), [iteration(1)]);
-    assert_eq!(store.episodes(run, None).await.unwrap(), episodes(1, 4));
-    assert_eq!(store.checkpoint(run).await.unwrap(), Some(checkpoint(1)));
+    assert_eq!(store.commit_iteration(run, TUNED, &changed, &[], &[], Some(&not_json)).await.unwrap_err().code, Code::Internal);
+    assert_eq!(store.iterations(run, TUNED, 1).await.unwrap(), [iteration(1)]);
+    assert_eq!(store.episodes(run, TUNED, None).await.unwrap(), episodes(1, 4));
+    assert_eq!(store.checkpoint(run, TUNED).await.unwrap(), Some(checkpoint(1)));
     assert_eq!(store.events_after(run, 0).await.unwrap(), []);
 }
 
@@ -186,11 +186,11 @@ async fn a_transaction_that_fails_leaves_nothing_behind() {
 async fn the_newest_checkpoint_is_the_only_one() {
     let (_folder, store, run) = with_run().await;
     let other = store.create_run(&new_run("other")).await.unwrap();
-    assert_eq!(store.checkpoint(run).await.unwrap(), None);
-    store.put_checkpoint(other, &checkpoint(1)).await.unwrap();
+    assert_eq!(store.checkpoint(run, TUNED).await.unwrap(), None);
+    store.put_checkpoint(other, TUNED, &checkpoint(1)).await.unwrap();
     for number in [0, 5, 5, 10] {
-        store.put_checkpoint(run, &checkpoint(number)).await.unwrap();
-        assert_eq!(store.checkpoint(run).await.unwrap(), Some(checkpoint(number)));
+        store.put_checkpoint(run, TUNED, &checkpoint(number)).await.unwrap();
+        assert_eq!(store.checkpoint(run, TUNED).await.unwrap(), Some(checkpoint(number)));
     }
     let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM checkpoints").fetch_one(&store.pool).await.unwrap();
     assert_eq!(rows, 2, "one of each run");
@@ -198,7 +198,7 @@ async fn the_newest_checkpoint_is_the_only_one() {
     let pages = || async { sqlx::query_scalar::<_, i64>("PRAGMA page_count").fetch_one(&store.pool).await.unwrap() };
     let before = pages().await;
     for number in 10..110 {
-        store.put_checkpoint(run, &checkpoint(number)).await.unwrap();
+        store.put_checkpoint(run, TUNED, &checkpoint(number)).await.unwrap();
     }
     assert_eq!(pages().await, before);
 }
@@ -253,13 +253,13 @@ async fn numbers_that_are_not_finite_are_null() {
         (episode.reward, episode.kl, episode.advantage, episode.closeness) = (bad, bad, bad, bad);
         episode.reward_parts.insert("sentiment".into(), bad);
         let event = Event::Iteration { iteration: number, reward_mean: bad, kl: 0.5 };
-        store.commit_iteration(run, &row, &[episode], &[event], None).await.unwrap();
+        store.commit_iteration(run, TUNED, &row, &[episode], &[event], None).await.unwrap();
         let mut answer = answer(Split::Test, 0, "tuned", n, 0);
         (answer.reward, answer.kl, answer.closeness) = (bad, Some(bad), Some(bad));
         store.commit_evaluation(run, &[answer], &[]).await.unwrap();
 
-        assert_eq!(store.iterations(run, 1).await.unwrap()[n].metrics["kl"], None);
-        let read = store.episodes(run, Some(number)).await.unwrap().remove(0);
+        assert_eq!(store.iterations(run, TUNED, 1).await.unwrap()[n].metrics["kl"], None);
+        let read = store.episodes(run, TUNED, Some(number)).await.unwrap().remove(0);
         let numbers = [read.reward, read.kl, read.advantage, read.closeness, read.reward_parts["sentiment"]];
         assert!(numbers.iter().all(|v| v.is_nan()), "{numbers:?}");
         let read = store.evaluation(run, None).await.unwrap().remove(n);
@@ -284,8 +284,8 @@ async fn every_bit_of_a_number_survives() {
         episode.reward = value;
         episode.reward_parts = [("part".to_owned(), value)].into();
     }
-    store.commit_iteration(run, &iteration(1), &batch, &[], None).await.unwrap();
-    for (read, written) in store.episodes(run, None).await.unwrap().iter().zip(&batch) {
+    store.commit_iteration(run, TUNED, &iteration(1), &batch, &[], None).await.unwrap();
+    for (read, written) in store.episodes(run, TUNED, None).await.unwrap().iter().zip(&batch) {
         assert_eq!(read.reward.to_bits(), written.reward.to_bits());
         assert_eq!(read.reward_parts["part"].to_bits(), written.reward_parts["part"].to_bits());
     }
@@ -311,14 +311,14 @@ async fn a_run_that_is_not_there() {
         store.clear_stop(7).await.unwrap_err(),
         store.append(7, &note).await.unwrap_err(),
         store.events_after(7, 0).await.unwrap_err(),
-        store.commit_iteration(7, &iteration(1), &[], &[], None).await.unwrap_err(),
-        store.put_checkpoint(7, &checkpoint(1)).await.unwrap_err(),
-        store.checkpoint(7).await.unwrap_err(),
-        store.iterations(7, 1).await.unwrap_err(),
-        store.adapter(7).await.unwrap_err(),
+        store.commit_iteration(7, TUNED, &iteration(1), &[], &[], None).await.unwrap_err(),
+        store.put_checkpoint(7, TUNED, &checkpoint(1)).await.unwrap_err(),
+        store.checkpoint(7, TUNED).await.unwrap_err(),
+        store.iterations(7, TUNED, 1).await.unwrap_err(),
+        store.adapter(7, TUNED).await.unwrap_err(),
         store.change(&[1, 7], &RunChange { archived: Some(true), ..RunChange::default() }).await.unwrap_err(),
         store.remove(&[7]).await.unwrap_err(),
-        store.episodes(7, None).await.unwrap_err(),
+        store.episodes(7, TUNED, None).await.unwrap_err(),
         store.commit_evaluation(7, &[], &[]).await.unwrap_err(),
         store.evaluation(7, None).await.unwrap_err(),
         store.put_report(7, &report(7)).await.unwrap_err(),

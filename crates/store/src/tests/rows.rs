@@ -1,6 +1,7 @@
 //! Rows with every field filled, different in every row.
 use super::mix;
 use crate::{Checkpoint, Episode, EvaluationAnswer, Iteration, NewRun, Split};
+pub use contract::arm::{INSTRUCTION, ORACLE, TUNED};
 use contract::event::Spent;
 use contract::figures::{Component, Components, Interval, ShareOfPrompts, VarianceRatio};
 use contract::report::{Arm, ArmCost, AtEqualLength, Comparison, Instruction, Report, Serving, WatchedDifference};
@@ -94,6 +95,12 @@ pub fn checkpoint(iteration: usize) -> Checkpoint {
     }
 }
 
+/// What a search keeps: a state, and no weights.
+pub fn search(iteration: usize) -> Checkpoint {
+    let state = format!(r#"{{"candidates":["Secret instruction {iteration}."]}}"#);
+    Checkpoint { iteration, adapter: Vec::new(), optimiser: Vec::new(), state }
+}
+
 pub fn answer(split: Split, iteration: usize, arm: &str, prompt_index: usize, answer_index: usize) -> EvaluationAnswer {
     let n = (iteration * 1000 + prompt_index * 10 + answer_index) as u64;
     let has_rewrite = arm != "raw";
@@ -171,6 +178,6 @@ pub fn report(run: i64) -> Report {
         }],
         gaps: Vec::new(),
         theory: None,
-        instruction: Some(Instruction { text: AWKWARD.into(), score: real(15), n: 32, tried: 9 }),
+        instruction: Some(Instruction { text: format!("Secret instruction. {AWKWARD}"), score: real(15), n: 32, tried: 9 }),
     }
 }

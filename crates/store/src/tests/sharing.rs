@@ -4,6 +4,7 @@ use super::{new_path, new_store};
 use crate::{Fact, Run, Split, Store, export, share};
 use contract::desk::{RunChange, Share};
 use contract::event::{Event, Status};
+use contract::report::Report;
 use std::path::Path;
 
 /// A folder that is nobody's business.
@@ -17,8 +18,11 @@ async fn whole_run(store: &Store, name: &str) -> i64 {
     store.set_facts(run, &[fact("machine.cpu", "fast"), fact("spec.folder", HOME), fact("model.prompter.path", HOME)]).await.unwrap();
     store.set_status(run, Status::Running, None).await.unwrap();
     let event = Event::Iteration { iteration: 1, reward_mean: 0.5, kl: 0.1 };
-    store.commit_iteration(run, &iteration(1), &episodes(1, 4), &[event], Some(&checkpoint(1))).await.unwrap();
-    store.commit_evaluation(run, &[answer(Split::Test, 0, "raw", 0, 0), answer(Split::Test, 1, "tuned", 0, 0)], &[]).await.unwrap();
+    store.commit_iteration(run, TUNED, &iteration(1), &episodes(1, 4), &[event], Some(&checkpoint(1))).await.unwrap();
+    store.commit_iteration(run, ORACLE, &iteration(2), &episodes(2, 3), &[], Some(&checkpoint(2))).await.unwrap();
+    store.commit_iteration(run, INSTRUCTION, &iteration(3), &[], &[], Some(&search(3))).await.unwrap();
+    let answers = ["raw", "tuned", "oracle", "rewrite_pool", "answer_pool"].map(|arm| answer(Split::Test, 1, arm, 0, 0));
+    store.commit_evaluation(run, &answers, &[]).await.unwrap();
     store.put_report(run, &report(run)).await.unwrap();
     store.set_status(run, Status::Finished, None).await.unwrap();
     let tags = Some(vec!["paper".into()]);
@@ -33,13 +37,17 @@ async fn everything(store: &Store, run: i64) -> impl PartialEq + std::fmt::Debug
         assert_eq!(report.run, run);
         report.run = 0;
     }
+    let mut trained = Vec::new();
+    for arm in [TUNED, ORACLE, INSTRUCTION] {
+        let episodes = format!("{:?}", store.episodes(run, arm, None).await.unwrap());
+        trained.push((store.iterations(run, arm, 1).await.unwrap(), episodes, store.adapter(run, arm).await.unwrap()));
+    }
     (
         Run { id: 0, ..store.run(run).await.unwrap() },
         store.facts(run).await.unwrap().into_iter().filter(|fact| fact.value != HOME).collect::<Vec<_>>(),
-        store.iterations(run, 1).await.unwrap(),
+        trained,
         // As text: a reward that is NaN equals itself.
-        format!("{:?} {:?}", store.episodes(run, None).await.unwrap(), store.evaluation(run, None).await.unwrap()),
-        store.adapter(run).await.unwrap(),
+        format!("{:?}", store.evaluation(run, None).await.unwrap()),
         store.events_after(run, 0).await.unwrap().into_iter().map(|event| (event.at_ms, event.event)).collect::<Vec<_>>(),
         report,
     )
@@ -83,7 +91,10 @@ async fn a_run_goes_through_a_file_into_another_database() {
     let found = foreign.runs().await.unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(everything(&foreign, found[0].id).await, everything(&mine, run).await);
-    assert!(foreign.checkpoint(found[0].id).await.unwrap().is_none(), "nobody goes on with a finished run");
+    for (arm, adapter) in [(TUNED, checkpoint(1)), (ORACLE, checkpoint(2)), (INSTRUCTION, search(3))] {
+        assert!(foreign.checkpoint(found[0].id, arm).await.unwrap().is_none(), "nobody goes on with a finished run");
+        assert_eq!(foreign.adapter(found[0].id, arm).await.unwrap(), Some((adapter.iteration, adapter.adapter)));
+    }
     foreign.set_status(found[0].id, Status::Failed, None).await.unwrap_err();
 
     let (_other_folder, theirs) = new_store().await;
@@ -116,6 +127,12 @@ async fn a_run_goes_through_a_file_into_another_database() {
     assert!(!folder.path().join("none.alignpro").exists());
 }
 
+fn assert_no_secrets(file: &[u8]) {
+    for secret in ["prompt 0", "prompt 1", "rewrite 1", "rewrite 2", "answer of", "Secret instruction"] {
+        assert!(!file.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret:?} is in the file");
+    }
+}
+
 #[tokio::test]
 async fn texts_and_prompters_stay_at_home() {
     let (folder, store) = new_store().await;
@@ -123,17 +140,46 @@ async fn texts_and_prompters_stay_at_home() {
     let file = folder.path().join("numbers.alignpro");
     export(&[(&store, vec![run])], Share { texts: false, prompters: false }, &file).await.unwrap();
     let bytes = std::fs::read(&file).unwrap();
-    for secret in ["prompt 1", "rewrite 1"] {
-        assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret:?} is in the file");
-    }
+    assert_no_secrets(&bytes);
     let shared = Store::open_foreign(&file).await.unwrap();
     let found = shared.run(1).await.unwrap();
     assert_eq!((found.without_texts, found.has_adapter), (true, false));
-    assert_eq!(shared.adapter(1).await.unwrap(), None);
-    let (here, there) = (store.episodes(run, None).await.unwrap(), shared.episodes(1, None).await.unwrap());
-    assert!(here.iter().zip(&there).all(|(a, b)| a.reward.to_bits() == b.reward.to_bits() && b.prompt.is_empty()));
+    for (arm, count) in [(TUNED, 4), (ORACLE, 3), (INSTRUCTION, 0)] {
+        assert_eq!(shared.adapter(1, arm).await.unwrap(), None);
+        assert_eq!(shared.iterations(1, arm, 1).await.unwrap(), store.iterations(run, arm, 1).await.unwrap());
+        let (here, there) = (store.episodes(run, arm, None).await.unwrap(), shared.episodes(1, arm, None).await.unwrap());
+        assert_eq!((here.len(), there.len()), (count, count));
+        assert!(here.iter().zip(&there).all(|(a, b)| a.reward.to_bits() == b.reward.to_bits() && b.prompt.is_empty()));
+    }
     let raw = shared.evaluation(1, None).await.unwrap();
-    assert!(raw.iter().all(|answer| answer.answer.is_empty()));
+    assert!(raw.len() == 5 && raw.iter().all(|answer| answer.answer.is_empty()));
+    // The numbers of a report stay, bit for bit.
+    let (mut here, there) = (store.report(run).await.unwrap().unwrap(), shared.report(1).await.unwrap().unwrap());
+    here.instruction.as_mut().unwrap().text.clear();
+    assert_eq!(Report { run: 1, ..here }, there);
+}
+
+#[tokio::test]
+async fn prompters_go_without_the_texts() {
+    let (folder, store) = new_store().await;
+    let finished = whole_run(&store, "finished").await;
+    let stopped = whole_run(&store, "stopped").await;
+    store.set_status(stopped, Status::Stopped, None).await.unwrap();
+    let file = folder.path().join("prompters.alignpro");
+    export(&[(&store, vec![finished, stopped])], Share { texts: false, prompters: true }, &file).await.unwrap();
+    assert_no_secrets(&std::fs::read(&file).unwrap());
+    let shared = Store::open_foreign(&file).await.unwrap();
+    for (arm, checkpoint) in [(TUNED, checkpoint(1)), (ORACLE, checkpoint(2))] {
+        for run in [1, 2] {
+            assert_eq!(shared.adapter(run, arm).await.unwrap(), Some((checkpoint.iteration, checkpoint.adapter.clone())));
+        }
+        assert_eq!(shared.checkpoint(1, arm).await.unwrap(), None);
+        assert_eq!(shared.checkpoint(2, arm).await.unwrap(), Some(checkpoint), "it can be gone on with");
+    }
+    for run in [1, 2] {
+        assert_eq!(shared.checkpoint(run, INSTRUCTION).await.unwrap(), None, "a search keeps texts");
+        assert_eq!(shared.iterations(run, INSTRUCTION, 1).await.unwrap(), [iteration(3)]);
+    }
 }
 
 #[tokio::test]
@@ -141,14 +187,18 @@ async fn a_run_that_has_not_ended_is_shared_as_interrupted() {
     let (folder, store) = new_store().await;
     let run = store.create_run(&new_run("going on")).await.unwrap();
     store.set_status(run, Status::Running, None).await.unwrap();
-    store.commit_iteration(run, &iteration(1), &episodes(1, 4), &[], Some(&checkpoint(1))).await.unwrap();
+    store.commit_iteration(run, TUNED, &iteration(1), &episodes(1, 4), &[], Some(&checkpoint(1))).await.unwrap();
+    store.put_checkpoint(run, ORACLE, &checkpoint(2)).await.unwrap();
+    store.put_checkpoint(run, INSTRUCTION, &search(3)).await.unwrap();
     let file = folder.path().join("half.alignpro");
     export(&[(&store, vec![run])], ALL, &file).await.unwrap();
     let (_other, theirs) = new_store().await;
     theirs.merge(&Store::open_foreign(&file).await.unwrap()).await.unwrap();
     let merged = theirs.run(1).await.unwrap();
     assert_eq!((merged.status, merged.message.as_deref()), (Status::Interrupted, Some("It had not ended when it was shared.")));
-    assert_eq!(theirs.checkpoint(1).await.unwrap(), Some(checkpoint(1)), "it can be gone on with");
+    for (arm, checkpoint) in [(TUNED, checkpoint(1)), (ORACLE, checkpoint(2)), (INSTRUCTION, search(3))] {
+        assert_eq!(theirs.checkpoint(1, arm).await.unwrap(), Some(checkpoint), "it can be gone on with");
+    }
 }
 
 #[tokio::test]

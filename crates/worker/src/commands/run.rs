@@ -146,7 +146,7 @@ async fn resume_held(context: &Context, held: Held) -> Result<ExitCode> {
     let mut bars = Bars::new();
     let run = held.id;
     // What it was before it was put into a queue.
-    let has_begun = held.store.checkpoint(run).await?.is_some();
+    let has_begun = held.store.checkpoint(run, arm::TUNED).await?.is_some();
     let record = held.store.run(run).await?;
     held.store.clear_stop(run).await?;
     // Loading takes a while: whoever watches sees that it goes on.

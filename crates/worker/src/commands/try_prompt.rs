@@ -30,7 +30,7 @@ pub async fn try_prompt(context: &Context, run: i64, prompt: &str, seed: u64, ea
 
 /// The newest trained adapter with its iteration, or why there is none.
 pub async fn newest(store: &Store, run: i64) -> Result<(usize, Vec<u8>)> {
-    match store.adapter(run).await? {
+    match store.adapter(run, arm::TUNED).await? {
         Some(adapter) => Ok(adapter),
         None if store.run(run).await?.status == Status::Finished => {
             Err(Error::run(format!("Run {run} was shared without its trained prompter; ask for an export with it.")))
