@@ -13,6 +13,7 @@ from rliable import library, metrics
 from scipy import stats
 from scipy.integrate import quad
 from scipy.optimize import brentq
+from statsmodels.api import OLS, WLS
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 
@@ -318,6 +319,49 @@ def wins(rng):
     return out
 
 
+def normal_equations(a11, a12, a22, b1, b2, axis):
+    """Coefficient of the arm, from the sums of each prompt's part of the normal equations."""
+    a11, a12, a22, b1, b2 = (c.sum(axis=axis) for c in (a11, a12, a22, b1, b2))
+    left = np.stack([np.stack([a11, a12], -1), np.stack([a12, a22], -1)], -2)
+    return np.linalg.solve(left, np.stack([b1, b2], -1)[..., None])[..., 0, 0]
+
+
+def equal_length(rng):
+    """reward = prompt + arm + slope * length, a column for every prompt; an arm counts 1 on each, shared out among its answers."""
+    out = []
+    for P, least, most, longer in ((30, 2, 2, 25), (40, 1, 4, 40), (60, 1, 1, -15)):
+        prompt, tall = rng.normal(0, 0.5, P), rng.normal(120, 30, P)
+        rows = []  # prompt, arm, reward, length
+        for p in range(P):
+            for arm in (1, 0):
+                for length in np.round(rng.normal(tall[p] + arm * longer, 20, rng.integers(least, most + 1))):
+                    rows.append([p, arm, np.round(prompt[p] + 0.15 * arm + 0.01 * length + rng.normal(0, 0.3), 3), length])
+        of, arm, reward, length = np.array(rows).T
+        weights = 1 / np.array([((of == p) & (arm == a)).sum() for p, a in zip(of, arm)])
+        prompts = (of[:, None] == np.arange(P)).astype(float)
+        fit = WLS(reward, np.column_stack([arm, length, prompts]), weights=weights).fit()
+        rest = [WLS(y, np.column_stack([arm, prompts]), weights=weights).fit().wresid for y in (reward, length)]
+        cells = np.array([[np.mean(np.array(rows)[(of == p) & (arm == a)][:, 2:], axis=0) for a in (1, 0)] for p in range(P)])
+        rewards, lengths = (cells[:, 0] - cells[:, 1]).T
+        assert np.isclose(fit.params[0], rewards.mean() - fit.params[1] * lengths.mean(), rtol=0, atol=1e-11)
+        if least == most:  # as many answers everywhere: ordinary least squares
+            assert np.allclose(OLS(reward, np.column_stack([arm, length, prompts])).fit().params[:2], fit.params[:2], rtol=0, atol=1e-11)
+        if most == 1:  # and of the differences, the linear form of Dubois et al. (2024)
+            assert np.allclose(np.polyfit(lengths, rewards, 1), fit.params[[1, 0]], rtol=0, atol=1e-11)
+        # A prompt drawn twice has a column each time, so its own mean is what is taken out.
+        within = lambda y: y - np.array([np.average(y[of == p], weights=weights[of == p]) for p in of])  # noqa: E731
+        x, l, r = within(arm), within(length), within(reward)
+        columns = [np.bincount(of.astype(int), weights * product) for product in (x * x, x * l, l * l, x * r, l * r)]
+        assert np.isclose(normal_equations(*columns, axis=-1), fit.params[0], rtol=0, atol=1e-11)
+        side = lambda a: [[[y, n] for q, b, y, n in rows if (q, b) == (p, a)] for p in range(P)]  # noqa: E731
+        out.append({
+            "arm": side(1), "baseline": side(0), "difference": fit.params[0], "per_unit": fit.params[1],
+            "unadjusted": rewards.mean(), "correlation": rest[0] @ rest[1] / np.sqrt(rest[0] @ rest[0] * (rest[1] @ rest[1])),
+            "interval": close_to(rng, normal_equations, columns),
+        })  # fmt: skip
+    return out
+
+
 def main():
     rng = np.random.default_rng(20261123)
     cases = {"moments": [], "bootstrap": [], "paired": []}
@@ -367,7 +411,7 @@ def main():
             }
         )
     # Each with a generator of its own, so that none moves the figures of another.
-    for number, make in enumerate((clustered, components, over_seeds, spread, families, gap, wins)):
+    for number, make in enumerate((clustered, components, over_seeds, spread, families, gap, wins, equal_length)):
         cases[make.__name__] = make(np.random.default_rng([20261201, number]))
     cases["power"] = power()
     OUT.parent.mkdir(parents=True, exist_ok=True)

@@ -3,8 +3,8 @@
 mod simulation;
 
 use analysis::{
-    Choice, Components, JudgedPair, Noise, Plan, TestPrompts, brown_forsythe, components, doubling, gap, holm, interquartile_mean, moments,
-    over_seeds, paired, paired_in_clusters, performance_profile, spread, wins,
+    Choice, Components, EqualLength, JudgedPair, Noise, Plan, TestPrompts, brown_forsythe, components, doubling, equal_length, gap, holm,
+    interquartile_mean, moments, over_seeds, paired, paired_in_clusters, performance_profile, spread, wins,
 };
 use analysis::{bootstrap_mean, power, smallest_detectable};
 use proptest::prelude::*;
@@ -180,6 +180,39 @@ fn permutation_test_rejects_a_true_null_about_as_often_as_it_says() {
         / experiments as f64;
     // The test is exact: 5 %, with four binomial standard errors of 0.7 points.
     assert!((0.022..=0.078).contains(&rejected), "rejected {rejected}");
+}
+
+/// `[reward, length]` of two answers to each of 40 prompts by an arm that is better by 0.2 and longer by 30, and by its baseline, where
+/// a unit of length pays 0.01 and rewards vary more in the arm.
+fn verbose(random: &mut Random) -> [Vec<Vec<[f64; 2]>>; 2] {
+    let prompts: Vec<[f64; 2]> = (0..40).map(|_| [random.normal(), 100.0 + 30.0 * random.normal()]).collect();
+    [(0.2, 30.0, 0.5), (0.0, 0.0, 0.3)].map(|(better, longer, noise)| {
+        let mut answer = |[reward, length]: [f64; 2]| {
+            let length = (length + longer + 20.0 * random.normal()).round();
+            [reward + better + 0.01 * length + noise * random.normal(), length]
+        };
+        prompts.iter().map(|prompt| vec![answer(*prompt), answer(*prompt)]).collect()
+    })
+}
+
+#[test]
+fn equal_length_is_unbiased_and_covers_as_documented() {
+    let (mut random, mut estimates, mut covered) = (Random(41), [Vec::new(), Vec::new()], 0);
+    for experiment in 0..500 {
+        let [arm, baseline] = verbose(&mut random);
+        let ours = equal_length(&arm, &baseline, 600, experiment).unwrap();
+        estimates[0].push(ours.difference);
+        estimates[1].push(ours.per_unit);
+        covered += u32::from(ours.interval.unwrap().holds(0.2));
+    }
+    for (estimates, truth) in estimates.iter().zip([0.2, 0.01]) {
+        let (mean, error) = mean(estimates);
+        // Four standard errors of the simulated mean; the seed is fixed.
+        assert!((mean - truth).abs() < 4.0 * error, "{mean} ± {error}, true {truth}");
+    }
+    // As the interval of a mean: about 94 %, and four binomial standard errors are 4 points.
+    let covered = f64::from(covered) / 500.0;
+    assert!((0.90..=0.98).contains(&covered), "covered {covered}");
 }
 
 #[test]
@@ -382,6 +415,8 @@ proptest! {
         let (first, second) = (rows.concat(), other.concat());
         paired_in_clusters(&first, &second, &vec![1; first.len()], resamples, 9, 1);
         spread(&rows, &other, resamples, 1);
+        let sized = |rows: &[Vec<f64>]| rows.iter().map(|row| row.windows(2).map(|w| [w[0], w[1]]).collect()).collect::<Vec<_>>();
+        equal_length(&sized(&rows), &sized(&other), resamples, 1);
         gap(&rows, &other, &rows, resamples, 1);
         interquartile_mean(&rows, resamples, 1);
         performance_profile(&rows, &shares, resamples, 1);
@@ -397,5 +432,66 @@ proptest! {
         let noise = Noise { seed: 0.1, prompt: 0.1, interaction: 0.1, rewrite: 0.1, answer: 0.1 };
         let fits = plan.prompts > 1 && !sizes.contains(&0);
         prop_assert_eq!(doubling(&noise, plan, 0.05, 0.8).is_some(), fits);
+    }
+}
+
+/// `[reward, length in tokens]` of two arms' answers to the same prompts.
+fn sized() -> impl Strategy<Value = Vec<[Vec<[f64; 2]>; 2]>> {
+    let answer = (-1.0..1.0, 0u8..60).prop_map(|(reward, length)| [reward, f64::from(length)]);
+    let cell = prop::collection::vec(answer, 0..4);
+    prop::collection::vec([cell.clone(), cell], 1..9)
+}
+
+/// `equal_length` of the arm against the baseline, each answer's reward and length mapped by its prompt's number and its arm.
+fn mapped(prompts: &[[Vec<[f64; 2]>; 2]], map: impl Fn(usize, usize, [f64; 2]) -> [f64; 2]) -> Option<EqualLength> {
+    let side = |arm: usize| {
+        let cell = |(i, prompt): (usize, &[Vec<[f64; 2]>; 2])| prompt[arm].iter().map(|answer| map(i, arm, *answer)).collect();
+        prompts.iter().enumerate().map(cell).collect::<Vec<Vec<[f64; 2]>>>()
+    };
+    equal_length(&side(0), &side(1), 40, 1)
+}
+
+proptest! {
+    #[test]
+    fn equal_length_is_symmetric(prompts in sized(), turn in 0usize..9) {
+        let ours = mapped(&prompts, |_, _, answer| answer);
+        let elsewhere: Vec<_> = turned(&prompts, turn).into_iter().map(|sides| sides.map(|answers| turned(&answers, turn))).collect();
+        prop_assert_eq!(&ours, &mapped(&elsewhere, |_, _, answer| answer));
+        let swapped: Vec<_> = prompts.iter().map(|[arm, baseline]| [baseline.clone(), arm.clone()]).collect();
+        let swapped = mapped(&swapped, |_, _, answer| answer);
+        prop_assert_eq!(ours.is_some(), swapped.is_some());
+        if let (Some(one), Some(other)) = (ours, swapped) {
+            prop_assert!((one.difference + other.difference).abs() < 1e-9 && (one.per_unit - other.per_unit).abs() < 1e-9);
+            let mean = |answers: &[[f64; 2]]| answers.iter().map(|a| a[0]).sum::<f64>() / answers.len() as f64;
+            let shared = prompts.iter().filter(|sides| sides.iter().all(|side| !side.is_empty()));
+            let (a, b): (Vec<f64>, Vec<f64>) = shared.map(|[a, b]| (mean(a), mean(b))).unzip();
+            prop_assert!((one.unadjusted - paired(&a, &b, 0, 1, 1).mean_difference).abs() < 1e-12);
+        }
+    }
+
+    /// A prompt's own reward and length change nothing, an arm's own reward adds to the difference, units only scale.
+    #[test]
+    fn equal_length_shift_and_unit(prompts in sized(), better in -5.0..5.0f64, units in prop::array::uniform2(0.1..10.0f64)) {
+        let ours = mapped(&prompts, |_, _, answer| answer);
+        let moved = mapped(&prompts, |i, arm, [r, l]| {
+            let [prompt, longer] = [(i as f64).sin(), (i * i % 7) as f64];
+            [units[0] * (r + prompt + better * (1 - arm) as f64), units[1] * (l + longer)]
+        });
+        prop_assert_eq!(ours.is_some(), moved.is_some());
+        if let (Some(one), Some(other)) = (ours, moved) {
+            prop_assert!((units[0] * (one.difference + better) - other.difference).abs() < 1e-7);
+            prop_assert!((units[0] * one.per_unit - units[1] * other.per_unit).abs() < 1e-7);
+            prop_assert!((one.correlation.unwrap_or(0.0) - other.correlation.unwrap_or(0.0)).abs() < 1e-7);
+        }
+    }
+
+    #[test]
+    fn an_effect_that_is_wholly_length_vanishes(prompts in sized(), slope in -2.0..2.0f64) {
+        if let Some(ours) = mapped(&prompts, |i, _, [_, l]| [(i as f64).cos() + slope * l, l]) {
+            prop_assert!(ours.difference.abs() < 1e-8, "{:?}", ours);
+            prop_assert!(ours.interval.is_none_or(|i| i.low.abs() < 1e-8 && i.high.abs() < 1e-8), "{:?}", ours);
+            prop_assert!(ours.per_unit == 0.0 || (ours.per_unit - slope).abs() < 1e-8);
+            prop_assert!(slope.abs() < 1e-3 || ours.correlation.is_none_or(|c| (c - slope.signum()).abs() < 1e-6));
+        }
     }
 }
