@@ -139,6 +139,10 @@ function report(run: number, name: string, seed: number): Report {
       : [
           'After the evaluation: the tuned arm is above the untuned one in reward while the topicality of its answers is lower by 0.05: the gain may come from leaving the subject.',
         ],
+    costs: [],
+    gaps: [],
+    theory: null,
+    instruction: null,
   };
 }
 
