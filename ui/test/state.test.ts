@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Event, Load, RunNews, RunSummary } from '$ipc';
 import { areSeeds, curves, differences, smoothed } from '$lib/state/compare';
 import { diagnosis } from '$lib/state/diagnosis';
-import { effort, precedent, smallestDifference } from '$lib/state/design';
+import { precedent, smallestDifference } from '$lib/state/design';
 import { countInWords, grouped, matching, ordered, retagged, together, toggledTag, viewOf } from '$lib/state/experiments';
 import { cutHash, entriesOf } from '$lib/state/facts';
 import { mergedInWords } from '$lib/state/files.svelte';
@@ -88,8 +88,32 @@ describe('the story of a run', () => {
       ]),
     );
     // Nine iterations of 10 s, and half of the baselines' 20 s.
-    expect(remaining(story, 10)).toBe(100);
-    expect(remaining(beginning(), 10)).toBeNull();
+    expect(remaining(story, 10, ['raw', 'untuned', 'tuned'])).toEqual({ seconds: 100, isOfPhase: false });
+    // Of a search and of the arms that choose nothing is known yet.
+    expect(remaining(story, 10, ['raw', 'tuned', 'instruction'])).toEqual({ seconds: 90, isOfPhase: true });
+    expect(remaining(story, 10, ['tuned', 'optimum'])).toEqual({ seconds: 90, isOfPhase: true });
+    expect(remaining(beginning(), 10, ['tuned'])).toBeNull();
+  });
+  it('estimates the rest of other phases from their progress', () => {
+    const searching: Event[] = [
+      { kind: 'phase', phase: 'search', total: 10 },
+      { kind: 'progress', phase: 'search', done: 2, total: 10 },
+      { kind: 'progress', phase: 'search', done: 4, total: 10 },
+    ];
+    const story = told(beginning(), news(searching));
+    // Two rounds took 10 s.
+    expect(remaining(story, 10, ['raw', 'instruction'])).toEqual({ seconds: 30, isOfPhase: true });
+    const last = told(story, news([{ kind: 'phase', phase: 'evaluate', total: 10 }], 3));
+    expect(remaining(last, 10, ['raw', 'instruction'])).toBeNull();
+  });
+  it('says nothing of what things cost', () => {
+    const spent: Event = {
+      kind: 'spent',
+      arm: 'raw',
+      stage: 'answer',
+      spent: { reward_calls: 192, tokens: 900, seconds: 9, joules: null },
+    };
+    expect(told(beginning(), news([spent]))).toEqual({ ...beginning(), status: 'running', sequence: 1 });
   });
 });
 
@@ -274,11 +298,11 @@ describe('setting up', () => {
         'seed',
         'name',
         'evaluation.permutations',
+        'arms.oracle',
       ].map(stepOf),
-    ).toEqual(['data', 'models', 'training', 'training', 'models', 'reward', 'training', 'evaluation', 'data', 'evaluation']);
+    ).toEqual(['data', 'models', 'training', 'training', 'models', 'reward', 'training', 'evaluation', 'data', 'evaluation', 'evaluation']);
   });
-  it('counts the work and what it can show', () => {
-    expect(effort(spec())).toEqual({ rewrites: 512, answers: 576 });
+  it('knows what a design can show', () => {
     const before = precedent(summaries, spec());
     expect(before?.report).toBeTruthy();
     const at = (n: number) => smallestDifference(before!, n) ?? NaN;

@@ -1,4 +1,5 @@
 import type { RunSummary, Spec } from '$ipc';
+import { whole } from './arms';
 import { grouped, lastPart } from './experiments';
 
 export interface Group {
@@ -64,7 +65,7 @@ export function flat(value: unknown, path = ''): Record<string, string> {
 
 /** The keys in which specs differ, with each spec's value (null where it has no such key). */
 export function differences(specs: Spec[]): { key: string; values: (string | null)[] }[] {
-  const all = specs.map((spec) => flat(spec));
+  const all = specs.map((spec) => flat(whole(spec)));
   const keys = [...new Set(all.flatMap((one) => Object.keys(one)))];
   return keys.map((key) => ({ key, values: all.map((one) => one[key] ?? null) })).filter(({ values }) => new Set(values).size > 1);
 }
