@@ -19,7 +19,7 @@ import { stepOf, typed } from '$lib/state/steps';
 import { nextSize } from '$lib/state/theme.svelte';
 import { density, quantile } from '$lib/charts/density';
 import { extent, room } from '$lib/charts/extent';
-import { differenceForest, ratioForest, seedForest } from '$lib/charts/forest';
+import { differenceForest, inGroups, ratioForest, seedForest } from '$lib/charts/forest';
 import { seedsCsv } from '$lib/state/seeds';
 import { armsCsv } from '$lib/state/tables';
 import welcome from '$lib/components/Welcome.svelte?raw';
@@ -478,6 +478,19 @@ describe('a forest', () => {
     const wide = differenceForest(rows, 1000);
     expect(wide.rows[0]?.cells).toHaveLength(wide.heads.length - 1);
     expect(wide.rows[0]?.cells[1]).toBe('74 %');
+  });
+  it('puts many rows into groups, those of the tuned prompter first', () => {
+    const pairs = ['untuned raw', 'tuned raw', 'oracle raw', 'tuned oracle'].map((pair) => {
+      const [arm = '', baseline = ''] = pair.split(' ');
+      return { arm, baseline };
+    });
+    expect(inGroups(pairs, (pair) => pair).map(({ row, group }) => [row.arm, row.baseline, group])).toEqual([
+      ['tuned', 'raw', 'Tuned against each'],
+      ['tuned', 'oracle', 'Tuned against each'],
+      ['untuned', 'raw', 'Others against raw'],
+      ['oracle', 'raw', 'Others against raw'],
+    ]);
+    expect(inGroups(pairs.slice(0, 3), (pair) => pair).map(({ group }) => group)).toEqual([undefined, undefined, undefined]);
   });
   it('leaves out ratios that are not there', () => {
     expect(ratioForest(comparisons).rows).toHaveLength(3);
