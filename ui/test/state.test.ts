@@ -12,7 +12,7 @@ import { htmlReport } from '$lib/state/report';
 import { asKind } from '$lib/state/rewards';
 import { beginning, guardStories, remaining, series, told } from '$lib/state/run';
 import { PRESETS } from '$lib/state/presets';
-import { gain, searched, sortedSamples } from '$lib/state/samples';
+import { armsIn, askedPair, gain, searched, sortedSamples, usualPair } from '$lib/state/samples';
 import { isAction, shortcut } from '$lib/state/shortcuts';
 import { switched } from '$lib/state/selection.svelte';
 import { stepOf, typed } from '$lib/state/steps';
@@ -235,12 +235,31 @@ it('a merge is told in words', () => {
 describe('samples', () => {
   it('sort by gain, loss and order, and are searched in all texts', () => {
     const all = samples(1, 12);
-    const gains = sortedSamples(all, 'gain').map((s) => gain(s) ?? NaN);
+    const pair = usualPair(armsIn(all));
+    expect(pair).toEqual({ arm: 'tuned', baseline: 'raw' });
+    const gains = sortedSamples(all, 'gain', pair).map((s) => gain(s, pair) ?? NaN);
     expect(gains).toEqual([...gains].sort((a, b) => b - a));
-    expect(sortedSamples(all, 'loss')[0]).toEqual(sortedSamples(all, 'gain').at(-1));
-    expect(sortedSamples(all, 'prompt').map((s) => s.prompt_index)).toEqual([...Array(12).keys()]);
+    expect(sortedSamples(all, 'loss', pair)[0]).toEqual(sortedSamples(all, 'gain', pair).at(-1));
+    expect(sortedSamples(all, 'gain', null)).toEqual(sortedSamples(all, 'prompt', pair));
+    expect(sortedSamples(all, 'prompt', pair).map((s) => s.prompt_index)).toEqual([...Array(12).keys()]);
     expect(searched(all, 'GOALKEEPER').map((s) => s.prompt_index)).toContain(0);
-    expect(gain({ prompt_index: 0, prompt: '', answers: [] })).toBeNull();
+    expect(gain({ prompt_index: 0, prompt: '', answers: [] }, pair)).toBeNull();
+  });
+  it('compare two of the arms that there are', () => {
+    const all = samples(1, 3, ['oracle', 'raw', 'optimum']);
+    // Pools are no arms.
+    all[0]?.answers.push({ ...all[0].answers[0]!, arm: 'rewrite_pool' });
+    const arms = armsIn(all);
+    expect(arms).toEqual(['raw', 'optimum', 'oracle']);
+    expect(askedPair(arms, undefined, undefined)).toEqual({ arm: 'oracle', baseline: 'raw' });
+    expect(askedPair(arms, 'optimum', 'oracle')).toEqual({ arm: 'optimum', baseline: 'oracle' });
+    for (const [of, over] of [
+      ['tuned', 'raw'],
+      ['raw', 'raw'],
+      ['rewrite_pool', 'raw'],
+    ])
+      expect(askedPair(arms, of, over)).toEqual({ arm: 'oracle', baseline: 'raw' });
+    expect([usualPair(['raw']), usualPair([])]).toEqual([null, null]);
   });
 });
 
