@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Event, Load, RunNews, RunSummary } from '$ipc';
-import { areSeeds, curves, differences, smoothed } from '$lib/state/compare';
+import { ARMS } from '$lib/charts/palette';
+import { DEFAULT_ARMS } from '$lib/state/arms';
+import { areSeeds, baselinesOf, curves, differences, gains, smoothed } from '$lib/state/compare';
 import { diagnosis } from '$lib/state/diagnosis';
 import { precedent, smallestDifference } from '$lib/state/design';
 import { countInWords, grouped, matching, ordered, retagged, together, toggledTag, viewOf } from '$lib/state/experiments';
@@ -25,6 +27,7 @@ import { armsCsv } from '$lib/state/tables';
 import welcome from '$lib/components/Welcome.svelte?raw';
 import file from '../../examples/quickstart.toml?raw';
 import menu from '../../src-tauri/src/menu.rs?raw';
+import { EVERY_ARM, UNTRAINED } from '../src/dev/arms';
 import { foreign, iteration, others, spec, summaries } from '../src/dev/fixtures';
 import { overview } from '../src/dev/overview';
 import { samples } from '../src/dev/samples';
@@ -274,6 +277,25 @@ describe('comparisons', () => {
     );
     expect(one).toMatchObject({ middle: [2, 3, null], low: [1, 2, null], high: [3, 4, null] });
     expect(smoothed([1, null, 3], 5)).toEqual([1, null, 2]);
+  });
+  it('hold the tuned prompter against the usual arms, or against another', () => {
+    const every = others.find((run) => run.id === EVERY_ARM)!;
+    const untrained = others.find((run) => run.id === UNTRAINED)!;
+    const three = [summaries.find((run) => run.id === 1)!, every, untrained];
+    expect(baselinesOf(three)).toEqual(ARMS.filter((arm) => arm !== 'tuned'));
+    expect(gains(three, '').map(({ run, comparison }) => [run.id, comparison.baseline])).toEqual([
+      [1, 'raw'],
+      [1, 'untuned'],
+      [EVERY_ARM, 'raw'],
+      [EVERY_ARM, 'untuned'],
+    ]);
+    expect(gains(three, 'oracle').map(({ run }) => run.id)).toEqual([EVERY_ARM]);
+    expect(baselinesOf([untrained])).toEqual([]);
+  });
+  it('take a spec that names no arms for one with the usual ones', () => {
+    expect(differences([spec(), spec({ arms: { ...DEFAULT_ARMS, oracle: true } })]).map((d) => [d.key, d.values])).toEqual([
+      ['arms.oracle', ['false', 'true']],
+    ]);
   });
   it('name the keys in which specs differ', () => {
     const other = spec({ kl: 0.5, seed: 2 });

@@ -27,6 +27,8 @@ export interface ForestOf {
   none: 0 | 1;
   /** Another line, with its word. */
   also?: { at: number; word: string };
+  /** How its scale is written, if not as differences or ratios are. */
+  tick?: (value: number) => string;
 }
 
 export const pairWord = (pair: { arm: string; baseline: string }, sign = '−') =>
@@ -39,7 +41,8 @@ export function inGroups<Of>(rows: Of[], pairOf: (row: Of) => { arm: string; bas
   const isTuned = (row: Of) => pairOf(row).arm === 'tuned';
   const sorted = [...rows.filter(isTuned), ...rows.filter((row) => !isTuned(row))];
   const group = (row: Of) => (isTuned(row) ? 'Tuned against each' : `Others against ${armWord(pairOf(row).baseline).toLowerCase()}`);
-  return sorted.map((row) => (rows.length > FEW ? { row, group: group(row) } : { row }));
+  const isApart = rows.length > FEW && new Set(rows.map(group)).size > 1;
+  return sorted.map((row) => (isApart ? { row, group: group(row) } : { row }));
 }
 
 /** What is said of a difference beside itself. */
