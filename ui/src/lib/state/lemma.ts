@@ -170,5 +170,27 @@ export const doublings = (lines: PlaneLine[]): number[] => {
   return Array.from({ length: Math.floor(Math.log2(most)) + 1 }, (_, i) => 2 ** i);
 };
 
-export const caption = ({ prompts, rewrites, answers, lambda }: RunTheory) =>
+/** On how many rewrites the weights of each rest. */
+export const effectiveNumbers = ({
+  effective_rewrites,
+  rewrites,
+  tuned,
+}: RunTheory): { symbol: string; sentence: string; value: string }[] => [
+  {
+    symbol: 'Effective number',
+    sentence: 'On how many rewrites the optimum’s weights rest (Kish), median over prompts.',
+    value: `${fixed(effective_rewrites, 1)} of ${rewrites}`,
+  },
+  ...(tuned
+    ? [
+        {
+          symbol: 'Effective number, tuned',
+          sentence: 'On how many the tuned prompter’s weights rest, median over prompts; near 1 nothing here holds.',
+          value: `${fixed(tuned.effective_rewrites, 1)} of ${rewrites}`,
+        },
+      ]
+    : []),
+];
+/** What the figures are from. */
+export const designInWords = ({ prompts, rewrites, answers, lambda }: RunTheory) =>
   `${plural(prompts, 'test prompt')}, K = ${rewrites} rewrites of each, M = ${answers} ${answers === 1 ? 'answer' : 'answers'} to each rewrite, λ = ${lambda}.`;
