@@ -25,5 +25,7 @@ export default defineConfig({
     environment: 'jsdom',
     include: ['test/**/*.test.ts', 'src/**/*.test.ts'],
     setupFiles: ['test/setup.ts'],
+    // Else a style sheet is read as an empty text.
+    css: { include: [/app\.css/] },
   },
 });

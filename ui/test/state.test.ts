@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Event, Load, RunNews, RunSummary } from '$ipc';
-import { areSeeds, curves, differences, smoothed } from '$lib/state/compare';
+import { ARMS } from '$lib/charts/palette';
+import { DEFAULT_ARMS } from '$lib/state/arms';
+import { areSeeds, baselinesOf, curves, differences, gains, smoothed } from '$lib/state/compare';
 import { diagnosis } from '$lib/state/diagnosis';
-import { effort, precedent, smallestDifference } from '$lib/state/design';
+import { precedent, smallestDifference } from '$lib/state/design';
 import { countInWords, grouped, matching, ordered, retagged, together, toggledTag, viewOf } from '$lib/state/experiments';
 import { cutHash, entriesOf } from '$lib/state/facts';
 import { mergedInWords } from '$lib/state/files.svelte';
@@ -12,21 +14,23 @@ import { htmlReport } from '$lib/state/report';
 import { asKind } from '$lib/state/rewards';
 import { beginning, guardStories, remaining, series, told } from '$lib/state/run';
 import { PRESETS } from '$lib/state/presets';
-import { gain, searched, sortedSamples } from '$lib/state/samples';
+import { armsIn, askedPair, gain, searched, sortedSamples, usualPair } from '$lib/state/samples';
 import { isAction, shortcut } from '$lib/state/shortcuts';
 import { switched } from '$lib/state/selection.svelte';
 import { stepOf, typed } from '$lib/state/steps';
 import { nextSize } from '$lib/state/theme.svelte';
 import { density, quantile } from '$lib/charts/density';
 import { extent, room } from '$lib/charts/extent';
-import { differenceForest, ratioForest, seedForest } from '$lib/charts/forest';
+import { differenceForest, inGroups, ratioForest, seedForest } from '$lib/charts/forest';
 import { seedsCsv } from '$lib/state/seeds';
 import { armsCsv } from '$lib/state/tables';
 import welcome from '$lib/components/Welcome.svelte?raw';
 import file from '../../examples/quickstart.toml?raw';
 import menu from '../../src-tauri/src/menu.rs?raw';
-import { foreign, iteration, others, samples, spec, summaries } from '../src/dev/fixtures';
+import { EVERY_ARM, UNTRAINED } from '../src/dev/arms';
+import { foreign, iteration, others, spec, summaries } from '../src/dev/fixtures';
 import { overview } from '../src/dev/overview';
+import { samples } from '../src/dev/samples';
 import { analysed } from '../src/dev/seeds';
 
 function news(events: Event[], after = 0, changes: Partial<RunNews> = {}): RunNews {
@@ -88,8 +92,32 @@ describe('the story of a run', () => {
       ]),
     );
     // Nine iterations of 10 s, and half of the baselines' 20 s.
-    expect(remaining(story, 10)).toBe(100);
-    expect(remaining(beginning(), 10)).toBeNull();
+    expect(remaining(story, 10, ['raw', 'untuned', 'tuned'])).toEqual({ seconds: 100, isOfPhase: false });
+    // Of a search and of the arms that choose nothing is known yet.
+    expect(remaining(story, 10, ['raw', 'tuned', 'instruction'])).toEqual({ seconds: 90, isOfPhase: true });
+    expect(remaining(story, 10, ['tuned', 'optimum'])).toEqual({ seconds: 90, isOfPhase: true });
+    expect(remaining(beginning(), 10, ['tuned'])).toBeNull();
+  });
+  it('estimates the rest of other phases from their progress', () => {
+    const searching: Event[] = [
+      { kind: 'phase', phase: 'search', total: 10 },
+      { kind: 'progress', phase: 'search', done: 2, total: 10 },
+      { kind: 'progress', phase: 'search', done: 4, total: 10 },
+    ];
+    const story = told(beginning(), news(searching));
+    // Two rounds took 10 s.
+    expect(remaining(story, 10, ['raw', 'instruction'])).toEqual({ seconds: 30, isOfPhase: true });
+    const last = told(story, news([{ kind: 'phase', phase: 'evaluate', total: 10 }], 3));
+    expect(remaining(last, 10, ['raw', 'instruction'])).toBeNull();
+  });
+  it('says nothing of what things cost', () => {
+    const spent: Event = {
+      kind: 'spent',
+      arm: 'raw',
+      stage: 'answer',
+      spent: { reward_calls: 192, tokens: 900, seconds: 9, joules: null },
+    };
+    expect(told(beginning(), news([spent]))).toEqual({ ...beginning(), status: 'running', sequence: 1 });
   });
 });
 
@@ -190,7 +218,7 @@ it('runs of a file are experiments of their own, and never the precedent of a ne
     ).map((group) => group.label),
   ).toEqual(['quickstart, seed 1', 'quickstart (colleague.alignpro), seed 1']);
   expect(precedent(foreign, spec())).toBeNull();
-  expect(others.map(viewOf)).toEqual(['all', 'archived', 'deleted']);
+  expect(others.slice(0, 3).map(viewOf)).toEqual(['all', 'archived', 'deleted']);
 });
 
 it('a merge is told in words', () => {
@@ -210,12 +238,31 @@ it('a merge is told in words', () => {
 describe('samples', () => {
   it('sort by gain, loss and order, and are searched in all texts', () => {
     const all = samples(1, 12);
-    const gains = sortedSamples(all, 'gain').map((s) => gain(s) ?? NaN);
+    const pair = usualPair(armsIn(all));
+    expect(pair).toEqual({ arm: 'tuned', baseline: 'raw' });
+    const gains = sortedSamples(all, 'gain', pair).map((s) => gain(s, pair) ?? NaN);
     expect(gains).toEqual([...gains].sort((a, b) => b - a));
-    expect(sortedSamples(all, 'loss')[0]).toEqual(sortedSamples(all, 'gain').at(-1));
-    expect(sortedSamples(all, 'prompt').map((s) => s.prompt_index)).toEqual([...Array(12).keys()]);
+    expect(sortedSamples(all, 'loss', pair)[0]).toEqual(sortedSamples(all, 'gain', pair).at(-1));
+    expect(sortedSamples(all, 'gain', null)).toEqual(sortedSamples(all, 'prompt', pair));
+    expect(sortedSamples(all, 'prompt', pair).map((s) => s.prompt_index)).toEqual([...Array(12).keys()]);
     expect(searched(all, 'GOALKEEPER').map((s) => s.prompt_index)).toContain(0);
-    expect(gain({ prompt_index: 0, prompt: '', answers: [] })).toBeNull();
+    expect(gain({ prompt_index: 0, prompt: '', answers: [] }, pair)).toBeNull();
+  });
+  it('compare two of the arms that there are', () => {
+    const all = samples(1, 3, ['oracle', 'raw', 'optimum']);
+    // Pools are no arms.
+    all[0]?.answers.push({ ...all[0].answers[0]!, arm: 'rewrite_pool' });
+    const arms = armsIn(all);
+    expect(arms).toEqual(['raw', 'optimum', 'oracle']);
+    expect(askedPair(arms, undefined, undefined)).toEqual({ arm: 'oracle', baseline: 'raw' });
+    expect(askedPair(arms, 'optimum', 'oracle')).toEqual({ arm: 'optimum', baseline: 'oracle' });
+    for (const [of, over] of [
+      ['tuned', 'raw'],
+      ['raw', 'raw'],
+      ['rewrite_pool', 'raw'],
+    ])
+      expect(askedPair(arms, of, over)).toEqual({ arm: 'oracle', baseline: 'raw' });
+    expect([usualPair(['raw']), usualPair([])]).toEqual([null, null]);
   });
 });
 
@@ -230,6 +277,25 @@ describe('comparisons', () => {
     );
     expect(one).toMatchObject({ middle: [2, 3, null], low: [1, 2, null], high: [3, 4, null] });
     expect(smoothed([1, null, 3], 5)).toEqual([1, null, 2]);
+  });
+  it('hold the tuned prompter against the usual arms, or against another', () => {
+    const every = others.find((run) => run.id === EVERY_ARM)!;
+    const untrained = others.find((run) => run.id === UNTRAINED)!;
+    const three = [summaries.find((run) => run.id === 1)!, every, untrained];
+    expect(baselinesOf(three)).toEqual(ARMS.filter((arm) => arm !== 'tuned'));
+    expect(gains(three, '').map(({ run, comparison }) => [run.id, comparison.baseline])).toEqual([
+      [1, 'raw'],
+      [1, 'untuned'],
+      [EVERY_ARM, 'raw'],
+      [EVERY_ARM, 'untuned'],
+    ]);
+    expect(gains(three, 'oracle').map(({ run }) => run.id)).toEqual([EVERY_ARM]);
+    expect(baselinesOf([untrained])).toEqual([]);
+  });
+  it('take a spec that names no arms for one with the usual ones', () => {
+    expect(differences([spec(), spec({ arms: { ...DEFAULT_ARMS, oracle: true } })]).map((d) => [d.key, d.values])).toEqual([
+      ['arms.oracle', ['false', 'true']],
+    ]);
   });
   it('name the keys in which specs differ', () => {
     const other = spec({ kl: 0.5, seed: 2 });
@@ -274,11 +340,11 @@ describe('setting up', () => {
         'seed',
         'name',
         'evaluation.permutations',
+        'arms.oracle',
       ].map(stepOf),
-    ).toEqual(['data', 'models', 'training', 'training', 'models', 'reward', 'training', 'evaluation', 'data', 'evaluation']);
+    ).toEqual(['data', 'models', 'training', 'training', 'models', 'reward', 'training', 'evaluation', 'data', 'evaluation', 'evaluation']);
   });
-  it('counts the work and what it can show', () => {
-    expect(effort(spec())).toEqual({ rewrites: 512, answers: 576 });
+  it('knows what a design can show', () => {
     const before = precedent(summaries, spec());
     expect(before?.report).toBeTruthy();
     const at = (n: number) => smallestDifference(before!, n) ?? NaN;
@@ -453,6 +519,19 @@ describe('a forest', () => {
     const wide = differenceForest(rows, 1000);
     expect(wide.rows[0]?.cells).toHaveLength(wide.heads.length - 1);
     expect(wide.rows[0]?.cells[1]).toBe('74 %');
+  });
+  it('puts many rows into groups, those of the tuned prompter first', () => {
+    const pairs = ['untuned raw', 'tuned raw', 'oracle raw', 'tuned oracle'].map((pair) => {
+      const [arm = '', baseline = ''] = pair.split(' ');
+      return { arm, baseline };
+    });
+    expect(inGroups(pairs, (pair) => pair).map(({ row, group }) => [row.arm, row.baseline, group])).toEqual([
+      ['tuned', 'raw', 'Tuned against each'],
+      ['tuned', 'oracle', 'Tuned against each'],
+      ['untuned', 'raw', 'Others against raw'],
+      ['oracle', 'raw', 'Others against raw'],
+    ]);
+    expect(inGroups(pairs.slice(0, 3), (pair) => pair).map(({ group }) => group)).toEqual([undefined, undefined, undefined]);
   });
   it('leaves out ratios that are not there', () => {
     expect(ratioForest(comparisons).rows).toHaveLength(3);

@@ -1,4 +1,6 @@
-import type { Estimate, Spec } from '$ipc';
+import type { Estimate, Phase, Spec } from '$ipc';
+import { armsOf } from '$lib/state/arms';
+import { phasesOf } from '$lib/state/phases';
 
 const MEASURING_MS = 900;
 // A group of so many rewrites is more than the fixtures' machine holds.
@@ -11,14 +13,18 @@ export async function estimated(spec: Spec): Promise<Estimate> {
     throw { code: 'model', message: `The model ${spec.prompter.model} is not installed.`, detail: 'no folder of that name' };
   const fits = spec.training.group_size < TOO_MANY;
   const peak = fits ? 1_240_000_000 : 31_500_000_000;
+  const of: Record<Phase, [seconds: number, peak_bytes: number]> = {
+    load: [2.4, 560_000_000],
+    baselines: [95, 820_000_000],
+    train: [13 * spec.training.iterations, peak],
+    search: [11 * spec.training.iterations, 830_000_000],
+    oracle: [19 * spec.training.iterations, peak],
+    evaluate: [48, 830_000_000],
+  };
+  const phases = phasesOf(armsOf(spec)).map((phase) => ({ phase, seconds: of[phase][0], peak_bytes: of[phase][1] }));
   return {
-    phases: [
-      { phase: 'load', seconds: 2.4, peak_bytes: 560_000_000 },
-      { phase: 'baselines', seconds: 95, peak_bytes: 820_000_000 },
-      { phase: 'train', seconds: 13 * spec.training.iterations, peak_bytes: peak },
-      { phase: 'evaluate', seconds: 48, peak_bytes: 830_000_000 },
-    ],
-    seconds: 145.4 + 13 * spec.training.iterations,
+    phases,
+    seconds: phases.reduce((sum, phase) => sum + phase.seconds, 0),
     peak_bytes: peak,
     free_bytes: 20_400_000_000,
     fits,

@@ -1,11 +1,14 @@
-import type { Arm, Comparison, Component, EpisodeRow, IterationNews, Report, RunSummary, Sample, Spec, Status } from '$ipc';
+import type { Arms, EpisodeRow, IterationNews, Report, RunSummary, Spec, Status } from '$ipc';
+import { runsWithArms } from './arms';
+import { arm, compared } from './figures';
 import { stream } from './random';
 import { ADDITIONS, ANSWERS, PROMPTS } from './texts';
 
 export const HOUR = 3_600_000;
 export const opened = Date.now();
 
-export function spec(changes: { name?: string; seed?: number; iterations?: number; source?: string; kl?: number } = {}): Spec {
+type SpecChanges = { name?: string; seed?: number; iterations?: number; source?: string; kl?: number; arms?: Arms };
+export function spec(changes: SpecChanges = {}): Spec {
   return {
     name: changes.name ?? 'quickstart',
     seed: changes.seed ?? 1,
@@ -53,56 +56,22 @@ export function spec(changes: { name?: string; seed?: number; iterations?: numbe
       checkpoint_every_iterations: 5,
     },
     evaluation: { answers_per_prompt: 2, answers_per_batch: 64, bootstrap_resamples: 10000, permutations: 10000 },
+    ...(changes.arms && { arms: changes.arms }),
   };
 }
 
-const around = (variance: number, half: number): Component => ({ variance, interval: { low: variance - half, high: variance + half } });
-
-function arm(name: string, mean: number, variance: number, sentiment: number, topicality: number, closeness: number | null): Arm {
-  const half = 0.09 * Math.sqrt(variance / 0.24);
-  const isRaw = name === 'raw';
-  return {
-    name,
-    n: 192,
-    prompts: 96,
-    reward_mean: mean,
-    reward_ci_low: mean - half,
-    reward_ci_high: mean + half * 0.96,
-    reward_variance: variance,
-    between_prompt_variance: variance * 0.38,
-    within_prompt_variance: variance * 0.63,
-    components: {
-      seed: null,
-      prompt: around(variance * 0.38, 0.06),
-      interaction: null,
-      rewrite: isRaw ? null : around(variance * 0.63, 0.05),
-      answer: isRaw ? around(variance * 0.63, 0.05) : null,
-    },
-    reward_parts: { sentiment, topicality },
-    rewrite_closeness: closeness,
-    answer_topicality: topicality,
-    rewrite_tokens: isRaw ? null : name === 'tuned' ? 14.2 : 13.1,
-    answer_tokens: 46.3,
-    truncated_rewrites: isRaw ? null : 0.31,
-    truncated_answers: 0.83,
-  };
-}
-const compared = (arm: string, baseline: string, mean: number, low: number, high: number, p: number, ratio: number): Comparison => ({
-  arm,
-  baseline,
-  prompts: 96,
-  mean_difference: mean,
-  ci_low: low,
-  ci_high: high,
-  p_value: p,
-  p_holm: Math.min(1, 2 * p),
-  bca: { low: low + 0.002, high: high + 0.003 },
-  effect_size: (4 * mean) / (high - low) / 9.8,
-  improvement: { share: 0.5 + mean, interval: { low: 0.41 + mean, high: 0.58 + mean } },
-  variance: { ratio, interval: { low: ratio * 0.72, high: ratio * 1.41 }, p_value: ratio < 0.75 ? 0.012 : 0.61 },
-});
 const against = (baseline: string, mean: number, low: number, high: number, p: number, ratio: number) =>
   compared('tuned', baseline, mean, low, high, p, ratio);
+
+/** A report as the first version wrote it: what it did not count is null. */
+function aged(report: Report): Report {
+  const nothing = { p_holm: null, bca: null, effect_size: null, improvement: null, variance: null };
+  return {
+    ...report,
+    arms: report.arms.map((one) => ({ ...one, components: null, answer_topicality: null })),
+    comparisons: report.comparisons.map((one) => ({ ...one, ...nothing })),
+  };
+}
 
 function report(run: number, name: string, seed: number): Report {
   const isFirst = seed === 1;
@@ -139,6 +108,10 @@ function report(run: number, name: string, seed: number): Report {
       : [
           'After the evaluation: the tuned arm is above the untuned one in reward while the topicality of its answers is lower by 0.05: the gain may come from leaving the subject.',
         ],
+    costs: [],
+    gaps: [],
+    theory: null,
+    instruction: null,
   };
 }
 
@@ -268,6 +241,7 @@ export const summaries: RunSummary[] = [
 ];
 /** Runs in the states that one meets less often. */
 export const WAITING = 8;
+export const OLD = 9;
 export const others: RunSummary[] = [
   summary(WAITING, {
     name: 'patient',
@@ -277,8 +251,15 @@ export const others: RunSummary[] = [
     started_at_ms: null,
     created_at_ms: opened - 160_000,
   }),
-  summary(9, { name: 'put-away', experiment: 'ff09', archived: true, created_at_ms: opened - 200 * HOUR }),
+  summary(OLD, {
+    name: 'put-away',
+    experiment: 'ff09',
+    archived: true,
+    created_at_ms: opened - 200 * HOUR,
+    report: aged(report(OLD, 'put-away', 1)),
+  }),
   summary(10, { name: 'thrown-away', experiment: 'ff10', deleted_at_ms: opened - HOUR, created_at_ms: opened - 210 * HOUR }),
+  ...runsWithArms(summary, opened),
 ];
 
 export const COLLEAGUE = '/home/ada/Downloads/colleague.alignpro';
@@ -315,32 +296,5 @@ export function episodes(number: number, seed = 1): EpisodeRow[] {
       rewrite_truncated: uniform() < 0.3,
       answer_truncated: uniform() < 0.8,
     };
-  });
-}
-
-export function samples(seed: number, count = 96): Sample[] {
-  const { normal, pick, uniform } = stream(seed + 5);
-  return Array.from({ length: count }, (_, prompt_index) => {
-    const prompt = PROMPTS[prompt_index % PROMPTS.length] ?? '';
-    const ease = 0.25 * normal();
-    const answers = (['raw', 'untuned', 'tuned'] as const).flatMap((name) =>
-      [0, 1].map((answer_index) => {
-        const sentiment = Math.max(-1, Math.min(1, (name === 'tuned' ? 0.72 : 0.42) + ease + 0.4 * normal()));
-        const topicality = Math.max(0, Math.min(1, (name === 'raw' ? 0.63 : 0.45) + 0.25 * normal()));
-        return {
-          arm: name,
-          answer_index,
-          rewrite: name === 'raw' ? null : `${prompt} ${pick(ADDITIONS[name])}`,
-          answer: pick(ANSWERS),
-          reward: sentiment + 0.6 * topicality,
-          reward_parts: { sentiment, topicality },
-          kl: name === 'tuned' ? 18 + 4 * normal() : name === 'untuned' ? 0 : null,
-          closeness: name === 'raw' ? null : 1,
-          rewrite_truncated: name === 'raw' ? null : uniform() < 0.3,
-          answer_truncated: uniform() < 0.8,
-        };
-      }),
-    );
-    return { prompt_index, prompt, answers };
   });
 }

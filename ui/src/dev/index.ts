@@ -1,24 +1,15 @@
 // The boundary answered from fixtures: for looking at pages in a browser and for component tests.
-import type {
-  Data,
-  Event,
-  Reward,
-  RunChange,
-  RunDetail,
-  RunEvent,
-  RunNews,
-  RunSummary,
-  Settings,
-  Spec,
-  SpecCheck,
-  TheoryWorld,
-} from '$ipc';
+import type { Data, Reward, RunChange, RunDetail, RunSummary, Settings, Spec, SpecCheck, TheoryWorld } from '$ipc';
 import { answerWith } from '$lib/ipc/mock';
+import { armsOf, needsRewrites, whole } from '$lib/state/arms';
 import { Desk } from './desk';
 import { estimated } from './estimate';
+import { news } from './news';
 import { loadOf, workerLog } from './worker';
-import { COLLEAGUE, episodes, EXAMPLE, iteration, opened, samples, spec } from './fixtures';
+import { ARMS_OF } from './arms';
+import { COLLEAGUE, episodes, EXAMPLE, spec } from './fixtures';
 import { overview } from './overview';
+import { samples } from './samples';
 import { analysed } from './seeds';
 import { theoryOf } from './theory';
 import { tried } from './tried';
@@ -29,7 +20,8 @@ let desk = new Desk();
 const find = (id: unknown) => desk.current().find((run) => run.id === id);
 
 function specOf(run: RunSummary): Spec {
-  return spec({ name: run.name, seed: run.seed, source: run.data, kl: run.experiment === 'cc77' ? 0.002 : 0.01 });
+  const arms = ARMS_OF[run.experiment];
+  return spec({ name: run.name, seed: run.seed, source: run.data, kl: run.experiment === 'cc77' ? 0.002 : arms ? 0.1 : 0.01, arms });
 }
 
 function toml(s: Spec): string {
@@ -47,65 +39,8 @@ function toml(s: Spec): string {
     ...s.reward.parts.map((part) => `[${section('reward.parts', part).replace(']', ']]')}`),
     section('training', s.training),
     section('evaluation', s.evaluation),
+    ...(s.arms ? [section('arms', s.arms)] : []),
   ].join('\n');
-}
-
-function news(run: RunSummary, after: number): RunNews {
-  const began = run.started_at_ms ?? opened;
-  const log: Event[] = [
-    { kind: 'status', status: 'running', message: null },
-    { kind: 'phase', phase: 'load', total: 2 },
-    {
-      kind: 'engine_proof',
-      engine: 'built-in, because it knows the architecture and there is no GPU',
-      batched: true,
-      detail: 'Eight prompts answered greedily, together and one by one: texts equal, log-probabilities within 2.1e-5.',
-    },
-    { kind: 'phase', phase: 'baselines', total: 384 },
-    { kind: 'progress', phase: 'baselines', done: 384, total: 384 },
-    { kind: 'phase', phase: 'train', total: run.iterations },
-  ];
-  for (let i = 1; i <= run.iterations_done; i++) {
-    log.push(
-      { kind: 'progress', phase: 'train', done: i, total: run.iterations },
-      { kind: 'iteration', iteration: i, reward_mean: run.reward_curve[i - 1] ?? 0, kl: i * 0.5 },
-    );
-    if (i === 1 || i === 11)
-      log.push({
-        kind: 'guard',
-        iteration: i,
-        guard: 'truncated_rewrites',
-        cause: '69 % of the rewrites were cut at 12 tokens, so the frozen model saw unfinished text.',
-        remedy: 'Raise prompter.max_rewrite_tokens, or ask for short rewrites in prompter.meta_prompt.',
-      });
-    if (i === 9)
-      log.push({
-        kind: 'guard',
-        iteration: 9,
-        guard: 'kl_explosion',
-        cause: 'The divergence from the untuned prompter jumped from 1.1 to 6.3 nats.',
-        remedy: 'Raise training.kl_coefficient, or lower training.learning_rate or training.updates_per_batch.',
-      });
-    if (i === 10 && run.seed === 2)
-      log.push({ kind: 'note', message: 'Resumed on a machine with another processor: the last digits may differ from here on.' });
-    if (i % 5 === 0) log.push({ kind: 'checkpoint', iteration: i });
-  }
-  if (run.iterations_done === 0 && run.status !== 'running') log.length = 0;
-  if (run.status !== 'running') {
-    if (run.status === 'finished')
-      log.push({ kind: 'phase', phase: 'evaluate', total: 192 }, { kind: 'progress', phase: 'evaluate', done: 192, total: 192 });
-    log.push({ kind: 'status', status: run.status, message: run.message });
-  }
-  const events: RunEvent[] = log.map((event, i) => ({ sequence: i + 1, at_ms: began + i * 6000, event }));
-  const fresh = events.filter((event) => event.sequence > after);
-  const numbers = new Set(fresh.flatMap(({ event }) => (event.kind === 'iteration' ? [event.iteration] : [])));
-  return {
-    status: run.status,
-    message: run.message,
-    sequence: events.length,
-    events: fresh,
-    iterations: [...numbers].map((n) => iteration(n, run.seed)),
-  };
 }
 
 function check(s: Spec): SpecCheck {
@@ -122,6 +57,20 @@ function check(s: Spec): SpecCheck {
       part.weight === 0 && problems.push({ path: `reward.parts[${i}].weight`, message: 'is 0; it must be a number other than 0' }),
   );
   if (!s.reward.parts.length) problems.push({ path: 'reward.parts', message: 'is empty; add at least one [[reward.parts]]' });
+  const { arms } = whole(s);
+  if (!armsOf(s).length) problems.push({ path: 'arms', message: 'has every arm switched off; switch at least one on' });
+  if (needsRewrites(arms) && arms.rewrites_per_prompt < 2)
+    problems.push({ path: 'arms.rewrites_per_prompt', message: `is ${arms.rewrites_per_prompt}; it must be at least 2` });
+  if (arms.instruction && !arms.instruction_request.includes('{tried}'))
+    problems.push({
+      path: 'arms.instruction_request',
+      message: 'must contain {tried} exactly once: it stands for the best instructions so far with their scores',
+    });
+  if (arms.oracle && s.frozen.top_p !== 1)
+    problems.push({
+      path: 'arms.oracle',
+      message: 'needs frozen.temperature above 0, top_p = 1 and top_k = 0: what is trained is the distribution that answers are drawn from',
+    });
   if (!s.name) problems.push({ path: 'name', message: 'is empty; give the experiment a name' });
   return { problems, toml: toml(s) };
 }
@@ -199,12 +148,12 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     analyse: ({ ids }) => analysed((ids as number[]).map(find).filter((run) => run !== undefined)),
     news: ({ id, after }) => {
       const run = find(id);
-      return run ? news(run, after as number) : fail('run', `There is no run ${String(id)}.`);
+      return run ? news(run, armsOf(specOf(run)), after as number) : fail('run', `There is no run ${String(id)}.`);
     },
     episodes: ({ id, iteration: n }) => episodes(n as number, find(id)?.seed),
     samples: ({ id }) => {
       const run = find(id);
-      return run?.report ? samples(run.seed) : [];
+      return run?.report ? samples(run.seed, 96, armsOf(specOf(run))) : [];
     },
     quickstart: () => spec(),
     check: ({ spec: s }) => check(s as Spec),

@@ -1,6 +1,6 @@
 import type { Tried, TriedArm, TryNews } from '$ipc';
 import { send } from '$lib/ipc/mock';
-import { samples } from './fixtures';
+import { samples } from './samples';
 
 const TOKEN_MS = 25;
 

@@ -34,6 +34,8 @@ export function standalone(chart: SVGSVGElement): { text: string; width: number;
     }
     element.removeAttribute('style');
     element.removeAttribute('class');
+    // Leads nowhere outside of the window.
+    element.removeAttribute('href');
   });
   const [w, h] = [width + 2 * MARGIN, height + 2 * MARGIN];
   copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg');

@@ -6,6 +6,8 @@ import { armWord } from './palette';
 export interface ForestRow {
   label: string;
   arm: string;
+  /** Of rows that stand together below these words. */
+  group?: string;
   value: number;
   range: Interval;
   /** Another interval of the same figure, drawn thick. */
@@ -23,10 +25,25 @@ export interface ForestOf {
   rows: ForestRow[];
   /** Where there is no effect, a line. A ratio's scale is logarithmic. */
   none: 0 | 1;
+  /** Another line, with its word. */
+  also?: { at: number; word: string };
+  /** How its scale is written, if not as differences or ratios are. */
+  tick?: (value: number) => string;
 }
 
 export const pairWord = (pair: { arm: string; baseline: string }, sign = '−') =>
   `${armWord(pair.arm)} ${sign} ${armWord(pair.baseline).toLowerCase()}`;
+
+// So many rows are read without being told apart.
+const FEW = 3;
+/** What the tuned prompter is against each comes first; the words below which a comparison stands, where there are many. */
+export function inGroups<Of>(rows: Of[], pairOf: (row: Of) => { arm: string; baseline: string }): { row: Of; group?: string }[] {
+  const isTuned = (row: Of) => pairOf(row).arm === 'tuned';
+  const sorted = [...rows.filter(isTuned), ...rows.filter((row) => !isTuned(row))];
+  const group = (row: Of) => (isTuned(row) ? 'Tuned against each' : `Others against ${armWord(pairOf(row).baseline).toLowerCase()}`);
+  const isApart = rows.length > FEW && new Set(rows.map(group)).size > 1;
+  return sorted.map((row) => (isApart ? { row, group: group(row) } : { row }));
+}
 
 /** What is said of a difference beside itself. */
 const CELLS: [head: string, show: (c: Comparison) => string][] = [
@@ -47,7 +64,8 @@ export function differenceForest(rows: { label?: string; comparison: Comparison 
     heads: ['difference [95 % interval]', ...cells.map(([head]) => head)],
     axis: 'difference in mean reward',
     none: 0,
-    rows: rows.map(({ label, comparison: c }) => ({
+    rows: inGroups(rows, (row) => row.comparison).map(({ row: { label, comparison: c }, group }) => ({
+      group,
       label: label ? `${label}: ${pairWord(c)}` : pairWord(c),
       arm: c.arm,
       value: c.mean_difference,
@@ -60,23 +78,23 @@ export function differenceForest(rows: { label?: string; comparison: Comparison 
 
 /** Ratios of variances that have an interval, below 1 where the arm varies less. */
 export function ratioForest(comparisons: Comparison[]): ForestOf {
-  const rows = comparisons.flatMap((c): ForestRow[] => {
+  const rows = inGroups(comparisons, (c) => c).flatMap(({ row: c, group }): ForestRow[] => {
     const { ratio, interval: range, p_value } = c.variance ?? { ratio: null, interval: null, p_value: null };
     if (ratio === null || range === null) return [];
     const words: [string, string] = [fixed(ratio, 2), interval(range.low, range.high, 2)];
-    return [{ label: pairWord(c, '/'), arm: c.arm, value: ratio, range, words, cells: [probability(p_value)] }];
+    return [{ group, label: pairWord(c, '/'), arm: c.arm, value: ratio, range, words, cells: [probability(p_value)] }];
   });
   return { title: 'Ratios of variances', heads: ['ratio [95 % interval]', 'p'], axis: 'ratio of reward variances', none: 1, rows };
 }
 
 /** Differences over seeds: Student's t, and the bootstrap drawn thick; with one seed the bootstrap alone. */
 export function seedForest(comparisons: ComparisonOverSeeds[]): ForestOf {
-  const rows = comparisons.flatMap((c): ForestRow[] => {
+  const rows = inGroups(comparisons, (c) => c).flatMap(({ row: c, group }): ForestRow[] => {
     const { mean, student, bootstrap, seeds } = c.difference;
     const range = student ?? bootstrap;
     if (!range) return [];
     const words: [string, string] = [signed(mean), signedInterval(range.low, range.high)];
-    return [{ label: pairWord(c), arm: c.arm, value: mean, range, inner: student && bootstrap, words, cells: [String(seeds)] }];
+    return [{ group, label: pairWord(c), arm: c.arm, value: mean, range, inner: student && bootstrap, words, cells: [String(seeds)] }];
   });
   return {
     title: 'Differences over seeds',

@@ -81,3 +81,12 @@ export function parameters(x: Maybe): string {
 }
 
 export const plural = (n: number, one: string, many = `${one}s`) => `${thousands(n)} ${n === 1 ? one : many}`;
+
+const ENERGY = [
+  { unit: 'kWh', joules: 3.6e6, from: 3.6e6 },
+  { unit: 'Wh', joules: 3600, from: 1e5 },
+  { unit: 'kJ', joules: 1000, from: 1000 },
+  { unit: 'J', joules: 1, from: 0 },
+];
+/** The unit in which figures of up to so many joules are read together, with the joules of one. */
+export const energyUnit = (most: number) => ENERGY.find(({ from }) => most >= from) ?? ENERGY.at(-1)!;

@@ -1,4 +1,6 @@
-import type { RunSummary, Spec } from '$ipc';
+import type { Comparison, RunSummary, Spec } from '$ipc';
+import { ARMS, type ArmKey } from '$lib/charts/palette';
+import { whole } from './arms';
 import { grouped, lastPart } from './experiments';
 
 export interface Group {
@@ -52,6 +54,19 @@ export const areSeeds = (chosen: RunSummary[]) =>
   new Set(chosen.map((run) => run.seed)).size === chosen.length &&
   chosen.some((run) => run.report !== null);
 
+/** What a trained prompter is always held against. */
+export const USUAL = ['raw', 'untuned'];
+/** The arms that the tuned prompter was compared with in any of these runs. */
+export function baselinesOf(runs: RunSummary[]): ArmKey[] {
+  const names = new Set(runs.flatMap((run) => (run.report?.comparisons ?? []).flatMap((c) => (c.arm === 'tuned' ? c.baseline : []))));
+  return ARMS.filter((arm) => names.has(arm));
+}
+/** What the tuned prompter gained in each run over one arm, or where none is named over the usual ones. */
+export function gains(runs: RunSummary[], baseline: string): { run: RunSummary; comparison: Comparison }[] {
+  const isAsked = (c: Comparison) => c.arm === 'tuned' && (baseline ? c.baseline === baseline : USUAL.includes(c.baseline));
+  return runs.flatMap((run) => (run.report?.comparisons ?? []).filter(isAsked).map((comparison) => ({ run, comparison })));
+}
+
 /** A spec as flat keys, the way problems name them. */
 export function flat(value: unknown, path = ''): Record<string, string> {
   if (value === null || typeof value !== 'object') return { [path]: value === null ? '' : String(value) };
@@ -64,7 +79,7 @@ export function flat(value: unknown, path = ''): Record<string, string> {
 
 /** The keys in which specs differ, with each spec's value (null where it has no such key). */
 export function differences(specs: Spec[]): { key: string; values: (string | null)[] }[] {
-  const all = specs.map((spec) => flat(spec));
+  const all = specs.map((spec) => flat(whole(spec)));
   const keys = [...new Set(all.flatMap((one) => Object.keys(one)))];
   return keys.map((key) => ({ key, values: all.map((one) => one[key] ?? null) })).filter(({ values }) => new Set(values).size > 1);
 }

@@ -12,22 +12,12 @@ export const precedent = (runs: RunSummary[], spec: Spec): RunSummary | null =>
 
 // A half interval is 1.96 standard errors; a difference of 2.8 of them is found in 80 % of experiments.
 const FOUND_IN_80_PERCENT = 2.8 / 1.96;
-/** The difference that so many test prompts find in 80 % of experiments, if prompts differ as they did in that run. */
+/** The difference that so many test prompts find in 80 % of experiments, if prompts differ as they did in that run's first comparison. */
 export function smallestDifference(run: RunSummary, prompts: number): number | null {
-  const c = againstRaw(run);
+  const c = againstRaw(run) ?? run.report?.comparisons[0];
   if (!c || prompts < 2) return null;
   return FOUND_IN_80_PERCENT * ((c.ci_high - c.ci_low) / 2) * Math.sqrt(c.prompts / prompts);
 }
 
 /** The seeds of so many runs: "3", "3 to 7". */
 export const seedSpan = (spec: Spec, seeds: number) => (seeds > 1 ? `${spec.seed} to ${spec.seed + seeds - 1}` : `${spec.seed}`);
-
-export interface Effort {
-  rewrites: number;
-  /** Answers on test prompts over all three arms. */
-  answers: number;
-}
-export const effort = ({ training, data, evaluation }: Spec): Effort => ({
-  rewrites: training.iterations * training.prompts_per_iteration * training.group_size,
-  answers: 3 * data.test * evaluation.answers_per_prompt,
-});

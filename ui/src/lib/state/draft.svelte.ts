@@ -1,4 +1,5 @@
 import { quickstart, type Problem, type Spec } from '$ipc';
+import { whole, type WholeSpec } from './arms';
 
 const KEY = 'draft';
 const SEEDS_KEY = 'draft-seeds';
@@ -6,7 +7,7 @@ export const MOST_SEEDS = 50;
 
 /** The experiment that is being set up; it is still there after the window was closed. */
 class Draft {
-  spec: Spec | null = $state(null);
+  spec: WholeSpec | null = $state(null);
   /** How many runs it becomes, each with a seed of its own: beside the spec, which is of one run. */
   seeds = $state(1);
   /** What the spec cannot hold, such as letters where a number belongs: by the field's path. */
@@ -14,17 +15,19 @@ class Draft {
 
   constructor() {
     try {
-      this.spec = JSON.parse(localStorage.getItem(KEY) ?? 'null') as Spec | null;
+      const kept = JSON.parse(localStorage.getItem(KEY) ?? 'null') as Spec | null;
+      // A draft of an earlier version names no arms.
+      this.spec = kept && whole(kept);
       this.seeds = Number(localStorage.getItem(SEEDS_KEY) ?? 1) || 1;
     } catch {
       localStorage.removeItem(KEY);
     }
   }
   /** The draft that another one has replaced; it can be brought back. */
-  before: { spec: Spec; seeds: number } | null = $state.raw(null);
+  before: { spec: WholeSpec; seeds: number } | null = $state.raw(null);
 
   async begin() {
-    this.spec = { ...(await quickstart()), name: 'my-experiment' };
+    this.spec = { ...whole(await quickstart()), name: 'my-experiment' };
     this.seeds = 1;
     this.slips = {};
   }
@@ -41,7 +44,7 @@ class Draft {
     this.slips = {};
   }
   setAside() {
-    this.before = this.spec && { spec: $state.snapshot(this.spec) as Spec, seeds: this.seeds };
+    this.before = this.spec && { spec: $state.snapshot(this.spec) as WholeSpec, seeds: this.seeds };
   }
   bringBack() {
     const back = this.before;
@@ -62,7 +65,7 @@ export const draft = new Draft();
 /** Takes a run's spec as the draft: the same again with seeds from one on, or (null) as the start of something new. */
 export function adopt(spec: Spec, again: { seed: number; seeds: number } | null) {
   draft.setAside();
-  const copy = structuredClone($state.snapshot(spec)) as Spec;
+  const copy = whole(structuredClone($state.snapshot(spec)) as Spec);
   draft.spec = again ? { ...copy, seed: again.seed } : { ...copy, name: `${copy.name}-copy` };
   draft.seeds = again?.seeds ?? 1;
   draft.slips = {};

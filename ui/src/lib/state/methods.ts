@@ -1,24 +1,92 @@
 // How a result was come by, in words that can go into a paper.
-import type { Report, RunDetail } from '$ipc';
-import { plural } from '$lib/format';
+import type { Report, RunDetail, Spec } from '$ipc';
+import { armWord } from '$lib/charts/palette';
+import { capital, plural } from '$lib/format';
+import { armsOf, trained, whole } from './arms';
 
-/** The statistics of a run's report, with their numbers. */
+/** What a run did and the statistics of its report, with their numbers. */
 export function methods({ spec, program_version, summary }: RunDetail, report: Report): string {
-  const { evaluation, training, prompter, frozen } = spec;
-  const prompts = Math.min(...report.comparisons.map((c) => c.prompts), ...report.arms.map((arm) => arm.prompts));
+  const { evaluation } = spec;
   const resamples = plural(evaluation.bootstrap_resamples, 'resample');
   const signs = plural(evaluation.permutations, 'permutation');
   return [
-    `Following Align-Pro (Trivedi et al., 2025), a prompter (${prompter.model}, LoRA of rank ${prompter.lora.rank}) was trained for ${plural(summary.iterations_done, 'iteration')} (${training.algorithm.toUpperCase()}, λ = ${training.kl_coefficient}, seed ${report.seed}) to rewrite prompts for a frozen model (${frozen.model}).`,
-    `The raw prompt, the untuned and the tuned prompter were compared on ${plural(prompts, 'held-out test prompt')}, ${plural(evaluation.answers_per_prompt, 'answer')} of each arm to each prompt, with the same decoding seeds in all arms.`,
+    trainedInWords(spec, summary.iterations_done, report.seed),
+    comparedInWords(spec, report),
+    ...armsInDetail(spec, report),
     `The prompt is the unit of all intervals and tests.`,
     `Means have 95 % percentile bootstrap intervals over prompts (${resamples}).`,
-    `Paired differences of the prompts' mean rewards have percentile and BCa bootstrap intervals, the effect size d_z (mean over standard deviation of the differences), and the probability of improvement (share of prompts, ties as half); p is of a two-sided sign-flip permutation test over prompts (exact, or at most ${signs}), given as it is and adjusted after Holm for ${plural(report.comparisons.length, 'comparison')}.`,
-    `Variances over all answers were compared by their ratio, with a percentile bootstrap interval of its logarithm from the same resampled prompts in both arms, and by the Brown-Forsythe test on the first answer to each prompt.`,
+    report.comparisons.length > 0 &&
+      `Paired differences of the prompts' mean rewards have percentile and BCa bootstrap intervals, the effect size d_z (mean over standard deviation of the differences), and the probability of improvement (share of prompts, ties as half); p is of a two-sided sign-flip permutation test over prompts (exact, or at most ${signs}), given as it is and adjusted after Holm for ${plural(report.comparisons.length, 'comparison')}.`,
+    report.comparisons.length > 0 &&
+      `Variances over all answers were compared by their ratio, with a percentile bootstrap interval of its logarithm from the same resampled prompts in both arms, and by the Brown-Forsythe test on the first answer to each prompt.`,
     `Variance within and between prompts is split by unbiased analysis-of-variance estimators of a one-way random-effects model.`,
-    `One training seed: the figures are about this trained prompter, not about training again.`,
+    ...lemmaInWords(report),
+    spec.arms?.tuned !== false && `One training seed: the figures are about this trained prompter, not about training again.`,
     `All was computed with Align-Pro Studio ${program_version}.`,
-  ].join(' ');
+  ]
+    .filter((sentence) => sentence !== false)
+    .join(' ');
+}
+
+function trainedInWords(spec: Spec, iterations: number, seed: number): string {
+  const { prompter, frozen, training: t } = spec;
+  if (!armsOf(spec).includes('tuned'))
+    return `Following Align-Pro (Trivedi et al., 2025), ways to better answers of a frozen model (${frozen.model}) were compared; rewrites of prompts are those of an untrained prompter (${prompter.model}; seed ${seed}).`;
+  const calls = iterations * t.prompts_per_iteration * t.group_size;
+  return `Following Align-Pro (Trivedi et al., 2025), a prompter (${prompter.model}, LoRA of rank ${prompter.lora.rank}) was trained for ${plural(iterations, 'iteration')} (${t.algorithm.toUpperCase()}, λ = ${t.kl_coefficient}, seed ${seed}, ${plural(calls, 'reward call')}) to rewrite prompts for a frozen model (${frozen.model}).`;
+}
+
+function comparedInWords(spec: Spec, { arms, comparisons }: Report): string {
+  const prompts = Math.min(...comparisons.map((c) => c.prompts), ...arms.map((arm) => arm.prompts));
+  const names = arms.map((arm) => `the ${IN_PROSE[arm.name] ?? armWord(arm.name)}`);
+  const list = names.length > 1 ? `${names.slice(0, -1).join(', ')} and ${names.at(-1)}` : (names[0] ?? '');
+  const apart = arms.some((arm) => arm.name === 'best_answer') ? ', but for the best of N answers, which has its own' : '';
+  return `${capital(list)} ${names.length > 1 ? 'were compared' : 'was evaluated'} on ${plural(prompts, 'held-out test prompt')}, ${plural(spec.evaluation.answers_per_prompt, 'answer')} of each arm to each prompt, with the same decoding seeds in all arms${apart}.`;
+}
+const IN_PROSE: Record<string, string> = {
+  raw: 'raw prompt',
+  untuned: 'untuned prompter',
+  tuned: 'tuned prompter',
+  optimum: 'optimum without training',
+  best_rewrite: 'best of K rewrites',
+  best_answer: 'best of N answers',
+  instruction: 'found instruction',
+  oracle: 'oracle',
+};
+
+/** How the arms beside the usual three came by their answers. */
+function armsInDetail(spec: Spec, report: Report): string[] {
+  const { arms: a, training: t } = whole(spec);
+  const has = (name: string) => report.arms.some((arm) => arm.name === name);
+  const lambda = report.theory?.lambda ?? t.kl_coefficient;
+  const budget = plural(trained(spec), 'reward call');
+  return [
+    (has('optimum') || has('best_rewrite')) &&
+      `Of each test prompt K = ${a.rewrites_per_prompt} rewrites were drawn from the untuned prompter, with M = ${a.answers_per_rewrite} ${a.answers_per_rewrite === 1 ? 'answer' : 'answers'} to each, whose mean reward is R̂.`,
+    has('optimum') &&
+      `The optimum without training (Lemma 5.1) is one of them drawn with weights exp(R̂/λ), λ = ${lambda}, and answered afresh.`,
+    has('best_rewrite') && `The best of K rewrites is the one with the largest R̂, answered afresh.`,
+    has('best_answer') && `The best of N = ${a.best_of_answers} answers to the raw prompt is the one with the largest reward.`,
+    has('instruction') &&
+      `One instruction before every prompt was searched for on training prompts with ${budget}${report.instruction ? `; ${plural(report.instruction.tried, 'instruction')} were tried` : ''}.`,
+    has('oracle') &&
+      `The oracle is the frozen model itself, trained by the same algorithm with ${budget} and λ = ${a.oracle_kl_coefficient ?? t.kl_coefficient}.`,
+    report.gaps.length > 0 &&
+      `The share of the gap closed is (tuned − baseline) / (oracle − baseline), which does not depend on where a reward has its zero; it is withheld where the oracle's gain is too uncertain to divide by.`,
+  ].filter((sentence) => sentence !== false);
+}
+
+function lemmaInWords({ theory }: Report): string[] {
+  if (!theory) return [];
+  return [
+    `Figures of Lemma 5.1 are self-normalised estimates from those rewrites, with percentile bootstrap intervals over prompts.`,
+    ...(theory.answers > 1
+      ? [
+          `Cross-fitted ones weigh with one half of the answers and are rewarded by the other; extrapolated ones are twice the figure of all answers less the mean of its halves.`,
+        ]
+      : []),
+    ...(theory.tuned ? [`The tuned prompter is held against the optimum by importance sampling on the same rewrites.`] : []),
+  ];
 }
 
 /** The paper that this program follows. */

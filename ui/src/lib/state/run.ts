@@ -1,6 +1,8 @@
 // What a run's news add up to. Pure, so that a reload and a second window come to the same.
 import { capital, csv, fullStop } from '$lib/format';
+import type { ArmKey } from '$lib/charts/palette';
 import type { Event, IterationNews, Phase, RunNews, Status } from '$ipc';
+import { answering, phasesOf } from './phases';
 
 export const isWorking = (status: Status) => status === 'created' || status === 'running';
 /** At work or in the queue of a worker: more is to come without anybody's doing. */
@@ -109,6 +111,8 @@ function tell(story: Story, event: Event, at_ms: number) {
       if (event.status !== 'running') endPhase(story, at_ms);
       remark(event.message ? `${capital(event.status)}: ${fullStop(event.message)}` : `${capital(event.status)}.`);
       break;
+    // What it cost is for the report, not for those who watch.
+    case 'spent':
     case 'iteration':
     case 'checkpoint':
       break;
@@ -126,19 +130,33 @@ function endPhase(story: Story, at_ms: number) {
 }
 
 const LATEST = 5;
-/** Seconds that are left, as far as they can be told: the rest of this phase and of those after it. */
-export function remaining(story: Story, iterations: number): number | null {
-  const { phase, lasted } = story;
-  if (!phase) return null;
-  // Baselines are two arms, the evaluation is one, on the same prompts.
-  const evaluation = lasted.baselines === undefined ? 0 : lasted.baselines / 2;
-  if (phase.phase === 'train') {
-    const latest = [...story.iterations.values()].sort((a, b) => a.iteration - b.iteration).slice(-LATEST);
+export interface Remaining {
+  seconds: number;
+  /** Other phases come after this one, of which nothing can be told yet. */
+  isOfPhase: boolean;
+}
+/** What is left, as far as it can be told, of a run with these arms. */
+export function remaining(story: Story, iterations: number, arms: ArmKey[]): Remaining | null {
+  const seconds = leftOfPhase(story, iterations);
+  if (!story.phase || seconds === null) return null;
+  const phases = phasesOf(arms);
+  const later = phases.slice(phases.indexOf(story.phase.phase) + 1);
+  // One arm takes about as long as another that needs no choosing, on the same prompts.
+  const baselines = answering(arms, 'baselines').length;
+  const isPlain = later.length === 1 && later[0] === 'evaluate' && answering(arms, 'evaluate').join() === 'tuned';
+  if (isPlain && story.lasted.baselines !== undefined && baselines > 0)
+    return { seconds: seconds + story.lasted.baselines / baselines, isOfPhase: false };
+  return { seconds, isOfPhase: later.length > 0 };
+}
+
+function leftOfPhase({ phase, iterations: rows }: Story, iterations: number): number | null {
+  if (phase?.phase === 'train') {
+    const latest = [...rows.values()].sort((a, b) => a.iteration - b.iteration).slice(-LATEST);
     if (latest.length === 0) return null;
     const mean = latest.reduce((sum, row) => sum + row.seconds, 0) / latest.length;
-    return mean * Math.max(0, iterations - phase.done) + evaluation;
+    return mean * Math.max(0, iterations - phase.done);
   }
-  if (phase.phase !== 'evaluate' || !phase.first || phase.done <= phase.first.done) return null;
+  if (!phase?.first || phase.phase === 'load' || phase.done <= phase.first.done) return null;
   return ((phase.latest_ms - phase.first.at_ms) / 1000 / (phase.done - phase.first.done)) * (phase.total - phase.done);
 }
 

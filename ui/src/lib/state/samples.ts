@@ -1,4 +1,5 @@
 import type { Sample, SampleAnswer } from '$ipc';
+import { ARMS, type ArmKey } from '$lib/charts/palette';
 
 export type SampleOrder = 'gain' | 'loss' | 'prompt' | 'best' | 'worst';
 
@@ -13,15 +14,41 @@ export function mean(sample: Sample, arm: string): number | null {
   return rewards.length ? rewards.reduce((a, b) => a + b, 0) / rewards.length : null;
 }
 
-/** What the tuned prompter gained on a prompt over the raw prompt. */
-export function gain(sample: Sample): number | null {
-  const [tuned, raw] = [mean(sample, 'tuned'), mean(sample, 'raw')];
-  return tuned === null || raw === null ? null : tuned - raw;
+/** The arms that have answered any of these prompts. */
+export function armsIn(samples: Sample[]): ArmKey[] {
+  const names = new Set(samples.flatMap((sample) => sample.answers.map((answer) => answer.arm)));
+  return ARMS.filter((arm) => names.has(arm));
 }
 
-export function sortedSamples(samples: Sample[], order: SampleOrder): Sample[] {
-  if (order === 'prompt') return samples.toSorted((a, b) => a.prompt_index - b.prompt_index);
-  const key = order === 'gain' || order === 'loss' ? gain : (sample: Sample) => mean(sample, 'tuned');
+/** An arm and the one that it is held against. */
+export interface Pair {
+  arm: ArmKey;
+  baseline: ArmKey;
+}
+const LEADING: ArmKey[] = ['tuned', 'oracle', 'optimum', 'best_rewrite', 'instruction', 'best_answer', 'untuned', 'raw'];
+/** What one wants to see first, of the arms that there are; null where there is only one. */
+export function usualPair(arms: ArmKey[]): Pair | null {
+  const arm = LEADING.find((one) => arms.includes(one));
+  const baseline = arms.find((one) => one !== arm);
+  return arm && baseline ? { arm, baseline } : null;
+}
+
+/** Two arms by their names, if they are two of those; else the usual pair. */
+export function askedPair(arms: ArmKey[], of: string | undefined, over: string | undefined): Pair | null {
+  const [arm, baseline] = [arms.find((one) => one === of), arms.find((one) => one === over)];
+  return arm && baseline && arm !== baseline ? { arm, baseline } : usualPair(arms);
+}
+
+/** What an arm gained on a prompt over another; null where one of them has no answer. */
+export function gain(sample: Sample, pair: Pair | null): number | null {
+  if (!pair) return null;
+  const [of, over] = [mean(sample, pair.arm), mean(sample, pair.baseline)];
+  return of === null || over === null ? null : of - over;
+}
+
+export function sortedSamples(samples: Sample[], order: SampleOrder, pair: Pair | null): Sample[] {
+  if (order === 'prompt' || !pair) return samples.toSorted((a, b) => a.prompt_index - b.prompt_index);
+  const key = order === 'gain' || order === 'loss' ? (sample: Sample) => gain(sample, pair) : (sample: Sample) => mean(sample, pair.arm);
   const sign = order === 'gain' || order === 'best' ? -1 : 1;
   // Prompts without a value come last, whichever way.
   const value = (sample: Sample) => {

@@ -17,7 +17,7 @@ export function stepOf(path: string): Step {
   if (path.startsWith('data')) return 'data';
   if (path.startsWith('prompter') || path.startsWith('frozen')) return 'models';
   if (path.startsWith('reward')) return 'reward';
-  if (path.startsWith('evaluation') || path === 'seed' || path === 'seeds') return 'evaluation';
+  if (path.startsWith('evaluation') || path.startsWith('arms') || path === 'seed' || path === 'seeds') return 'evaluation';
   return 'data';
 }
 

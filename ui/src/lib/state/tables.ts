@@ -13,7 +13,8 @@ export interface Measure<Of> {
 }
 
 /** An interval as shown; nothing where there is none. */
-export const within = (range: Interval | null | undefined, show = interval) => (range ? show(range.low, range.high) : '');
+export const within = (range: Interval | null | undefined, show: (low: number, high: number) => string = interval) =>
+  range ? show(range.low, range.high) : '';
 /** The ends of an interval, as saved. */
 export const ends = <Of>(key: string, get: (of: Of) => Interval | null | undefined): [string, (of: Of) => number | null][] => [
   [`${key}_low`, (of) => get(of)?.low ?? null],

@@ -83,28 +83,35 @@ export const objective = (way: Way, lambda: number) => (way.kl === null ? null :
 
 const level = (word: string, colour: string, level: number, dashes: string): PlaneLine => ({ word, colour, level, dashes });
 const levels = (theory: Theory) => [
-  level('oracle', 'run-5', theory.oracle_reward, '9 3'),
+  level('oracle', 'arm-oracle', theory.oracle_reward, '9 3'),
   level('untuned', 'arm-untuned', theory.untuned_reward, '5 4'),
   level('raw prompt', 'arm-raw', theory.raw_reward, '2 3'),
 ];
 
 /** Reward against divergence: the optimum for each λ, and the best of K. */
 export const frontierLines = (theory: Theory): PlaneLine[] => [
-  { word: 'optimum ρ*', colour: 'arm-tuned', points: theory.points.map((p) => [p.kl, p.reward] as const) },
-  { word: 'best of K', colour: 'run-2', points: theory.best_rewrites.map((best) => [best.kl, best.reward] as const), dashes: '1.5 3' },
+  { word: 'optimum ρ*', colour: 'arm-optimum', points: theory.points.map((p) => [p.kl, p.reward] as const) },
+  {
+    word: 'best of K',
+    colour: 'arm-best_rewrite',
+    points: theory.best_rewrites.map((best) => [best.kl, best.reward] as const),
+    dashes: '1.5 3',
+  },
   ...levels(theory),
 ];
 /** On them each K, and the optimum for one λ. */
 export const frontierDots = (theory: Theory, at: TheoryPoint): PlaneDot[] => [
-  ...theory.best_rewrites.filter((best) => best.n > 1).map((best) => ({ x: best.kl, y: best.reward, colour: 'run-2', word: `${best.n}` })),
-  { x: at.kl, y: at.reward, colour: 'arm-tuned', word: `λ = ${at.lambda}`, isChosen: true },
+  ...theory.best_rewrites
+    .filter((best) => best.n > 1)
+    .map((best) => ({ x: best.kl, y: best.reward, colour: 'arm-best_rewrite', word: `${best.n}` })),
+  { x: at.kl, y: at.reward, colour: 'arm-optimum', word: `λ = ${at.lambda}`, isChosen: true },
 ];
 
 export function rewardLines(theory: Theory, k: number): PlaneLine[] {
   const best = theory.best_rewrites.find((one) => one.n === k);
   return [
-    { word: 'optimum ρ*', colour: 'arm-tuned', points: points(theory).map((p) => [p.lambda, p.reward] as const) },
-    ...(best ? [level(`best of ${k}`, 'run-2', best.reward, '7 3 2 3')] : []),
+    { word: 'optimum ρ*', colour: 'arm-optimum', points: points(theory).map((p) => [p.lambda, p.reward] as const) },
+    ...(best ? [level(`best of ${k}`, 'arm-best_rewrite', best.reward, '7 3 2 3')] : []),
     ...levels(theory),
   ];
 }
@@ -113,7 +120,7 @@ export function boundLines(theory: Theory): PlaneLine[] {
   const of = (figure: (p: TheoryPoint) => number) => points(theory).map((p) => [p.lambda, figure(p)] as const);
   return [
     { word: 'bound', colour: 'run-3', points: of((p) => p.bound) },
-    { word: 'gap', colour: 'arm-tuned', points: of((p) => p.gap) },
+    { word: 'gap', colour: 'run-0', points: of((p) => p.gap) },
     { word: 'λ · KL', colour: 'run-2', points: of((p) => p.divergence_term) },
     level('largest gap there can be', 'arm-raw', theory.reward_range, '5 4'),
   ];
