@@ -66,15 +66,17 @@ CREATE TABLE checkpoints (
     iteration     INTEGER NOT NULL CHECK (iteration >= 0),
     created_at_ms INTEGER NOT NULL,
     state         TEXT    NOT NULL CHECK (json_valid(state)),
+    -- Of the part 'best', where there is one: what is tested is then not the newest.
+    best_iteration INTEGER CHECK (best_iteration >= 0),
     PRIMARY KEY (run, arm)
 ) STRICT;
-INSERT INTO checkpoints SELECT run, 'tuned', iteration, created_at_ms, state FROM checkpoints_old;
+INSERT INTO checkpoints SELECT run, 'tuned', iteration, created_at_ms, state, NULL FROM checkpoints_old;
 
 -- Its large parts, alone in their rows: SQLite overwrites a row of unchanged length in place, in less than half the time.
 CREATE TABLE checkpoint_parts (
     run   INTEGER NOT NULL,
     arm   TEXT    NOT NULL,
-    name  TEXT    NOT NULL CHECK (name IN ('adapter', 'optimiser')),
+    name  TEXT    NOT NULL CHECK (name IN ('adapter', 'optimiser', 'best')),
     bytes BLOB    NOT NULL,
     PRIMARY KEY (run, arm, name),
     FOREIGN KEY (run, arm) REFERENCES checkpoints (run, arm) ON DELETE CASCADE

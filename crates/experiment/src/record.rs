@@ -45,6 +45,10 @@ impl Record {
 
     pub fn put_checkpoint(&self, arm: &str, checkpoint: &Checkpoint) -> Result<()> {
         self.handle.block_on(self.store.put_checkpoint(self.run, arm, checkpoint))?;
+        // Iterations in events are the prompter's.
+        if arm != arm::TUNED {
+            return Ok(());
+        }
         self.append(&Event::Checkpoint { iteration: checkpoint.iteration })
     }
 

@@ -270,7 +270,7 @@ impl Runner {
         }
         let due = iteration == total || iteration.is_multiple_of(self.spec.training.checkpoint_every_iterations) || stop.requested()?;
         let checkpoint = due.then(|| trainer.checkpoint()).transpose()?;
-        if due {
+        if due && policy == Policy::Prompter {
             events.push(Event::Checkpoint { iteration });
         }
         events.push(self.record.spent(policy.arm(), Stage::Prepare, counted));

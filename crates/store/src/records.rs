@@ -113,6 +113,8 @@ pub struct Checkpoint {
     pub adapter: Vec<u8>,
     /// `AdamW::to_bytes`; empty where an arm has none.
     pub optimiser: Vec<u8>,
+    /// The iteration and adapter that are to be tested, where they are not the newest.
+    pub best: Option<(usize, Vec<u8>)>,
     /// Anything else, as JSON (guards' memory, a search's candidates); text that is not JSON is refused.
     pub state: String,
 }

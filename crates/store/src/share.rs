@@ -165,7 +165,7 @@ async fn copy_rows(
     let mut which = match table {
         "checkpoints" | "checkpoint_parts" if !share.prompters => return Ok(()),
         // Nobody goes on with a run that is finished.
-        "checkpoint_parts" if is_finished => " AND name = 'adapter'".to_owned(),
+        "checkpoint_parts" if is_finished => " AND name IN ('adapter', 'best')".to_owned(),
         "run_facts" => format!(" AND key NOT IN ({PLACES})"),
         _ => String::new(),
     };

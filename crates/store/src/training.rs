@@ -1,5 +1,5 @@
 //! What training leaves, each arm by itself: iterations with their metrics, episodes, checkpoints.
-use crate::numbers::{finite, integer, now_ms, or_nan, parts_from_json, parts_to_json, unsigned};
+use crate::numbers::{finite, integer, now_ms, optional_integer, optional_unsigned, or_nan, parts_from_json, parts_to_json, unsigned};
 use crate::{Checkpoint, Episode, Iteration, Store};
 use contract::event::Event;
 use contract::{Error, Result};
@@ -145,19 +145,24 @@ impl Store {
     async fn write_checkpoint(&self, connection: &mut SqliteConnection, run: i64, arm: &str, checkpoint: &Checkpoint) -> Result<()> {
         let iteration = integer(checkpoint.iteration, "a checkpoint's iteration")?;
         let now = now_ms();
+        let (best_iteration, best) = checkpoint.best.as_ref().map_or((None, None), |(i, bytes)| (Some(*i), Some(bytes)));
+        let best_iteration = optional_integer(best_iteration, "a checkpoint's best iteration")?;
         sqlx::query!(
-            "INSERT INTO checkpoints (run, arm, iteration, created_at_ms, state) VALUES (?, ?, ?, ?, ?)
-             ON CONFLICT DO UPDATE SET iteration = excluded.iteration, created_at_ms = excluded.created_at_ms, state = excluded.state",
+            "INSERT INTO checkpoints (run, arm, iteration, created_at_ms, state, best_iteration) VALUES (?, ?, ?, ?, ?, ?)
+             ON CONFLICT DO UPDATE SET iteration = excluded.iteration, created_at_ms = excluded.created_at_ms, state = excluded.state,
+                 best_iteration = excluded.best_iteration",
             run,
             arm,
             iteration,
             now,
-            checkpoint.state
+            checkpoint.state,
+            best_iteration
         )
         .execute(&mut *connection)
         .await
         .map_err(|e| self.explain(e))?;
-        for (name, bytes) in [("adapter", &checkpoint.adapter), ("optimiser", &checkpoint.optimiser)] {
+        let parts = [("adapter", Some(&checkpoint.adapter)), ("optimiser", Some(&checkpoint.optimiser)), ("best", best)];
+        for (name, bytes) in parts.into_iter().filter_map(|(name, bytes)| Some((name, bytes?))) {
             sqlx::query!(
                 "INSERT INTO checkpoint_parts (run, arm, name, bytes) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET bytes = excluded.bytes",
                 run,
@@ -176,9 +181,10 @@ impl Store {
     pub async fn checkpoint(&self, run: i64, arm: &str) -> Result<Option<Checkpoint>> {
         // One statement, so that a commit in between cannot mix two checkpoints.
         let row = sqlx::query!(
-            "SELECT c.iteration, c.state, a.bytes AS adapter, o.bytes AS optimiser FROM checkpoints c
+            r#"SELECT c.iteration, c.state, c.best_iteration, a.bytes AS adapter, o.bytes AS optimiser, b.bytes AS "best?" FROM checkpoints c
              JOIN checkpoint_parts a ON a.run = c.run AND a.arm = c.arm AND a.name = 'adapter'
-             JOIN checkpoint_parts o ON o.run = c.run AND o.arm = c.arm AND o.name = 'optimiser' WHERE c.run = ? AND c.arm = ?",
+             JOIN checkpoint_parts o ON o.run = c.run AND o.arm = c.arm AND o.name = 'optimiser'
+             LEFT JOIN checkpoint_parts b ON b.run = c.run AND b.arm = c.arm AND b.name = 'best' WHERE c.run = ? AND c.arm = ?"#,
             run,
             arm
         )
@@ -190,15 +196,17 @@ impl Store {
             return Ok(None);
         };
         let iteration = unsigned(row.iteration, "checkpoints.iteration")?;
-        Ok(Some(Checkpoint { iteration, adapter: row.adapter, optimiser: row.optimiser, state: row.state }))
+        let best = optional_unsigned(row.best_iteration, "checkpoints.best_iteration")?.zip(row.best);
+        Ok(Some(Checkpoint { iteration, adapter: row.adapter, optimiser: row.optimiser, best, state: row.state }))
     }
 
     /// The arm's trained adapter (`Adapter::to_bytes`) with the iterations that are done, if there is one. A run that was shared after its
     /// end has an adapter, but no checkpoint to go on from.
     pub async fn adapter(&self, run: i64, arm: &str) -> Result<Option<(usize, Vec<u8>)>> {
         let row = sqlx::query!(
-            "SELECT c.iteration, a.bytes FROM checkpoints c
-             JOIN checkpoint_parts a ON a.run = c.run AND a.arm = c.arm AND a.name = 'adapter' WHERE c.run = ? AND c.arm = ?",
+            r#"SELECT coalesce(c.best_iteration, c.iteration) AS "iteration!: i64", coalesce(b.bytes, a.bytes) AS "bytes!: Vec<u8>" FROM checkpoints c
+               JOIN checkpoint_parts a ON a.run = c.run AND a.arm = c.arm AND a.name = 'adapter'
+               LEFT JOIN checkpoint_parts b ON b.run = c.run AND b.arm = c.arm AND b.name = 'best' WHERE c.run = ? AND c.arm = ?"#,
             run,
             arm
         )

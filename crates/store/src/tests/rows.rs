@@ -91,6 +91,7 @@ pub fn checkpoint(iteration: usize) -> Checkpoint {
         iteration,
         adapter: bytes(iteration, 70_000),
         optimiser: bytes(iteration + 1, 140_000),
+        best: iteration.is_multiple_of(2).then(|| (iteration / 2, bytes(iteration + 2, 70_000))),
         state: format!("{{\"at\":{iteration}}}"),
     }
 }
@@ -98,7 +99,7 @@ pub fn checkpoint(iteration: usize) -> Checkpoint {
 /// What a search keeps: a state, and no weights.
 pub fn search(iteration: usize) -> Checkpoint {
     let state = format!(r#"{{"candidates":["Secret instruction {iteration}."]}}"#);
-    Checkpoint { iteration, adapter: Vec::new(), optimiser: Vec::new(), state }
+    Checkpoint { iteration, adapter: Vec::new(), optimiser: Vec::new(), best: None, state }
 }
 
 pub fn answer(split: Split, iteration: usize, arm: &str, prompt_index: usize, answer_index: usize) -> EvaluationAnswer {
