@@ -61,7 +61,7 @@ pub fn of_arms(spec: &Spec, rows: &[EvaluationAnswer], events: &[StoredEvent]) -
         of_arm.reduce(add)
     };
     let cost = |name: &&str| {
-        let pool = match **name {
+        let pool = match *name {
             arm::OPTIMUM | arm::BEST_REWRITE => spent(arm::REWRITE_POOL, Stage::Answer),
             arm::BEST_ANSWER => spent(arm::ANSWER_POOL, Stage::Answer),
             _ => None,

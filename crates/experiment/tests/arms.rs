@@ -111,9 +111,8 @@ fn costs_gaps_and_theory_are_reported() {
 /// The weight with which the pool's rewrites stand for the tuned prompter's is that of a prompter that training has hardly moved.
 #[test]
 fn the_pool_knows_how_likely_the_tuned_prompter_finds_its_rewrites() {
-    let still = World::new(
-        &ALL.replace("warmup_iterations = 0", "warmup_iterations = 0\nlearning_rate = 1e-30").replace("learning_rate = 0.01\n", ""),
-    );
+    let mut still = World::new(ALL);
+    still.spec.training.learning_rate = 1e-30;
     let moved = World::new(ALL);
     let ratios = |world: &World| {
         world.finish();
@@ -181,17 +180,15 @@ fn a_run_with_all_arms_resumes_bit_for_bit() {
 /// Before its first step the oracle is the frozen model: the same answers, token by token, from the same seeds.
 #[test]
 fn an_untrained_oracle_answers_as_the_frozen_model() {
-    let world = World::new("iterations = 1\nwarmup_iterations = 0\n[arms]\noracle = true");
+    let mut world = World::new("iterations = 1\nwarmup_iterations = 0\n[arms]\noracle = true");
     let folder = ModelFolder::open(&world.folder.path().join("tiny")).unwrap();
     let load = || Llama::load(&folder, &Device::Cpu).unwrap();
-    let spec = Spec {
-        frozen: contract::spec::Frozen { temperature: 0.8, max_answer_tokens: 7, ..world.spec.frozen.clone() },
-        ..world.spec.clone()
-    };
+    (world.spec.frozen.temperature, world.spec.frozen.max_answer_tokens) = (0.8, 7);
+    let spec = &world.spec;
     let reward = || Reward::new(&spec.reward).unwrap();
     let frozen = BuiltIn::new(load(), &folder).unwrap();
-    let mut raw = Pipeline::new(&spec, world.prompter(), Box::new(frozen), reward());
-    let mut oracle = oracle::pipeline(&oracle::training_spec(&spec), world.oracle()).unwrap();
+    let mut raw = Pipeline::new(spec, world.prompter(), Box::new(frozen), reward());
+    let mut oracle = oracle::pipeline(&oracle::training_spec(spec), world.oracle()).unwrap();
     let adapter = oracle.prompter.untrained_adapter(5).unwrap();
     let prompts = world.prepared().splits.test;
     let streams = Streams::new(1);
