@@ -4,7 +4,7 @@
 //! been away for [`CALM`] iterations.
 use crate::metrics::{Metrics, SAME_REWARD, mean};
 use contract::event::Event;
-use contract::spec::{Algorithm, Spec};
+use contract::spec::{Algorithm, RewardPart, Spec};
 use contract::{arm, report};
 use rewards::Score;
 use serde::{Deserialize, Serialize};
@@ -82,8 +82,9 @@ impl Guards {
         }
         let mut alarms = alarms_of_batch(&get, spec);
         alarms.extend(self.kl_alarm(&get, spec));
-        let watched = ["rewrite_tokens", "closeness", "topicality", "reward_mean", "kl"];
-        let now: BTreeMap<String, f64> = watched.into_iter().filter_map(|name| Some((name.into(), get(name)?))).collect();
+        let followed = ["rewrite_tokens", "closeness", "topicality", "reward_mean", "kl"].map(String::from);
+        let followed = followed.into_iter().chain(watched_parts(spec).map(|label| part_metric(&label)));
+        let now: BTreeMap<String, f64> = followed.filter_map(|name| Some((name.clone(), get(&name)?))).collect();
         if self.first.len() < WINDOW {
             self.first.push(now.clone());
         }
@@ -91,6 +92,7 @@ impl Guards {
         if self.latest.len() > WINDOW {
             self.latest.remove(0);
             alarms.extend(self.drift_alarms());
+            alarms.extend(self.overoptimisation(spec));
         }
         self.fire(iteration, &alarms)
     }
@@ -135,6 +137,18 @@ impl Guards {
         Some(Alarm::new(KL_EXPLOSION, cause, remedy))
     }
 
+    /// The reward rises while a part that is only watched falls.
+    fn overoptimisation(&self, spec: &Spec) -> Option<Alarm> {
+        let both = |name: &str| mean_of(&self.first, name).zip(mean_of(&self.latest, name));
+        let (before, reward) = both("reward_mean").filter(|(before, reward)| *reward > before + REWARD_MARGIN)?;
+        let fallen = |label: String| {
+            let (then, now) = both(&part_metric(&label)).filter(|(then, now)| *now < then - REWARD_MARGIN)?;
+            Some(format!("{label} fell from {then:.2} to {now:.2}"))
+        };
+        let fallen: Vec<String> = watched_parts(spec).filter_map(fallen).collect();
+        (!fallen.is_empty()).then(|| parted(&format!("The reward rose from {before:.2} to {reward:.2}"), &fallen))
+    }
+
     /// The latest iterations against the first.
     fn drift_alarms(&self) -> Vec<Alarm> {
         let both = |name: &str| mean_of(&self.first, name).zip(mean_of(&self.latest, name));
@@ -169,6 +183,16 @@ impl Guards {
         }
         alarms
     }
+}
+
+/// Labels of the parts of the reward that nothing is trained on.
+fn watched_parts(spec: &Spec) -> impl Iterator<Item = String> {
+    spec.reward.parts.iter().filter(|part| part.is_watched()).map(RewardPart::label)
+}
+
+/// Name of a part's metric.
+fn part_metric(label: &str) -> String {
+    format!("reward_part.{label}")
 }
 
 /// Conditions that one batch alone shows.
@@ -217,6 +241,29 @@ const KEEP_CLOSE: &str =
 /// What helps where the untuned prompter keeps to it no better: staying closer to that one would not bring the subject back.
 const ASK_BETTER: &str = "The untuned prompter keeps to the subject no better, so prompter.meta_prompt or prompter.rewrite_template leads away \
                           from it: change these, or give the reward a part that looks at the prompt (topicality) or more weight to it.";
+
+fn parted(risen: &str, fallen: &[String]) -> Alarm {
+    Alarm::new(
+        "overoptimisation",
+        format!("{risen} while {}, which nothing is trained on: what is trained on may be exploited.", fallen.join(" and ")),
+        "Read some answers. Raise training.kl_coefficient, train for fewer iterations (training.keep, training.patience), or train on the watched part too.",
+    )
+}
+
+/// After the evaluation: the tuned arm is better than a baseline, and worse in a part of the reward that nothing was trained on, each by more
+/// than its interval says chance may do.
+pub fn of_comparisons(comparisons: &[report::Comparison]) -> Vec<Alarm> {
+    let gained =
+        comparisons.iter().filter(|c| c.arm == arm::TUNED && [arm::RAW, arm::UNTUNED].contains(&c.baseline.as_str()) && c.ci_low > 0.0);
+    gained
+        .filter_map(|c| {
+            let fell = |w: &&report::WatchedDifference| w.interval.is_some_and(|interval| interval.high < 0.0);
+            let fallen: Vec<String> = c.watched.iter().filter(fell).map(|w| format!("{} fell by {:.2}", w.label, -w.difference)).collect();
+            let risen = format!("On the test prompts the reward rose by {:.2} over the {} arm", c.mean_difference, c.baseline);
+            (!fallen.is_empty()).then(|| parted(&risen, &fallen))
+        })
+        .collect()
+}
 
 fn leaving(what: String, remedy: &str) -> Alarm {
     Alarm::new("leaving_the_subject", format!("{what}: the gain may come from leaving the subject."), remedy)

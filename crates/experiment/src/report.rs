@@ -36,7 +36,8 @@ pub fn compute(run: &Run, rows: &[EvaluationAnswer], events: &[StoredEvent]) -> 
     let mut warnings = warnings(events);
     if run.status != Status::Finished {
         // In a finished run these are events.
-        warnings.extend(guards::of_arms(&arms).into_iter().map(|alarm| format!("{} {}", alarm.cause, alarm.remedy)));
+        let alarms = guards::of_arms(&arms).into_iter().chain(guards::of_comparisons(&comparisons(&compared)));
+        warnings.extend(alarms.map(|alarm| format!("{} {}", alarm.cause, alarm.remedy)));
     }
     Report {
         run: run.id,
@@ -96,6 +97,11 @@ fn verdict(spec: &Spec, arms: &[Arm], compared: &[Compared]) -> String {
             format!("The evaluation is not finished ({n} of {answers} answers of the {name} arm are there). So far: {words}")
         }
     }
+}
+
+/// The comparisons of the report.
+pub fn compared(spec: &Spec, rows: &[EvaluationAnswer]) -> Vec<Comparison> {
+    comparisons(&compare(spec, rows))
 }
 
 /// Every arm that has rows in `rows` (of one split), in the order of [`arm::ALL`], each at its latest iteration. Without components,

@@ -342,7 +342,8 @@ impl Runner {
         let rows = self.record.answers(Split::Test)?;
         let arms = report::arms(&self.spec, &rows);
         let scores: Vec<Score> = rows.iter().map(|row| Score { total: row.reward, parts: row.reward_parts.clone() }).collect();
-        for alarm in guards::of_arms(&arms).into_iter().chain(guards::constant_rewards(&scores)) {
+        let alarms = guards::of_arms(&arms).into_iter().chain(guards::of_comparisons(&report::compared(&self.spec, &rows)));
+        for alarm in alarms.chain(guards::constant_rewards(&scores)) {
             self.record.append(&alarm.event(None))?;
         }
         let events = handle.block_on(store.events_after(*run, 0))?;

@@ -149,3 +149,25 @@ fn a_part_that_never_changes_is_said() {
     let alarms = guards::constant_rewards(&[score(1.0), score(2.0)]);
     assert!(alarms.len() == 1 && alarms[0].guard == "constant_reward" && alarms[0].cause.contains("\"b\""), "{alarms:?}");
 }
+
+#[test]
+fn a_watched_part_that_falls_while_the_reward_rises_is_noticed() {
+    let mut spec = spec();
+    spec.reward.parts[1].weight = 0.0;
+    let mut guards = Guards::default();
+    let mut fired = Vec::new();
+    for i in 0..10 {
+        let part = 0.6 - 0.05 * f64::from(i);
+        let now = metrics(&[("reward_mean", 0.5 + 0.05 * f64::from(i)), ("reward_part.on_topic", part)]);
+        fired.extend(guards.observe(i as usize + 1, &now, &spec));
+    }
+    assert_eq!(names(&fired), ["overoptimisation"]);
+    let Event::Guard { cause, .. } = &fired[0] else { panic!("a guard") };
+    assert!(cause.contains("on_topic fell"), "{cause}");
+    spec.reward.parts[1].weight = 0.5;
+    let mut guards = Guards::default();
+    for i in 0..10 {
+        let now = metrics(&[("reward_mean", 0.5 + 0.05 * f64::from(i)), ("reward_part.on_topic", 0.6 - 0.05 * f64::from(i))]);
+        assert!(guards.observe(i as usize + 1, &now, &spec).is_empty(), "what is trained on may be traded");
+    }
+}
