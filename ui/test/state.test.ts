@@ -14,7 +14,7 @@ import { htmlReport } from '$lib/state/report';
 import { asKind } from '$lib/state/rewards';
 import { beginning, guardStories, remaining, series, told } from '$lib/state/run';
 import { PRESETS } from '$lib/state/presets';
-import { armsIn, askedPair, gain, searched, sortedSamples, usualPair } from '$lib/state/samples';
+import { armsIn, askedPair, gain, rewardsCsv, searched, sortedSamples, usualPair } from '$lib/state/samples';
 import { isAction, shortcut } from '$lib/state/shortcuts';
 import { switched } from '$lib/state/selection.svelte';
 import { stepOf, typed } from '$lib/state/steps';
@@ -254,6 +254,7 @@ describe('samples', () => {
     all[0]?.answers.push({ ...all[0].answers[0]!, arm: 'rewrite_pool' });
     const arms = armsIn(all);
     expect(arms).toEqual(['raw', 'optimum', 'oracle']);
+    expect(rewardsCsv(all).trimEnd().split('\r\n')).toHaveLength(1 + 3 * 3 * 2);
     expect(askedPair(arms, undefined, undefined)).toEqual({ arm: 'oracle', baseline: 'raw' });
     expect(askedPair(arms, 'optimum', 'oracle')).toEqual({ arm: 'optimum', baseline: 'oracle' });
     for (const [of, over] of [
