@@ -241,7 +241,7 @@ describe('the methods', () => {
       'The raw prompt, the untuned prompter, the tuned prompter, the optimum without training, the best of K rewrites, the best of N answers, the found instruction and the oracle were compared',
       'with the same decoding seeds in all arms, but for the best of N answers',
       'K = 8 rewrites were drawn from the untuned prompter, with M = 4 answers to each',
-      'weights exp(R̂/λ), λ = 0.1',
+      'weights exp(R/λ), λ = 0.1',
       'best of N = 8 answers',
       'searched for on training prompts with 512 reward calls; 24 instructions were tried',
       'trained by the same algorithm with 512 reward calls and λ = 0.05',
@@ -254,7 +254,7 @@ describe('the methods', () => {
   it('say nothing of arms that were not run', () => {
     const usual = methods(detailOf(1), reportOf(1));
     expect(usual).toContain('The raw prompt, the untuned prompter and the tuned prompter were compared on 96 held-out test prompts');
-    expect(usual).not.toMatch(/R̂|oracle|instruction|Lemma/);
+    expect(usual).not.toMatch(/exp\(|oracle|instruction|Lemma/);
     const untrained = methods(detailOf(UNTRAINED), reportOf(UNTRAINED));
     expect(untrained).toContain('rewrites of prompts are those of an untrained prompter');
     expect(untrained).not.toMatch(/LoRA|One training seed|Cross-fitted|importance sampling/);

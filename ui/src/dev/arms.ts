@@ -1,6 +1,6 @@
 // Runs with every arm, without training, and with an oracle that gains nothing.
 import type { ArmCost, Arms, GapClosed, Report, RunSummary, Serving, Spent } from '$ipc';
-import { ARMS, armWord, type ArmKey } from '$lib/charts/palette';
+import { ARMS, type ArmKey } from '$lib/charts/palette';
 import { DEFAULT_ARMS } from '$lib/state/arms';
 import { mean } from '$lib/state/samples';
 import { arm, compared } from './figures';
@@ -111,7 +111,7 @@ export function reportOf(experiment: string, run: number, name: string, seed: nu
       );
     }),
     verdict: hasTuned
-      ? `On 96 test prompts the tuned prompter is better than the ${arms.raw ? 'raw prompt (mean reward +0.236' : 'untuned prompter (mean reward +0.275'}, 95 % interval +0.155 to +0.315, p < 0.001). ${armWord('oracle', true)} and best of N answers are better still.`
+      ? `On 96 test prompts the tuned prompter is better than the ${arms.raw ? 'raw prompt (mean reward +0.236' : 'untuned prompter (mean reward +0.275'}, 95 % interval +0.155 to +0.315, p < 0.001). The variance of the tuned prompter's rewards cannot be told apart from that of the others.`
       : 'No prompter was trained. On 96 test prompts the optimum without training is better than the raw prompt (mean reward +0.150, 95 % interval +0.070 to +0.230, p < 0.001).',
     warnings: [],
     costs: names.map((one) => {

@@ -36,8 +36,8 @@ export const MEANINGS: Record<ArmKey, string> = {
   untuned: 'The prompter rewrites as it does before training.',
   tuned: 'The prompter rewrites as it does after training.',
   optimum:
-    'Lemma 5.1 without training: of K untuned rewrites one is drawn with weights exp(R̂/λ), and answered afresh. What training is after.',
-  best_rewrite: 'Of K untuned rewrites the one with the largest R̂ is answered afresh: the most that choosing among them can give.',
+    'Lemma 5.1 without training: of K untuned rewrites one is drawn with weights exp(R/λ), R the mean reward of its M answers, and answered afresh. What training is after.',
+  best_rewrite: 'Of K untuned rewrites the one with the largest R is answered afresh: the most that choosing among them can give.',
   best_answer: 'The frozen model answers the raw prompt N times, and the answer with the largest reward is kept. No prompter.',
   instruction: 'One instruction stands before every prompt: the best that a search finds on the training prompts.',
   oracle: 'The frozen model itself is fine-tuned by the same algorithm: what the prompter stands in for.',

@@ -62,10 +62,10 @@ function armsInDetail(spec: Spec, report: Report): string[] {
   const budget = plural(trained(spec), 'reward call');
   return [
     (has('optimum') || has('best_rewrite')) &&
-      `Of each test prompt K = ${a.rewrites_per_prompt} rewrites were drawn from the untuned prompter, with M = ${a.answers_per_rewrite} ${a.answers_per_rewrite === 1 ? 'answer' : 'answers'} to each, whose mean reward is R̂.`,
+      `Of each test prompt K = ${a.rewrites_per_prompt} rewrites were drawn from the untuned prompter, with M = ${a.answers_per_rewrite} ${a.answers_per_rewrite === 1 ? 'answer' : 'answers'} to each, whose mean reward is R.`,
     has('optimum') &&
-      `The optimum without training (Lemma 5.1) is one of them drawn with weights exp(R̂/λ), λ = ${lambda}, and answered afresh.`,
-    has('best_rewrite') && `The best of K rewrites is the one with the largest R̂, answered afresh.`,
+      `The optimum without training (Lemma 5.1) is one of them drawn with weights exp(R/λ), λ = ${lambda}, and answered afresh.`,
+    has('best_rewrite') && `The best of K rewrites is the one with the largest R, answered afresh.`,
     has('best_answer') && `The best of N = ${a.best_of_answers} answers to the raw prompt is the one with the largest reward.`,
     has('instruction') &&
       `One instruction before every prompt was searched for on training prompts with ${budget}${report.instruction ? `; ${plural(report.instruction.tried, 'instruction')} were tried` : ''}.`,

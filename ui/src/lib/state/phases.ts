@@ -21,31 +21,26 @@ export function phasesOf(arms: ArmKey[]): Phase[] {
 }
 
 interface PhaseWords {
-  /** In a list of phases. */
+  /** In a row of phases. */
+  short: string;
+  /** With the arms that it answers with. */
   word: string;
   /** While it goes on. */
   doing: string;
   /** What progress counts. */
   unit: string;
 }
+const WORDS: Record<Phase, [short: string, doing: string, unit: string]> = {
+  load: ['Loading the models', 'Loading models and proving the engine', ''],
+  baselines: ['Baselines', 'Answering the test prompts without training', 'answer'],
+  train: ['Training', 'Training the prompter', 'iteration'],
+  search: ['Search for an instruction', 'Searching for an instruction', 'round'],
+  oracle: ['Training the oracle', 'Training the frozen model itself, the oracle', 'iteration'],
+  evaluate: ['Evaluation', 'Answering the test prompts', 'answer'],
+};
 export function phaseWords(phase: Phase, arms: ArmKey[]): PhaseWords {
+  const [short, doing, unit] = WORDS[phase];
   const who = armsInWords(answering(arms, phase));
-  switch (phase) {
-    case 'load':
-      return { word: 'Loading the models', doing: 'Loading models and proving the engine', unit: '' };
-    case 'baselines':
-      return {
-        word: `Baselines${who && `: ${who}`}`,
-        doing: `Answering the test prompts without training${who && `: ${who}`}`,
-        unit: 'answer',
-      };
-    case 'train':
-      return { word: 'Training', doing: 'Training the prompter', unit: 'iteration' };
-    case 'search':
-      return { word: 'Search for an instruction', doing: 'Searching for an instruction', unit: 'round' };
-    case 'oracle':
-      return { word: 'Training the oracle', doing: 'Training the frozen model itself, the oracle', unit: 'iteration' };
-    case 'evaluate':
-      return { word: `Evaluation${who && `: ${who}`}`, doing: `Answering the test prompts${who && `: ${who}`}`, unit: 'answer' };
-  }
+  const named = (text: string) => (who ? `${text}: ${who}` : text);
+  return { short, word: named(short), doing: named(doing), unit };
 }

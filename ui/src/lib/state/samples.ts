@@ -1,5 +1,6 @@
 import type { Sample, SampleAnswer } from '$ipc';
 import { ARMS, type ArmKey } from '$lib/charts/palette';
+import { csv } from '$lib/format';
 
 export type SampleOrder = 'gain' | 'loss' | 'prompt' | 'best' | 'worst';
 
@@ -65,3 +66,12 @@ export function searched(samples: Sample[], text: string): Sample[] {
     (s) => s.prompt.toLowerCase().includes(word) || s.answers.some((a) => `${a.answer} ${a.rewrite ?? ''}`.toLowerCase().includes(word)),
   );
 }
+
+/** The reward of every answer of every arm. */
+export const rewardsCsv = (samples: Sample[]) =>
+  csv([
+    ['arm', 'prompt_index', 'answer_index', 'reward'],
+    ...armsIn(samples).flatMap((arm) =>
+      samples.flatMap((sample) => answersOf(sample, arm).map((a) => [arm, sample.prompt_index, a.answer_index, a.reward])),
+    ),
+  ]);
