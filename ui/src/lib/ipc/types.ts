@@ -133,7 +133,11 @@ export type RewardPart = {
 /**
  * Name in tables and charts; by default the kind's name.
  */
-name?: string, weight: number, } & ({ "kind": "sentiment" } | { "kind": "topicality" } | { "kind": "length_band", min_words: number, max_words: number, } | { "kind": "regex", pattern: string, forbid: boolean, } | { "kind": "readability" });
+name?: string, 
+/**
+ * 0 watches the part: it is scored and shown, and nothing is trained on it, so that it can tell a gain from an exploited reward.
+ */
+weight: number, } & ({ "kind": "sentiment" } | { "kind": "topicality" } | { "kind": "length_band", min_words: number, max_words: number, } | { "kind": "regex", pattern: string, forbid: boolean, } | { "kind": "readability" });
 
 /**
  * Rewards that are plain programs. Each returns a number whose range its documentation in `rewards` states.
@@ -213,6 +217,14 @@ value_learning_rate?: number | null,
  */
 validate_every_iterations: number, 
 /**
+ * Which prompter is the tuned one. Validation prompts alone decide.
+ */
+keep?: Keep, 
+/**
+ * End the training after so many validations, one after another, that were not better than the best before. Absent: at `iterations`.
+ */
+patience?: number | null, 
+/**
  * Keep what `resume` needs every so many iterations.
  */
 checkpoint_every_iterations: number, };
@@ -223,6 +235,11 @@ export type Algorithm = "grpo" | "rloo" | "ppo";
  * What GRPO's sums over tokens can be divided by.
  */
 export type Normaliser = "batch_tokens" | "longest_rewrite";
+
+/**
+ * Which iteration's prompter is tested.
+ */
+export type Keep = "last" | "best";
 
 /**
  * How the learning rate goes on after the warm-up.
@@ -424,6 +441,20 @@ rewrite_tokens: number | null, answer_tokens: number,
 truncated_rewrites: number | null, truncated_answers: number, };
 
 /**
+ * A difference of rewards with the part that longer or shorter answers explain taken off.
+ */
+export type AtEqualLength = { difference: number, interval: Interval | null, 
+/**
+ * Reward per token of the answer, of answers of one arm to one prompt.
+ */
+per_token: number, };
+
+/**
+ * A paired difference of a part of the reward that was only watched, unweighted.
+ */
+export type WatchedDifference = { label: string, difference: number, interval: Interval | null, };
+
+/**
  * A paired comparison of two arms over the same prompts. The fields after `p_value` are null in reports of versions that did not count
  * them, until `experiment::report::complete` adds them.
  */
@@ -455,7 +486,15 @@ improvement: ShareOfPrompts | null,
 /**
  * Whether the arm's rewards vary less.
  */
-variance: VarianceRatio | null, };
+variance: VarianceRatio | null, 
+/**
+ * The difference between answers of equal length; null where lengths cannot be told apart from prompts.
+ */
+at_equal_length: AtEqualLength | null, 
+/**
+ * Differences of the reward's watched parts, which nothing was trained on, in the order of the spec.
+ */
+watched: Array<WatchedDifference>, };
 
 /**
  * What an arm cost.
@@ -712,7 +751,19 @@ joules: number | null, };
 /**
  * Things that happen in a run.
  */
-export type Event = { "kind": "status", status: Status, message: string | null, } | { "kind": "phase", phase: Phase, total: number, } | { "kind": "progress", phase: Phase, done: number, total: number, } | { "kind": "iteration", iteration: number, reward_mean: number, kl: number, } | { "kind": "guard", iteration: number | null, guard: string, cause: string, remedy: string, } | { "kind": "engine_proof", engine: string, batched: boolean, detail: string, } | { "kind": "checkpoint", iteration: number, } | { "kind": "resumed", iteration: number, } | { "kind": "spent", 
+export type Event = { "kind": "status", status: Status, message: string | null, } | { "kind": "phase", phase: Phase, total: number, } | { "kind": "progress", phase: Phase, done: number, total: number, } | { "kind": "iteration", iteration: number, reward_mean: number, kl: number, } | { "kind": "guard", iteration: number | null, guard: string, cause: string, remedy: string, } | { "kind": "engine_proof", engine: string, batched: boolean, detail: string, } | { "kind": "checkpoint", iteration: number, } | { "kind": "resumed", iteration: number, } | { "kind": "validated", iteration: number, 
+/**
+ * Mean reward − λ·KL, by which prompters are chosen.
+ */
+objective: number, reward_mean: number, kl: number, 
+/**
+ * Better than all before.
+ */
+is_best: boolean, } | { "kind": "ended_early", 
+/**
+ * `tuned` or `oracle`.
+ */
+arm: string, iteration: number, best: number, } | { "kind": "lambda", lambda: number, } | { "kind": "spent", 
 /**
  * An arm, or a pool that several arms choose from ([`crate::arm`]).
  */
@@ -824,6 +875,10 @@ prompts: number,
  * Answers of an arm to one prompt.
  */
 answers: number, arms: Array<ArmOverSeeds>, comparisons: Array<ComparisonOverSeeds>, 
+/**
+ * How much of the oracle's gain over each baseline the tuned prompter gets, over seeds and prompts; empty without an oracle.
+ */
+gaps: Array<GapClosed>, 
 /**
  * One plain sentence, and what to know of it.
  */
