@@ -1,4 +1,5 @@
 //! What a run tells those who watch it. Each event is a row with a sequence number; the interface asks for all after one.
+use crate::report::Instruction;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -119,6 +120,8 @@ pub enum Event {
         iteration: usize,
         best: usize,
     },
+    /// What the search for an instruction found.
+    Instruction(Instruction),
     /// λ at which rewrites are chosen by exp(R̂/λ): that of the training's last iteration.
     Lambda {
         lambda: f64,

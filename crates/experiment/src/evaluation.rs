@@ -109,3 +109,21 @@ pub fn of_prompter<'a>(
         Ok(chunk.iter().zip(&items).zip(trials).map(|((&key, item), trial)| plan.row(arm.name(), key, item, trial)).collect())
     }
 }
+
+/// Answers to messages that `message` makes of the prompts, without a prompter.
+pub fn of_messages<'a>(
+    pipeline: &'a mut Pipeline,
+    arm: &'a str,
+    plan: &'a Plan<'a>,
+    message: impl Fn(&str) -> String + 'a,
+) -> impl FnMut(&[Key], &mut OnProgress<'_>) -> Result<Vec<EvaluationAnswer>> + 'a {
+    move |chunk, on_progress| {
+        let items: Vec<Item<'_>> = chunk.iter().map(|&key| plan.item(key)).collect();
+        let messages: Vec<String> = items.iter().map(|item| message(item.prompt)).collect();
+        let (trials, _) = pipeline.send(&items, &messages, on_progress)?;
+        let rows = chunk.iter().zip(&items).zip(trials).zip(messages);
+        Ok(rows
+            .map(|(((&key, item), trial), message)| EvaluationAnswer { rewrite: Some(message), ..plan.row(arm, key, item, trial) })
+            .collect())
+    }
+}

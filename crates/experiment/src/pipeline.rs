@@ -136,21 +136,6 @@ impl Pipeline {
         self.judge(items, Some(rewrites), answers)
     }
 
-    /// Answers and scores messages that no prompter wrote now, one for each item: the trials have no rewrite, but a closeness.
-    pub fn answer_messages(
-        &mut self,
-        items: &[Item<'_>],
-        messages: &[&str],
-        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> Result<Vec<Trial>> {
-        let answers = self.send(items, &|i| messages[i].to_string(), on_progress)?;
-        let mut trials = self.judge(items, None, answers)?;
-        for ((trial, item), message) in trials.iter_mut().zip(items).zip(messages) {
-            trial.closeness = Some(rewards::closeness(item.prompt, message));
-        }
-        Ok(trials)
-    }
-
     /// Sends one prompt through an arm; `on_text` hears its texts as they grow.
     pub fn stream(&mut self, arm: Arm<'_>, item: Item<'_>, on_text: &mut dyn FnMut(Growing<'_>)) -> Result<Trial> {
         let mut tell = |step: Step<'_>| {
@@ -190,16 +175,7 @@ impl Pipeline {
         rewrites: Option<&[Rewrite]>,
         on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Vec<Answer>> {
-        self.send(items, &|i| rewrites.map_or(items[i].prompt, |r| r[i].text.as_str()).to_string(), on_progress)
-    }
-
-    /// The frozen model's answers to the message of each item.
-    fn send(
-        &mut self,
-        items: &[Item<'_>],
-        message: &dyn Fn(usize) -> String,
-        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> Result<Vec<Answer>> {
+        let message = |i: usize| rewrites.map_or(items[i].prompt, |r| r[i].text.as_str()).to_string();
         let requests: Vec<_> =
             items.iter().enumerate().map(|(i, item)| AnswerRequest { prompt: message(i), seed: item.answer_seed }).collect();
         let mut answers = Vec::with_capacity(requests.len());

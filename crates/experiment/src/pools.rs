@@ -166,8 +166,8 @@ pub fn answering_chosen<'a>(
             Ok((rows[k * answers_per_rewrite], log_weight))
         });
         let chosen = chosen.collect::<Result<Vec<_>>>()?;
-        let messages: Vec<&str> = chosen.iter().map(|(row, _)| row.rewrite.as_deref().unwrap_or_default()).collect();
-        let trials = pipeline.answer_messages(&items, &messages, on_progress)?;
+        let messages: Vec<String> = chosen.iter().map(|(row, _)| row.rewrite.clone().unwrap_or_default()).collect();
+        let (trials, _) = pipeline.send(&items, &messages, on_progress)?;
         let rows = chunk.iter().zip(&items).zip(trials).zip(chosen);
         Ok(rows
             .map(|(((&key, item), trial), (of_pool, log_weight))| EvaluationAnswer {

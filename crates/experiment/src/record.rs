@@ -6,7 +6,7 @@ use crate::stop::StopSignal;
 use contract::event::{Event, Phase, Spent, Stage};
 use contract::{Code, Result, arm};
 use std::ops::ControlFlow;
-use store::{Checkpoint, EvaluationAnswer, Split, Store};
+use store::{Checkpoint, Episode, EvaluationAnswer, Iteration, Split, Store};
 use tokio::runtime::Handle;
 
 /// A run, the store it is kept in, and what measures its costs.
@@ -30,7 +30,9 @@ impl Record {
         self.handle.block_on(self.store.append(self.run, event)).map(|_| ())
     }
 
-    pub fn begin(&self, phase: Phase, total: usize) -> Result<()> {
+    pub fn begin(&mut self, phase: Phase, total: usize) -> Result<()> {
+        // What comes between phases is nobody's cost.
+        self.meter.lap();
         self.append(&Event::Phase { phase, total })
     }
 
@@ -50,6 +52,18 @@ impl Record {
             return Ok(());
         }
         self.append(&Event::Checkpoint { iteration: checkpoint.iteration })
+    }
+
+    /// An iteration of an arm's training, with all that belongs to it.
+    pub fn commit_iteration(
+        &self,
+        arm: &str,
+        row: &Iteration,
+        episodes: &[Episode],
+        events: &[Event],
+        checkpoint: Option<&Checkpoint>,
+    ) -> Result<()> {
+        self.handle.block_on(self.store.commit_iteration(self.run, arm, row, episodes, events, checkpoint))
     }
 
     /// What has been spent since this was last asked, as an event.

@@ -52,7 +52,10 @@ pub fn compute(run: &Run, rows: &[EvaluationAnswer], events: &[StoredEvent]) -> 
         costs: costs::of_arms(&run.spec, rows, events),
         gaps: gaps(&run.spec, rows),
         theory: lemma::of_run(&run.spec, rows, events),
-        instruction: None,
+        instruction: events.iter().rev().find_map(|event| match &event.event {
+            Event::Instruction(found) => Some(found.clone()),
+            _ => None,
+        }),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Runs an experiment from wherever it stands to its report.
 mod arms;
+mod search;
 
 use crate::costs::Energy;
 use crate::evaluation::{Plan, of_prompter};
@@ -90,6 +91,13 @@ impl Trained {
     }
 }
 
+/// What the phases before the last evaluation have made.
+struct Prepared {
+    prompter: Option<Trained>,
+    oracle: Option<Trained>,
+    instruction: Option<String>,
+}
+
 /// A phase either went through, or a stop was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flow {
@@ -148,19 +156,29 @@ impl Runner {
         if self.baselines(&stop, observe)? == Flow::Stop {
             return Ok(Outcome::Stopped);
         }
-        for (policy, trainer) in [(Policy::Prompter, &mut prompter), (Policy::Oracle, &mut oracle)] {
-            if let Some(trainer) = trainer
-                && self.train(policy, trainer, &stop, observe)? == Flow::Stop
-            {
-                return Ok(Outcome::Stopped);
-            }
+        if let Some(trainer) = &mut prompter
+            && self.train(Policy::Prompter, trainer, &stop, observe)? == Flow::Stop
+        {
+            return Ok(Outcome::Stopped);
         }
-        let prompter = prompter.map(|trainer| Trained::of(&trainer, &self.pipeline.prompter)).transpose()?;
-        let oracle = match (&self.oracle, oracle) {
-            (Some(oracle), Some(trainer)) => Some(Trained::of(&trainer, &oracle.pipeline.prompter)?),
-            _ => None,
+        let (flow, search) = self.search(&stop, observe)?;
+        if flow == Flow::Stop {
+            return Ok(Outcome::Stopped);
+        }
+        if let Some(trainer) = &mut oracle
+            && self.train(Policy::Oracle, trainer, &stop, observe)? == Flow::Stop
+        {
+            return Ok(Outcome::Stopped);
+        }
+        let prepared = Prepared {
+            prompter: prompter.map(|trainer| Trained::of(&trainer, &self.pipeline.prompter)).transpose()?,
+            oracle: match (&self.oracle, oracle) {
+                (Some(oracle), Some(trainer)) => Some(Trained::of(&trainer, &oracle.pipeline.prompter)?),
+                _ => None,
+            },
+            instruction: search.and_then(|search| search.found()).map(|found| found.text),
         };
-        if self.evaluate(prompter.as_ref(), oracle.as_ref(), &stop, observe)? == Flow::Stop {
+        if self.evaluate(&prepared, &stop, observe)? == Flow::Stop {
             return Ok(Outcome::Stopped);
         }
         self.finish()
@@ -274,8 +292,7 @@ impl Runner {
             events.push(Event::Checkpoint { iteration });
         }
         events.push(self.record.spent(policy.arm(), Stage::Prepare, counted));
-        let Record { store, handle, run, .. } = &self.record;
-        handle.block_on(store.commit_iteration(*run, policy.arm(), &row, &episodes, &events, checkpoint.as_ref()))?;
+        self.record.commit_iteration(policy.arm(), &row, &episodes, &events, checkpoint.as_ref())?;
         if due {
             trainer.mark_saved();
         }

@@ -299,6 +299,6 @@ fn episodes(
 }
 
 /// Milliseconds since 1970; 0 on a machine whose clock stands before that.
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|d| i64::try_from(d.as_millis()).ok()).unwrap_or(0)
 }

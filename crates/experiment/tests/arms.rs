@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use store::{Checkpoint, Episode, EvaluationAnswer, Split};
 
-const ALL: &str = "iterations = 3\nwarmup_iterations = 0\nkl_coefficient = 0.3\n[arms]\noptimum = true\nbest_rewrite = true\nbest_answer = true\noracle = true\n\
+const ALL: &str = "iterations = 3\nwarmup_iterations = 0\nkl_coefficient = 0.3\n[arms]\noptimum = true\nbest_rewrite = true\nbest_answer = true\ninstruction = true\noracle = true\n\
                    rewrites_per_prompt = 6\nanswers_per_rewrite = 3\nbest_of_answers = 4";
 
 /// Test rows of an arm, by prompt.

@@ -182,6 +182,9 @@ async fn copy_rows(
             "prompt" | "answer" | "rewrite" if !share.texts => format!("CASE WHEN {column} IS NULL THEN NULL ELSE '' END"),
             // An instruction that was found may repeat what stands in the prompts.
             "report" if !share.texts => "json_replace(report, '$.instruction.text', '')".to_owned(),
+            "event" if !share.texts => {
+                "CASE WHEN event ->> '$.kind' = 'instruction' THEN json_replace(event, '$.text', '') ELSE event END".to_owned()
+            }
             _ => column.clone(),
         })
         .collect();

@@ -1,11 +1,11 @@
 //! The arms that answer after the training, on the test prompts.
-use super::{Flow, Progress, Runner, Trained, plan};
-use crate::evaluation::{Plan, of_prompter};
-use crate::oracle;
+use super::{Flow, Prepared, Progress, Runner, Trained, plan};
+use crate::evaluation::{Plan, of_messages, of_prompter};
 use crate::pipeline::Arm;
 use crate::pools::{self, Choice, Pool, RewritePool};
 use crate::record::Position;
 use crate::stop::StopSignal;
+use crate::{instruction, oracle};
 use contract::event::{Event, Phase};
 use contract::{Result, arm};
 use store::Split;
@@ -14,8 +14,7 @@ impl Runner {
     /// The arms that training, a search or the choice among many answers makes, on the test prompts.
     pub(super) fn evaluate(
         &mut self,
-        prompter: Option<&Trained>,
-        oracle: Option<&Trained>,
+        prepared: &Prepared,
         stop: &StopSignal<'_>,
         observe: &mut dyn FnMut(&Progress),
     ) -> Result<Flow> {
@@ -27,6 +26,7 @@ impl Runner {
         }
         self.record.begin(Phase::Evaluate, total)?;
         let mut done = 0;
+        let prompter = prepared.prompter.as_ref();
         if let Some(Trained { iteration, adapter, .. }) = prompter {
             let plan = Plan { iteration: *iteration, ..plan };
             let arm = Arm::Tuned(adapter);
@@ -50,7 +50,15 @@ impl Runner {
                 None => return Ok(Flow::Stop),
             };
         }
-        if let (Some(Trained { iteration, adapter, .. }), Some(oracle)) = (oracle, &mut self.oracle) {
+        if let Some(text) = &prepared.instruction {
+            let mut answering = of_messages(&mut self.pipeline, arm::INSTRUCTION, &plan, |prompt| instruction::message(text, prompt));
+            let at = (Phase::Evaluate, done, total);
+            if self.record.answer(arm::INSTRUCTION, &plan, &mut answering, at, stop, observe)? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+            done += plan.total();
+        }
+        if let (Some(Trained { iteration, adapter, .. }), Some(oracle)) = (&prepared.oracle, &mut self.oracle) {
             let plan = Plan { iteration: *iteration, ..plan };
             let mut answering = oracle::answering(&mut oracle.pipeline, adapter, &plan);
             return self.record.answer(arm::ORACLE, &plan, &mut answering, (Phase::Evaluate, done, total), stop, observe);
@@ -63,7 +71,7 @@ impl Runner {
         let of_arm = |is_on: bool| if is_on { plan.total() } else { 0 };
         let pool = if arms.needs_rewrite_pool() { RewritePool::new(*plan, arms).plan.total() } else { 0 };
         let answers = if arms.best_answer { pools::answers(*plan, arms.best_of_answers).total() } else { 0 };
-        let own = [arms.tuned, arms.optimum, arms.best_rewrite, arms.best_answer, self.oracle.is_some()];
+        let own = [arms.tuned, arms.optimum, arms.best_rewrite, arms.best_answer, arms.instruction, self.oracle.is_some()];
         own.into_iter().map(of_arm).sum::<usize>() + pool + answers
     }
 
