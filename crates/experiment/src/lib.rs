@@ -14,6 +14,7 @@ pub mod costs;
 pub mod evaluation;
 mod figures;
 pub mod guards;
+pub mod instruction;
 mod lemma;
 mod lesson;
 pub mod metrics;

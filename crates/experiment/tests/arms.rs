@@ -36,7 +36,7 @@ fn arms_that_choose_do_so_from_what_was_drawn() {
     let report = world.finish();
     let rows = world.facts().evaluation;
     let names: Vec<(&str, usize)> = report.arms.iter().map(|a| (a.name.as_str(), a.n)).collect();
-    let arms = ["raw", "untuned", "tuned", "optimum", "best_rewrite", "best_answer", "oracle"];
+    let arms = ["raw", "untuned", "tuned", "optimum", "best_rewrite", "best_answer", "instruction", "oracle"];
     assert_eq!(names, arms.map(|name| (name, 10)));
 
     let (pool, best) = (of(&rows, arm::REWRITE_POOL), of(&rows, arm::BEST_REWRITE));
@@ -75,9 +75,9 @@ fn costs_gaps_and_theory_are_reported() {
     let world = World::new(ALL);
     let report = world.finish();
     let cost = |name: &str| report.costs.iter().find(|cost| cost.arm == name).unwrap();
-    assert_eq!(report.costs.len(), 7);
-    let [tuned, oracle] = ["tuned", "oracle"].map(|name| cost(name).preparation.unwrap());
-    assert_eq!((tuned.reward_calls, oracle.reward_calls), (3 * 12, 3 * 12), "an equal number of reward calls");
+    assert_eq!(report.costs.len(), 8);
+    let [tuned, search, oracle] = ["tuned", "instruction", "oracle"].map(|name| cost(name).preparation.unwrap());
+    assert_eq!([tuned, search, oracle].map(|spent| spent.reward_calls), [3 * 12; 3], "an equal number of reward calls");
     assert!(tuned.tokens > 0 && oracle.seconds > 0.0 && oracle.joules == Some(2.0 * 3.0), "{oracle:?}");
     assert!(["raw", "untuned", "optimum", "best_answer"].iter().all(|name| cost(name).preparation.is_none()));
     // 5 prompts with 18 answers in the pool, and two of the arm's own.
@@ -96,6 +96,13 @@ fn costs_gaps_and_theory_are_reported() {
         assert!((gap.width.unwrap() - (mean("oracle") - mean(&gap.baseline))).abs() < 1e-12);
         assert_eq!(gap.share.is_some(), gap.withheld.is_none());
     }
+    let found = report.instruction.unwrap();
+    let message = |row: &EvaluationAnswer| experiment::instruction::message(&found.text, &row.prompt);
+    let rows = of(&world.facts().evaluation, arm::INSTRUCTION).into_values().flatten().cloned().collect::<Vec<_>>();
+    assert!(
+        found.tried > 1 && rows.iter().all(|row| row.rewrite.as_ref() == Some(&message(row)) && row.rewrite_tokens.is_none()),
+        "{found:?}"
+    );
     let theory = report.theory.unwrap();
     assert_eq!((theory.lambda, theory.prompts, theory.rewrites, theory.answers), (0.3, 5, 6, 3));
     assert!((1.0..=6.0).contains(&theory.effective_rewrites) && theory.kl.mean <= 6f64.ln());
@@ -124,17 +131,17 @@ fn the_pool_knows_how_likely_the_tuned_prompter_finds_its_rewrites() {
     assert!(moved.iter().any(|ratio| ratio.abs() > 0.05), "{moved:?}");
 }
 
-/// What an interruption must not change, of the oracle's training too.
+/// What an interruption must not change, of the other trainings too.
 type Trained = (Vec<(usize, metrics::Metrics)>, Vec<Episode>, Option<Checkpoint>);
 
-fn oracle_of(world: &World) -> Trained {
+fn trained(world: &World, arm: &str) -> Trained {
     let block = world.runtime.handle();
-    let iterations = block.block_on(world.store.iterations(world.run, arm::ORACLE, 1)).unwrap();
+    let iterations = block.block_on(world.store.iterations(world.run, arm, 1)).unwrap();
     let untimed = |row: store::Iteration| {
         (row.iteration, row.metrics.into_iter().filter(|(name, _)| !metrics::is_timing(name)).collect::<metrics::Metrics>())
     };
-    let episodes = block.block_on(world.store.episodes(world.run, arm::ORACLE, None)).unwrap();
-    let checkpoint = block.block_on(world.store.checkpoint(world.run, arm::ORACLE)).unwrap();
+    let episodes = block.block_on(world.store.episodes(world.run, arm, None)).unwrap();
+    let checkpoint = block.block_on(world.store.checkpoint(world.run, arm)).unwrap();
     (iterations.into_iter().map(untimed).collect(), comparable(episodes), checkpoint)
 }
 
@@ -148,8 +155,9 @@ fn a_run_with_all_arms_resumes_bit_for_bit() {
     let alone = World::new(ALL);
     let expected = alone.finish();
     let disturbed = World::new(ALL);
-    let stops: [&dyn Fn(Phase, usize) -> bool; 4] = [
+    let stops: [&dyn Fn(Phase, usize) -> bool; 5] = [
         &|phase, done| phase == Phase::Train && done == 2,
+        &|phase, done| phase == Phase::Search && done == 2,
         &|phase, done| phase == Phase::Oracle && done == 1,
         // In the pool of rewrites, and among the best of them.
         &|phase, done| phase == Phase::Evaluate && done >= 40,
@@ -163,13 +171,15 @@ fn a_run_with_all_arms_resumes_bit_for_bit() {
     disturbed.go(2, &mut |_| false).unwrap_err();
     let report = disturbed.finish();
     assert_eq!(disturbed.facts(), alone.facts());
-    assert_eq!(oracle_of(&disturbed), oracle_of(&alone));
+    for arm in [arm::ORACLE, arm::INSTRUCTION] {
+        assert_eq!(trained(&disturbed, arm), trained(&alone, arm), "{arm}");
+    }
     assert_eq!(
         (report.arms, report.comparisons, report.theory, report.gaps),
         (expected.arms, expected.comparisons, expected.theory, expected.gaps)
     );
 
-    let (iterations, episodes, checkpoint) = oracle_of(&alone);
+    let (iterations, episodes, checkpoint) = trained(&alone, arm::ORACLE);
     assert_eq!((iterations.len(), episodes.len(), checkpoint.unwrap().iteration), (3, 36, 3));
     assert!(episodes.iter().all(|e| e.rewrite.is_empty() && e.rewrite_tokens == 0 && e.answer_tokens > 0));
     let names: BTreeSet<&String> = iterations[0].1.keys().collect();
@@ -268,8 +278,8 @@ fn seeds_count_a_lost_oracle_as_no_gain() {
     let found = experiment::analyse::compute(seeds).unwrap();
     let names: Vec<_> = found.arms.iter().map(|a| (a.arm.as_str(), a.reward.seeds, a.reward.failed)).collect();
     let whole = |name| (name, 2, 0);
-    let expected = ["raw", "untuned", "tuned", "optimum", "best_rewrite", "best_answer"].map(whole);
+    let expected = ["raw", "untuned", "tuned", "optimum", "best_rewrite", "best_answer", "instruction"].map(whole);
     assert_eq!(names, [&expected[..], &[("oracle", 2, 1)]].concat());
-    assert_eq!(found.comparisons.len(), report::COMPARISONS.len() - 2, "all but those with an instruction");
+    assert_eq!(found.comparisons.len(), report::COMPARISONS.len());
     assert_eq!(found.gaps.len(), 2);
 }

@@ -12,12 +12,7 @@ use store::Split;
 
 impl Runner {
     /// The arms that training, a search or the choice among many answers makes, on the test prompts.
-    pub(super) fn evaluate(
-        &mut self,
-        prepared: &Prepared,
-        stop: &StopSignal<'_>,
-        observe: &mut dyn FnMut(&Progress),
-    ) -> Result<Flow> {
+    pub(super) fn evaluate(&mut self, prepared: &Prepared, stop: &StopSignal<'_>, observe: &mut dyn FnMut(&Progress)) -> Result<Flow> {
         let splits = self.splits.clone();
         let plan = plan(&self.spec, &splits, Split::Test, 0);
         let total = self.answers_to_evaluate(&plan);

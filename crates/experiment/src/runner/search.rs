@@ -51,7 +51,8 @@ impl Runner {
             .map_err(|e| Error::internal("What the search for an instruction knows cannot be written as JSON.").with_detail(e))?;
         let iteration = round.round;
         let checkpoint = Checkpoint { iteration, adapter: Vec::new(), optimiser: Vec::new(), best: None, state };
-        let message = format!("reward {:.3}, best so far {:.3}", number(&round.metrics, "reward_mean"), number(&round.metrics, "best_score"));
+        let message =
+            format!("reward {:.3}, best so far {:.3}", number(&round.metrics, "reward_mean"), number(&round.metrics, "best_score"));
         let row = Iteration { iteration, metrics: round.metrics, started_at_ms, seconds: round.spent.seconds };
         let spent = self.record.spent(arm::INSTRUCTION, Stage::Prepare, round.spent);
         let events = [Event::Progress { phase: Phase::Search, done: done + 1, total }, spent];
