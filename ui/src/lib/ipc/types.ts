@@ -763,7 +763,7 @@ is_best: boolean, } | { "kind": "ended_early",
 /**
  * `tuned` or `oracle`.
  */
-arm: string, iteration: number, best: number, } | { "kind": "lambda", lambda: number, } | { "kind": "spent", 
+arm: string, iteration: number, best: number, } | { "kind": "instruction" } & Instruction | { "kind": "lambda", lambda: number, } | { "kind": "spent", 
 /**
  * An arm, or a pool that several arms choose from ([`crate::arm`]).
  */
