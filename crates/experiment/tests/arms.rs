@@ -1,4 +1,6 @@
 //! Arms beside the training: what they choose, what they cost, and that an interrupted run ends like one left alone.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A helper that fails should fail its test.
+
 mod common;
 
 use common::World;

@@ -1,4 +1,6 @@
 //! Which prompter is tested, and when a training ends: validation prompts alone decide.
+#![allow(clippy::unwrap_used)] // A helper that fails should fail its test.
+
 mod common;
 
 use common::World;
