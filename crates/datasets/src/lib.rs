@@ -14,6 +14,7 @@ pub use checksum::Checksums;
 use contract::Result;
 use contract::spec::Data;
 pub use shipped::NAME as SHIPPED;
+pub use split::normalised;
 use std::path::Path;
 
 /// The prompts of one experiment. No two of them, in whichever split, are equal after normalising case and white space.

@@ -37,8 +37,8 @@ fn distinct(prompts: Vec<String>) -> Vec<String> {
     prompts.into_iter().filter(|prompt| seen.insert(normalised(prompt))).collect()
 }
 
-/// Lower case, with single spaces between words and none around them.
-pub(crate) fn normalised(prompt: &str) -> String {
+/// Lower case, with single spaces between words and none around them: prompts that are equal so count as one.
+pub fn normalised(prompt: &str) -> String {
     prompt.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -33,28 +33,36 @@ fn share(flags: impl IntoIterator<Item = bool>) -> Option<f64> {
 
 /// Metrics of a batch of trials to `items`, `group_size` to a prompt, all with a rewrite. `kl_coefficient` is λ of the iteration.
 pub fn of_trials(items: &[Item<'_>], trials: &[Trial], group_size: usize, kl_coefficient: f64) -> Metrics {
+    let mut m = of_answers(items, trials, group_size);
+    let reward = m.get("reward_mean").copied().flatten();
+    let mut put = |name: &str, value: Option<f64>| m.insert(name.into(), value);
+    let rewrites: Vec<_> = trials.iter().filter_map(|t| t.rewrite.as_ref()).collect();
+    let kl = mean(rewrites.iter().map(|r| r.kl()));
+    put("objective", reward.zip(kl).map(|(r, kl)| r - kl_coefficient * kl));
+    put("kl", kl);
+    put("kl_coefficient", Some(kl_coefficient));
+    put("kl_k3", mean(rewrites.iter().map(|r| r.kl_k3())));
+    put("entropy", mean(rewrites.iter().flat_map(|r| &r.entropies).map(|&e| f64::from(e))));
+    put("rewrite_tokens", mean(rewrites.iter().map(|r| r.tokens.len() as f64)));
+    put("truncated_rewrites", share(rewrites.iter().map(|r| r.truncated)));
+    put("empty_rewrites", share(rewrites.iter().map(|r| r.empty)));
+    m
+}
+
+/// The metrics of a batch that look at answers only, whoever wrote the messages.
+pub fn of_answers(items: &[Item<'_>], trials: &[Trial], group_size: usize) -> Metrics {
     let mut m = Metrics::new();
     let mut put = |name: &str, value: Option<f64>| m.insert(name.into(), value);
     let rewards: Vec<f64> = trials.iter().map(|t| t.score.total).collect();
-    let rewrites: Vec<_> = trials.iter().filter_map(|t| t.rewrite.as_ref()).collect();
-    let kl = mean(rewrites.iter().map(|r| r.kl()));
     put("reward_mean", mean(rewards.iter().copied()));
     put("reward_std", deviation(&rewards));
     put("reward_within_group_std", mean(rewards.chunks(group_size).filter_map(deviation)));
     put("reward_min", rewards.iter().copied().reduce(f64::min));
     put("reward_max", rewards.iter().copied().reduce(f64::max));
-    put("objective", mean(rewards.iter().copied()).zip(kl).map(|(r, kl)| r - kl_coefficient * kl));
-    put("kl", kl);
-    put("kl_coefficient", Some(kl_coefficient));
-    put("kl_k3", mean(rewrites.iter().map(|r| r.kl_k3())));
-    put("entropy", mean(rewrites.iter().flat_map(|r| &r.entropies).map(|&e| f64::from(e))));
     put("closeness", mean(trials.iter().filter_map(|t| t.closeness)));
     put("topicality", mean(items.iter().zip(trials).map(|(item, t)| rewards::topicality(item.prompt, &t.answer.text))));
-    put("rewrite_tokens", mean(rewrites.iter().map(|r| r.tokens.len() as f64)));
     put("answer_tokens", mean(trials.iter().map(|t| t.answer.tokens.len() as f64)));
-    put("truncated_rewrites", share(rewrites.iter().map(|r| r.truncated)));
     put("truncated_answers", share(trials.iter().map(|t| t.answer.truncated)));
-    put("empty_rewrites", share(rewrites.iter().map(|r| r.empty)));
     put("zero_spread_groups", share(rewards.chunks(group_size).map(|g| spread(g) < SAME_REWARD)));
     let labels: std::collections::BTreeSet<&String> = trials.iter().flat_map(|t| t.score.parts.keys()).collect();
     for label in labels {

@@ -40,12 +40,12 @@ pub struct Item<'a> {
 /// What came of an item.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trial {
-    /// None in the raw arm.
+    /// None where the prompter wrote none: in the raw arm, and of messages that were sent.
     pub rewrite: Option<Rewrite>,
     pub answer: Answer,
     /// Judged against the *original* prompt.
     pub score: Score,
-    /// How close the rewrite stays to its prompt, in [0, 1]; None in the raw arm.
+    /// How close the rewrite, or the message that was sent, stays to its prompt, in [0, 1]; None in the raw arm.
     pub closeness: Option<f64>,
 }
 
@@ -111,6 +111,28 @@ impl Pipeline {
         Ok((trials, seconds))
     }
 
+    /// Has `messages`, one for each item and written by whoever calls, answered and judged against the items' prompts. `on_progress` as in [`Self::run`].
+    pub fn send(
+        &mut self,
+        items: &[Item<'_>],
+        messages: &[String],
+        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<(Vec<Trial>, Seconds)> {
+        let begun = Instant::now();
+        let request = |(item, message): (&Item<'_>, &String)| AnswerRequest { prompt: message.clone(), seed: item.answer_seed };
+        let requests: Vec<_> = items.iter().zip(messages).map(request).collect();
+        let answers = self.answer_requests(&requests, on_progress)?;
+        let mut seconds = Seconds { answer: begun.elapsed().as_secs_f64(), ..Seconds::default() };
+
+        let begun = Instant::now();
+        let mut trials = self.judge(items, None, answers)?;
+        for ((trial, item), message) in trials.iter_mut().zip(items).zip(messages) {
+            trial.closeness = Some(rewards::closeness(item.prompt, message));
+        }
+        seconds.reward = begun.elapsed().as_secs_f64();
+        Ok((trials, seconds))
+    }
+
     /// Sends one prompt through an arm; `on_text` hears its texts as they grow.
     pub fn stream(&mut self, arm: Arm<'_>, item: Item<'_>, on_text: &mut dyn FnMut(Growing<'_>)) -> Result<Trial> {
         let mut tell = |step: Step<'_>| {
@@ -153,14 +175,22 @@ impl Pipeline {
         let message = |i: usize| rewrites.map_or(items[i].prompt, |r| r[i].text.as_str()).to_string();
         let requests: Vec<_> =
             items.iter().enumerate().map(|(i, item)| AnswerRequest { prompt: message(i), seed: item.answer_seed }).collect();
+        self.answer_requests(&requests, on_progress)
+    }
+
+    fn answer_requests(
+        &mut self,
+        requests: &[AnswerRequest],
+        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Vec<Answer>> {
         let mut answers = Vec::with_capacity(requests.len());
         for batch in requests.chunks(self.max_rows) {
             let before = answers.len();
             answers.extend(self.frozen.answer(batch, &self.decoding, &mut |done| on_progress(before + done))?);
         }
-        if answers.len() != items.len() {
+        if answers.len() != requests.len() {
             let (got, model) = (answers.len(), self.frozen.describe());
-            return Err(contract::Error::engine(format!("{model} gave {got} answers to {} prompts.", items.len())));
+            return Err(contract::Error::engine(format!("{model} gave {got} answers to {} prompts.", requests.len())));
         }
         Ok(answers)
     }

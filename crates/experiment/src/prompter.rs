@@ -102,7 +102,11 @@ impl Prompter {
 
     /// What asks for a rewrite of `prompt`, as tokens: the meta-prompt as one user message.
     pub fn request(&self, prompt: &str) -> Result<Arc<[u32]>> {
-        let text = self.settings.meta_prompt.replacen("{prompt}", prompt, 1);
+        self.message(&self.settings.meta_prompt.replacen("{prompt}", prompt, 1))
+    }
+
+    /// A text as one user message, as tokens.
+    pub fn message(&self, text: &str) -> Result<Arc<[u32]>> {
         Ok(self.tokenizer.chat(&[Message::user(text)])?.into())
     }
 
