@@ -1,4 +1,5 @@
 //! From the text of a spec to everything that can be checked before a model computes anything.
+use crate::instruction;
 use crate::prompter::Prompter;
 use crate::spec;
 use contract::{Error, Result, Spec};
@@ -79,12 +80,20 @@ impl Prepared {
             let around = frozen.prompt_tokens(prompt)?.max(frozen.prompt_tokens(&prompter.rewrite(prompt, ""))? + rewrite);
             longest.prompter = longest.prompter.max(prompter.request(prompt)?.len() + rewrite);
             longest.frozen = longest.frozen.max(around + answer);
+            if self.spec.arms.instruction {
+                longest.frozen = longest.frozen.max(around_instruction(frozen, prompt)? + rewrite + answer);
+            }
+        }
+        if self.spec.arms.instruction {
+            let request = instruction::longest_request(prompter, &self.spec.arms.instruction_request)?;
+            longest.prompter = longest.prompter.max(prompter.context().min(request + rewrite));
         }
         Ok(longest)
     }
 
     /// Refuses prompts that do not fit: into the prompter's context with the meta-prompt and a full rewrite, or into the frozen model's
-    /// with a full answer. Also checks that a rewrite of full length fits the frozen model. Names the prompt and the lengths.
+    /// with a full answer. Also checks that a rewrite of full length fits the frozen model, and so for an instruction before the prompt where
+    /// that is an arm. Names the prompt and the lengths.
     pub fn check_lengths(&self, prompter: &Prompter, frozen: &dyn FrozenModel) -> Result<()> {
         let s = &self.splits;
         let (rewrite, answer) = (prompter.settings().max_rewrite_tokens, self.spec.frozen.max_answer_tokens);
@@ -105,10 +114,44 @@ impl Prepared {
                         frozen.context()
                     )));
                 }
+                if self.spec.arms.instruction {
+                    fits_instruction(name, around_instruction(frozen, prompt)?, rewrite, answer, frozen.context())?;
+                }
             }
         }
-        Ok(())
+        if self.spec.arms.instruction { self.check_request(prompter) } else { Ok(()) }
     }
+
+    /// Refuses a request for instructions that does not fit into the prompter's context even before there are any to show.
+    fn check_request(&self, prompter: &Prompter) -> Result<()> {
+        let request = prompter.message(&instruction::request(&self.spec.arms.instruction_request, &[]))?.len();
+        let (proposal, context) = (prompter.settings().max_rewrite_tokens, prompter.context());
+        if request + proposal <= context {
+            return Ok(());
+        }
+        Err(Error::spec(format!(
+            "arms.instruction_request is too long: it has {request} tokens, and with prompter.max_rewrite_tokens = {proposal} that makes {}, but the \
+             prompter's context holds {context}. Shorten it.",
+            request + proposal
+        )))
+    }
+}
+
+/// Tokens around an instruction that stands before `prompt`; one too many, that of the instruction that they are counted with.
+fn around_instruction(frozen: &dyn FrozenModel, prompt: &str) -> Result<usize> {
+    frozen.prompt_tokens(&instruction::message(".", prompt))
+}
+
+fn fits_instruction(name: impl Fn() -> String, around: usize, instruction: usize, answer: usize, context: usize) -> Result<()> {
+    if around + instruction + answer <= context {
+        return Ok(());
+    }
+    Err(Error::spec(format!(
+        "{}: an instruction with prompter.max_rewrite_tokens = {instruction} before it and an answer of frozen.max_answer_tokens = {answer} tokens, with \
+         {around} around the instruction, do not fit into the frozen model's context of {context}: lower one of the two, shorten the prompt, or leave \
+         arms.instruction out.",
+        name()
+    )))
 }
 
 fn fits(name: impl Fn() -> String, what: &str, tokens: usize, (key, more): (&str, usize), (model, context): (&str, usize)) -> Result<()> {

@@ -46,6 +46,15 @@ impl Streams {
         self.seed("dropout", &[iteration, update, group])
     }
 
+    /// The `draw`th proposal of a round of the search for an instruction.
+    pub fn instruction_proposal(&self, round: usize, draw: usize) -> u64 {
+        self.seed("instruction proposal", &[round, draw])
+    }
+    /// The answer at `index` of that round's batch.
+    pub fn instruction_answer(&self, round: usize, index: usize) -> u64 {
+        self.seed("instruction answer", &[round, index])
+    }
+
     /// A rewrite in an evaluation: the same for the untuned and the tuned arm, and at every iteration.
     pub fn evaluation_rewrite(&self, split: Split, prompt: usize, answer: usize) -> u64 {
         self.seed(&format!("{} rewrite", split.as_str()), &[prompt, answer])
@@ -87,6 +96,8 @@ mod tests {
             s.evaluation_rewrite(Split::Test, 1, 2),
             s.evaluation_rewrite(Split::Validation, 1, 2),
             s.evaluation_answer(Split::Test, 1, 2),
+            s.instruction_proposal(1, 2),
+            s.instruction_answer(1, 2),
             Streams::new(2).training_rewrite(1, 2),
         ];
         let distinct: std::collections::BTreeSet<_> = seeds.iter().collect();
