@@ -6,8 +6,9 @@
 //! 3. [`prepare::Prepared::check_lengths`] refuses prompts that do not fit, before anything is computed.
 //! 4. [`Runner::run`] does the work: baselines, training, evaluation, report. Called again after a stop or a crash, it goes on.
 //!
-//! [`Pipeline`] is the path of one prompt (rewrite, answer, reward), [`algorithms`] what trains, a file each, [`report::compute`] the figures of a run
-//! and [`analyse::compute`] those of several seeds, from stored rows, [`theory`] what a small exact world says of it. Nothing here prints or loads weights.
+//! [`Pipeline`] is the path of one prompt (rewrite, answer, reward), [`algorithms`] what trains, a file each, [`instruction`] the search for one
+//! instruction, [`report::compute`] the figures of a run and [`analyse::compute`] those of several seeds, from stored rows, [`theory`] what a small
+//! exact world says of it. Nothing here prints or loads weights.
 pub mod algorithms;
 pub mod analyse;
 pub mod costs;

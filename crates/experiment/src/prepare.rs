@@ -130,7 +130,8 @@ impl Prepared {
             return Ok(());
         }
         Err(Error::spec(format!(
-            "arms.instruction_request is too long: it has {request} tokens, and with prompter.max_rewrite_tokens = {proposal} that makes {}, but the              prompter's context holds {context}. Shorten it.",
+            "arms.instruction_request is too long: it has {request} tokens, and with prompter.max_rewrite_tokens = {proposal} that makes {}, but the \
+             prompter's context holds {context}. Shorten it.",
             request + proposal
         )))
     }
@@ -146,7 +147,9 @@ fn fits_instruction(name: impl Fn() -> String, around: usize, instruction: usize
         return Ok(());
     }
     Err(Error::spec(format!(
-        "{}: an instruction with prompter.max_rewrite_tokens = {instruction} before it and an answer of frozen.max_answer_tokens = {answer} tokens, with          {around} around the instruction, do not fit into the frozen model's context of {context}: lower one of the two, shorten the prompt, or leave          arms.instruction out.",
+        "{}: an instruction with prompter.max_rewrite_tokens = {instruction} before it and an answer of frozen.max_answer_tokens = {answer} tokens, with \
+         {around} around the instruction, do not fit into the frozen model's context of {context}: lower one of the two, shorten the prompt, or leave \
+         arms.instruction out.",
         name()
     )))
 }

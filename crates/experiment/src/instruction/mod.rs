@@ -2,7 +2,7 @@
 //!
 //! The prompter proposes instructions and is shown the best so far with their scores (OPRO); each round tests some of them on the training
 //! prompts of the training iteration with the same number, so that search and training make the same number of reward calls.
-//! [`Search`] decides what is tested and what it says, without models; [`round`] does a round with them. Formulas: docs/algorithms/instruction.md.
+//! [`Search`] decides what is tested and what it says, without models; [`round()`] does a round with them. Formulas: docs/algorithms/instruction.md.
 mod posterior;
 mod proposals;
 mod round;

@@ -47,7 +47,7 @@ pub struct Posterior {
     pub noise: f64,
 }
 
-/// The posterior for one ratio γ.
+/// The posterior for one ratio γ: what candidates are above their mean with the variances of that, and σ_c² and σ².
 struct Conditional {
     log_weight: f64,
     gains: Vec<f64>,
@@ -278,7 +278,7 @@ mod tests {
         }
     }
 
-    /// The scores keep their order but not their distance: one lucky test says less than eight good ones.
+    /// One test that came out at 0.75 says less than eight at 0.7.
     #[test]
     fn one_lucky_test_does_not_win() {
         let mut tests = vec![test(0, 0.5), test(1, 0.75)];
@@ -287,7 +287,7 @@ mod tests {
         let noise = Noise { squares: 0.16 * 45.0, degrees: 45 };
         let found = Evidence { candidates: 9, tests: &tests, per_block: 2, prompts: 4, noise }.posterior();
         assert!(found.scores[2] > found.scores[1] + 0.02 && found.scores[1] > found.scores[3], "{found:?}");
-        assert!(found.deviations[1] > 1.5 * found.deviations[2], "{found:?}");
+        assert!(found.deviations[1] > found.deviations[2], "{found:?}");
     }
 
     #[test]
