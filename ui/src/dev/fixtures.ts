@@ -65,7 +65,7 @@ const against = (baseline: string, mean: number, low: number, high: number, p: n
 
 /** A report as the first version wrote it: what it did not count is null. */
 function aged(report: Report): Report {
-  const nothing = { p_holm: null, bca: null, effect_size: null, improvement: null, variance: null };
+  const nothing = { p_holm: null, bca: null, effect_size: null, improvement: null, variance: null, at_equal_length: null, watched: [] };
   return {
     ...report,
     arms: report.arms.map((one) => ({ ...one, components: null, answer_topicality: null })),
