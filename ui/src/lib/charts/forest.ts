@@ -87,6 +87,28 @@ export function ratioForest(comparisons: Comparison[]): ForestOf {
   return { title: 'Ratios of variances', heads: ['ratio [95 % interval]', 'p'], axis: 'ratio of reward variances', none: 1, rows };
 }
 
+/** Differences in the parts that were only watched: of what was trained over the arms before training. */
+export function watchedForest(comparisons: Comparison[]): ForestOf {
+  const shown = comparisons.filter((c) => ['tuned', 'oracle'].includes(c.arm) && ['raw', 'untuned'].includes(c.baseline));
+  const labels = [...new Set(shown.flatMap((c) => c.watched.map(({ label }) => label)))];
+  const rows = labels.flatMap((label) =>
+    shown.flatMap((c): ForestRow[] => {
+      const found = c.watched.find((one) => one.label === label);
+      if (!found?.interval) return [];
+      const { difference, interval: range } = found;
+      const words: [string, string] = [signed(difference), signedInterval(range.low, range.high)];
+      return [{ group: label, label: pairWord(c), arm: c.arm, value: difference, range, words, cells: [signed(c.mean_difference)] }];
+    }),
+  );
+  return {
+    title: 'Differences in watched parts',
+    heads: ['difference [95 % interval]', 'in reward'],
+    axis: 'difference in the part, unweighted',
+    none: 0,
+    rows,
+  };
+}
+
 /** Differences over seeds: Student's t, and the bootstrap drawn thick; with one seed the bootstrap alone. */
 export function seedForest(comparisons: ComparisonOverSeeds[]): ForestOf {
   const rows = inGroups(comparisons, (c) => c).flatMap(({ row: c, group }): ForestRow[] => {
