@@ -33,6 +33,7 @@ const PAGES: [string, string | RegExp][] = [
   ['#/runs/9/results', 'The comparisons in full'],
   ['#/compare?runs=11,12,1', 'What the tuned prompter gained'],
   ['#/compare?runs=11,14', 'Differences over seeds in full, and before the next run'],
+  ['#/compare?runs=11,14', /The tuned prompter closes 54/],
   ['#/runs/1/samples', /96 prompts/],
   ['#/runs/1/try', 'Answer with every arm'],
   ['#/runs/1/spec', 'machine.cpu'],
