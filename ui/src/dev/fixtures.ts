@@ -1,5 +1,6 @@
 import type { Arms, EpisodeRow, IterationNews, Report, RewardPart, RunSummary, Spec, Status, Training } from '$ipc';
 import { runsWithArms } from './arms';
+import { cellRuns } from './cells';
 import { arm, compared } from './figures';
 import { stream } from './random';
 import { ADDITIONS, ANSWERS, PROMPTS } from './texts';
@@ -281,6 +282,7 @@ export const others: RunSummary[] = [
   summary(10, { name: 'thrown-away', experiment: 'ff10', deleted_at_ms: opened - HOUR, created_at_ms: opened - 210 * HOUR }),
   ...runsWithArms(summary, opened),
   ...watchedRuns(summary, opened),
+  ...cellRuns(summary, opened),
 ];
 
 export const COLLEAGUE = '/home/ada/Downloads/colleague.alignpro';

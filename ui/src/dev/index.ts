@@ -8,6 +8,7 @@ import { estimated } from './estimate';
 import { news } from './news';
 import { loadOf, workerLog } from './worker';
 import { ARMS_OF } from './arms';
+import { cellSpec } from './cells';
 import { COLLEAGUE, episodes, EXAMPLE, spec } from './fixtures';
 import { overview } from './overview';
 import { samples } from './samples';
@@ -23,6 +24,8 @@ const find = (id: unknown) => desk.current().find((run) => run.id === id);
 
 function specOf(run: RunSummary): Spec {
   const arms = ARMS_OF[run.experiment];
+  const cell = cellSpec(run.experiment);
+  if (cell) return spec({ ...cell, name: run.name, seed: run.seed });
   if (run.experiment === WATCHED) return spec({ ...WATCHED_SPEC, name: run.name, seed: run.seed });
   return spec({ name: run.name, seed: run.seed, source: run.data, kl: run.experiment === 'cc77' ? 0.002 : arms ? 0.1 : 0.01, arms });
 }

@@ -1,6 +1,7 @@
 // What a forest shows, as rows: a run's paired differences, ratios of variances, differences over seeds.
 import type { Comparison, ComparisonOverSeeds, Interval } from '$ipc';
 import { fixed, interval, percent, probability, signed, signedInterval } from '$lib/format';
+import type { CellGain } from '$lib/state/cells';
 import { armWord } from './palette';
 
 export interface ForestRow {
@@ -86,6 +87,23 @@ export function ratioForest(comparisons: Comparison[]): ForestOf {
   });
   return { title: 'Ratios of variances', heads: ['ratio [95 % interval]', 'p'], axis: 'ratio of reward variances', none: 1, rows };
 }
+
+/** What the tuned prompter gained in each data set and pair. */
+export const gainForest = (gains: CellGain[]): ForestOf => ({
+  title: 'What the tuned prompter gained',
+  heads: ['difference [95 % interval]', 'p', 'p, Holm', 'seeds'],
+  axis: 'difference in mean reward',
+  none: 0,
+  rows: gains.map(({ cell, baseline, mean, range, p, adjusted, seeds }) => ({
+    group: cell,
+    label: pairWord({ arm: 'tuned', baseline }),
+    arm: 'tuned',
+    value: mean,
+    range,
+    words: [signed(mean), signedInterval(range.low, range.high)],
+    cells: [probability(p), probability(adjusted), String(seeds)],
+  })),
+});
 
 /** Differences in the parts that were only watched: of what was trained over the arms before training. */
 export function watchedForest(comparisons: Comparison[]): ForestOf {
