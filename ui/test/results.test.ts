@@ -1,10 +1,10 @@
 // What a run found beside means: costs, the gap closed, Lemma 5.1, prompts one by one, and the report and methods that tell it.
 import { describe, expect, it } from 'vitest';
-import type { ArmCost, GapClosed, PromptTheory, Report, RunDetail, RunTheory } from '$ipc';
+import type { ArmCost, GapClosed, PromptTheory, Report, RunDetail, RunTheory, SeedsReport } from '$ipc';
 import { ARMS } from '$lib/charts/palette';
 import { energyUnit } from '$lib/format';
 import { costGroups, costsCsv } from '$lib/state/costs';
-import { gapForest, gapInWords, gapsCsv } from '$lib/state/gaps';
+import { gapForest, gapInWords, gapsCsv, seedGapsCsv } from '$lib/state/gaps';
 import { instructionInWords } from '$lib/state/instruction';
 import {
   bestCsv,
@@ -87,6 +87,8 @@ describe('the gap closed', () => {
     expect(gapForest(withheld).rows).toEqual([]);
     const unknown: GapClosed = { baseline: 'raw', width: null, width_interval: null, share: null, interval: null, withheld: 'no prompts' };
     expect(gapInWords(unknown)).toBe('The share that the tuned prompter closes is withheld, because no prompts.');
+    const seeds = { name: 'x', runs: [{ seed: 4 }, { seed: 5 }], gaps: withheld } as unknown as SeedsReport;
+    expect(lines(seedGapsCsv(seeds))[1]).toMatch(/^x,4 5,untuned,0.04,-0.061,0.142,,,,the oracle's gain/);
     expect(lines(gapsCsv(reportOf(WITHHELD)))[1]).toMatch(/^13,oracle-gains-nothing,4,untuned,0.04,-0.061,0.142,,,,the oracle's gain/);
   });
 });

@@ -32,7 +32,16 @@ export function arm(name: string, mean: number, variance: number, sentiment: num
     truncated_answers: 0.83,
   };
 }
-export const compared = (arm: string, baseline: string, mean: number, low: number, high: number, p: number, ratio: number): Comparison => ({
+export const compared = (
+  arm: string,
+  baseline: string,
+  mean: number,
+  low: number,
+  high: number,
+  p: number,
+  ratio: number,
+  watched: Record<string, number> = {},
+): Comparison => ({
   arm,
   baseline,
   prompts: 96,
@@ -45,4 +54,10 @@ export const compared = (arm: string, baseline: string, mean: number, low: numbe
   effect_size: (4 * mean) / (high - low) / 9.8,
   improvement: { share: Math.min(0.98, 0.5 + mean), interval: { low: Math.min(0.93, 0.41 + mean), high: Math.min(1, 0.58 + mean) } },
   variance: { ratio, interval: { low: ratio * 0.72, high: ratio * 1.41 }, p_value: ratio < 0.75 ? 0.012 : 0.61 },
+  at_equal_length: { difference: mean * 0.9, interval: { low: mean * 0.9 - 0.09, high: mean * 0.9 + 0.09 }, per_token: 0.0031 },
+  watched: Object.entries(watched).map(([label, difference]) => ({
+    label,
+    difference,
+    interval: { low: difference - 0.031, high: difference + 0.03 },
+  })),
 });

@@ -1,32 +1,50 @@
-import type { Arms, EpisodeRow, IterationNews, Report, RunSummary, Spec, Status } from '$ipc';
+import type { Arms, EpisodeRow, IterationNews, Report, RewardPart, RunSummary, Spec, Status, Training } from '$ipc';
 import { runsWithArms } from './arms';
+import { cellRuns } from './cells';
 import { arm, compared } from './figures';
 import { stream } from './random';
 import { ADDITIONS, ANSWERS, PROMPTS } from './texts';
+import { watchedRuns } from './watched';
 
 export const HOUR = 3_600_000;
 export const opened = Date.now();
 
-type SpecChanges = { name?: string; seed?: number; iterations?: number; source?: string; kl?: number; arms?: Arms };
+export type SpecChanges = {
+  name?: string;
+  seed?: number;
+  iterations?: number;
+  source?: string;
+  kl?: number;
+  arms?: Arms;
+  prompter?: string;
+  frozen?: string;
+  training?: Partial<Training>;
+  /** Parts beside those that are trained on. */
+  watched?: RewardPart[];
+};
 export function spec(changes: SpecChanges = {}): Spec {
   return {
     name: changes.name ?? 'quickstart',
     seed: changes.seed ?? 1,
     data: { source: changes.source ?? 'shipped', column: 'prompt', train: 256, validation: 48, test: 96, split_seed: 0 },
     prompter: {
-      model: 'smollm2-135m-instruct',
+      model: changes.prompter ?? 'smollm2-135m-instruct',
       meta_prompt: '\n{prompt}\n\nWrite one short sentence that asks for a warm, positive and enthusiastic answer to this.',
       rewrite_template: '{prompt} {output}',
       max_rewrite_tokens: 16,
       temperature: 1,
       lora: { rank: 16, alpha: 32, dropout: 0, targets: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] },
     },
-    frozen: { model: 'smollm2-135m-instruct', engine: 'auto', max_answer_tokens: 48, temperature: 0.7, top_p: 1, top_k: 0 },
+    frozen: {
+      model: changes.frozen ?? 'smollm2-135m-instruct',
+      engine: 'auto',
+      max_answer_tokens: 48,
+      temperature: 0.7,
+      top_p: 1,
+      top_k: 0,
+    },
     reward: {
-      parts: [
-        { kind: 'sentiment', weight: 1 },
-        { kind: 'topicality', weight: 0.6 },
-      ],
+      parts: [{ kind: 'sentiment', weight: 1 }, { kind: 'topicality', weight: 0.6 }, ...(changes.watched ?? [])],
     },
     training: {
       algorithm: 'grpo',
@@ -54,6 +72,7 @@ export function spec(changes: SpecChanges = {}): Spec {
       value_learning_rate: null,
       validate_every_iterations: 0,
       checkpoint_every_iterations: 5,
+      ...changes.training,
     },
     evaluation: { answers_per_prompt: 2, answers_per_batch: 64, bootstrap_resamples: 10000, permutations: 10000 },
     ...(changes.arms && { arms: changes.arms }),
@@ -65,7 +84,7 @@ const against = (baseline: string, mean: number, low: number, high: number, p: n
 
 /** A report as the first version wrote it: what it did not count is null. */
 function aged(report: Report): Report {
-  const nothing = { p_holm: null, bca: null, effect_size: null, improvement: null, variance: null };
+  const nothing = { p_holm: null, bca: null, effect_size: null, improvement: null, variance: null, at_equal_length: null, watched: [] };
   return {
     ...report,
     arms: report.arms.map((one) => ({ ...one, components: null, answer_topicality: null })),
@@ -115,7 +134,7 @@ function report(run: number, name: string, seed: number): Report {
   };
 }
 
-export function iteration(number: number, seed: number, total = 32): IterationNews {
+export function iteration(number: number, seed: number, total = 32, isWatched = false): IterationNews {
   const { normal, uniform } = stream(seed * 1000 + number);
   const t = number / total;
   // Before the first update there is none but for rounding.
@@ -132,6 +151,8 @@ export function iteration(number: number, seed: number, total = 32): IterationNe
       reward_within_group_std: 0.4 - 0.1 * t,
       'reward_part.sentiment': reward - 0.27,
       'reward_part.topicality': 0.45 + 0.05 * normal(),
+      // Rises with the reward at first, and then is what the reward is bought with.
+      ...(isWatched && { 'reward_part.readability': 0.62 + 0.5 * t - 0.85 * t ** 2 + 0.015 * normal() }),
       objective: reward - 0.01 * kl,
       kl,
       kl_k3: kl * 1.02,
@@ -260,6 +281,8 @@ export const others: RunSummary[] = [
   }),
   summary(10, { name: 'thrown-away', experiment: 'ff10', deleted_at_ms: opened - HOUR, created_at_ms: opened - 210 * HOUR }),
   ...runsWithArms(summary, opened),
+  ...watchedRuns(summary, opened),
+  ...cellRuns(summary, opened),
 ];
 
 export const COLLEAGUE = '/home/ada/Downloads/colleague.alignpro';

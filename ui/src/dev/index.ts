@@ -2,17 +2,20 @@
 import type { Data, Reward, RunChange, RunDetail, RunSummary, Settings, Spec, SpecCheck, TheoryWorld } from '$ipc';
 import { answerWith } from '$lib/ipc/mock';
 import { armsOf, needsRewrites, whole } from '$lib/state/arms';
+import { labelOf } from '$lib/state/rewards';
 import { Desk } from './desk';
 import { estimated } from './estimate';
 import { news } from './news';
 import { loadOf, workerLog } from './worker';
 import { ARMS_OF } from './arms';
+import { cellSpec } from './cells';
 import { COLLEAGUE, episodes, EXAMPLE, spec } from './fixtures';
 import { overview } from './overview';
 import { samples } from './samples';
 import { analysed } from './seeds';
 import { theoryOf } from './theory';
 import { tried } from './tried';
+import { WATCHED, WATCHED_SPEC, watching } from './watched';
 
 const wait = <T>(ms: number, value: T) => new Promise<T>((done) => setTimeout(() => done(value), ms));
 const fail = (code: string, message: string, detail: string | null = null) => Promise.reject({ code, message, detail });
@@ -21,6 +24,9 @@ const find = (id: unknown) => desk.current().find((run) => run.id === id);
 
 function specOf(run: RunSummary): Spec {
   const arms = ARMS_OF[run.experiment];
+  const cell = cellSpec(run.experiment);
+  if (cell) return spec({ ...cell, name: run.name, seed: run.seed });
+  if (run.experiment === WATCHED) return spec({ ...WATCHED_SPEC, name: run.name, seed: run.seed });
   return spec({ name: run.name, seed: run.seed, source: run.data, kl: run.experiment === 'cc77' ? 0.002 : arms ? 0.1 : 0.01, arms });
 }
 
@@ -50,13 +56,33 @@ function check(s: Spec): SpecCheck {
       path: 'training.group_size',
       message: `is ${s.training.group_size}; a group of one has no advantage to learn from: use 2 or more`,
     });
+  const { keep, patience, validate_every_iterations: every } = s.training;
+  for (const [key, isGiven] of [
+    ['keep', keep === 'best'],
+    ['patience', patience != null],
+  ] as const)
+    if (isGiven && every === 0)
+      problems.push({
+        path: `training.${key}`,
+        message: 'looks at validations, of which there are none; set training.validate_every_iterations, 5 for example',
+      });
+  if (patience === 0) problems.push({ path: 'training.patience', message: 'is 0; it must be at least 1' });
   if (!s.prompter.meta_prompt.includes('{prompt}'))
     problems.push({ path: 'prompter.meta_prompt', message: "must contain {prompt} exactly once: it stands for the user's prompt" });
-  s.reward.parts.forEach(
-    (part, i) =>
-      part.weight === 0 && problems.push({ path: `reward.parts[${i}].weight`, message: 'is 0; it must be a number other than 0' }),
-  );
   if (!s.reward.parts.length) problems.push({ path: 'reward.parts', message: 'is empty; add at least one [[reward.parts]]' });
+  else if (s.reward.parts.every((part) => part.weight === 0))
+    problems.push({
+      path: 'reward.parts',
+      message: 'has weights of 0 only, so that there is nothing to train on; give at least one part another weight',
+    });
+  const labels = s.reward.parts.map(labelOf);
+  labels.forEach((label, i) => {
+    if (labels.indexOf(label) < i)
+      problems.push({
+        path: `reward.parts[${i}].name`,
+        message: `"${label}" is taken by another part; give this one a name of its own`,
+      });
+  });
   const { arms } = whole(s);
   if (!armsOf(s).length) problems.push({ path: 'arms', message: 'has every arm switched off; switch at least one on' });
   if (needsRewrites(arms) && arms.rewrites_per_prompt < 2)
@@ -150,10 +176,14 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
       const run = find(id);
       return run ? news(run, armsOf(specOf(run)), after as number) : fail('run', `There is no run ${String(id)}.`);
     },
-    episodes: ({ id, iteration: n }) => episodes(n as number, find(id)?.seed),
+    episodes: ({ id, iteration: n }) => {
+      const rows = episodes(n as number, find(id)?.seed);
+      return find(id)?.experiment === WATCHED ? watching(rows) : rows;
+    },
     samples: ({ id }) => {
       const run = find(id);
-      return run?.report ? samples(run.seed, 96, armsOf(specOf(run))) : [];
+      const all = run?.report ? samples(run.seed, 96, armsOf(specOf(run))) : [];
+      return run?.experiment === WATCHED ? all.map((sample) => ({ ...sample, answers: watching(sample.answers) })) : all;
     },
     quickstart: () => spec(),
     check: ({ spec: s }) => check(s as Spec),

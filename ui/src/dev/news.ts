@@ -3,6 +3,7 @@ import type { Event, Phase, RunEvent, RunNews, RunSummary } from '$ipc';
 import type { ArmKey } from '$lib/charts/palette';
 import { answering, phasesOf } from '$lib/state/phases';
 import { iteration, opened } from './fixtures';
+import { validationAfter, WATCHED, watchedIteration } from './watched';
 
 const EVENT_MS = 6000;
 const ANSWERS = 192;
@@ -22,7 +23,7 @@ export function news(run: RunSummary, arms: ArmKey[], after: number): RunNews {
     message: run.message,
     sequence: events.length,
     events: fresh,
-    iterations: [...numbers].map((n) => iteration(n, run.seed)),
+    iterations: [...numbers].map((n) => (run.experiment === WATCHED ? watchedIteration : iteration)(n, run.seed)),
   };
 }
 
@@ -36,7 +37,7 @@ function phases(run: RunSummary, arms: ArmKey[]): Event[] {
     const answers = answering(arms, phase).length * ANSWERS;
     const events: Event[] = [{ kind: 'phase', phase, total: total || answers }];
     if (phase === 'load') return [...events, PROOF];
-    if (phase === 'train') return [...events, ...training(run)];
+    if (phase === 'train') return [...events, ...validationAfter(0, run), ...training(run)];
     return [...events, ...progress(phase, total || answers, isThrough || i + 1 < reached), spent(arms)];
   });
 }
@@ -66,7 +67,7 @@ function training(run: RunSummary): Event[] {
     if (i === 10 && run.seed === 2)
       events.push({ kind: 'note', message: 'Resumed on a machine with another processor: the last digits may differ from here on.' });
     if (i % 5 === 0) events.push({ kind: 'checkpoint', iteration: i });
-    return events;
+    return [...events, ...validationAfter(i, run)];
   });
 }
 const CUT = {

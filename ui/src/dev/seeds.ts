@@ -50,6 +50,7 @@ export function analysed(chosen: RunSummary[]): SeedsReport {
       ),
       power: { smallest: 0.24, twice_prompts: 0.235, twice_answers: 0.237, twice_seeds: 0.157 },
     })),
+    gaps: first?.gaps ?? [],
     verdict: `Over ${reports.length + failed} seeds on 96 test prompts the tuned prompter cannot be told apart from the raw prompt (mean difference +0.143, 95 % interval by Student's t -0.047 to +0.333) but is better than the untuned prompter (mean difference +0.207, 95 % interval by Student's t +0.017 to +0.397): to tell, train more seeds or test on more prompts.`,
     warnings: runs
       .filter((run) => run.report === null && run.status !== 'failed')

@@ -1,6 +1,7 @@
 // What a forest shows, as rows: a run's paired differences, ratios of variances, differences over seeds.
 import type { Comparison, ComparisonOverSeeds, Interval } from '$ipc';
 import { fixed, interval, percent, probability, signed, signedInterval } from '$lib/format';
+import type { CellGain } from '$lib/state/cells';
 import { armWord } from './palette';
 
 export interface ForestRow {
@@ -85,6 +86,45 @@ export function ratioForest(comparisons: Comparison[]): ForestOf {
     return [{ group, label: pairWord(c, '/'), arm: c.arm, value: ratio, range, words, cells: [probability(p_value)] }];
   });
   return { title: 'Ratios of variances', heads: ['ratio [95 % interval]', 'p'], axis: 'ratio of reward variances', none: 1, rows };
+}
+
+/** What the tuned prompter gained in each data set and pair. */
+export const gainForest = (gains: CellGain[]): ForestOf => ({
+  title: 'What the tuned prompter gained',
+  heads: ['difference [95 % interval]', 'p', 'p, Holm', 'seeds'],
+  axis: 'difference in mean reward',
+  none: 0,
+  rows: gains.map(({ cell, baseline, mean, range, p, adjusted, seeds }) => ({
+    group: cell,
+    label: pairWord({ arm: 'tuned', baseline }),
+    arm: 'tuned',
+    value: mean,
+    range,
+    words: [signed(mean), signedInterval(range.low, range.high)],
+    cells: [probability(p), probability(adjusted), String(seeds)],
+  })),
+});
+
+/** Differences in the parts that were only watched: of what was trained over the arms before training. */
+export function watchedForest(comparisons: Comparison[]): ForestOf {
+  const shown = comparisons.filter((c) => ['tuned', 'oracle'].includes(c.arm) && ['raw', 'untuned'].includes(c.baseline));
+  const labels = [...new Set(shown.flatMap((c) => c.watched.map(({ label }) => label)))];
+  const rows = labels.flatMap((label) =>
+    shown.flatMap((c): ForestRow[] => {
+      const found = c.watched.find((one) => one.label === label);
+      if (!found?.interval) return [];
+      const { difference, interval: range } = found;
+      const words: [string, string] = [signed(difference), signedInterval(range.low, range.high)];
+      return [{ group: label, label: pairWord(c), arm: c.arm, value: difference, range, words, cells: [signed(c.mean_difference)] }];
+    }),
+  );
+  return {
+    title: 'Differences in watched parts',
+    heads: ['difference [95 % interval]', 'in reward'],
+    axis: 'difference in the part, unweighted',
+    none: 0,
+    rows,
+  };
 }
 
 /** Differences over seeds: Student's t, and the bootstrap drawn thick; with one seed the bootstrap alone. */

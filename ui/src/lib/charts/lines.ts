@@ -1,6 +1,7 @@
 // Which metrics of training are drawn, and what is said of them. docs/algorithms/metrics.md explains each.
 import { smoothed } from '$lib/state/compare';
 import { inOrder, type Story } from '$lib/state/run';
+import { partWord } from '$lib/state/tables';
 import type { Line } from './Curve.svelte';
 
 // One batch of rewrites is noisy: its mean moves by about its deviation divided by the root of its size.
@@ -15,7 +16,8 @@ export interface Panel {
   least?: number;
 }
 
-export function panels(story: Story): { main: Panel; others: Panel[]; more: Panel[] } {
+/** The metrics of a training; `watched` are the labels of parts that nothing is trained on. */
+export function panels(story: Story, watched: string[] = []): { main: Panel; others: Panel[]; more: Panel[] } {
   const rows = inOrder(story);
   const of = (metric: string) => rows.map((row) => row.metrics[metric] ?? null);
   const line = (label: string, metric: string, colour: string): Line => ({ label, values: of(metric), colour });
@@ -43,7 +45,7 @@ export function panels(story: Story): { main: Panel; others: Panel[]; more: Pane
         title: 'Parts of the reward',
         unit: 'unweighted means',
         note: 'A gain should not come from one part alone.',
-        lines: parts.map((name, i) => line(name.slice('reward_part.'.length), name, `run-${(i + 1) % 6}`)),
+        lines: parts.map((name, i) => line(partWord(name.slice('reward_part.'.length), watched), name, `run-${(i + 1) % 6}`)),
       },
       {
         title: 'Entropy',

@@ -1,4 +1,5 @@
 import type { Arms } from '$ipc';
+import { listed } from '$lib/format';
 
 /** In the order in which they are shown. */
 export const ARMS = [
@@ -31,10 +32,7 @@ export function armWord(arm: string, long = false): string {
   return isArm(arm) ? WORDS[arm][long ? 1 : 0] : arm;
 }
 /** Arms as they are listed in a sentence. */
-export function armsInWords(arms: readonly string[]): string {
-  const words = arms.map((arm) => armWord(arm).toLowerCase());
-  return words.length > 1 ? `${words.slice(0, -1).join(', ')} and ${words.at(-1)}` : (words[0] ?? '');
-}
+export const armsInWords = (arms: readonly string[]) => listed(arms.map((arm) => armWord(arm).toLowerCase()));
 
 // Within 11 by 11 about 0, so that arms differ by more than their colour.
 const DISC = 'M-4.7 0A4.7 4.7 0 1 1 4.7 0A4.7 4.7 0 1 1 -4.7 0Z';

@@ -6,6 +6,10 @@ export function fullStop(text: string): string {
 
 export const capital = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
+/** Words as they are listed in a sentence. */
+export const listed = (words: readonly string[]) =>
+  words.length > 1 ? `${words.slice(0, -1).join(', ')} and ${words.at(-1)}` : (words[0] ?? '');
+
 /** A finding or a fix as a sentence: a capital and a full stop. */
 export const sentence = (text: string) => fullStop(capital(text));
 

@@ -62,6 +62,11 @@ export interface Calls {
 }
 /** Rewrites of a training, each answered and scored once; a search and the oracle's training get as many. */
 export const trained = ({ training: t }: Spec) => t.iterations * t.prompts_per_iteration * t.group_size;
+/** How often a training answers the validation prompts: before its first iteration, and then every so many. */
+export const validations = ({ training: t }: Spec) =>
+  t.validate_every_iterations > 0 ? 1 + Math.floor(t.iterations / t.validate_every_iterations) : 0;
+/** Reward calls of a training's validations. */
+export const validated = (spec: Spec) => validations(spec) * spec.data.validation * spec.evaluation.answers_per_prompt;
 
 export function callsOf(spec: Spec, arm: ArmKey): Calls {
   const { arms, data, evaluation } = whole(spec);
@@ -76,8 +81,10 @@ export function callsOf(spec: Spec, arm: ArmKey): Calls {
     case 'best_answer':
       // The kept ones are among them.
       return { prepare: 0, choose: answer * arms.best_of_answers, answer: 0 };
-    default:
+    case 'instruction':
       return { prepare: trained(spec), choose: 0, answer };
+    default:
+      return { prepare: trained(spec) + validated(spec), choose: 0, answer };
   }
 }
 export const sum = ({ prepare, choose, answer }: Calls) => prepare + choose + answer;
@@ -94,7 +101,10 @@ export function callsInWords(spec: Spec, arm: ArmKey): string {
   const { arms, data, evaluation, training: t } = whole(spec);
   const product = (...factors: [number, string][]) => factors.map(([n, word]) => plural(n, word)).join(' × ');
   const answers = product([data.test, 'prompt'], [evaluation.answers_per_prompt, 'answer']);
-  const training = (word: string) => product([t.iterations, 'iteration'], [t.prompts_per_iteration, 'prompt'], [t.group_size, word]);
+  const times = validations(spec);
+  const validating = product([times, 'validation'], [data.validation, 'prompt'], [evaluation.answers_per_prompt, 'answer']);
+  const training = (word: string) =>
+    product([t.iterations, 'iteration'], [t.prompts_per_iteration, 'prompt'], [t.group_size, word]) + (times > 0 ? ` + ${validating}` : '');
   const rewrites = product([data.test, 'prompt'], [arms.rewrites_per_prompt, 'rewrite'], [arms.answers_per_rewrite, 'answer']);
   const shared = arms.optimum && arms.best_rewrite ? ' (drawn once for both arms)' : '';
   switch (arm) {

@@ -67,6 +67,23 @@ export function gains(runs: RunSummary[], baseline: string): { run: RunSummary; 
   return runs.flatMap((run) => (run.report?.comparisons ?? []).filter(isAsked).map((comparison) => ({ run, comparison })));
 }
 
+/** p-values adjusted after Holm, in their own order: at most 0.05 rejects with at most 5 % of any false rejection among all. */
+export function holm(values: number[]): number[] {
+  const order = values.map((_, i) => i).sort((a, b) => values[a]! - values[b]!);
+  const adjusted = new Array<number>(values.length);
+  let largest = 0;
+  order.forEach((at, rank) => {
+    largest = Math.max(largest, Math.min(1, (values.length - rank) * values[at]!));
+    adjusted[at] = largest;
+  });
+  return adjusted;
+}
+/** Comparisons that are shown together, adjusted for each other. */
+export function adjusted<Of extends { comparison: Comparison }>(rows: Of[]): Of[] {
+  const p_holm = holm(rows.map(({ comparison }) => comparison.p_value));
+  return rows.map((row, i) => ({ ...row, comparison: { ...row.comparison, p_holm: p_holm[i] ?? null } }));
+}
+
 /** A spec as flat keys, the way problems name them. */
 export function flat(value: unknown, path = ''): Record<string, string> {
   if (value === null || typeof value !== 'object') return { [path]: value === null ? '' : String(value) };

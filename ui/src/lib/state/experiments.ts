@@ -20,6 +20,11 @@ export const tuned = (run: RunSummary) => run.report?.arms.find((arm) => arm.nam
 export const againstRaw = (run: RunSummary): Comparison | null =>
   run.report?.comparisons.find((c) => c.arm === 'tuned' && c.baseline === 'raw') ?? null;
 
+/** A training that ended for want of better validations, as far as the list knows: one that finished before its last iteration. */
+export const hasEndedEarly = (run: RunSummary) => run.status === 'finished' && tuned(run) !== null && run.iterations_done < run.iterations;
+/** Iterations that a run has when its training is done. */
+export const iterationsOf = (run: RunSummary) => (hasEndedEarly(run) ? run.iterations_done : run.iterations);
+
 export const isOwn = (run: RunSummary) => run.file === null;
 
 export type View = 'all' | 'archived' | 'deleted';
@@ -102,7 +107,7 @@ const KEYS: Record<Column, (run: RunSummary) => string | number | null> = {
   status: (run) => run.status,
   seed: (run) => run.seed,
   created: (run) => run.created_at_ms,
-  progress: (run) => run.iterations_done / Math.max(1, run.iterations),
+  progress: (run) => run.iterations_done / Math.max(1, iterationsOf(run)),
   tuned: (run) => tuned(run)?.reward_mean ?? null,
   difference: (run) => againstRaw(run)?.mean_difference ?? null,
 };

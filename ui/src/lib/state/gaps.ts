@@ -1,5 +1,5 @@
 // How much of the oracle's gain the tuned prompter gets: as a figure, in words and as saved.
-import type { GapClosed, Interval, Report } from '$ipc';
+import type { GapClosed, Interval, Report, SeedsReport } from '$ipc';
 import type { ForestOf } from '$lib/charts/forest';
 import { armWord } from '$lib/charts/palette';
 import { csv, fullStop, percent, signed, signedInterval } from '$lib/format';
@@ -34,13 +34,17 @@ export function gapInWords({ baseline, width, width_interval, share, interval, w
     : `${gap}The tuned prompter closes ${withRange(percent(share), interval, shares)} of that.`;
 }
 
-export const gapsCsv = ({ run, name, seed, gaps }: Report) =>
+const COLUMNS = ['baseline', 'gap', 'gap_low', 'gap_high', 'share', 'share_low', 'share_high', 'withheld'];
+/** A row for each gap, after what it is of. */
+const rows = (lead: Record<string, string | number>, gaps: GapClosed[]) =>
   csv([
-    ['run', 'name', 'seed', 'baseline', 'gap', 'gap_low', 'gap_high', 'share', 'share_low', 'share_high', 'withheld'],
+    [...Object.keys(lead), ...COLUMNS],
     ...gaps.map((gap) => [
-      ...[run, name, seed, gap.baseline],
-      ...[gap.width, gap.width_interval?.low, gap.width_interval?.high],
+      ...Object.values(lead),
+      ...[gap.baseline, gap.width, gap.width_interval?.low, gap.width_interval?.high],
       ...[gap.share, gap.interval?.low, gap.interval?.high],
       gap.withheld,
     ]),
   ]);
+export const gapsCsv = ({ run, name, seed, gaps }: Report) => rows({ run, name, seed }, gaps);
+export const seedGapsCsv = ({ name, runs, gaps }: SeedsReport) => rows({ name, seeds: runs.map(({ seed }) => seed).join(' ') }, gaps);

@@ -1,16 +1,20 @@
 // How a result was come by, in words that can go into a paper.
 import type { Report, RunDetail, Spec } from '$ipc';
 import { armWord } from '$lib/charts/palette';
-import { capital, plural } from '$lib/format';
-import { armsOf, trained, whole } from './arms';
+import { capital, listed, plural } from '$lib/format';
+import { armsOf, trained, validations, whole } from './arms';
+import { watchedIn } from './rewards';
+import { beginning, type Story } from './run';
+import { bestOf } from './validation';
 
-/** What a run did and the statistics of its report, with their numbers. */
-export function methods({ spec, program_version, summary }: RunDetail, report: Report): string {
+/** What a run did and the statistics of its report, with their numbers; the story tells how its training ended. */
+export function methods({ spec, program_version, summary }: RunDetail, report: Report, story: Story = beginning()): string {
   const { evaluation } = spec;
   const resamples = plural(evaluation.bootstrap_resamples, 'resample');
   const signs = plural(evaluation.permutations, 'permutation');
   return [
     trainedInWords(spec, summary.iterations_done, report.seed),
+    ...chosenInWords(spec, story),
     comparedInWords(spec, report),
     ...armsInDetail(spec, report),
     `The prompt is the unit of all intervals and tests.`,
@@ -20,6 +24,9 @@ export function methods({ spec, program_version, summary }: RunDetail, report: R
     report.comparisons.length > 0 &&
       `Variances over all answers were compared by their ratio, with a percentile bootstrap interval of its logarithm from the same resampled prompts in both arms, and by the Brown-Forsythe test on the first answer to each prompt.`,
     `Variance within and between prompts is split by unbiased analysis-of-variance estimators of a one-way random-effects model.`,
+    report.comparisons.some((c) => c.at_equal_length !== null) &&
+      `Differences are also given at equal length of answers: by a regression of the reward on prompt, arm and number of tokens, with bootstrap intervals over prompts.`,
+    watchedInWords(spec),
     ...lemmaInWords(report),
     spec.arms?.tuned !== false && `One training seed: the figures are about this trained prompter, not about training again.`,
     `All was computed with Align-Pro Studio ${program_version}.`,
@@ -36,12 +43,27 @@ function trainedInWords(spec: Spec, iterations: number, seed: number): string {
   return `Following Align-Pro (Trivedi et al., 2025), a prompter (${prompter.model}, LoRA of rank ${prompter.lora.rank}) was trained for ${plural(iterations, 'iteration')} (${t.algorithm.toUpperCase()}, λ = ${t.kl_coefficient}, seed ${seed}, ${plural(calls, 'reward call')}) to rewrite prompts for a frozen model (${frozen.model}).`;
 }
 
+/** How validation ended the training and chose among its prompters. */
+function chosenInWords(spec: Spec, story: Story): string[] {
+  const { training: t, data } = spec;
+  if (!armsOf(spec).includes('tuned') || validations(spec) === 0) return [];
+  const [best, end] = [bestOf(story), story.earlyEnds.get('tuned')];
+  const last = end?.iteration ?? t.iterations;
+  return [
+    `It was validated on ${plural(data.validation, 'prompt')} before training and every ${plural(t.validate_every_iterations, 'iteration')}, by the mean reward − λ·KL.`,
+    t.patience != null &&
+      `Training was to end after ${plural(t.patience, 'validation')} in a row without a better one${end ? `, and did so at iteration ${end.iteration} of ${t.iterations}` : ''}.`,
+    t.keep === 'best'
+      ? `The prompter with the best validation was tested${best ? `, that of iteration ${best.iteration}` : ''}.`
+      : `The last prompter was tested, that of iteration ${last}.`,
+  ].filter((sentence) => sentence !== false);
+}
+
 function comparedInWords(spec: Spec, { arms, comparisons }: Report): string {
   const prompts = Math.min(...comparisons.map((c) => c.prompts), ...arms.map((arm) => arm.prompts));
   const names = arms.map((arm) => `the ${IN_PROSE[arm.name] ?? armWord(arm.name)}`);
-  const list = names.length > 1 ? `${names.slice(0, -1).join(', ')} and ${names.at(-1)}` : (names[0] ?? '');
   const apart = arms.some((arm) => arm.name === 'best_answer') ? ', but for the best of N answers, which has its own' : '';
-  return `${capital(list)} ${names.length > 1 ? 'were compared' : 'was evaluated'} on ${plural(prompts, 'held-out test prompt')}, ${plural(spec.evaluation.answers_per_prompt, 'answer')} of each arm to each prompt, with the same decoding seeds in all arms${apart}.`;
+  return `${capital(listed(names))} ${names.length > 1 ? 'were compared' : 'was evaluated'} on ${plural(prompts, 'held-out test prompt')}, ${plural(spec.evaluation.answers_per_prompt, 'answer')} of each arm to each prompt, with the same decoding seeds in all arms${apart}.`;
 }
 const IN_PROSE: Record<string, string> = {
   raw: 'raw prompt',
@@ -74,6 +96,14 @@ function armsInDetail(spec: Spec, report: Report): string[] {
     report.gaps.length > 0 &&
       `The share of the gap closed is (tuned − baseline) / (oracle − baseline), which does not depend on where a reward has its zero; it is withheld where the oracle's gain is too uncertain to divide by.`,
   ].filter((sentence) => sentence !== false);
+}
+
+function watchedInWords(spec: Spec): string | false {
+  const watched = watchedIn(spec);
+  return (
+    watched.length > 0 &&
+    `${capital(listed(watched))} ${watched.length > 1 ? 'were' : 'was'} scored beside the reward and not trained on, as an independent check.`
+  );
 }
 
 function lemmaInWords({ theory }: Report): string[] {

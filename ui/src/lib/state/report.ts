@@ -10,7 +10,10 @@ import { instructionInWords, NOTHING_FOUND } from './instruction';
 import { designInWords, doubts, effectiveNumbers, inWords, lemmaFigures, tunedFigures } from './lemma';
 import { BIBTEX, methods } from './methods';
 import { headroom, sortedPrompts } from './prompts';
+import { watchedIn } from './rewards';
+import { beginning, type Story } from './run';
 import { measures, pairMeasures, type Measure } from './tables';
+import { trainingInWords } from './validation';
 
 export function escaped(text: string | number): string {
   return String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
@@ -79,22 +82,30 @@ ${theory.best_answers.length ? `<h2>Best of n answers</h2>${table([['n', 'mean r
 }
 
 /** `figures` are drawings that this program made itself, as serialised SVG. */
-export function htmlReport(detail: RunDetail, report: Report, figures: { title: string; caption: string; svg: string }[]): string {
+export function htmlReport(
+  detail: RunDetail,
+  report: Report,
+  figures: { title: string; caption: string; svg: string }[],
+  story: Story = beginning(),
+): string {
   const { summary } = detail;
   return `<!doctype html><html lang="en-GB"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>${escaped(summary.name)}, seed ${report.seed}</title><style>${STYLE}</style></head><body>
 <h1>${escaped(summary.name)}</h1>
 <p class="muted">${summary.file === null ? `Run ${summary.id}` : `From ${escaped(mark(summary))}`}, seed ${report.seed}, ${escaped(summary.data)}, ${escaped(summary.prompter)} rewrites for ${escaped(summary.frozen)}, ${escaped(dateTime(summary.created_at_ms))}. Spec ${escaped(report.spec_hash)}.</p>
 <p class="verdict">${escaped(typeset(report.verdict))}</p>
+${trainingInWords(detail.spec, story)
+  .map((sentence) => paragraph(sentence))
+  .join('\n')}
 ${report.warnings.map((warning) => `<p>Warning: ${escaped(typeset(fullStop(warning)))}</p>`).join('\n')}
 ${figures.map((f) => `<figure><h2>${escaped(f.title)}</h2>${f.svg}<figcaption class="muted">${escaped(f.caption)}</figcaption></figure>`).join('\n')}
-${report.comparisons.length ? `<h2>Differences</h2>${figuresOf('Paired over prompts', report.comparisons, (c) => pairWord(c), pairMeasures)}` : ''}
-<h2>Arms</h2>${figuresOf('Test prompts', report.arms, (arm) => armWord(arm.name), measures(report.arms))}
+${report.comparisons.length ? `<h2>Differences</h2>${figuresOf('Paired over prompts', report.comparisons, (c) => pairWord(c), pairMeasures(report.comparisons))}` : ''}
+<h2>Arms</h2>${figuresOf('Test prompts', report.arms, (arm) => armWord(arm.name), measures(report.arms, watchedIn(detail.spec)))}
 ${report.gaps.length ? `<h2>Gap closed, in words</h2>${report.gaps.map((gap) => paragraph(gapInWords(gap))).join('\n')}` : ''}
 ${instruction(report)}
 ${costs(report)}
 ${lemma(report)}
-<h2>Methods</h2><p>${escaped(methods(detail, report))}</p>
+<h2>Methods</h2><p>${escaped(methods(detail, report, story))}</p>
 <h2>Citation</h2><pre>${escaped(BIBTEX)}</pre>
 <h2>Spec</h2><pre>${escaped(detail.spec_toml)}</pre>
 <h2>Facts of the run</h2>${table([['Key', 'Value'], ...detail.facts.map((fact) => [fact.key, fact.value])])}

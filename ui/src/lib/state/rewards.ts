@@ -1,4 +1,5 @@
-import type { RewardPart } from '$ipc';
+// The parts that a reward is made of.
+import type { RewardPart, Spec } from '$ipc';
 
 export const KINDS: { kind: RewardPart['kind']; word: string; range: string; meaning: string }[] = [
   {
@@ -33,4 +34,22 @@ export function asKind(kind: RewardPart['kind'], weight: number): RewardPart {
   if (kind === 'length_band') return { kind, weight, min_words: 20, max_words: 40 };
   if (kind === 'regex') return { kind, weight, pattern: '', forbid: false };
   return { kind, weight };
+}
+
+/** The name under which a part is stored and shown. */
+export const labelOf = (part: RewardPart) => part.name ?? part.kind;
+/** Scored and shown, with nothing trained on it. */
+export const isWatched = (part: RewardPart) => part.weight === 0;
+export const watchedIn = (spec: Spec): string[] => spec.reward.parts.filter(isWatched).map(labelOf);
+
+// Those that need no settings, the one that is seldom trained on first.
+const WATCHABLE: RewardPart['kind'][] = ['readability', 'topicality', 'sentiment', 'length_band'];
+/** A part to watch: of a kind that is not there yet, as far as there is one, and under a name that is not taken. */
+export function toWatch(parts: RewardPart[]): RewardPart {
+  const taken = parts.map(labelOf);
+  const free = WATCHABLE.find((kind) => !taken.includes(kind));
+  if (free) return asKind(free, 0);
+  let n = 2;
+  while (taken.includes(`readability ${n}`)) n++;
+  return { ...asKind('readability', 0), name: `readability ${n}` };
 }

@@ -11,6 +11,8 @@ export const isResumable = (status: Status) => status === 'stopped' || status ==
 
 export type Guard = Extract<Event, { kind: 'guard' }>;
 export type Proof = Extract<Event, { kind: 'engine_proof' }>;
+export type Validation = Extract<Event, { kind: 'validated' }>;
+export type EarlyEnd = Extract<Event, { kind: 'ended_early' }>;
 export interface Remark {
   at_ms: number;
   text: string;
@@ -32,6 +34,10 @@ export interface Story {
   /** How long each phase that has ended took, in seconds. */
   lasted: Partial<Record<Phase, number>>;
   iterations: Map<number, IterationNews>;
+  /** Of the prompter, by their iterations; the first is of before training. */
+  validations: Map<number, Validation>;
+  /** Trainings that ended before their last iteration, by the arm. */
+  earlyEnds: Map<string, EarlyEnd>;
   guards: Guard[];
   proof: Proof | null;
   remarks: Remark[];
@@ -45,6 +51,8 @@ export function beginning(): Story {
     phase: null,
     lasted: {},
     iterations: new Map(),
+    validations: new Map(),
+    earlyEnds: new Map(),
     guards: [],
     proof: null,
     remarks: [],
@@ -99,9 +107,18 @@ function tell(story: Story, event: Event, at_ms: number) {
     case 'engine_proof':
       story.proof = event;
       break;
+    case 'validated':
+      story.validations = new Map(story.validations).set(event.iteration, event);
+      break;
+    case 'ended_early':
+      // Found again by a resume, it is no news.
+      if (story.earlyEnds.get(event.arm)?.iteration !== event.iteration) remark(earlyEndInWords(event));
+      story.earlyEnds = new Map(story.earlyEnds).set(event.arm, event);
+      break;
     case 'resumed':
       // What was computed after the checkpoint is computed again.
-      for (const iteration of [...story.iterations.keys()]) if (iteration > event.iteration) drop(story, iteration);
+      story.iterations = until(story.iterations, event.iteration);
+      story.validations = until(story.validations, event.iteration);
       remark(`Resumed after iteration ${event.iteration}.`);
       break;
     case 'note':
@@ -111,18 +128,22 @@ function tell(story: Story, event: Event, at_ms: number) {
       if (event.status !== 'running') endPhase(story, at_ms);
       remark(event.message ? `${capital(event.status)}: ${fullStop(event.message)}` : `${capital(event.status)}.`);
       break;
-    // What it cost is for the report, not for those who watch.
+    // What it cost and how rewrites are chosen is for the report, not for those who watch.
     case 'spent':
+    case 'lambda':
     case 'iteration':
     case 'checkpoint':
       break;
   }
 }
 
-function drop(story: Story, iteration: number) {
-  story.iterations = new Map(story.iterations);
-  story.iterations.delete(iteration);
+/** That a training ended for want of better validations. */
+export function earlyEndInWords({ arm, iteration, best }: EarlyEnd): string {
+  const than = best === 0 ? 'before training' : `of iteration ${best}`;
+  return `${arm === 'oracle' ? 'The oracle’s' : 'The'} training ended early, after iteration ${iteration}: its validations were no longer better than that ${than}.`;
 }
+
+const until = <Of>(by: Map<number, Of>, last: number) => new Map([...by].filter(([iteration]) => iteration <= last));
 
 function endPhase(story: Story, at_ms: number) {
   if (story.phase) story.lasted[story.phase.phase] = (at_ms - story.phase.started_ms) / 1000;

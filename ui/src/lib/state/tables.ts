@@ -27,7 +27,11 @@ export function measuresCsv<Of>(heads: string[], of: Of[], lead: (of: Of) => (st
   return csv([[...heads, ...columns.map(([key]) => key)], ...of.map((one) => [...lead(one), ...columns.map(([, get]) => get(one))])]);
 }
 
-export function measures(arms: Arm[]): Measure<Arm>[] {
+/** A part's label, with what there is to know of it. */
+export const partWord = (label: string, watched: string[]) => (watched.includes(label) ? `${label} (watched)` : label);
+
+/** What is known of an arm; `watched` are the labels of parts that nothing was trained on. */
+export function measures(arms: Arm[], watched: string[] = []): Measure<Arm>[] {
   const labels = [...new Set(arms.flatMap((arm) => Object.keys(arm.reward_parts)))];
   const one = (
     label: string,
@@ -73,7 +77,15 @@ export function measures(arms: Arm[]): Measure<Arm>[] {
         ['prompts', (a) => a.prompts],
       ],
     },
-    ...labels.map((label) => one(`Part: ${label}`, `part_${label}`, (a) => a.reward_parts[label] ?? null, three, 'Mean, unweighted')),
+    ...labels.map((label) =>
+      one(
+        `Part: ${partWord(label, watched)}`,
+        `part_${label}`,
+        (a) => a.reward_parts[label] ?? null,
+        three,
+        watched.includes(label) ? 'Mean; scored beside the reward, and not trained on' : 'Mean, unweighted',
+      ),
+    ),
     one('Topicality of answers', 'answer_topicality', (a) => a.answer_topicality, three, 'Whether or not the reward looks at it; 0 to 1'),
     one(
       'Closeness of rewrites',
@@ -120,8 +132,32 @@ export function measures(arms: Arm[]): Measure<Arm>[] {
 export const armsCsv = ({ run, name, seed, arms }: Report) =>
   measuresCsv(['run', 'name', 'seed', 'arm'], arms, (arm) => [run, name, seed, arm.name], measures(arms));
 
-/** What is known of a comparison of two arms. */
-export const pairMeasures: Measure<Comparison>[] = [
+/** Of answers of equal length: what is left of the difference, and what a token is worth. */
+const equalLength: Measure<Comparison> = {
+  label: '… at equal length [95 % interval]',
+  title: 'With the part taken off that longer or shorter answers explain; in brackets the reward per token of an answer',
+  show: ({ at_equal_length: equal }) =>
+    equal
+      ? `${signed(equal.difference)} ${within(equal.interval, signedInterval)} (${signed(equal.per_token, 4)} per token)`.replace('  ', ' ')
+      : NONE,
+  raw: [
+    ['equal_length_difference', (c) => c.at_equal_length?.difference ?? null],
+    ...ends('equal_length', (c: Comparison) => c.at_equal_length?.interval),
+    ['reward_per_token', (c) => c.at_equal_length?.per_token ?? null],
+  ],
+};
+/** The difference in a part that was only watched. */
+function watchedMeasure(label: string): Measure<Comparison> {
+  const of = (c: Comparison) => c.watched.find((one) => one.label === label);
+  return {
+    label: `Watched: ${label} [95 % interval]`,
+    title: 'Difference in a part of the reward that is scored and not trained on, unweighted',
+    show: (c) => (of(c) ? `${signed(of(c)?.difference)} ${within(of(c)?.interval, signedInterval)}`.trim() : NONE),
+    raw: [[`watched_${label}`, (c) => of(c)?.difference ?? null], ...ends(`watched_${label}`, (c: Comparison) => of(c)?.interval)],
+  };
+}
+
+const ofMeans: Measure<Comparison>[] = [
   {
     label: 'Difference of means [95 % interval]',
     title: 'Mean over prompts; percentile bootstrap over prompts',
@@ -138,6 +174,8 @@ export const pairMeasures: Measure<Comparison>[] = [
     show: (c) => within(c.bca, signedInterval) || NONE,
     raw: ends('bca', (c) => c.bca),
   },
+];
+const ofPrompts: Measure<Comparison>[] = [
   {
     label: 'Effect size d_z',
     title: 'Mean difference / standard deviation of the prompts’ differences',
@@ -180,5 +218,18 @@ export const pairMeasures: Measure<Comparison>[] = [
   { label: 'Prompts', show: (c) => String(c.prompts), raw: [['prompts', (c) => c.prompts]] },
 ];
 
+/** What is known of a comparison of two arms, of those that there are. */
+export const pairMeasures = (comparisons: Comparison[]): Measure<Comparison>[] => [
+  ...ofMeans,
+  equalLength,
+  ...[...new Set(comparisons.flatMap((c) => c.watched.map(({ label }) => label)))].map(watchedMeasure),
+  ...ofPrompts,
+];
+
 export const comparisonsCsv = ({ run, name, seed, comparisons }: Report) =>
-  measuresCsv(['run', 'name', 'seed', 'arm', 'baseline'], comparisons, (c) => [run, name, seed, c.arm, c.baseline], pairMeasures);
+  measuresCsv(
+    ['run', 'name', 'seed', 'arm', 'baseline'],
+    comparisons,
+    (c) => [run, name, seed, c.arm, c.baseline],
+    pairMeasures(comparisons),
+  );
