@@ -37,7 +37,8 @@ fn joules(joules: f64) -> String {
 /// Shares of the oracle's gain, or why there is none to share.
 pub fn gaps(gaps: &[GapClosed]) -> Vec<Vec<String>> {
     let words = ["gap to the oracle", "width", "95 % interval", "closed by tuned", "95 % interval"];
-    let percent = |share: f64| format!("{:.0} %", 100.0 * share);
+    // Adding 0 makes −0 a 0.
+    let percent = |share: f64| format!("{:.0} %", (100.0 * share).round() + 0.0).replace('-', "−");
     let rows = gaps.iter().map(|gap| {
         let closed = match (&gap.withheld, gap.share) {
             (Some(why), _) => format!("withheld: {}", printable(why)),
