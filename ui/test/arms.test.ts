@@ -4,7 +4,7 @@ import type { Spec } from '$ipc';
 import { ARMS, armsInWords } from '$lib/charts/palette';
 import { armsOf, callsInAll, callsInWords, callsOf, DEFAULT_ARMS, fieldsOf, LOSSES, losses, sum, switchArm, whole } from '$lib/state/arms';
 import { phasesOf, phaseWords } from '$lib/state/phases';
-import rust from '../../crates/contract/src/spec.rs?raw';
+import rust from '../../crates/contract/src/arm.rs?raw';
 import { spec } from '../src/dev/fixtures';
 
 const all = (): Spec => ({

@@ -1,5 +1,5 @@
 //! Prints the TypeScript of everything that crosses to the window; `scripts/write_types.sh` keeps it in `ui/src/lib/ipc/types.ts`.
-use contract::{desk, error, event, figures, report, seeds, spec, theory};
+use contract::{arm, desk, error, event, figures, report, seeds, spec, theory};
 use ts_rs::{Config, TS};
 
 macro_rules! declarations {
@@ -30,7 +30,7 @@ fn main() {
         spec::Keep,
         spec::Schedule,
         spec::Evaluation,
-        spec::Arms,
+        arm::Arms,
         figures::Interval,
         figures::ShareOfPrompts,
         figures::VarianceRatio,

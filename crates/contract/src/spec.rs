@@ -2,7 +2,7 @@
 //!
 //! Units are in the names, every default is written out by [`Default`], unknown keys are refused.
 //! Parsing from text (with the path of a wrong key) and hashing live in `experiment::spec`.
-use crate::arm;
+use crate::arm::Arms;
 use serde::{Deserialize, Deserializer, Serialize};
 use ts_rs::TS;
 
@@ -476,112 +476,5 @@ pub struct Evaluation {
 impl Default for Evaluation {
     fn default() -> Self {
         Self { answers_per_prompt: 2, answers_per_batch: 64, bootstrap_resamples: 10_000, permutations: 10_000 }
-    }
-}
-
-/// Which arms are run, and how much those that search may draw. Each reward call, token and second is counted for the arm that it was
-/// spent on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[serde(default, deny_unknown_fields)]
-pub struct Arms {
-    /// The prompt as it was typed.
-    pub raw: bool,
-    /// The prompter before training.
-    pub untuned: bool,
-    /// The prompter after training.
-    pub tuned: bool,
-    /// Lemma 5.1 without training: K rewrites of each prompt, one of them drawn with weights exp(R̂/λ), at the training's λ.
-    pub optimum: bool,
-    /// Of the same K rewrites the one with the largest R̂.
-    pub best_rewrite: bool,
-    /// Of N answers to the raw prompt the one with the largest reward.
-    pub best_answer: bool,
-    /// One instruction put before every prompt, searched for with as many reward calls as the training makes.
-    pub instruction: bool,
-    /// The frozen model itself, trained by the same algorithm with as many reward calls.
-    pub oracle: bool,
-    /// K: rewrites of each test prompt, drawn from the untuned prompter.
-    pub rewrites_per_prompt: usize,
-    /// M: answers to each of them, whose mean reward is R̂.
-    pub answers_per_rewrite: usize,
-    /// N: answers of which the best is kept.
-    pub best_of_answers: usize,
-    /// What asks the prompter for a new instruction; `{tried}` stands for the best so far with their scores, and is empty at first.
-    pub instruction_request: String,
-    /// λ of the oracle: weight of KL(π‖π_F) of the whole answer. Absent: `training.kl_coefficient`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub oracle_kl_coefficient: Option<f64>,
-}
-
-impl Default for Arms {
-    fn default() -> Self {
-        Self {
-            raw: true,
-            untuned: true,
-            tuned: true,
-            optimum: false,
-            best_rewrite: false,
-            best_answer: false,
-            instruction: false,
-            oracle: false,
-            rewrites_per_prompt: 8,
-            answers_per_rewrite: 4,
-            best_of_answers: 8,
-            instruction_request: Self::default_instruction_request(),
-            oracle_kl_coefficient: None,
-        }
-    }
-}
-
-impl Arms {
-    fn default_instruction_request() -> String {
-        "Write one short instruction for an assistant. It is put before a user's question, so that the assistant gives a more helpful, \
-         friendly and positive answer.{tried}\n\nReply with the new instruction only."
-            .into()
-    }
-
-    /// Left out of a spec's text where nothing was chosen, so that specs from before there were arms to choose keep their hashes.
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// Whether an arm ([`crate::arm`]) is run.
-    pub fn has(&self, name: &str) -> bool {
-        match name {
-            arm::RAW => self.raw,
-            arm::UNTUNED => self.untuned,
-            arm::TUNED => self.tuned,
-            arm::OPTIMUM => self.optimum,
-            arm::BEST_REWRITE => self.best_rewrite,
-            arm::BEST_ANSWER => self.best_answer,
-            arm::INSTRUCTION => self.instruction,
-            arm::ORACLE => self.oracle,
-            _ => false,
-        }
-    }
-
-    /// Switches on the arms named, or `all`, and every other off.
-    ///
-    /// # Errors
-    /// The first name that is not an arm's; nothing is changed then.
-    pub fn set<'a>(&mut self, names: &'a [String]) -> Result<(), &'a str> {
-        if let Some(unknown) = names.iter().find(|name| *name != "all" && !arm::ALL.contains(&name.as_str())) {
-            return Err(unknown);
-        }
-        let on = |arm: &str| names.iter().any(|name| name == "all" || name == arm);
-        self.raw = on(arm::RAW);
-        self.untuned = on(arm::UNTUNED);
-        self.tuned = on(arm::TUNED);
-        self.optimum = on(arm::OPTIMUM);
-        self.best_rewrite = on(arm::BEST_REWRITE);
-        self.best_answer = on(arm::BEST_ANSWER);
-        self.instruction = on(arm::INSTRUCTION);
-        self.oracle = on(arm::ORACLE);
-        Ok(())
-    }
-
-    /// Whether K rewrites of each test prompt are drawn, answered and scored.
-    pub fn needs_rewrite_pool(&self) -> bool {
-        self.optimum || self.best_rewrite
     }
 }

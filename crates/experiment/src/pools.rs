@@ -18,7 +18,7 @@ pub struct RewritePool<'a> {
 
 impl<'a> RewritePool<'a> {
     /// `plan` is that of an arm; its chunks become whole rewrites.
-    pub fn new(plan: Plan<'a>, arms: &contract::spec::Arms) -> Self {
+    pub fn new(plan: Plan<'a>, arms: &arm::Arms) -> Self {
         let (rewrites, answers) = (arms.rewrites_per_prompt, arms.answers_per_rewrite);
         let answers_per_batch = (plan.answers_per_batch / answers).max(1) * answers;
         let plan = Plan { iteration: 0, answers_per_prompt: rewrites * answers, answers_per_batch, ..plan };

@@ -126,11 +126,61 @@ fn a_spec_keeps_its_hash() {
         "clip_ratio_high = 0.28",
         "kl_in_loss = true",
         "algorithm = \"ppo\"\ngae_lambda = 0.9",
+        "validate_every_iterations = 5\nkeep = \"best\"\npatience = 3",
+        "[arms]\noracle = true\noracle_kl_coefficient = 0.5",
     ] {
         let other = with(line);
         assert_ne!(hash(&other).unwrap(), hash(&spec).unwrap(), "{line}");
         assert_eq!(parse(&to_toml(&other).unwrap(), "again").unwrap(), other, "{line}");
     }
+}
+
+#[test]
+fn arms_that_cannot_run_are_refused() {
+    let with = |lines: &str| refusal("iterations = 10", &format!("iterations = 10\n[arms]\n{lines}"));
+    assert!(with("raw = false\nuntuned = false\ntuned = false").contains("arms has every arm switched off; switch at least one on"));
+    let message = with("optimum = true\nrewrites_per_prompt = 1\nanswers_per_rewrite = 0\nbest_answer = true\nbest_of_answers = 1");
+    for part in
+        ["rewrites_per_prompt is 1; it must be at least 2", "answers_per_rewrite is 0", "best_of_answers is 1; it must be at least 2"]
+    {
+        assert!(message.contains(&format!("arms.{part}")), "{message}");
+    }
+    assert!(with("instruction = true\ninstruction_request = \"Write one.\"").contains("must contain {tried} exactly once"));
+    assert!(with("oracle_kl_coefficient = -1.0").contains("arms.oracle_kl_coefficient is -1; it must be at least 0"));
+    assert!(with("orakle = true").contains("did you mean \"oracle\"?"));
+    // What is not run may be anything.
+    let idle = GOOD.replacen("iterations = 10", "iterations = 10\n[arms]\nrewrites_per_prompt = 1", 1);
+    assert!(parse(&idle, "a.toml").is_ok());
+    for (from, to, wanted) in [
+        ("[frozen]\n", "[frozen]\ntop_k = 5\n", "needs frozen.temperature above 0, top_p = 1 and top_k = 0"),
+        ("[frozen]\n", "[frozen]\nquantisation = \"q4k\"\n", "needs frozen.quantisation left out"),
+    ] {
+        let text = GOOD.replacen("iterations = 10", "iterations = 10\n[arms]\noracle = true", 1).replacen(from, to, 1);
+        let message = parse(&text, "a.toml").unwrap_err().message;
+        assert!(message.contains(wanted), "{message}");
+    }
+}
+
+#[test]
+fn validations_have_to_be_there_to_choose_by() {
+    let with = |lines: &str| refusal("iterations = 10", &format!("iterations = 10\n{lines}"));
+    let message = with("keep = \"best\"\npatience = 2");
+    assert!(
+        message.contains("training.keep looks at validations, of which there are none") && message.contains("training.patience"),
+        "{message}"
+    );
+    assert!(with("validate_every_iterations = 5\npatience = 0").contains("training.patience is 0; it must be at least 1"));
+}
+
+#[test]
+fn a_part_can_be_watched_but_not_all() {
+    let watched = GOOD.replacen("weight = 0.5", "weight = 0.0", 1);
+    assert!(parse(&watched, "a.toml").unwrap().reward.parts[0].is_watched());
+    let none = watched
+        .replace("kind = \"length_band\"", "kind = \"length_band\"\nweight = 0.0")
+        .replace("kind = \"regex\"", "kind = \"regex\"\nweight = 0.0");
+    let message = parse(&none, "a.toml").unwrap_err().message;
+    assert!(message.contains("reward.parts has weights of 0 only"), "{message}");
 }
 
 #[test]

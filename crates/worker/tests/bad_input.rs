@@ -34,6 +34,11 @@ fn specs() {
     assert_names(&refused(&lab, "binary.toml", 2, "spec"), &["binary.toml", "UTF-8"]);
     let seed = lab.error(&["run", &spec(&|t| t), "--seed", "18446744073709551615", "--db", "none.db"], 2, "spec");
     assert_names(&seed, &["seed", "18446744073709551615"]);
+    let arms = lab.error(&["run", &spec(&|t| t), "--arms", "raw,oracel", "--db", "none.db"], 2, "spec");
+    assert_names(&arms, &["--arms", "oracel", "best_rewrite"]);
+    let cut = spec(&|t| t.replace("max_answer_tokens", "top_k = 5\nmax_answer_tokens"));
+    let oracle = lab.error(&["run", &cut, "--arms", "oracle", "--db", "none.db"], 2, "spec");
+    assert_names(&oracle, &["--arms oracle", "arms.oracle", "top_k = 0"]);
     let quantisation = refused(&lab, &spec(&|t| t.replace("max_answer_tokens", "quantisation = \"q9\"\nmax_answer_tokens")), 2, "spec");
     assert_names(&quantisation, &["q9", "q8_0"]);
     for arguments in [&["run"][..], &["show", "one"], &["no-such-command"], &[]] {

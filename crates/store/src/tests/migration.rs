@@ -79,7 +79,7 @@ async fn from_every_earlier_schema() {
         let (oracle, search) = if count >= 3 { (2, 1) } else { (0, 0) };
         assert_eq!(store.iterations(1, ORACLE, 1).await.unwrap().len(), oracle);
         assert_eq!(store.episodes(1, ORACLE, None).await.unwrap().len(), oracle / 2);
-        assert_eq!(store.adapter(1, ORACLE).await.unwrap(), (count >= 3).then(|| (2, vec![6, 7])));
+        assert_eq!(store.adapter(1, ORACLE).await.unwrap(), (count >= 3).then(|| (1, vec![5, 6])));
         assert_eq!(store.iterations(1, INSTRUCTION, 1).await.unwrap().len(), search);
         assert_eq!(store.checkpoint(1, INSTRUCTION).await.unwrap().is_some(), count >= 3);
         assert_eq!(store.report(1).await.unwrap().unwrap().verdict, "They cannot be told apart.");

@@ -132,7 +132,7 @@ async fn an_iteration_with_all_that_belongs_to_it() {
         assert_eq!(store.curves("loss", TUNED, of).await.unwrap()[&run], [None, None]);
         assert_eq!(store.curves("unknown", TUNED, of).await.unwrap().len(), 0);
     }
-    assert_eq!(store.adapter(run, TUNED).await.unwrap(), Some((1, checkpoint(1).adapter)));
+    assert_eq!(store.adapter(run, TUNED).await.unwrap(), Some(tested(&checkpoint(1))));
 }
 
 #[tokio::test]

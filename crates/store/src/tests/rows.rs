@@ -1,11 +1,12 @@
 //! Rows with every field filled, different in every row.
 use super::mix;
 use crate::{Checkpoint, Episode, EvaluationAnswer, Iteration, NewRun, Split};
+use contract::arm::Arms;
 pub use contract::arm::{INSTRUCTION, ORACLE, TUNED};
 use contract::event::Spent;
 use contract::figures::{Component, Components, Interval, ShareOfPrompts, VarianceRatio};
 use contract::report::{Arm, ArmCost, AtEqualLength, Comparison, Instruction, Report, Serving, WatchedDifference};
-use contract::spec::{Arms, Data, Evaluation, Frozen, Lora, Prompter, Reward, Spec, Training};
+use contract::spec::{Data, Evaluation, Frozen, Lora, Prompter, Reward, Spec, Training};
 use std::collections::BTreeMap;
 
 /// Quotes, NUL, surrogate-pair characters, line ends: text that naive SQL or C strings would spoil.
@@ -83,6 +84,11 @@ pub fn episode(iteration: usize, index: usize) -> Episode {
 
 pub fn episodes(iteration: usize, count: usize) -> Vec<Episode> {
     (0..count).map(|index| episode(iteration, index)).collect()
+}
+
+/// The iteration and adapter of a checkpoint that are tested.
+pub fn tested(checkpoint: &Checkpoint) -> (usize, Vec<u8>) {
+    checkpoint.best.clone().unwrap_or_else(|| (checkpoint.iteration, checkpoint.adapter.clone()))
 }
 
 pub fn checkpoint(iteration: usize) -> Checkpoint {

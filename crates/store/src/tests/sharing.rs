@@ -4,7 +4,7 @@ use super::{new_path, new_store};
 use crate::{Fact, Run, Split, Store, export, share};
 use contract::desk::{RunChange, Share};
 use contract::event::{Event, Status};
-use contract::report::Report;
+use contract::report::{Instruction, Report};
 use std::path::Path;
 
 /// A folder that is nobody's business.
@@ -23,6 +23,8 @@ async fn whole_run(store: &Store, name: &str) -> i64 {
     store.commit_iteration(run, INSTRUCTION, &iteration(3), &[], &[], Some(&search(3))).await.unwrap();
     let answers = ["raw", "tuned", "oracle", "rewrite_pool", "answer_pool"].map(|arm| answer(Split::Test, 1, arm, 0, 0));
     store.commit_evaluation(run, &answers, &[]).await.unwrap();
+    let found = Instruction { text: "Secret instruction".into(), score: 0.5, n: 8, tried: 3 };
+    store.append(run, &Event::Instruction(found)).await.unwrap();
     store.put_report(run, &report(run)).await.unwrap();
     store.set_status(run, Status::Finished, None).await.unwrap();
     let tags = Some(vec!["paper".into()]);
@@ -93,7 +95,7 @@ async fn a_run_goes_through_a_file_into_another_database() {
     assert_eq!(everything(&foreign, found[0].id).await, everything(&mine, run).await);
     for (arm, adapter) in [(TUNED, checkpoint(1)), (ORACLE, checkpoint(2)), (INSTRUCTION, search(3))] {
         assert!(foreign.checkpoint(found[0].id, arm).await.unwrap().is_none(), "nobody goes on with a finished run");
-        assert_eq!(foreign.adapter(found[0].id, arm).await.unwrap(), Some((adapter.iteration, adapter.adapter)));
+        assert_eq!(foreign.adapter(found[0].id, arm).await.unwrap(), Some(tested(&adapter)));
     }
     foreign.set_status(found[0].id, Status::Failed, None).await.unwrap_err();
 
@@ -171,7 +173,7 @@ async fn prompters_go_without_the_texts() {
     let shared = Store::open_foreign(&file).await.unwrap();
     for (arm, checkpoint) in [(TUNED, checkpoint(1)), (ORACLE, checkpoint(2))] {
         for run in [1, 2] {
-            assert_eq!(shared.adapter(run, arm).await.unwrap(), Some((checkpoint.iteration, checkpoint.adapter.clone())));
+            assert_eq!(shared.adapter(run, arm).await.unwrap(), Some(tested(&checkpoint)));
         }
         assert_eq!(shared.checkpoint(1, arm).await.unwrap(), None);
         assert_eq!(shared.checkpoint(2, arm).await.unwrap(), Some(checkpoint), "it can be gone on with");
