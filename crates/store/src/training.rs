@@ -161,6 +161,12 @@ impl Store {
         .execute(&mut *connection)
         .await
         .map_err(|e| self.explain(e))?;
+        if best.is_none() {
+            sqlx::query!("DELETE FROM checkpoint_parts WHERE run = ? AND arm = ? AND name = 'best'", run, arm)
+                .execute(&mut *connection)
+                .await
+                .map_err(|e| self.explain(e))?;
+        }
         let parts = [("adapter", Some(&checkpoint.adapter)), ("optimiser", Some(&checkpoint.optimiser)), ("best", best)];
         for (name, bytes) in parts.into_iter().filter_map(|(name, bytes)| Some((name, bytes?))) {
             sqlx::query!(
