@@ -129,7 +129,7 @@ describe('Lemma 5.1', () => {
       expect.stringContaining('rest on 2.4 of 8 rewrites in the median prompt. Importance sampling says little here'),
     ]);
     expect(doubts({ ...sound, kl: { ...theory.kl, mean: 2 } })).toEqual([
-      expect.stringContaining('KL(ρ*‖ρ_sft) is near log K = 2.08 nats'),
+      expect.stringContaining('The divergence of ρ* is near log K = 2.08 nats'),
     ]);
     expect(doubts({ ...sound, effective_rewrites: 1.2 })).toEqual([expect.stringContaining('rest on 1.2 of 8 rewrites')]);
     expect(doubts({ ...sound, answers: 1 })).toEqual([expect.stringContaining('only plug-in figures')]);

@@ -34,10 +34,11 @@ pub fn report(report: &Report, rows: &str) -> String {
     if !report.comparisons.is_empty() {
         text.push_str(&columns(&comparisons(report), &[0]));
         text.push('\n');
-        let variances = variances(report);
-        if variances.len() > 1 {
-            text.push_str(&columns(&variances, &[0]));
-            text.push('\n');
+        for table in [variances(report), at_equal_length(report), watched(report)] {
+            if table.len() > 1 {
+                text.push_str(&columns(&table, &[0]));
+                text.push('\n');
+            }
         }
     }
     for table in [arms_table::costs(&report.costs), arms_table::gaps(&report.gaps)] {
@@ -126,6 +127,28 @@ fn variances(report: &Report) -> Vec<Vec<String>> {
     headed(&words, rows)
 }
 
+fn at_equal_length(report: &Report) -> Vec<Vec<String>> {
+    let words = ["difference at equal length", "", "95 % interval", "per token"];
+    let rows = report.comparisons.iter().filter_map(|c| {
+        let found = c.at_equal_length?;
+        let per_token = minus(&format!("{:+.4}", found.per_token));
+        Some(vec![format!("{} − {}", c.arm, c.baseline), signed(found.difference), interval(found.interval, signed), per_token])
+    });
+    headed(&words, rows)
+}
+
+/// Parts of the reward that nothing was trained on.
+fn watched(report: &Report) -> Vec<Vec<String>> {
+    let words = ["difference of a watched part", "", "95 % interval"];
+    let rows = report.comparisons.iter().flat_map(|c| {
+        c.watched.iter().map(|part| {
+            let label = format!("{}: {} − {}", one_line(&part.label, 30), c.arm, c.baseline);
+            vec![label, signed(part.difference), interval(part.interval, signed)]
+        })
+    });
+    headed(&words, rows)
+}
+
 /// Rows under a first one of these words.
 pub fn headed(words: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Vec<Vec<String>> {
     std::iter::once(words.iter().map(ToString::to_string).collect()).chain(rows).collect()
@@ -180,7 +203,7 @@ pub fn count(runs: usize) -> String {
 mod tests {
     use super::*;
     use contract::figures::{ShareOfPrompts, VarianceRatio};
-    use contract::report::Comparison;
+    use contract::report::{AtEqualLength, Comparison, WatchedDifference};
 
     fn arm(name: &str, mean: f64) -> Arm {
         Arm {
@@ -219,8 +242,12 @@ mod tests {
             effect_size: Some(-0.5),
             improvement: Some(ShareOfPrompts { share: 0.75, interval: None }),
             variance: Some(VarianceRatio { ratio: Some(0.5), interval: None, p_value: Some(0.25) }),
-            at_equal_length: None,
-            watched: Vec::new(),
+            at_equal_length: Some(AtEqualLength { difference: -0.125, interval: None, per_token: 0.0025 }),
+            watched: vec![WatchedDifference {
+                label: "polite".into(),
+                difference: 0.5,
+                interval: Some(Interval { low: 0.25, high: 0.75 }),
+            }],
         };
         let shown = report(
             &Report {
@@ -249,6 +276,8 @@ mod tests {
             "part topicality",
             "tuned − raw          +0.250  [−0.050, +0.500]  [−0.040, +0.500]  −0.50       75 %  < 0.0001  < 0.0001        8",
             "tuned / raw         0.50              –            0.2500",
+            "tuned − raw                 −0.125              –    +0.0025",
+            "polite: tuned − raw           +0.500  [+0.250, +0.750]",
             "Warning: Rewrites grow.",
         ] {
             assert!(shown.contains(expected), "{expected:?} is not in\n{shown}");

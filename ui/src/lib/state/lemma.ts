@@ -76,7 +76,7 @@ export function doubts(theory: RunTheory): string[] {
   const { tuned, rewrites: k, effective_rewrites, kl, answers } = theory;
   return [
     kl.mean > NEAR * Math.log(k)
-      ? `KL(ρ*‖ρ_sft) is near log K = ${fixed(Math.log(k), 2)} nats, the most that ${k} rewrites can show: the optimum is further away, and better, than it looks here. Draw more rewrites.`
+      ? `The divergence of ρ* is near log K = ${fixed(Math.log(k), 2)} nats, the most that ${k} rewrites can show: the optimum is further away, and better, than it looks here. Draw more rewrites.`
       : effective_rewrites < FEW
         ? `The optimum's weights rest on ${fixed(effective_rewrites, 1)} of ${k} rewrites in the median prompt: its figures are nearly those of the best rewrite.`
         : null,
