@@ -83,10 +83,8 @@ fn of_tuned(prompts: &[Option<theory::Tuned>], resamples: usize, seed: u64) -> O
         let values: Vec<Option<f64>> = prompts.iter().map(|tuned| tuned.as_ref().and_then(figure)).collect();
         theory::estimate(&values, resamples, seed).as_ref().map(estimated)
     };
-    let mut effective: Vec<f64> = prompts.iter().flatten().map(|tuned| tuned.effective_rewrites).collect();
-    effective.sort_by(f64::total_cmp);
     Some(TunedTheory {
-        effective_rewrites: *effective.get(effective.len().checked_sub(1)? / 2)?,
+        effective_rewrites: theory::lower_median(prompts.iter().flatten().map(|tuned| tuned.effective_rewrites))?,
         reward: over(|t| Some(t.reward))?,
         kl: over(|t| Some(t.kl))?,
         shortfall: over(|t| t.shortfall),

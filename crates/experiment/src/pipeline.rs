@@ -101,26 +101,25 @@ impl Pipeline {
     ) -> Result<(Vec<Trial>, Seconds)> {
         let mut seconds = Seconds::default();
         let rewrites = self.rewrite(arm, items, &mut seconds, &mut |_| on_progress(0))?;
-        let begun = Instant::now();
-        let answers = self.answer(items, rewrites.as_deref(), on_progress)?;
-        seconds.answer = begun.elapsed().as_secs_f64();
-
-        let begun = Instant::now();
-        let trials = self.judge(items, rewrites, answers)?;
-        seconds.reward = begun.elapsed().as_secs_f64();
+        let messages = |i: usize| rewrites.as_ref().map_or(items[i].prompt, |r: &Vec<Rewrite>| r[i].text.as_str());
+        let answers = self.answer(items, &messages, &mut seconds, on_progress)?;
+        let trials = self.judge(items, rewrites, answers, &mut seconds)?;
         Ok((trials, seconds))
     }
 
     /// Rewrites by the untuned prompter, a request each. With an adapter, `log_probs` are those of the tuned prompter and `reference` those that
     /// they were drawn with.
-    pub fn pool_rewrites(&self, items: &[Item<'_>], adapter: Option<&Adapter>) -> Result<Vec<Rewrite>> {
-        let mut nothing = |_: Step<'_>| ControlFlow::Continue(());
-        let mut rewrites = self.rewrite(Arm::Untuned, items, &mut Seconds::default(), &mut nothing)?.unwrap_or_default();
+    pub fn pool_rewrites(
+        &self,
+        items: &[Item<'_>],
+        adapter: Option<&Adapter>,
+        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Vec<Rewrite>> {
+        let drawn = self.rewrite(Arm::Untuned, items, &mut Seconds::default(), &mut |_| on_progress(0))?;
+        let mut rewrites = drawn.unwrap_or_default();
         if adapter.is_some() {
-            let mut log_probs = self.score(adapter, &self.requests(items)?, &rewrites)?.into_iter();
-            for rewrite in &mut rewrites {
-                rewrite.log_probs = log_probs.by_ref().take(rewrite.tokens.len()).collect();
-            }
+            let scored = self.score(adapter, &self.requests(items)?, &rewrites)?;
+            rewrites.iter_mut().zip(scored).for_each(|(rewrite, log_probs)| rewrite.log_probs = log_probs);
         }
         Ok(rewrites)
     }
@@ -132,8 +131,9 @@ impl Pipeline {
         rewrites: Vec<Rewrite>,
         on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Vec<Trial>> {
-        let answers = self.answer(items, Some(&rewrites), on_progress)?;
-        self.judge(items, Some(rewrites), answers)
+        let mut seconds = Seconds::default();
+        let answers = self.answer(items, &|i| rewrites[i].text.as_str(), &mut seconds, on_progress)?;
+        self.judge(items, Some(rewrites), answers, &mut seconds)
     }
 
     /// Has `messages`, one for each item and written by whoever calls, answered and judged against the items' prompts. `on_progress` as in [`Self::run`].
@@ -143,18 +143,12 @@ impl Pipeline {
         messages: &[String],
         on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<(Vec<Trial>, Seconds)> {
-        let begun = Instant::now();
-        let request = |(item, message): (&Item<'_>, &String)| AnswerRequest { prompt: message.clone(), seed: item.answer_seed };
-        let requests: Vec<_> = items.iter().zip(messages).map(request).collect();
-        let answers = self.answer_requests(&requests, on_progress)?;
-        let mut seconds = Seconds { answer: begun.elapsed().as_secs_f64(), ..Seconds::default() };
-
-        let begun = Instant::now();
-        let mut trials = self.judge(items, None, answers)?;
+        let mut seconds = Seconds::default();
+        let answers = self.answer(items, &|i| messages[i].as_str(), &mut seconds, on_progress)?;
+        let mut trials = self.judge(items, None, answers, &mut seconds)?;
         for ((trial, item), message) in trials.iter_mut().zip(items).zip(messages) {
             trial.closeness = Some(rewards::closeness(item.prompt, message));
         }
-        seconds.reward = begun.elapsed().as_secs_f64();
         Ok((trials, seconds))
     }
 
@@ -173,12 +167,19 @@ impl Pipeline {
         let request = AnswerRequest { prompt: rewrite.unwrap_or(item.prompt).into(), seed: item.answer_seed };
         on_text(Growing { rewrite, answer: Some("") });
         let answer = self.frozen.stream(&request, &self.decoding, &mut |text| on_text(Growing { rewrite, answer: Some(text) }))?;
-        let trial = self.judge(&[item], rewrites, vec![answer])?.pop();
+        let trial = self.judge(&[item], rewrites, vec![answer], &mut Seconds::default())?.pop();
         trial.ok_or_else(|| contract::Error::internal("The prompt came out of its arm without an answer."))
     }
 
     /// Scores the answers, and puts together what belongs together.
-    fn judge(&mut self, items: &[Item<'_>], rewrites: Option<Vec<Rewrite>>, answers: Vec<Answer>) -> Result<Vec<Trial>> {
+    fn judge(
+        &mut self,
+        items: &[Item<'_>],
+        rewrites: Option<Vec<Rewrite>>,
+        answers: Vec<Answer>,
+        seconds: &mut Seconds,
+    ) -> Result<Vec<Trial>> {
+        let begun = Instant::now();
         let pairs: Vec<Pair<'_>> = items.iter().zip(&answers).map(|(i, a)| Pair { prompt: i.prompt, answer: &a.text }).collect();
         let scores = self.reward.score(&pairs)?;
         let mut rewrites = rewrites.map(Vec::into_iter);
@@ -188,26 +189,21 @@ impl Pipeline {
             let closeness = rewrite.as_ref().map(|r| rewards::closeness(item.prompt, &r.text));
             trials.push(Trial { rewrite, answer, score, closeness });
         }
+        seconds.reward = begun.elapsed().as_secs_f64();
         Ok(trials)
     }
 
-    fn answer(
+    /// The frozen model's answers to the message of each item.
+    fn answer<'a>(
         &mut self,
         items: &[Item<'_>],
-        rewrites: Option<&[Rewrite]>,
+        message: &dyn Fn(usize) -> &'a str,
+        seconds: &mut Seconds,
         on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Vec<Answer>> {
-        let message = |i: usize| rewrites.map_or(items[i].prompt, |r| r[i].text.as_str()).to_string();
-        let requests: Vec<_> =
-            items.iter().enumerate().map(|(i, item)| AnswerRequest { prompt: message(i), seed: item.answer_seed }).collect();
-        self.answer_requests(&requests, on_progress)
-    }
-
-    fn answer_requests(
-        &mut self,
-        requests: &[AnswerRequest],
-        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> Result<Vec<Answer>> {
+        let begun = Instant::now();
+        let request = |(i, item): (usize, &Item<'_>)| AnswerRequest { prompt: message(i).into(), seed: item.answer_seed };
+        let requests: Vec<_> = items.iter().enumerate().map(request).collect();
         let mut answers = Vec::with_capacity(requests.len());
         for batch in requests.chunks(self.max_rows) {
             let before = answers.len();
@@ -217,6 +213,7 @@ impl Pipeline {
             let (got, model) = (answers.len(), self.frozen.describe());
             return Err(contract::Error::engine(format!("{model} gave {got} answers to {} prompts.", requests.len())));
         }
+        seconds.answer = begun.elapsed().as_secs_f64();
         Ok(answers)
     }
 
@@ -243,10 +240,8 @@ impl Pipeline {
 
         let begun = Instant::now();
         if adapter.is_some() {
-            let mut log_probs = self.score(None, &requests, &rewrites)?.into_iter();
-            for rewrite in &mut rewrites {
-                rewrite.reference = log_probs.by_ref().take(rewrite.tokens.len()).collect();
-            }
+            let scored = self.score(None, &requests, &rewrites)?;
+            rewrites.iter_mut().zip(scored).for_each(|(rewrite, log_probs)| rewrite.reference = log_probs);
         } else {
             // Without an adapter the prompter *is* ρ_sft: the divergence is 0 by definition.
             rewrites.iter_mut().for_each(|r| r.reference.clone_from(&r.log_probs));
@@ -267,8 +262,8 @@ impl Pipeline {
         Ok(requests)
     }
 
-    /// log ρ of the rewrites' tokens, one after another, in passes of whole groups; of ρ_sft without an adapter.
-    fn score(&self, adapter: Option<&Adapter>, requests: &[Request], rewrites: &[Rewrite]) -> Result<Vec<f32>> {
+    /// log ρ of each rewrite's tokens, in passes of whole groups; of ρ_sft without an adapter.
+    fn score(&self, adapter: Option<&Adapter>, requests: &[Request], rewrites: &[Rewrite]) -> Result<Vec<Vec<f32>>> {
         let groups = group(requests, rewrites);
         let mut log_probs = Vec::new();
         let mut start = 0;
@@ -282,6 +277,7 @@ impl Pipeline {
             log_probs.extend(scored.to_vec1::<f32>().map_err(lm::Error::from)?);
             start = end;
         }
-        Ok(log_probs)
+        let mut rest = log_probs.into_iter();
+        Ok(rewrites.iter().map(|rewrite| rest.by_ref().take(rewrite.tokens.len()).collect()).collect())
     }
 }

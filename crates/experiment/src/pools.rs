@@ -2,7 +2,7 @@
 use crate::evaluation::{Answering, Key, OnProgress, Plan};
 use crate::metrics::mean;
 use crate::pipeline::{Arm, Item, Pipeline};
-use analysis::theory::tilt;
+use analysis::theory::tilt_equal;
 use contract::{Error, Result, arm};
 use lm::{Adapter, Stream};
 use std::collections::BTreeMap;
@@ -34,7 +34,8 @@ impl<'a> RewritePool<'a> {
     ) -> impl FnMut(&[Key], &mut OnProgress<'_>) -> Result<Vec<EvaluationAnswer>> + 'b {
         move |chunk, on_progress| {
             let of_rewrite: Vec<Key> = chunk.chunks(self.answers_per_rewrite).map(|answers| self.rewrite_of(answers[0])).collect();
-            let rewrites = pipeline.pool_rewrites(&of_rewrite.iter().map(|key| self.item(*key, 0)).collect::<Vec<_>>(), adapter)?;
+            let requested: Vec<Item<'_>> = of_rewrite.iter().map(|key| self.item(*key, 0)).collect();
+            let rewrites = pipeline.pool_rewrites(&requested, adapter, on_progress)?;
             let items: Vec<Item<'_>> = chunk.iter().map(|&key| self.item(self.rewrite_of(key), key.1)).collect();
             let repeated = (0..chunk.len()).map(|i| rewrites[i / self.answers_per_rewrite].clone()).collect();
             let trials = pipeline.answer_rewrites(&items, repeated, on_progress)?;
@@ -133,7 +134,7 @@ impl Choice {
             Self::Best => Ok(((1..rewards.len()).fold(0, |best, k| if rewards[k] > rewards[best] { k } else { best }), None)),
             Self::Optimum { lambda } => {
                 let refuse = || Error::run(format!("Rewrites cannot be weighed by exp(R̂/λ) with λ = {lambda}: a reward is not finite."));
-                let weights = tilt(&vec![1.0; rewards.len()], rewards, lambda).ok_or_else(refuse)?.probabilities;
+                let weights = tilt_equal(rewards, lambda).ok_or_else(refuse)?.probabilities;
                 let mut sum = 0.0;
                 let reached = weights.iter().position(|weight| {
                     sum += weight;

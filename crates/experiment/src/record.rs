@@ -5,7 +5,6 @@ use crate::runner::{Flow, Progress};
 use crate::stop::StopSignal;
 use contract::event::{Event, Phase, Spent, Stage};
 use contract::{Code, Result, arm};
-use std::ops::ControlFlow;
 use store::{Checkpoint, Episode, EvaluationAnswer, Iteration, Split, Store};
 use tokio::runtime::Handle;
 
@@ -97,13 +96,12 @@ impl Record {
             self.handle.block_on(self.store.commit_evaluation(self.run, rows, &events))
         };
         let message = format!("{}: {} prompts", arm.replace('_', " "), plan.split.as_str());
-        let mut on_progress = |answers: usize| match stop.requested() {
-            Ok(false) => {
+        let mut on_progress = |answers: usize| {
+            let flow = stop.flow();
+            if flow.is_continue() {
                 observe(&Progress { phase, done: position(answers), total, message: Some(message.clone()) });
-                ControlFlow::Continue(())
             }
-            // A store that cannot be read ends the work as well; the next query says why.
-            Ok(true) | Err(_) => ControlFlow::Break(()),
+            flow
         };
         if on_progress(0).is_break() {
             return stop.requested().map(|_| Flow::Stop);

@@ -33,10 +33,11 @@ pub const COMPARISONS: [(&str, &str); 13] = [
 /// verdict says what is missing, and what the arms show so far is warned of as it will be at the end.
 pub fn compute(run: &Run, rows: &[EvaluationAnswer], events: &[StoredEvent]) -> Report {
     let (arms, compared) = (with_components(arms(&run.spec, rows), &run.spec, rows), compare(&run.spec, rows));
+    let comparisons = comparisons(&compared);
     let mut warnings = warnings(events);
     if run.status != Status::Finished {
         // In a finished run these are events.
-        let alarms = guards::of_arms(&arms).into_iter().chain(guards::of_comparisons(&comparisons(&compared)));
+        let alarms = guards::of_arms(&arms).into_iter().chain(guards::of_comparisons(&comparisons));
         warnings.extend(alarms.map(|alarm| format!("{} {}", alarm.cause, alarm.remedy)));
     }
     Report {
@@ -46,7 +47,7 @@ pub fn compute(run: &Run, rows: &[EvaluationAnswer], events: &[StoredEvent]) -> 
         seed: run.spec.seed,
         spec_hash: run.spec_hash.clone(),
         verdict: verdict(&run.spec, &arms, &compared),
-        comparisons: comparisons(&compared),
+        comparisons,
         arms,
         warnings,
         costs: costs::of_arms(&run.spec, rows, events),
@@ -102,11 +103,6 @@ fn verdict(spec: &Spec, arms: &[Arm], compared: &[Compared]) -> String {
     }
 }
 
-/// The comparisons of the report.
-pub fn compared(spec: &Spec, rows: &[EvaluationAnswer]) -> Vec<Comparison> {
-    comparisons(&compare(spec, rows))
-}
-
 /// Every arm that has rows in `rows` (of one split), in the order of [`arm::ALL`], each at its latest iteration. Without components,
 /// which take a bootstrap.
 pub fn arms(spec: &Spec, rows: &[EvaluationAnswer]) -> Vec<Arm> {
@@ -130,7 +126,7 @@ fn by_prompt(rows: &[&EvaluationAnswer]) -> BTreeMap<usize, Vec<f64>> {
 fn summarise(spec: &Spec, name: &str, rows: &[&EvaluationAnswer]) -> Option<Arm> {
     let rewards: Vec<Vec<f64>> = by_prompt(rows).into_values().collect();
     let moments = analysis::moments(&rewards);
-    let means: Vec<f64> = rewards.iter().filter_map(|answers| mean(answers.iter().copied())).collect();
+    let means = means(&rewards);
     let seed = Streams::new(spec.seed).statistics(name);
     let interval = analysis::bootstrap_mean(&means, spec.evaluation.bootstrap_resamples, seed);
     let labels: BTreeSet<&String> = rows.iter().flat_map(|r| r.reward_parts.keys()).collect();
@@ -196,10 +192,7 @@ fn compare(spec: &Spec, rows: &[EvaluationAnswer]) -> Vec<Compared> {
 /// None if there are no prompts that both arms answered.
 fn compare_pair(spec: &Spec, rows: &[EvaluationAnswer], (arm, baseline): (&'static str, &'static str)) -> Option<Compared> {
     let (arm_rows, baseline_rows) = (latest(rows, arm), latest(rows, baseline));
-    let (arm_rewards, baseline_rewards) = (by_prompt(&arm_rows), by_prompt(&baseline_rows));
-    let both = arm_rewards.into_iter().filter_map(|(prompt, rewards)| Some((rewards, baseline_rewards.get(&prompt)?.clone())));
-    let (a, b): (Vec<Vec<f64>>, Vec<Vec<f64>>) = both.unzip();
-    let means = |rewards: &[Vec<f64>]| rewards.iter().filter_map(|answers| mean(answers.iter().copied())).collect::<Vec<f64>>();
+    let [a, b] = on_shared_prompts([&arm_rows, &baseline_rows], |row| Some(row.reward));
     let firsts = |rewards: &[Vec<f64>]| rewards.iter().filter_map(|answers| answers.first().copied()).collect::<Vec<f64>>();
     let streams = Streams::new(spec.seed);
     let (seed, again) = (streams.statistics(&format!("{arm}-{baseline}")), streams.statistics(&format!("{arm}-{baseline} variance")));
@@ -221,9 +214,19 @@ fn on_shared_prompts<T>(rows: [&[&EvaluationAnswer]; 2], value: impl Fn(&Evaluat
     let prompts = rows.map(|rows| rows.iter().map(|row| row.prompt_index).collect::<BTreeSet<usize>>());
     let shared: Vec<usize> = prompts[0].intersection(&prompts[1]).copied().collect();
     rows.map(|rows| {
-        let of_prompt = |prompt: &usize| rows.iter().filter(|row| row.prompt_index == *prompt).filter_map(|row| value(row)).collect();
-        shared.iter().map(of_prompt).collect()
+        let mut values: BTreeMap<usize, Vec<T>> = shared.iter().map(|prompt| (*prompt, Vec::new())).collect();
+        for row in rows {
+            if let Some(values) = values.get_mut(&row.prompt_index) {
+                values.extend(value(row));
+            }
+        }
+        values.into_values().collect()
     })
+}
+
+/// Mean of each prompt's answers; prompts without any are left out.
+fn means(prompts: &[Vec<f64>]) -> Vec<f64> {
+    prompts.iter().filter_map(|answers| mean(answers.iter().copied())).collect()
 }
 
 fn at_equal_length(spec: &Spec, arm: &[&EvaluationAnswer], baseline: &[&EvaluationAnswer], seed: u64) -> Option<AtEqualLength> {
@@ -240,8 +243,7 @@ fn at_equal_length(spec: &Spec, arm: &[&EvaluationAnswer], baseline: &[&Evaluati
 fn watched(spec: &Spec, arm: &[&EvaluationAnswer], baseline: &[&EvaluationAnswer], seed: u64) -> Vec<WatchedDifference> {
     let of_part = |part: &RewardPart| {
         let label = part.label();
-        let values = on_shared_prompts([arm, baseline], |row| row.reward_parts.get(&label).copied());
-        let [a, b] = values.map(|prompts| prompts.iter().filter_map(|answers| mean(answers.iter().copied())).collect::<Vec<f64>>());
+        let [a, b] = on_shared_prompts([arm, baseline], |row| row.reward_parts.get(&label).copied()).map(|prompts| means(&prompts));
         if a.is_empty() || a.len() != b.len() {
             return None;
         }
@@ -289,8 +291,8 @@ fn comparisons(compared: &[Compared]) -> Vec<Comparison> {
     compared.iter().enumerate().map(row).collect()
 }
 
-/// Guards that fired (in training once per guard, with its latest words and how often it fired; after the evaluation each), and notes.
-fn warnings(events: &[StoredEvent]) -> Vec<String> {
+/// What the events warn of: guards that fired (in training once per guard, with its latest words and how often it fired; after the evaluation each), and notes.
+pub fn warnings(events: &[StoredEvent]) -> Vec<String> {
     // By iteration: one that was computed again after a kill fires again.
     let mut fired: BTreeMap<&str, BTreeMap<usize, String>> = BTreeMap::new();
     let mut afterwards = Vec::new();

@@ -357,16 +357,15 @@ impl Runner {
     fn finish(&mut self) -> Result<Outcome> {
         let Record { store, handle, run, .. } = &self.record;
         let rows = self.record.answers(Split::Test)?;
-        let arms = report::arms(&self.spec, &rows);
+        let mut record = handle.block_on(store.run(*run))?;
+        record.status = Status::Finished;
+        let mut report = report::compute(&record, &rows, &handle.block_on(store.events_after(*run, 0))?);
         let scores: Vec<Score> = rows.iter().map(|row| Score { total: row.reward, parts: row.reward_parts.clone() }).collect();
-        let alarms = guards::of_arms(&arms).into_iter().chain(guards::of_comparisons(&report::compared(&self.spec, &rows)));
+        let alarms = guards::of_arms(&report.arms).into_iter().chain(guards::of_comparisons(&report.comparisons));
         for alarm in alarms.chain(guards::constant_rewards(&scores)) {
             self.record.append(&alarm.event(None))?;
         }
-        let events = handle.block_on(store.events_after(*run, 0))?;
-        let mut record = handle.block_on(store.run(*run))?;
-        record.status = Status::Finished;
-        let report = report::compute(&record, &rows, &events);
+        report.warnings = report::warnings(&handle.block_on(store.events_after(*run, 0))?);
         handle.block_on(store.put_report(*run, &report))?;
         handle.block_on(store.set_status(*run, Status::Finished, None))?;
         Ok(Outcome::Finished(Box::new(report)))

@@ -1,6 +1,7 @@
 //! A user's wish that a run ends.
 use contract::Result;
 use std::cell::Cell;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 use store::Store;
 use tokio::runtime::Handle;
@@ -24,6 +25,11 @@ impl<'a> StopSignal<'a> {
     /// `handle` is the runtime that the store's queries run on, as in [`crate::Inputs`].
     pub fn new(flag: &'a dyn Fn() -> bool, store: Store, handle: Handle, run: i64) -> Self {
         Self { flag, store, handle, run, seen: Cell::new(Seen { stop: false, asked: None }) }
+    }
+
+    /// For what can be broken off at every decoding step. A store that cannot be read ends the work as well; the next query says why.
+    pub fn flow(&self) -> ControlFlow<()> {
+        if let Ok(false) = self.requested() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
     /// Asks the flag every time and the store at most once a second, for it is called at every decoding step.

@@ -274,28 +274,33 @@ fn episodes(
 ) -> Vec<Episode> {
     let rows = items.iter().zip(trials).zip(advantages).enumerate();
     rows.filter_map(|(index, ((item, trial), advantage))| {
-        let rewrite = trial.rewrite?;
-        Some(Episode {
-            iteration,
-            index,
-            prompt_index: prompts[index / group_size],
-            prompt: item.prompt.into(),
-            reward: trial.score.total,
-            reward_parts: trial.score.parts,
-            kl: rewrite.kl(),
-            advantage: *advantage,
-            closeness: trial.closeness.unwrap_or(0.0),
-            rewrite_tokens: rewrite.tokens.len(),
-            rewrite_truncated: rewrite.truncated,
-            rewrite: rewrite.text,
-            answer_tokens: trial.answer.tokens.len(),
-            answer_truncated: trial.answer.truncated,
-            answer: trial.answer.text,
-            rewrite_seed: item.rewrite_seed,
-            answer_seed: item.answer_seed,
-        })
+        trial.rewrite.is_some().then(|| episode((iteration, index, prompts[index / group_size]), item, trial, *advantage))
     })
     .collect()
+}
+
+/// What came of an item at (iteration, index in the batch, number of the prompt); without a rewrite its cells are empty.
+pub(crate) fn episode((iteration, index, prompt_index): (usize, usize, usize), item: &Item<'_>, trial: Trial, advantage: f64) -> Episode {
+    let rewrite = trial.rewrite.as_ref();
+    Episode {
+        iteration,
+        index,
+        prompt_index,
+        prompt: item.prompt.into(),
+        reward: trial.score.total,
+        reward_parts: trial.score.parts,
+        kl: rewrite.map_or(0.0, |r| r.kl()),
+        advantage,
+        closeness: trial.closeness.unwrap_or(0.0),
+        rewrite_tokens: rewrite.map_or(0, |r| r.tokens.len()),
+        rewrite_truncated: rewrite.is_some_and(|r| r.truncated),
+        rewrite: trial.rewrite.map(|r| r.text).unwrap_or_default(),
+        answer_tokens: trial.answer.tokens.len(),
+        answer_truncated: trial.answer.truncated,
+        answer: trial.answer.text,
+        rewrite_seed: item.rewrite_seed,
+        answer_seed: item.answer_seed,
+    }
 }
 
 /// Milliseconds since 1970; 0 on a machine whose clock stands before that.

@@ -19,6 +19,8 @@ pub use best::{BestRewrites, best_of_rewrites, expected_best};
 pub use convergence::{ConvergencePoint, convergence};
 pub use finite::{Best, Tilted, best_of, divergence, tilt, total_variation};
 pub use importance::{Tuned, tuned};
-pub use resampled::{Estimate, ResampledMean, ResampledOptimum, estimate, resampled, resampled_mean, resampled_oracle};
+pub use resampled::{
+    Estimate, ResampledMean, ResampledOptimum, estimate, lower_median, resampled, resampled_mean, resampled_oracle, tilt_equal,
+};
 pub use sweep::{BestMean, Bound, Optimum, Oracle, Sweep, SweepPoint};
 pub use world::{Answer, Objective, Prompt, Rewrite, World, WorldError};

@@ -121,7 +121,6 @@ pub struct ResampledMean {
 /// None: λ is negative or not finite, or no prompt can be estimated. Prompts that cannot are left out.
 pub fn resampled_mean(rewards: &[Vec<Vec<f64>>], lambda: f64, resamples: usize, seed: u64) -> Option<ResampledMean> {
     let prompts: Vec<Option<ResampledOptimum>> = rewards.iter().map(|r| resampled(r, lambda)).collect();
-    let effective = sorted(&prompts.iter().flatten().map(|r| r.effective_rewrites).collect::<Vec<f64>>());
     let mean = |figure: fn(&ResampledOptimum) -> Option<f64>| {
         estimate(&prompts.iter().map(|r| r.as_ref().and_then(figure)).collect::<Vec<_>>(), resamples, seed)
     };
@@ -135,7 +134,7 @@ pub fn resampled_mean(rewards: &[Vec<Vec<f64>>], lambda: f64, resamples: usize, 
         kl_extrapolated: mean(|r| r.kl_extrapolated),
         objective: mean(|r| Some(r.objective))?,
         objective_extrapolated: mean(|r| r.objective_extrapolated),
-        effective_rewrites: *effective.get(effective.len().checked_sub(1)? / 2)?,
+        effective_rewrites: lower_median(prompts.iter().flatten().map(|r| r.effective_rewrites))?,
         prompts,
     })
 }
@@ -178,8 +177,14 @@ impl Means {
     }
 }
 
+/// The median, of an even number of values the lower of the two in the middle; None of none.
+pub fn lower_median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let values = sorted(&values.into_iter().collect::<Vec<f64>>());
+    values.get(values.len().checked_sub(1)? / 2).copied()
+}
+
 /// [`tilt`] of equal weights: rewrites drawn from ρ_sft.
-pub(super) fn tilt_equal(rewards: &[f64], lambda: f64) -> Option<Tilted> {
+pub fn tilt_equal(rewards: &[f64], lambda: f64) -> Option<Tilted> {
     tilt(&vec![1.0; rewards.len()], rewards, lambda)
 }
 

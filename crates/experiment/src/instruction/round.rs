@@ -6,6 +6,7 @@ use crate::metrics::{self, Metrics};
 use crate::pipeline::{Item, Pipeline, Seconds, Trial};
 use crate::prompter::Prompter;
 use crate::streams::Streams;
+use crate::training::episode;
 use contract::event::Spent;
 use contract::{Error, Result, Spec};
 use lm::Request;
@@ -148,23 +149,8 @@ fn episodes(
     let slots = plan.slots.len();
     let rows = items.iter().zip(messages).zip(trials).zip(advantages).enumerate();
     rows.map(|(index, (((item, message), trial), advantage))| Episode {
-        iteration: plan.round,
-        index,
-        prompt_index: prompts[index / slots],
-        prompt: item.prompt.into(),
         rewrite: message,
-        reward: trial.score.total,
-        reward_parts: trial.score.parts,
-        kl: 0.0,
-        advantage: *advantage,
-        closeness: trial.closeness.unwrap_or(0.0),
-        rewrite_tokens: 0,
-        rewrite_truncated: false,
-        answer_tokens: trial.answer.tokens.len(),
-        answer_truncated: trial.answer.truncated,
-        answer: trial.answer.text,
-        rewrite_seed: item.rewrite_seed,
-        answer_seed: item.answer_seed,
+        ..episode((plan.round, index, prompts[index / slots]), item, trial, *advantage)
     })
     .collect()
 }

@@ -5,7 +5,6 @@ use crate::stop::StopSignal;
 use crate::training::now_ms;
 use contract::event::{Event, Phase, Stage};
 use contract::{Code, Error, Result, arm};
-use std::ops::ControlFlow;
 use store::{Checkpoint, Iteration};
 
 impl Runner {
@@ -35,14 +34,10 @@ impl Runner {
     /// One round with its rows; what it learnt is kept with them. Abandoned at a stop.
     fn round(&mut self, search: &mut Search, stop: &StopSignal<'_>, observe: &mut dyn FnMut(&Progress)) -> Result<Flow> {
         let (done, total, started_at_ms) = (search.rounds(), self.spec.training.iterations, now_ms());
-        let mut on_progress = |_| match stop.requested() {
-            Ok(false) => ControlFlow::Continue(()),
-            Ok(true) | Err(_) => ControlFlow::Break(()),
-        };
-        if on_progress(0).is_break() {
-            return stop.requested().map(|_| Flow::Stop);
+        if stop.requested()? {
+            return Ok(Flow::Stop);
         }
-        let round = match instruction::round(search, &mut self.pipeline, &self.spec, &self.splits.train, &mut on_progress) {
+        let round = match instruction::round(search, &mut self.pipeline, &self.spec, &self.splits.train, &mut |_| stop.flow()) {
             Ok(round) => round,
             Err(e) if e.code == Code::Stopped => return stop.requested().map(|_| Flow::Stop),
             Err(e) => return Err(e),
