@@ -46,20 +46,17 @@ export function inGroups<Of>(rows: Of[], pairOf: (row: Of) => { arm: string; bas
   return sorted.map((row) => (isApart ? { row, group: group(row) } : { row }));
 }
 
-/** What is said of a difference beside itself. */
-const CELLS: [head: string, show: (c: Comparison) => string][] = [
-  ['d_z', (c) => signed(c.effect_size, 2)],
-  ['better on', (c) => percent(c.improvement?.share)],
-  ['p', (c) => probability(c.p_value)],
-  ['p, Holm', (c) => probability(c.p_holm)],
-  ['prompts', (c) => String(c.prompts)],
+/** What is said of a difference beside itself, and from which width on, in pixels, there is room for it. */
+const CELLS: [head: string, from: number, show: (c: Comparison) => string][] = [
+  ['d_z', 840, (c) => signed(c.effect_size, 2)],
+  ['better on', 840, (c) => percent(c.improvement?.share)],
+  ['p', 0, (c) => probability(c.p_value)],
+  ['p, Holm', 640, (c) => probability(c.p_holm)],
+  ['prompts', 0, (c) => String(c.prompts)],
 ];
-/** Below this width, in pixels, there is room for these alone. */
-const WIDE = 840;
-const NARROW = ['p', 'prompts'];
 
 export function differenceForest(rows: { label?: string; comparison: Comparison }[], width: number): ForestOf {
-  const cells = CELLS.filter(([head]) => width >= WIDE || NARROW.includes(head));
+  const cells = CELLS.filter(([, from]) => width >= from);
   return {
     title: 'Paired differences',
     heads: ['difference [95 % interval]', ...cells.map(([head]) => head)],
@@ -72,7 +69,7 @@ export function differenceForest(rows: { label?: string; comparison: Comparison 
       value: c.mean_difference,
       range: { low: c.ci_low, high: c.ci_high },
       words: [signed(c.mean_difference), signedInterval(c.ci_low, c.ci_high)],
-      cells: cells.map(([, show]) => show(c)),
+      cells: cells.map(([, , show]) => show(c)),
     })),
   };
 }
