@@ -32,10 +32,10 @@ ui/node_modules/.package-lock.json: ui/package.json ui/package-lock.json | setup
 	@cd ui && npm ci --no-audit --no-fund || { echo "ui: npm could not bring the packages of ui/package-lock.json. They come from the npm registry the first time; connect and try again." >&2; exit 1; }
 
 # Only when a page has changed: cargo would build the window anew for pages that are newer, be they the same.
-ui/dist/index.html: ui/node_modules/.package-lock.json $(shell find ui/src ui/index.html ui/vite.config.ts ui/svelte.config.js ui/tsconfig.json -type f)
-	@cd ui && npm run --silent build && touch dist/index.html
+ui/dist/index.html: ui/node_modules/.package-lock.json $(shell find ui/src ui/index.html ui/vite.config.ts ui/vite.report.config.ts ui/svelte.config.js ui/tsconfig.json -type f)
+	@cd ui && npm run --silent build && touch dist/index.html dist-report/report.js
 
-ui: setup ui/dist/index.html ## the window's pages
+ui: setup ui/dist/index.html ## the window's pages, and the report's
 
 build: ui ## the window and the worker
 	@cargo build --release --workspace --locked $(CARGO_FEATURES) || { echo "build: failed. If the lines above speak of the network: crates come from crates.io the first time; connect and try again, or copy ~/.cargo/registry from a machine that has built this." >&2; exit 1; }
@@ -74,4 +74,4 @@ bench: model ## kernels, model and iteration beside this machine's peak; a run; 
 
 clean: ## remove what was built (models and runs in $ALIGNPRO_HOME stay)
 	cargo clean
-	rm -rf ui/dist ui/node_modules
+	rm -rf ui/dist ui/dist-report ui/node_modules

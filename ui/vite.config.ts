@@ -19,13 +19,23 @@ export default defineConfig({
       $ipc: fileURLToPath(new URL('./src/lib/ipc/index.ts', import.meta.url)),
       $lib: fileURLToPath(new URL('./src/lib', import.meta.url)),
     },
-    ...(process.env.VITEST ? { conditions: ['browser'] } : {}),
   },
   test: {
-    environment: 'jsdom',
-    include: ['test/**/*.test.ts', 'src/**/*.test.ts'],
-    setupFiles: ['test/setup.ts'],
-    // Else a style sheet is read as an empty text.
-    css: { include: [/app\.css/] },
+    projects: [
+      {
+        extends: true,
+        resolve: { conditions: ['browser'] },
+        test: {
+          name: 'pages',
+          environment: 'jsdom',
+          include: ['test/*.test.ts'],
+          setupFiles: ['test/setup.ts'],
+          // Else a style sheet is read as an empty text.
+          css: { include: [/app\.css/] },
+        },
+      },
+      // Drawn without a page, as the worker does it.
+      { extends: './vite.report.config.ts', test: { name: 'report', environment: 'node', include: ['test/report/*.test.ts'] } },
+    ],
   },
 });

@@ -47,6 +47,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         appear,
         export_runs,
         export_adapter,
+        save_report,
         listening,
         files,
         choose_file,
@@ -167,6 +168,11 @@ async fn export_runs(app: AppHandle, desk: Desk<'_>, ids: Vec<i64>, share: Share
 #[tauri::command]
 async fn export_adapter(app: AppHandle, desk: Desk<'_>, id: i64) -> Result<PathBuf> {
     desk.export_adapter(id, &downloads(&app)?).await
+}
+
+#[tauri::command]
+async fn save_report(app: AppHandle, desk: Desk<'_>, ids: Vec<i64>) -> Result<PathBuf> {
+    desk.save_report(&ids, &downloads(&app)?).await
 }
 
 /// The pages hear of files from now on, and first of those that were named at the start.

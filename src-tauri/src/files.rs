@@ -1,11 +1,6 @@
 //! Files that a person takes out of the window or brings into it.
 use contract::{Error, Result};
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
 use std::path::{Component, Path, PathBuf};
-
-/// How many files of one name a folder may hold.
-const MOST: usize = 1000;
 
 /// Writes `bytes` into a new file of `folder`; where the name is taken, under the next free one ("figure-2.png"). The path is returned.
 ///
@@ -17,25 +12,7 @@ pub fn save(folder: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf> {
     if !is_name {
         return Err(Error::io(format!("\"{name}\" is not the name of a file.")));
     }
-    home::create_folder(folder)?;
-    for free in desk::free_names(folder, name).take(MOST) {
-        // `create_new`: never over a file that is there.
-        match OpenOptions::new().write(true).create_new(true).open(&free) {
-            Ok(mut file) => {
-                return match file.write_all(bytes) {
-                    Ok(()) => Ok(free),
-                    Err(e) => {
-                        // Half a file is worse than none.
-                        let _ = std::fs::remove_file(&free);
-                        Err(home::write_error(&free, &e))
-                    }
-                };
-            }
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(home::write_error(&free, &e)),
-        }
-    }
-    Err(Error::io(format!("{} holds {MOST} files named like {name}; move some.", folder.display())))
+    desk::save_new(folder, name, bytes)
 }
 
 #[cfg(test)]

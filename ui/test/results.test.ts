@@ -21,9 +21,8 @@ import {
 } from '$lib/state/lemma';
 import { methods } from '$lib/state/methods';
 import { headroom, promptsCsv, rewardsOf, shortfall, sortedPrompts } from '$lib/state/prompts';
-import { htmlReport } from '$lib/state/report';
 import { ARMS_OF, EVERY_ARM, UNTRAINED, WITHHELD } from '../src/dev/arms';
-import { OLD, others, spec, summaries } from '../src/dev/fixtures';
+import { others, spec, summaries } from '../src/dev/fixtures';
 import { samples } from '../src/dev/samples';
 
 const runOf = (id: number) => [...others, ...summaries].find((run) => run.id === id)!;
@@ -32,8 +31,6 @@ const detailOf = (id: number): RunDetail => {
   const summary = runOf(id);
   return { summary, program_version: '9.8.7', spec: spec({ arms: ARMS_OF[summary.experiment] }), spec_toml: '', facts: [] };
 };
-const textOf = (id: number) =>
-  new DOMParser().parseFromString(htmlReport(detailOf(id), reportOf(id), []), 'text/html').body.textContent ?? '';
 const lines = (csv: string) => csv.trimEnd().split('\r\n');
 const theory = reportOf(EVERY_ARM).theory!;
 const plain = reportOf(UNTRAINED).theory!;
@@ -194,44 +191,6 @@ describe('prompts one by one', () => {
     expect(saved).toHaveLength(97);
     expect(saved[1]).toMatch(/^0,Write a toast for a goalkeeper/);
     expect(lines(promptsCsv(theory, null))[1]).toMatch(/^0,,/);
-  });
-});
-
-describe('the report as a file', () => {
-  it('holds every section of a run with all arms, and no markup of others', () => {
-    const text = textOf(EVERY_ARM);
-    for (const words of [
-      'What each arm costs',
-      'Before it can answer: reward calls',
-      'Gap closed, in words',
-      'The tuned prompter closes 54\u00a0%',
-      'Found instruction',
-      'Answer warmly, and end with <b>one</b> concrete thing',
-      'Without training: Lemma 5.1',
-      'Importance sampling says little here',
-      'Convergence in K, in numbers',
-      'Best of n answers',
-      'Prompt by prompt, in numbers',
-      'Tuned − best rewrite',
-      'Oracle − raw',
-    ])
-      expect(text).toContain(words);
-    const page = new DOMParser().parseFromString(htmlReport(detailOf(EVERY_ARM), reportOf(EVERY_ARM), []), 'text/html');
-    expect(page.querySelectorAll('script, img, b')).toHaveLength(0);
-    expect(text).not.toMatch(/undefined|NaN|Infinity/);
-  });
-  it('holds nothing of what was not there', () => {
-    for (const id of [1, OLD]) {
-      const text = textOf(id);
-      expect(text).not.toMatch(/What each arm costs|Gap closed|Found instruction|Lemma 5\.1|undefined|NaN|Infinity/);
-    }
-    expect(textOf(UNTRAINED)).toContain('Nothing that was tried beat the prompt alone.');
-  });
-  it('of one arm has no differences', () => {
-    const report = { ...reportOf(1), arms: reportOf(1).arms.slice(0, 1), comparisons: [] };
-    const text = htmlReport(detailOf(1), report, []);
-    expect(text).not.toMatch(/<h2>Differences|Holm|Brown-Forsythe|Infinity/);
-    expect(text).toContain('The raw prompt was evaluated on 96 held-out test prompts');
   });
 });
 

@@ -8,7 +8,6 @@ import { cutHash, entriesOf } from '$lib/state/facts';
 import { mergedInWords } from '$lib/state/files.svelte';
 import { curve, keptLoads, LOADS } from '$lib/state/load.svelte';
 import { href, parse } from '$lib/state/place';
-import { htmlReport } from '$lib/state/report';
 import { beginning, guardStories, remaining, series, told } from '$lib/state/run';
 import { PRESETS } from '$lib/state/presets';
 import { isAction, shortcut } from '$lib/state/shortcuts';
@@ -350,36 +349,6 @@ it('the arms table is saved with every number in full', () => {
   const [head, raw] = armsCsv(report).split('\r\n');
   expect(head).toContain('part_sentiment');
   expect(raw?.split(',')[head!.split(',').indexOf('rewrite_closeness')]).toBe('');
-});
-
-it('a report is one file in which no text of others is markup', () => {
-  const summary = { ...summaries.find((run) => run.id === 1)!, name: '<script>alert(1)</script> "x"' };
-  const html = htmlReport(
-    { summary, program_version: '0.1.0', spec: spec(), spec_toml: 'name = "</pre><img src=x>"', facts: [{ key: '<b>', value: "'&" }] },
-    summary.report!,
-    [],
-  );
-  const page = new DOMParser().parseFromString(html, 'text/html');
-  expect(page.querySelectorAll('script, img, b')).toHaveLength(0);
-  expect(page.querySelector('h1')?.textContent).toBe(summary.name);
-  expect(page.querySelectorAll('pre')[1]?.textContent).toContain('</pre><img');
-});
-
-it('a report says how it was come by, for a paper', () => {
-  const summary = summaries.find((run) => run.id === 1)!;
-  const html = htmlReport({ summary, program_version: '9.8.7', spec: spec(), spec_toml: '', facts: [] }, summary.report!, []);
-  const text = new DOMParser().parseFromString(html, 'text/html').body.textContent;
-  for (const words of [
-    '96 held-out test prompts, 2 answers of each arm to each prompt',
-    '10,000 resamples',
-    'Holm for 3 comparisons',
-    'Align-Pro Studio 9.8.7',
-    'doi     = {10.1609/aaai.v39i26.34979}',
-    '… BCa interval',
-    'Ratio of variances [95 % interval]',
-    '0.69 [0.50, 0.97]',
-  ])
-    expect(text).toContain(words);
 });
 
 describe('seeds together', () => {

@@ -4,7 +4,6 @@ import type { Event, RunNews, RunSummary, Spec } from '$ipc';
 import { hasEndedEarly, iterationsOf, ordered } from '$lib/state/experiments';
 import { callsInAll, callsInWords, callsOf, validated, validations } from '$lib/state/arms';
 import { methods } from '$lib/state/methods';
-import { htmlReport } from '$lib/state/report';
 import { beginning, told, type Story } from '$lib/state/run';
 import {
   bestOf,
@@ -136,7 +135,7 @@ describe('the prompter that is tested', () => {
     expect(testedInWords(with_({ validate_every_iterations: 2 }), storyOf(FOUR))).toBeNull();
     expect(testedInWords(best, beginning())).toBeNull();
   });
-  it('is told by the report and its methods', () => {
+  it('is told by the methods', () => {
     const summary = others.find((run) => run.id === CHOSEN)!;
     const detail = { summary, program_version: '9.8.7', spec: spec(WATCHED_SPEC), spec_toml: '', facts: [] };
     const story = storyOf([validation(0, 0.5, true), validation(16, 0.8, true), validation(28, 0.7, false), end('tuned', 28, 16)]);
@@ -150,10 +149,6 @@ describe('the prompter that is tested', () => {
       'at equal length of answers',
     ])
       expect(text).toContain(words);
-    const html = htmlReport(detail, summary.report!, [], story);
-    const page = new DOMParser().parseFromString(html, 'text/html').body.textContent;
-    expect(page).toContain('Tested: the prompter of iteration 16');
-    expect(page).toContain('The training ended early, after iteration 28');
     expect(methods({ ...detail, spec: spec() }, summary.report!)).not.toMatch(/validat/);
   });
 });

@@ -2,6 +2,7 @@
 //! (`scripts/write_types.sh`).
 use crate::event::{Event, Phase, Status};
 use crate::report::Report;
+use crate::seeds::SeedsReport;
 use crate::spec::{Problem, Spec};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -200,6 +201,33 @@ pub struct Sample {
     pub prompt_index: usize,
     pub prompt: String,
     pub answers: Vec<SampleAnswer>,
+}
+
+/// What a report is written from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct ReportSource {
+    /// Of the program that writes it.
+    pub program_version: String,
+    pub runs: Vec<ReportedRun>,
+    /// Of each experiment that has several runs here.
+    pub seeds: Vec<SeedsFound>,
+}
+
+/// A run as a report needs it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct ReportedRun {
+    pub detail: RunDetail,
+    pub news: RunNews,
+    /// Rewards of all answers; prompts, rewrites and answers are empty.
+    pub samples: Vec<Sample>,
+}
+
+/// What the seeds of one experiment say together, or why they say nothing: one of the two is null.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct SeedsFound {
+    pub runs: Vec<i64>,
+    pub report: Option<SeedsReport>,
+    pub failure: Option<String>,
 }
 
 /// A spec that was looked at: as a file would hold it, and all that is wrong with it.

@@ -125,20 +125,25 @@ impl Desk {
         self.store().await?.merge(&file.store).await
     }
 
+    /// What a file of these runs is called, without its ending.
+    pub(crate) async fn stem_of(&self, runs: &[i64], done: &str) -> Result<String> {
+        let first = runs.first().ok_or_else(|| Error::run(format!("Nothing is chosen; choose the runs that are to be {done}.")))?;
+        let (store, inside) = self.place(*first).await?;
+        let record = store.run(inside).await?;
+        Ok(match runs.len() {
+            1 => format!("{}-seed-{}", file_stem(&record.name), record.spec.seed),
+            n => format!("{}-{n}-runs", file_stem(&record.name)),
+        })
+    }
+
     /// Writes runs, also of open files, as one new file of a folder; its path.
     pub async fn export(&self, runs: &[i64], share: Share, folder: &Path) -> Result<PathBuf> {
+        let name = self.stem_of(runs, "exported").await?;
         let mut sources: BTreeMap<i64, (Store, Vec<i64>)> = BTreeMap::new();
-        let mut name = None;
         for run in runs {
             let (store, inside) = self.place(*run).await?;
-            let record = store.run(inside).await?;
-            name.get_or_insert_with(|| match runs.len() {
-                1 => format!("{}-seed-{}", file_stem(&record.name), record.spec.seed),
-                n => format!("{}-{n}-runs", file_stem(&record.name)),
-            });
             sources.entry(run.min(&0) >> BITS).or_insert_with(|| (store, Vec::new())).1.push(inside);
         }
-        let name = name.ok_or_else(|| Error::run("Nothing is chosen; choose the runs that are to be exported."))?;
         home::create_folder(folder)?;
         let sources: Vec<(&Store, Vec<i64>)> = sources.values().map(|(store, runs)| (store, runs.clone())).collect();
         for file in free_names(folder, &format!("{name}.alignpro")) {

@@ -5,13 +5,14 @@ mod drafts;
 mod files;
 mod load;
 mod places;
+mod report;
 mod runs;
 mod samples;
 mod settings;
 mod theory;
 mod worker;
 
-pub use places::free_names;
+pub use places::save_new;
 
 use contract::{Error, Result};
 use files::Files;

@@ -69,6 +69,13 @@ pub enum Command {
         #[arg(required = true, value_name = "RUN")]
         runs: Vec<i64>,
     },
+    /// Write what runs found as one HTML file: figures, tables, methods and a citation; several runs beside each other
+    Report {
+        /// The file to make, such as report.html
+        file: PathBuf,
+        #[arg(required = true, value_name = "RUN")]
+        runs: Vec<i64>,
+    },
     /// The models that are installed
     Models {
         #[command(subcommand)]

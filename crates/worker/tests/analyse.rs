@@ -92,3 +92,53 @@ async fn a_report_of_an_earlier_version_is_shown_with_todays_figures() {
     desk.close().await;
     store.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_is_one_file_of_one_run_or_of_several() {
+    let lab = Lab::empty(PROGRAM);
+    let store = seeds(&lab).await;
+    let written = lab.json(&["report", "one.html", "1", "--db", "a.db"]);
+    let one = std::fs::read_to_string(lab.path("one.html")).unwrap();
+    assert_eq!(written["bytes"].as_u64(), Some(one.len() as u64), "{written}");
+    let record = store.run(1).await.unwrap();
+    let report = store.report(1).await.unwrap().unwrap();
+    for expected in
+        ["<!doctype html>", "<h1", &record.name, "Reward mean", "Paired differences", "Distribution of rewards", "BCa", "@article{"]
+    {
+        assert!(one.contains(expected), "{expected:?} is not in the report");
+    }
+    // As the pages write numbers.
+    let mean = format!("{:.3} [", report.arms[0].reward_mean);
+    assert!(one.contains(&mean), "{mean:?} is not in the report");
+    assert!(!one.contains("<script"), "a report has no script");
+    for row in store.evaluation(1, Some(Split::Test)).await.unwrap() {
+        for text in [Some(row.prompt), row.rewrite, Some(row.answer)].into_iter().flatten().filter(|text| text.len() > 20) {
+            assert!(!one.contains(&text), "a report goes to people who were not given {text:?}");
+        }
+    }
+
+    let several = lab.text(&["report", "all.html", "1", "2", "3", "4", "--db", "a.db"]);
+    assert!(several.contains("the report of 4 runs"), "{several}");
+    let all = std::fs::read_to_string(lab.path("all.html")).unwrap();
+    for expected in ["4 runs of 1 experiment: quickstart, seeds 1, 2, 3, 4", "Over 4 seeds on 96 test prompts", "Differences over seeds"] {
+        assert!(all.contains(expected), "{expected:?} is not in the report");
+    }
+
+    let there = lab.error(&["report", "one.html", "1", "--db", "a.db"], 1, "io");
+    assert!(there.contains("one.html") && there.contains("there already"), "{there}");
+    assert_eq!(std::fs::read_to_string(lab.path("one.html")).unwrap(), one, "what was there stays");
+    assert!(lab.error(&["report", "no/folder.html", "1", "--db", "a.db"], 1, "io").contains("its folder is not there"));
+    let unfinished = lab.error(&["report", "two.html", "4", "--db", "a.db"], 1, "run");
+    assert!(unfinished.contains("Run 4 has no report") && unfinished.contains("failed"), "{unfinished}");
+    assert!(lab.error(&["report", "two.html", "77", "--db", "a.db"], 1, "run").contains("77"));
+    assert!(lab.error(&["report", "two.html", "1", "--db", "none.db"], 1, "database").contains("none.db"));
+    assert!(!lab.path("two.html").exists() && !lab.path("none.db").exists(), "nothing is left of what failed");
+
+    let desk = Desk::new(Home::at(&lab.path("home")), Some(lab.path("a.db")), PROGRAM.into());
+    let downloads = lab.path("downloads");
+    let saved = [desk.save_report(&[1], &downloads).await.unwrap(), desk.save_report(&[1], &downloads).await.unwrap()];
+    assert_eq!(saved, ["quickstart-seed-1-report.html", "quickstart-seed-1-report-2.html"].map(|name| downloads.join(name)));
+    assert_eq!(std::fs::read_to_string(&saved[0]).unwrap(), one, "the window writes what the command writes");
+    desk.close().await;
+    store.close().await;
+}

@@ -221,6 +221,7 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     change: ({ ids, change }) => desk.change(ids as number[], change as RunChange),
     remove: ({ ids }) => desk.remove(ids as number[]),
     export_runs: ({ ids }) => wait(300, `/home/ada/Downloads/${(ids as number[]).length === 1 ? 'run' : 'runs'}.alignpro`),
+    save_report: ({ ids }) => wait(600, `/home/ada/Downloads/${(ids as number[]).length === 1 ? 'run' : 'runs'}-report.html`),
     export_adapter: ({ id }) => wait(300, `/home/ada/Downloads/run-${String(id)}-adapter`),
     files: () => desk.files(),
     choose_file: () => desk.open(COLLEAGUE),

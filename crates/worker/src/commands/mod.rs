@@ -5,6 +5,7 @@ pub mod doctor;
 pub mod estimate;
 pub mod models;
 pub mod queue;
+pub mod report;
 pub mod run;
 pub mod runs;
 pub mod share;
@@ -89,6 +90,7 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
             share::export(&context, &file, &runs, Share { texts: !without_texts, prompters }).await
         }
         Command::Import { file } => share::import(&context, &file).await,
+        Command::Report { file, runs } => report::report(&context, &file, &runs).await,
         Command::Estimate { spec, arms } => estimate::estimate(&context, &spec, &With { seed: None, arms }).await,
         Command::Theory { seed, prompts, rewrites, answers, lambdas } => {
             let random = |seed| TheoryWorld::Random { seed, prompts, rewrites, answers };

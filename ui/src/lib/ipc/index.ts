@@ -77,6 +77,8 @@ export const keepSettings = (settings: Settings) => invoke<null>('keep_settings'
 export const save = (name: string, bytes: Uint8Array) => invoke<string>('save', bytes, { headers: { name } });
 /** One file of runs in the downloads folder; its path. */
 export const exportRuns = (ids: number[], share: Share) => invoke<string>('export_runs', { ids, share });
+/** What these runs found as one HTML file in the downloads folder; its path. */
+export const saveReport = (ids: number[]) => invoke<string>('save_report', { ids });
 /** The trained prompter as a PEFT adapter folder in the downloads folder; its path. */
 export const exportAdapter = (id: number) => invoke<string>('export_adapter', { id });
 /** The files that are open beside one's own database. */

@@ -1074,6 +1074,33 @@ rewrite: string | null, answer: string, reward: number | null, reward_parts: { [
 export type Sample = { prompt_index: number, prompt: string, answers: Array<SampleAnswer>, };
 
 /**
+ * What a report is written from.
+ */
+export type ReportSource = { 
+/**
+ * Of the program that writes it.
+ */
+program_version: string, runs: Array<ReportedRun>, 
+/**
+ * Of each experiment that has several runs here.
+ */
+seeds: Array<SeedsFound>, };
+
+/**
+ * A run as a report needs it.
+ */
+export type ReportedRun = { detail: RunDetail, news: RunNews, 
+/**
+ * Rewards of all answers; prompts, rewrites and answers are empty.
+ */
+samples: Array<Sample>, };
+
+/**
+ * What the seeds of one experiment say together, or why they say nothing: one of the two is null.
+ */
+export type SeedsFound = { runs: Array<number>, report: SeedsReport | null, failure: string | null, };
+
+/**
  * A spec that was looked at: as a file would hold it, and all that is wrong with it.
  */
 export type SpecCheck = { problems: Array<Problem>, toml: string, };

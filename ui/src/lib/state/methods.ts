@@ -1,20 +1,29 @@
 // How a result was come by, in words that can go into a paper.
-import type { Report, RunDetail, Spec } from '$ipc';
+import type { Report, ReportedRun, RunDetail, SeedsReport, Spec } from '$ipc';
 import { armWord } from '$lib/charts/palette';
 import { capital, listed, plural } from '$lib/format';
 import { armsOf, trained, validations, whole } from './arms';
+import { grouped } from './experiments';
 import { watchedIn } from './rewards';
-import { beginning, type Story } from './run';
+import { beginning, told, type Story } from './run';
 import { bestOf } from './validation';
 
-/** What a run did and the statistics of its report, with their numbers; the story tells how its training ended. */
-export function methods({ spec, program_version, summary }: RunDetail, report: Report, story: Story = beginning()): string {
+/**
+ * What a run did and the statistics of its report, with their numbers; the story tells how its training ended. Of a run that was repeated
+ * with other seeds, `seeds` holds what they say together.
+ */
+export function methods(
+  { spec, program_version, summary }: RunDetail,
+  report: Report,
+  story: Story = beginning(),
+  seeds: SeedsReport | null = null,
+): string {
   const { evaluation } = spec;
   const resamples = plural(evaluation.bootstrap_resamples, 'resample');
   const signs = plural(evaluation.permutations, 'permutation');
   return [
-    trainedInWords(spec, summary.iterations_done, report.seed),
-    ...chosenInWords(spec, story),
+    trainedInWords(spec, summary.iterations_done, seeds ? seeds.runs.map(({ seed }) => seed) : [report.seed]),
+    ...(seeds ? [] : chosenInWords(spec, story)),
     comparedInWords(spec, report),
     ...armsInDetail(spec, report),
     `The prompt is the unit of all intervals and tests.`,
@@ -28,19 +37,39 @@ export function methods({ spec, program_version, summary }: RunDetail, report: R
       `Differences are also given at equal length of answers: by a regression of the reward on prompt, arm and number of tokens, with bootstrap intervals over prompts.`,
     watchedInWords(spec),
     ...lemmaInWords(report),
-    spec.arms?.tuned !== false && `One training seed: the figures are about this trained prompter, not about training again.`,
+    seeds
+      ? overSeedsInWords(seeds)
+      : spec.arms?.tuned !== false && `One training seed: the figures are about this trained prompter, not about training again.`,
     `All was computed with Align-Pro Studio ${program_version}.`,
   ]
     .filter((sentence) => sentence !== false)
     .join(' ');
 }
 
-function trainedInWords(spec: Spec, iterations: number, seed: number): string {
+/** Of runs that are reported together, a paragraph for each experiment. */
+export function methodsTogether(runs: ReportedRun[], seeds: SeedsReport[]): string[] {
+  const experiments = grouped(runs.map(({ detail }) => detail.summary));
+  return experiments.flatMap(({ name, runs: of }) => {
+    const first = runs.find(({ detail }) => detail.summary.report && of.includes(detail.summary));
+    if (!first?.detail.summary.report) return [];
+    const found = seeds.find((one) => one.runs.some(({ run }) => run === first.detail.summary.id)) ?? null;
+    const words = methods(first.detail, first.detail.summary.report, told(beginning(), first.news), found);
+    return [experiments.length > 1 ? `${capital(name)}: ${words}` : words];
+  });
+}
+
+function overSeedsInWords({ runs, prompts }: SeedsReport): string {
+  const failed = runs.filter(({ counted }) => counted === 'failed').length;
+  return `The whole was repeated with ${plural(runs.length, 'training seed')} on the same ${plural(prompts, 'test prompt')}: the training run is the replicate, crossed with prompts. Means and differences over seeds have 95 % intervals by Student's t with seeds and prompts both random (Satterthwaite's degrees of freedom), beside a crossed bootstrap over seeds and prompts, which is too narrow for few seeds; a seed that fails counts as no difference (${failed === 0 ? 'none did' : `${failed} did`}).`;
+}
+
+function trainedInWords(spec: Spec, iterations: number, seeds: number[]): string {
   const { prompter, frozen, training: t } = spec;
+  const seed = `${seeds.length > 1 ? 'seeds' : 'seed'} ${listed(seeds.map(String))}`;
   if (!armsOf(spec).includes('tuned'))
-    return `Following Align-Pro (Trivedi et al., 2025), ways to better answers of a frozen model (${frozen.model}) were compared; rewrites of prompts are those of an untrained prompter (${prompter.model}; seed ${seed}).`;
+    return `Following Align-Pro (Trivedi et al., 2025), ways to better answers of a frozen model (${frozen.model}) were compared; rewrites of prompts are those of an untrained prompter (${prompter.model}; ${seed}).`;
   const calls = iterations * t.prompts_per_iteration * t.group_size;
-  return `Following Align-Pro (Trivedi et al., 2025), a prompter (${prompter.model}, LoRA of rank ${prompter.lora.rank}) was trained for ${plural(iterations, 'iteration')} (${t.algorithm.toUpperCase()}, λ = ${t.kl_coefficient}, seed ${seed}, ${plural(calls, 'reward call')}) to rewrite prompts for a frozen model (${frozen.model}).`;
+  return `Following Align-Pro (Trivedi et al., 2025), a prompter (${prompter.model}, LoRA of rank ${prompter.lora.rank}) was trained for ${plural(iterations, 'iteration')} (${t.algorithm.toUpperCase()}, λ = ${t.kl_coefficient}, ${seed}, ${plural(calls, 'reward call')}) to rewrite prompts for a frozen model (${frozen.model}).`;
 }
 
 /** How validation ended the training and chose among its prompters. */

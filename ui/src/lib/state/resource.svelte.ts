@@ -9,8 +9,10 @@ export class Resource<T> {
   private asked = 0;
   private readonly ask: () => Promise<T>;
 
-  constructor(ask: () => Promise<T>) {
+  /** `known`: what is there before anybody asks. */
+  constructor(ask: () => Promise<T>, known: T | null = null) {
     this.ask = ask;
+    this.value = known;
   }
   load = async () => {
     const turn = ++this.asked;

@@ -1,10 +1,11 @@
 import { href, parse, type Place } from './place';
 
 class Router {
-  place: Place = $state(parse(location.hash));
+  // A report is written where there is no address.
+  place: Place = $state(globalThis.location ? parse(location.hash) : { parts: [], query: {} });
 
   constructor() {
-    addEventListener('hashchange', () => (this.place = parse(location.hash)));
+    globalThis.addEventListener?.('hashchange', () => (this.place = parse(location.hash)));
   }
   go(parts: (string | number)[], query: Record<string, string | number | null | undefined> = {}) {
     location.hash = href(parts, query);

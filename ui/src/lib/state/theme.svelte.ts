@@ -7,6 +7,8 @@ export const SIZES = [80, 90, 100, 110, 125, 150, 175, 200];
 const USUAL = 100;
 const SIZE_KEY = 'text-size';
 
+// A report is written where nothing is kept.
+const keptAs = (key: string) => globalThis.localStorage?.getItem(key) ?? null;
 /** The size after this one, up or down; the last one stays. */
 export const nextSize = (size: number, by: 1 | -1) =>
   (by > 0 ? SIZES.find((other) => other > size) : SIZES.findLast((other) => other < size)) ?? size;
@@ -14,12 +16,13 @@ export const nextSize = (size: number, by: 1 | -1) =>
 const kept = (text: string | null) => (SIZES.includes(Number(text)) ? Number(text) : USUAL);
 
 class Appearance {
-  theme: Theme = $state((localStorage.getItem(KEY) as Theme | null) ?? 'system');
-  size = $state(kept(localStorage.getItem(SIZE_KEY)));
+  theme: Theme = $state((keptAs(KEY) as Theme | null) ?? 'system');
+  size = $state(kept(keptAs(SIZE_KEY)));
   /** Counts changes, so that canvases know when to read colours again. */
   changes = $state(0);
 
   constructor() {
+    if (!globalThis.document) return;
     this.apply();
     // Canvases that were drawn before the font came draw again.
     void document.fonts?.ready.then(() => this.changes++);
