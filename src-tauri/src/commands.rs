@@ -1,6 +1,7 @@
 //! The questions that the pages may ask, each answered by [`desk::Desk`].
 use crate::files as downloaded;
 use crate::opening::{self, Waiting};
+use contract::design::DesignPower;
 use contract::desk::{
     DataPreview, EpisodeRow, Estimate, Load, Merged, OpenFile, Overview, RunChange, RunDetail, RunNews, RunSummary, Sample, ScoreRow,
     Settings, Share, SpecCheck, Tried, TryNews,
@@ -32,6 +33,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         preview,
         score,
         theory,
+        design,
         estimate,
         leave_estimate,
         start,
@@ -121,6 +123,11 @@ async fn columns(desk: Desk<'_>, data: Data) -> Result<Vec<String>> {
 #[tauri::command]
 async fn theory(desk: Desk<'_>, world: TheoryWorld, lambdas: Vec<f64>) -> Result<Theory> {
     desk.theory(world, &lambdas)
+}
+
+#[tauri::command]
+async fn design(desk: Desk<'_>, spec: Spec, seeds: u64, deviation: Option<f64>) -> Result<DesignPower> {
+    desk.design(spec, seeds, deviation).await
 }
 
 #[tauri::command]

@@ -3,6 +3,7 @@
 //! Only data and its validation live here: no input or output, no model, no database.
 pub mod arm;
 mod checks;
+pub mod design;
 pub mod desk;
 pub mod error;
 pub mod event;

@@ -4,6 +4,7 @@ import { answerWith } from '$lib/ipc/mock';
 import { armsOf, needsRewrites, whole } from '$lib/state/arms';
 import { labelOf } from '$lib/state/rewards';
 import { Desk } from './desk';
+import { designed } from './design';
 import { estimated } from './estimate';
 import { news } from './news';
 import { loadOf, workerLog } from './worker';
@@ -212,6 +213,7 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
       return { total: (reward as Reward).parts.reduce((sum, part) => sum + part.weight * (parts[part.name ?? part.kind] ?? 0), 0), parts };
     },
     theory: ({ world, lambdas }) => theoryOf(world as TheoryWorld, lambdas as number[]),
+    design: ({ spec: s, seeds, deviation }) => designed(s as Spec, seeds as number, deviation as number | null, desk.current()),
     estimate: ({ spec: s }) => estimated(s as Spec),
     leave_estimate: () => null,
     appear: () => null,

@@ -5,6 +5,7 @@ import { failure, forWindow } from './failure';
 import type {
   Data,
   DataPreview,
+  DesignPower,
   EpisodeRow,
   Estimate,
   Load,
@@ -55,6 +56,8 @@ export const score = (reward: Reward, prompt: string, answer: string) => invoke<
 export const start = (spec: Spec, seeds: number) => invoke<number[]>('start', { spec, seeds });
 /** What is known of a small exact world at each λ. */
 export const theory = (world: TheoryWorld, lambdas: number[]) => invoke<Theory>('theory', { world, lambdas });
+/** How small a difference so many seeds find together; `deviation` is assumed in place of what earlier runs show. */
+export const design = (spec: Spec, seeds: number, deviation: number | null) => invoke<DesignPower>('design', { spec, seeds, deviation });
 export const estimate = (spec: Spec) => invoke<Estimate>('estimate', { spec });
 /** Nobody waits for the estimate any more. */
 export const leaveEstimate = () => invoke<null>('leave_estimate');
