@@ -6,6 +6,7 @@ use contract::desk::{
     DataPreview, EpisodeRow, Estimate, Load, Merged, OpenFile, Overview, RunChange, RunDetail, RunNews, RunSummary, Sample, ScoreRow,
     Settings, Share, SpecCheck, Tried, TryNews,
 };
+use contract::profiles::Profiles;
 use contract::seeds::SeedsReport;
 use contract::spec::{Data, Reward};
 use contract::theory::{Theory, TheoryWorld};
@@ -24,6 +25,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         runs,
         run,
         analyse,
+        profiles,
         news,
         episodes,
         samples,
@@ -78,6 +80,11 @@ async fn run(desk: Desk<'_>, id: i64) -> Result<RunDetail> {
 #[tauri::command]
 async fn analyse(desk: Desk<'_>, ids: Vec<i64>) -> Result<SeedsReport> {
     desk.analyse(&ids).await
+}
+
+#[tauri::command]
+async fn profiles(desk: Desk<'_>, ids: Vec<i64>) -> Result<Profiles> {
+    desk.profiles(&ids).await
 }
 
 #[tauri::command]

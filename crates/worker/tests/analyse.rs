@@ -91,6 +91,32 @@ async fn a_design_is_told_what_it_finds_by_the_seeds_that_are_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn experiments_on_several_data_sets_are_put_on_one_scale() {
+    let lab = Lab::empty(PROGRAM);
+    let store = seeds(&lab).await;
+    let (mut spec, rows) = (store.run(1).await.unwrap().spec, store.evaluation(1, Some(Split::Test)).await.unwrap());
+    spec.data.source = "/data/other.jsonl".into();
+    let new = NewRun { spec_hash: experiment::spec::hash(&spec).unwrap(), spec, program_version: "1".into(), facts: vec![] };
+    let other = store.create_run(&new).await.unwrap();
+    store.commit_evaluation(other, &rows, &[]).await.unwrap();
+    store.set_status(other, Status::Finished, None).await.unwrap();
+    let desk = Desk::new(Home::at(&lab.path("home")), Some(lab.path("a.db")), PROGRAM.into());
+    let found = desk.profiles(&[1, 2, 3, 4, other]).await.unwrap();
+    assert_eq!(
+        (found.withheld.as_deref(), found.tasks.len(), found.tasks[0].runs.as_slice()),
+        (None, 2, [1, 2, 3, 4].as_slice()),
+        "{found:?}"
+    );
+    assert_eq!(found.arms.iter().map(|arm| (arm.arm.as_str(), arm.runs)).collect::<Vec<_>>(), [("raw", 4), ("untuned", 4), ("tuned", 5)]);
+    assert!(found.warnings.iter().any(|w| w.contains("Run 4, seed 4, failed")) && found.warnings.iter().any(|w| w.contains("one seed")));
+    let alone = desk.profiles(&[1, 2]).await.unwrap();
+    assert!(alone.withheld.is_some_and(|why| why.contains("two experiments")) && alone.arms.is_empty());
+    assert!(desk.profiles(&[77]).await.unwrap_err().message.contains("77"));
+    desk.close().await;
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_report_of_an_earlier_version_is_shown_with_todays_figures() {
     let lab = Lab::empty(PROGRAM);
     let store = seeds(&lab).await;

@@ -7,6 +7,7 @@ import { Desk } from './desk';
 import { designed } from './design';
 import { estimated } from './estimate';
 import { news } from './news';
+import { profiled } from './profiles';
 import { loadOf, workerLog } from './worker';
 import { ARMS_OF } from './arms';
 import { cellSpec } from './cells';
@@ -213,6 +214,7 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
       return { total: (reward as Reward).parts.reduce((sum, part) => sum + part.weight * (parts[part.name ?? part.kind] ?? 0), 0), parts };
     },
     theory: ({ world, lambdas }) => theoryOf(world as TheoryWorld, lambdas as number[]),
+    profiles: ({ ids }) => profiled((ids as number[]).flatMap((id) => find(id) ?? [])),
     design: ({ spec: s, seeds, deviation }) => designed(s as Spec, seeds as number, deviation as number | null, desk.current()),
     estimate: ({ spec: s }) => estimated(s as Spec),
     leave_estimate: () => null,

@@ -13,6 +13,7 @@ import type {
   Opened,
   OpenFile,
   Overview,
+  Profiles,
   Reward,
   RunChange,
   RunDetail,
@@ -43,6 +44,8 @@ export const runs = () => invoke<RunSummary[]>('runs');
 export const run = (id: number) => invoke<RunDetail>('run', { id });
 /** What seeds of one experiment say together. */
 export const analyse = (ids: number[]) => invoke<SeedsReport>('analyse', { ids });
+/** Arms over the data sets and pairs of models of these runs, on one scale. */
+export const profiles = (ids: number[]) => invoke<Profiles>('profiles', { ids });
 export const news = (id: number, after: number) => invoke<RunNews>('news', { id, after });
 export const episodes = (id: number, iteration: number) => invoke<EpisodeRow[]>('episodes', { id, iteration });
 export const samples = (id: number) => invoke<Sample[]>('samples', { id });

@@ -983,6 +983,75 @@ finding: string,
 notes: Array<string>, };
 
 /**
+ * What rewards of different zero and unit were put on one scale by, in every task the same way.
+ */
+export type ScaledBy = "arms" | "min_max";
+
+/**
+ * One experiment: a data set, a pair of models and a reward, with its seeds.
+ */
+export type ProfileTask = { name: string, 
+/**
+ * Its seeds that count, the failed ones included.
+ */
+runs: Array<number>, 
+/**
+ * The rewards that became 0 and 1.
+ */
+zero: number, one: number, };
+
+/**
+ * A figure over tasks.
+ */
+export type OverTasks = { value: number, 
+/**
+ * 95 %, from runs resampled within each task; it speaks about these tasks.
+ */
+interval: Interval, };
+
+/**
+ * An arm over all tasks.
+ */
+export type ArmProfile = { 
+/**
+ * One of [`crate::arm::ALL`].
+ */
+arm: string, 
+/**
+ * Scores of it, in all tasks together.
+ */
+runs: number, 
+/**
+ * Interquartile mean of its normalised scores.
+ */
+interquartile_mean: OverTasks, 
+/**
+ * For each threshold the share of runs above it, averaged over tasks; intervals are pointwise.
+ */
+above: Array<OverTasks>, };
+
+/**
+ * Arms over tasks; a score is a run's mean reward of an arm, normalised.
+ */
+export type Profiles = { 
+/**
+ * In the order in which they were asked for; empty where `withheld` says why, as are `thresholds` and `arms`.
+ */
+tasks: Array<ProfileTask>, scaled_by: ScaledBy, 
+/**
+ * Normalised rewards, in order.
+ */
+thresholds: Array<number>, 
+/**
+ * Those that every task has.
+ */
+arms: Array<ArmProfile>, withheld: string | null, 
+/**
+ * Which seeds failed, and which tasks or arms are left out, as sentences.
+ */
+warnings: Array<string>, };
+
+/**
  * How a thing stands.
  */
 export type Health = "good" | "missing" | "bad";
