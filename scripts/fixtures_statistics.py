@@ -195,9 +195,10 @@ def over_seeds(rng):
         variance = max(squares[0] + squares[1] - squares[2], *squares[:2])
         freedom = max(variance**2 / (squares**2 / [S - 1, P - 1, (S - 1) * (P - 1)]).sum(), min(S - 1, P - 1))
         both = stats.t.interval(0.95, freedom, y.mean(), np.sqrt(variance))
+        p_values = [2 * stats.t.sf(abs(y.mean()) / np.sqrt(variance), freedom), stats.ttest_1samp(y.mean(1), 0).pvalue]
         out.append({
             "values": y.tolist(), "mean": y.mean(), "deviation": y.mean(1).std(ddof=1), "student": [both, student],
-            "crossed": ends(np.concatenate(crossed)), "nested": ends(np.concatenate(nested)),
+            "p_values": p_values, "crossed": ends(np.concatenate(crossed)), "nested": ends(np.concatenate(nested)),
         })  # fmt: skip
     return out
 

@@ -1,10 +1,12 @@
 //! The questions that the pages may ask, each answered by [`desk::Desk`].
 use crate::files as downloaded;
 use crate::opening::{self, Waiting};
+use contract::design::DesignPower;
 use contract::desk::{
     DataPreview, EpisodeRow, Estimate, Load, Merged, OpenFile, Overview, RunChange, RunDetail, RunNews, RunSummary, Sample, ScoreRow,
     Settings, Share, SpecCheck, Tried, TryNews,
 };
+use contract::profiles::Profiles;
 use contract::seeds::SeedsReport;
 use contract::spec::{Data, Reward};
 use contract::theory::{Theory, TheoryWorld};
@@ -23,6 +25,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         runs,
         run,
         analyse,
+        profiles,
         news,
         episodes,
         samples,
@@ -32,6 +35,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         preview,
         score,
         theory,
+        design,
         estimate,
         leave_estimate,
         start,
@@ -80,6 +84,11 @@ async fn analyse(desk: Desk<'_>, ids: Vec<i64>) -> Result<SeedsReport> {
 }
 
 #[tauri::command]
+async fn profiles(desk: Desk<'_>, ids: Vec<i64>) -> Result<Profiles> {
+    desk.profiles(&ids).await
+}
+
+#[tauri::command]
 async fn news(desk: Desk<'_>, id: i64, after: i64) -> Result<RunNews> {
     desk.news(id, after).await
 }
@@ -122,6 +131,11 @@ async fn columns(desk: Desk<'_>, data: Data) -> Result<Vec<String>> {
 #[tauri::command]
 async fn theory(desk: Desk<'_>, world: TheoryWorld, lambdas: Vec<f64>) -> Result<Theory> {
     desk.theory(world, &lambdas)
+}
+
+#[tauri::command]
+async fn design(desk: Desk<'_>, spec: Spec, seeds: u64, deviation: Option<f64>) -> Result<DesignPower> {
+    desk.design(spec, seeds, deviation).await
 }
 
 #[tauri::command]

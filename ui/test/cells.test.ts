@@ -2,11 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import type { RunSummary, SeedsReport } from '$ipc';
 import { armAt, GAP, layOut, LEFT, ownLayer, paperLayer, UNKNOWN_BASELINE } from '$lib/charts/cells';
-import { gainForest } from '$lib/charts/forest';
+import { cellRatioForest, gainForest } from '$lib/charts/forest';
 import { flow } from '$lib/charts/legend';
 import {
   aboveInWords,
   cellGains,
+  cellRatios,
   cellsCsv,
   cellsOf,
   closedIn,
@@ -157,19 +158,50 @@ describe('gains', () => {
     const rows = runOf(1).report!.comparisons.map((comparison) => ({ comparison }));
     expect(adjusted(rows)[0]!.comparison).toMatchObject({ p_value: 0.0001, p_holm: expect.closeTo(0.0003) });
   });
-  it('of several seeds have an interval and no p', () => {
+  it('of several seeds have the p of their t test, adjusted together with those of single runs', () => {
     const gains = cellGains(cells, '');
     expect(gains).toHaveLength(10);
     const [seeds, , one] = gains;
-    expect(seeds).toMatchObject({ cell: 'Shipped prompts, P1-F1', baseline: 'raw', p: null, adjusted: null, seeds: 2 });
-    // Six comparisons have a p.
-    expect(one).toMatchObject({ cell: 'Shipped prompts, P2-F1', p: 0.0004, adjusted: expect.closeTo(0.0024) });
+    const { p_value } = together.get('cell01')!.comparisons[0]!;
+    expect(seeds).toMatchObject({ cell: 'Shipped prompts, P1-F1', baseline: 'raw', p: p_value, seeds: 2 });
+    expect(gains.map(({ adjusted }) => adjusted)).toEqual(holm(gains.map(({ p }) => p!)));
+    expect(one).toMatchObject({ cell: 'Shipped prompts, P2-F1', p: 0.0004, adjusted: expect.closeTo(0.004) });
     expect(cellGains(cells, 'oracle').map(({ baseline }) => baseline)).toEqual(Array(5).fill('oracle'));
     const { rows } = gainForest(gains);
     expect([rows[0]!.cells, rows[2]!.cells]).toEqual([
-      ['–', '–', '2'],
-      ['< 0.001', '0.002', '1'],
+      ['0.009', '0.026', '2'],
+      ['< 0.001', '0.004', '1'],
     ]);
+    // One seed has no t test.
+    const untested = new Map(
+      [...together].map(([key, report]) => [key, { ...report, comparisons: report.comparisons.map((c) => ({ ...c, p_value: null })) }]),
+    );
+    expect(cellGains(cellsOf(experiments, untested), '')[0]).toMatchObject({ p: null, adjusted: null });
+  });
+  it('have ratios of variances in each run that has an interval', () => {
+    const ratios = cellRatios(experiments, cells, 'raw');
+    expect(ratios.map(({ cell, baseline, seed }) => [cell, baseline, seed])).toEqual([
+      ['Shipped prompts, P1-F1', 'raw', 1],
+      ['Shipped prompts, P1-F1', 'raw', 2],
+      ['Shipped prompts, P2-F1', 'raw', null],
+      ['helpsteer, P1-F1', 'raw', 1],
+      ['helpsteer, P1-F1', 'raw', 2],
+      ['helpsteer, P2-F1', 'raw', null],
+      ['orca-prompts, P1-F2', 'raw', null],
+    ]);
+    expect(cellRatios(experiments, cells, '')).toHaveLength(14);
+    const [first, , third] = cellRatioForest(ratios).rows;
+    expect([first!.label, third!.label, first!.group]).toEqual(['Tuned / raw, seed 1', 'Tuned / raw', 'Shipped prompts, P1-F1']);
+    expect(first!.words[0]).toBe('0.67');
+    // Reports of the first version have none.
+    const aged = experiments.map((one) => ({
+      ...one,
+      runs: one.runs.map((run) => ({
+        ...run,
+        report: { ...run.report!, comparisons: run.report!.comparisons.map((c) => ({ ...c, variance: null })) },
+      })),
+    }));
+    expect(cellRatios(aged, cells, '')).toEqual([]);
   });
 });
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Event, Load, RunNews } from '$ipc';
 import { areSeeds, curves } from '$lib/state/compare';
+import { precedent } from '$lib/state/design';
 import { diagnosis } from '$lib/state/diagnosis';
-import { precedent, smallestDifference } from '$lib/state/design';
 import { countInWords, grouped, matching, ordered, retagged, together, toggledTag, viewOf } from '$lib/state/experiments';
 import { cutHash, entriesOf } from '$lib/state/facts';
 import { mergedInWords } from '$lib/state/files.svelte';
@@ -259,13 +259,6 @@ describe('setting up', () => {
         'arms.oracle',
       ].map(stepOf),
     ).toEqual(['data', 'models', 'training', 'training', 'models', 'reward', 'training', 'evaluation', 'data', 'evaluation', 'evaluation']);
-  });
-  it('knows what a design can show', () => {
-    const before = precedent(summaries, spec());
-    expect(before?.report).toBeTruthy();
-    const at = (n: number) => smallestDifference(before!, n) ?? NaN;
-    // Four times the prompts halve it.
-    expect(at(96) / at(384)).toBeCloseTo(2);
   });
 });
 

@@ -81,6 +81,7 @@ mod tests {
             resampled: if seeds == 1 { Resampled::PromptsOnly } else { Resampled::SeedsAndPrompts },
             deviation: (seeds > 1).then_some(0.1),
             student: (seeds > 1).then(|| around(half)),
+            p_value: None,
         }
     }
 

@@ -22,13 +22,18 @@ pub(crate) fn fisher_above(f: f64, between: f64, within: f64) -> Option<f64> {
     (f >= 0.0).then(|| checked_beta_reg(within / 2.0, between / 2.0, x).ok()).flatten()
 }
 
+/// P(|T| > |t|) of Student's t. None where t is not a number.
+pub(crate) fn student_beyond(t: f64, freedom: f64) -> Option<f64> {
+    // T² is F with (1, freedom) degrees of freedom.
+    fisher_above(t * t, 1.0, freedom)
+}
+
 /// The t ≥ 0 with P(|T| > t) = alpha. By bisection: beyond any precision that is needed, and it cannot fail to converge.
 pub(crate) fn student_quantile(alpha: f64, freedom: f64) -> Option<f64> {
     if !(alpha > 0.0 && alpha < 1.0 && freedom > 0.0 && freedom.is_finite()) {
         return None;
     }
-    // T² is F with (1, freedom) degrees of freedom.
-    bisect(|t| fisher_above(t * t, 1.0, freedom).map(|p| alpha - p), 1.0)
+    bisect(|t| student_beyond(t, freedom).map(|p| alpha - p), 1.0)
 }
 
 /// Where an increasing function of x ≥ 0 crosses 0; `first` is where the search for an upper end begins.

@@ -1,5 +1,5 @@
 //! An experiment over several training seeds.
-use crate::distributions::student_quantile;
+use crate::distributions::{student_beyond, student_quantile};
 use crate::pigeonhole::{canonical, crossed_totals};
 use crate::power::crossed_error;
 use crate::resampling::{Interval, RESAMPLES, bootstrap_mean, deviation, finite_mean, index, percentiles, sorted_lists, stream};
@@ -41,6 +41,9 @@ pub struct OverSeeds {
     /// means of prompts are normal. Prompts per seed: from the seeds' means alone, seeds − 1 degrees of freedom. Shared prompts: seeds
     /// and prompts both random, with Satterthwaite's degrees of freedom (see [`crate::smallest_detectable`]). None with one seed.
     pub student: Option<Interval>,
+    /// Two-sided p of the t test that belongs to `student`, of a true mean of 0: below 0.05 where that interval excludes 0, and 0 where the
+    /// values do not vary and their mean is not 0. None with one seed, or where the values are 0 throughout.
+    pub p_value: Option<f64>,
 }
 
 /// From so many seeds on the bootstrap over seeds is as good as Student's t (see the coverages in `docs/algorithms/statistics.md`).
@@ -82,6 +85,7 @@ pub fn over_seeds(values: &[Vec<f64>], prompts: TestPrompts, diverged_as: f64, r
         resampled: if values.len() == 1 { Resampled::PromptsOnly } else { Resampled::SeedsAndPrompts },
         deviation: None,
         student: None,
+        p_value: None,
     };
     let Some(means) = table.iter().map(|row| finite_mean(row)).collect::<Option<Vec<f64>>>() else { return result };
     let unequal = table.iter().any(|row| row.len() != width);
@@ -107,6 +111,7 @@ pub fn over_seeds(values: &[Vec<f64>], prompts: TestPrompts, diverged_as: f64, r
         interval: percentiles(&replicates, 0.99),
         deviation,
         student: half_width.map(|h| Interval { low: mean - h, high: mean + h }),
+        p_value: error.and_then(|(variance, freedom)| student_beyond(mean / variance.sqrt(), freedom)),
         ..result
     }
 }

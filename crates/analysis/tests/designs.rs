@@ -25,6 +25,7 @@ struct SeedsCase {
     deviation: f64,
     /// Shared prompts, prompts per seed.
     student: [(f64, f64); 2],
+    p_values: [f64; 2],
     crossed: Ends,
     nested: Ends,
 }
@@ -109,7 +110,7 @@ fn what_a_design_cannot_tell_apart_is_absent() {
 fn means_over_seeds_agree() {
     for case in fixtures::<Fixtures>().over_seeds {
         let designs = [(TestPrompts::Shared, &case.crossed), (TestPrompts::PerSeed, &case.nested)];
-        for ((prompts, theirs), (low, high)) in designs.into_iter().zip(case.student) {
+        for (((prompts, theirs), (low, high)), p) in designs.into_iter().zip(case.student).zip(case.p_values) {
             let ours = over_seeds(&case.values, prompts, 0.0, RESAMPLES, 3);
             assert!((ours.mean.unwrap() - case.mean).abs() < 1e-12 && (ours.deviation.unwrap() - case.deviation).abs() < 1e-12);
             // As for the mean of prompts in scipy.rs.
@@ -117,6 +118,8 @@ fn means_over_seeds_agree() {
             // The t quantile by bisection against SciPy's.
             let student = ours.student.unwrap();
             assert!((student.low - low).abs() < 1e-9 && (student.high - high).abs() < 1e-9, "{student:?} {low} {high}");
+            // The incomplete beta function against SciPy's: 1e-12 where it is not near 1.
+            assert!((ours.p_value.unwrap() - p).abs() < 1e-12, "{ours:?} {p}");
             assert_eq!((ours.seeds, ours.diverged, ours.resampled), (case.values.len(), 0, Resampled::SeedsAndPrompts));
         }
     }
@@ -134,11 +137,28 @@ fn diverged_seeds_count_and_one_seed_says_so() {
     assert!(unknown.diverged == 2 && unknown.mean.is_none() && unknown.interval.is_none());
     let one = over_seeds(&values[..1], TestPrompts::Shared, 0.0, 200, 1);
     assert_eq!((one.resampled, one.interval), (Resampled::PromptsOnly, Some(bootstrap_mean(&values[0], 200, 1))));
-    assert!(one.student.is_none() && one.deviation.is_none());
+    assert!(one.student.is_none() && one.deviation.is_none() && one.p_value.is_none());
     assert!(over_seeds(&[vec![0.1], vec![0.1, 0.2]], TestPrompts::Shared, 0.0, 200, 1).mean.is_none());
     assert!(over_seeds(&[vec![0.1], vec![0.1, 0.2]], TestPrompts::PerSeed, 0.0, 200, 1).interval.is_some());
     assert!(over_seeds(&[], TestPrompts::PerSeed, 0.0, 200, 1).mean.is_none());
     assert!(over_seeds(&[vec![0.1]], TestPrompts::PerSeed, 0.0, 200, 1).interval.is_none());
+}
+
+#[test]
+fn p_over_seeds_and_its_interval_agree_at_five_per_cent() {
+    for shift in (-40..=40).map(|i| f64::from(i) / 50.0) {
+        let table: Vec<Vec<f64>> =
+            (0..4).map(|s| (0..6).map(|p| shift + f64::from(s * 7 % 5 + p * 5 % 7) / 20.0 - 0.2).collect()).collect();
+        for prompts in [TestPrompts::Shared, TestPrompts::PerSeed] {
+            let ours = over_seeds(&table, prompts, 0.0, 0, 1);
+            assert_eq!(ours.p_value.unwrap() < 0.05, !ours.student.unwrap().holds(0.0), "{ours:?}");
+        }
+    }
+    // Two seeds with one prompt each: t of (0.1, 0.5) is 0.3 / 0.2 = 1.5 with one degree of freedom, Cauchy's distribution.
+    let cauchy = over_seeds(&[vec![0.1], vec![0.5]], TestPrompts::Shared, 0.0, 0, 1);
+    assert!((cauchy.p_value.unwrap() - (1.0 - 2.0 / std::f64::consts::PI * 1.5_f64.atan())).abs() < 1e-12, "{cauchy:?}");
+    let constant = |value: f64| over_seeds(&[vec![value; 3], vec![value; 3]], TestPrompts::Shared, 0.0, 0, 1).p_value;
+    assert_eq!((constant(0.25), constant(0.0)), (Some(0.0), None));
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Prints the TypeScript of everything that crosses to the window; `scripts/write_types.sh` keeps it in `ui/src/lib/ipc/types.ts`.
-use contract::{arm, desk, error, event, figures, report, seeds, spec, theory};
+use contract::{arm, design, desk, error, event, figures, profiles, report, seeds, spec, theory};
 use ts_rs::{Config, TS};
 
 macro_rules! declarations {
@@ -63,6 +63,17 @@ fn main() {
         seeds::ComparisonOverSeeds,
         seeds::Power,
         seeds::SeedsReport,
+        design::Question,
+        design::Learned,
+        design::Assumed,
+        design::AtPrompts,
+        design::PairPower,
+        design::DesignPower,
+        profiles::ScaledBy,
+        profiles::ProfileTask,
+        profiles::OverTasks,
+        profiles::ArmProfile,
+        profiles::Profiles,
         desk::Health,
         desk::Check,
         desk::Model,

@@ -358,6 +358,10 @@ pub struct Estimate {
     pub phases: Vec<PhaseEstimate>,
     /// Null where a phase has none.
     pub seconds: Option<f64>,
+    /// How much longer a run takes with twice the test prompts; null where nothing was measured.
+    pub twice_prompts_seconds: Option<f64>,
+    /// The same with twice the answers to each prompt.
+    pub twice_answers_seconds: Option<f64>,
     pub peak_bytes: u64,
     /// What the machine has free now.
     pub free_bytes: u64,

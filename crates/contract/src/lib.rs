@@ -3,10 +3,12 @@
 //! Only data and its validation live here: no input or output, no model, no database.
 pub mod arm;
 mod checks;
+pub mod design;
 pub mod desk;
 pub mod error;
 pub mod event;
 pub mod figures;
+pub mod profiles;
 pub mod report;
 pub mod seeds;
 pub mod spec;

@@ -61,6 +61,12 @@ pub struct ComparisonOverSeeds {
     pub arm: String,
     pub baseline: String,
     pub difference: MeanOverSeeds,
+    /// Two-sided, of the t test with seeds and prompts both random; null with one seed.
+    #[serde(default)]
+    pub p_value: Option<f64>,
+    /// Adjusted by Holm over the comparisons here that have one.
+    #[serde(default)]
+    pub p_holm: Option<f64>,
     /// Null where the differences do not vary, or there is one prompt.
     pub power: Option<Power>,
 }

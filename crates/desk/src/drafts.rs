@@ -1,5 +1,6 @@
 //! Experiments before they run.
 use crate::{Desk, blocking};
+use contract::design::DesignPower;
 use contract::desk::{DataPreview, Estimate, ScoreRow, SpecCheck};
 use contract::spec::{Data, Problem, Reward};
 use contract::{Error, Result, Spec};
@@ -97,6 +98,14 @@ impl Desk {
         self.leave_estimate();
         self.resume(&runs).await?;
         Ok(runs)
+    }
+
+    /// How small a difference a spec finds with as many seeds, by the runs of one's own database, or with a given standard deviation over
+    /// prompts of the paired difference.
+    pub async fn design(&self, spec: Spec, seeds: u64, deviation: Option<f64>) -> Result<DesignPower> {
+        let seeds = usize::try_from(seeds).unwrap_or(usize::MAX);
+        let precedent = experiment::design::precedent(self.store().await?, &spec, Path::new("/"), seeds).await?;
+        blocking(move || experiment::design::compute(&spec, seeds, precedent.as_ref(), deviation)).await
     }
 
     /// Time and memory that a spec will take on this machine; takes seconds, and ends as [`contract::Code::Stopped`] when another estimate or a

@@ -3,6 +3,7 @@ use crate::files::File;
 use crate::{Desk, blocking};
 use contract::desk::{IterationNews, RunDetail, RunEvent, RunFact, RunNews, RunSummary};
 use contract::event::{Event, Status};
+use contract::profiles::Profiles;
 use contract::report::Report;
 use contract::seeds::SeedsReport;
 use contract::{Result, arm};
@@ -58,6 +59,18 @@ impl Desk {
 
     /// What runs that are seeds of one experiment say together, of one's own database and of open files.
     pub async fn analyse(&self, runs: &[i64]) -> Result<SeedsReport> {
+        let seeds = self.tested(runs).await?;
+        blocking(move || experiment::analyse::compute(seeds)).await
+    }
+
+    /// Arms over the data sets and pairs of models of these runs, put on one scale.
+    pub async fn profiles(&self, runs: &[i64]) -> Result<Profiles> {
+        let seeds = self.tested(runs).await?;
+        blocking(move || experiment::profiles::compute(seeds)).await
+    }
+
+    /// Runs with their rows of the test split.
+    async fn tested(&self, runs: &[i64]) -> Result<Vec<Seed>> {
         let mut seeds = Vec::new();
         for &run in runs {
             let (store, inside) = self.place(run).await?;
@@ -67,7 +80,7 @@ impl Desk {
             let record = Run { id: run, ..store.run(inside).await? };
             seeds.push(Seed { run: record, rows: store.evaluation(inside, Some(Split::Test)).await? });
         }
-        blocking(move || experiment::analyse::compute(seeds)).await
+        Ok(seeds)
     }
 
     /// What has happened after an event; 0 for everything.

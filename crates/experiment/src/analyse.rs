@@ -3,7 +3,7 @@ use crate::metrics::mean;
 use crate::report::{COMPARISONS, latest, nested};
 use crate::streams::Streams;
 use crate::{figures, spec};
-use analysis::{OverSeeds, Plan, TestPrompts};
+use analysis::{Noise, OverSeeds, Plan, TestPrompts};
 use contract::event::Status;
 use contract::report::GapClosed;
 use contract::seeds::{ArmOverSeeds, ComparisonOverSeeds, Counted, MeanOverSeeds, Power, SeedRun, SeedsReport};
@@ -15,6 +15,12 @@ use store::{EvaluationAnswer, Run};
 pub struct Seed {
     pub run: Run,
     pub rows: Vec<EvaluationAnswer>,
+}
+
+impl Seed {
+    pub(crate) fn has(&self, arm: &str) -> bool {
+        self.rows.iter().any(|row| row.arm == arm)
+    }
 }
 
 /// What the seeds found: means over seeds with intervals, variance components, a verdict, and what a next experiment could find.
@@ -35,7 +41,7 @@ pub fn compute(mut seeds: Vec<Seed>) -> Result<SeedsReport> {
         let over = table.arm(name, raw_mean.unwrap_or(f64::NAN))?;
         Some(ArmOverSeeds { arm: (*name).into(), reward: reported(&over, &table.components(name, None))? })
     });
-    let compared: Vec<(OverSeeds, ComparisonOverSeeds)> = COMPARISONS.iter().filter_map(|pair| table.comparison(*pair)).collect();
+    let compared = adjusted(COMPARISONS.iter().filter_map(|pair| table.comparison(*pair)).collect());
     let find = |(arm, baseline)| compared.iter().find(|(_, c)| (c.arm.as_str(), c.baseline.as_str()) == (arm, baseline));
     let verdict = match (find(COMPARISONS[0]), find(COMPARISONS[1])) {
         (Some((raw, _)), Some((untuned, _))) => analysis::seeds_verdict(raw, untuned, table.prompts.len()),
@@ -51,13 +57,23 @@ pub fn compute(mut seeds: Vec<Seed>) -> Result<SeedsReport> {
         comparisons: compared.into_iter().map(|(_, comparison)| comparison).collect(),
         gaps: table.gaps(),
         verdict,
-        warnings: runs.iter().filter_map(warning).collect(),
+        warnings: seeds.iter().zip(counted).filter_map(|(seed, counted)| warning_of(&seed.run, counted)).collect(),
         runs,
     })
 }
 
+/// With each p adjusted for all that have one.
+fn adjusted(mut compared: Vec<(OverSeeds, ComparisonOverSeeds)>) -> Vec<(OverSeeds, ComparisonOverSeeds)> {
+    let p_values: Vec<f64> = compared.iter().filter_map(|(_, c)| c.p_value).collect();
+    let tested = compared.iter_mut().filter(|(_, c)| c.p_value.is_some());
+    for ((_, comparison), p_holm) in tested.zip(analysis::holm(&p_values).unwrap_or_default()) {
+        comparison.p_holm = Some(p_holm);
+    }
+    compared
+}
+
 /// Refuses runs that are not different seeds of one experiment, and says why.
-fn require_one_experiment(seeds: &[Seed]) -> Result<()> {
+pub(crate) fn require_one_experiment(seeds: &[Seed]) -> Result<()> {
     let Some(first) = seeds.first() else { return Err(Error::run("Name at least one run to analyse.")) };
     for seed in &seeds[1..] {
         if let Some((key, here, there)) = spec::difference(&first.run.spec, &seed.run.spec)? {
@@ -78,7 +94,7 @@ fn require_one_experiment(seeds: &[Seed]) -> Result<()> {
 }
 
 /// A finished run is measured by its rewards, unless one of them is not finite.
-fn count(seed: &Seed) -> Counted {
+pub(crate) fn count(seed: &Seed) -> Counted {
     // What is drawn to choose from is nobody's reward.
     let of_arms = || seed.rows.iter().filter(|row| arm::ALL.contains(&row.arm.as_str()));
     match seed.run.status {
@@ -92,8 +108,10 @@ fn listed(run: &Run, counted: Counted) -> SeedRun {
     SeedRun { run: run.id, seed: run.spec.seed, status: run.status, counted, message: run.message.clone() }
 }
 
-fn warning(run: &SeedRun) -> Option<String> {
-    let SeedRun { run: id, seed, status, counted, message } = run;
+/// How a run that is not measured counts.
+pub(crate) fn warning_of(run: &Run, counted: Counted) -> Option<String> {
+    let Run { id, status, message, .. } = run;
+    let seed = run.spec.seed;
     let why = message.as_ref().map_or_else(String::new, |message| format!(" ({})", message.trim_end_matches('.')));
     match counted {
         Counted::Measured => None,
@@ -111,15 +129,15 @@ fn warning(run: &SeedRun) -> Option<String> {
 type Rewards = BTreeMap<usize, BTreeMap<usize, f64>>;
 
 /// The seeds that count, with what their arms earned on the prompts that all of them share.
-struct Table<'a> {
-    spec: &'a Spec,
+pub(crate) struct Table<'a> {
+    pub(crate) spec: &'a Spec,
     prompts: BTreeSet<usize>,
     /// For each seed: whether it is measured, and its arms.
     seeds: Vec<(bool, BTreeMap<&'a str, Rewards>)>,
 }
 
 impl<'a> Table<'a> {
-    fn new(seeds: &'a [Seed], counted: &[Counted]) -> Result<Self> {
+    pub(crate) fn new(seeds: &'a [Seed], counted: &[Counted]) -> Result<Self> {
         let measured: Vec<&Seed> = seeds.iter().zip(counted).filter(|(_, c)| **c == Counted::Measured).map(|(seed, _)| seed).collect();
         let Some(first) = measured.first() else {
             return Err(Error::run("None of these runs has finished with finite rewards, so there is nothing to analyse yet."));
@@ -145,7 +163,7 @@ impl<'a> Table<'a> {
 
     /// Mean of `arm`, less that of a baseline, on each prompt: one list a seed. What no training has made is left out where it is not whole;
     /// of a trained arm a seed that failed has no value.
-    fn means(&self, arm: &str, baseline: Option<&str>) -> Vec<Vec<f64>> {
+    pub(crate) fn means(&self, arm: &str, baseline: Option<&str>) -> Vec<Vec<f64>> {
         let runs = |name: &str| self.spec.arms.has(name);
         if !runs(arm) || !baseline.is_none_or(runs) {
             return Vec::new();
@@ -172,7 +190,7 @@ impl<'a> Table<'a> {
         self.prompts.iter().map(of_prompt).collect()
     }
 
-    fn over(&self, name: &str, values: &[Vec<f64>], failed_as: f64) -> Option<OverSeeds> {
+    pub(crate) fn over(&self, name: &str, values: &[Vec<f64>], failed_as: f64) -> Option<OverSeeds> {
         (!values.is_empty())
             .then(|| analysis::over_seeds(values, TestPrompts::Shared, failed_as, self.resamples(), self.stream(&format!("{name} seeds"))))
     }
@@ -204,19 +222,29 @@ impl<'a> Table<'a> {
         let components = self.components(arm, Some(baseline));
         let plan = Plan { seeds: over.seeds, prompts: self.prompts.len(), rewrites: self.spec.evaluation.answers_per_prompt, answers: 1 };
         let difference = reported(&over, &components)?;
-        Some((over, ComparisonOverSeeds { arm: arm.into(), baseline: baseline.into(), difference, power: power(&components, plan) }))
+        let (p_value, power) = (over.p_value.and_then(figures::finite), power(&(&components).into(), plan));
+        Some((over, ComparisonOverSeeds { arm: arm.into(), baseline: baseline.into(), difference, p_value, p_holm: None, power }))
     }
 
     /// Of the seeds that are measured.
     fn components(&self, arm: &str, baseline: Option<&str>) -> analysis::Components {
+        self.components_resampled(arm, baseline, self.resamples())
+    }
+
+    /// The same without intervals.
+    pub(crate) fn variances(&self, arm: &str, baseline: &str) -> analysis::Components {
+        self.components_resampled(arm, Some(baseline), 0)
+    }
+
+    fn components_resampled(&self, arm: &str, baseline: Option<&str>, resamples: usize) -> analysis::Components {
         let measured = self.seeds.iter().filter(|(measured, _)| *measured);
         let nest = |prompts: Vec<Vec<f64>>| prompts.into_iter().map(|answers| nested(arm, answers)).collect();
         let table: Vec<Vec<Vec<Vec<f64>>>> = measured.filter_map(|(_, arms)| self.answers(arms, arm, baseline).map(nest)).collect();
         let name = format!("{arm}-{} components", baseline.unwrap_or_default());
-        analysis::components(&table, self.resamples(), self.stream(&name))
+        analysis::components(&table, resamples, self.stream(&name))
     }
 
-    fn resamples(&self) -> usize {
+    pub(crate) fn resamples(&self) -> usize {
         self.spec.evaluation.bootstrap_resamples
     }
 
@@ -252,12 +280,12 @@ fn reported(over: &OverSeeds, components: &analysis::Components) -> Option<MeanO
     })
 }
 
-const ALPHA: f64 = 0.05;
-const POWER: f64 = 0.8;
+pub(crate) const ALPHA: f64 = 0.05;
+pub(crate) const POWER: f64 = 0.8;
 
 /// Every answer has a rewrite of its own, so twice the answers are twice the rewrites.
-fn power(components: &analysis::Components, plan: Plan) -> Option<Power> {
-    let doubling = analysis::doubling(&components.into(), plan, ALPHA, POWER)?;
+pub(crate) fn power(noise: &Noise, plan: Plan) -> Option<Power> {
+    let doubling = analysis::doubling(noise, plan, ALPHA, POWER)?;
     let difference = |detectable: Option<analysis::Detectable>| detectable.and_then(|d| figures::finite(d.difference));
     Some(Power {
         smallest: figures::finite(doubling.now.difference)?,

@@ -7,11 +7,13 @@
 //! 4. [`Runner::run`] does the work: baselines, training, evaluation, report. Called again after a stop or a crash, it goes on.
 //!
 //! [`Pipeline`] is the path of one prompt (rewrite, answer, reward), [`algorithms`] what trains, a file each, [`instruction`] the search for one
-//! instruction, [`report::compute`] the figures of a run and [`analyse::compute`] those of several seeds, from stored rows, [`theory`] what a small
-//! exact world says of it. Nothing here prints or loads weights.
+//! instruction, [`report::compute`] the figures of a run and [`analyse::compute`] those of several seeds, [`profiles::compute`] those of several
+//! data sets, from stored rows, [`design`] what an experiment could find before it runs, [`theory`] what a small exact world says of it. Nothing
+//! here prints or loads weights.
 pub mod algorithms;
 pub mod analyse;
 pub mod costs;
+pub mod design;
 pub mod evaluation;
 mod figures;
 pub mod guards;
@@ -23,6 +25,7 @@ pub mod oracle;
 pub mod pipeline;
 pub mod pools;
 pub mod prepare;
+pub mod profiles;
 pub mod prompter;
 mod record;
 pub mod report;

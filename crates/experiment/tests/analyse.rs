@@ -41,6 +41,10 @@ fn seeds_count_alike_and_their_spread_shows() {
     assert!((tuned.difference.mean - 0.5).abs() < 1e-12, "{tuned:?}");
     assert!((tuned.difference.deviation.expect("three seeds") - 0.125).abs() < 1e-12);
     let (student, bootstrap) = (tuned.difference.student.expect("three seeds"), tuned.difference.bootstrap.expect("three seeds"));
+    let (p, holm) = (tuned.p_value.expect("three seeds"), tuned.p_holm.expect("three seeds"));
+    assert_eq!(p < 0.05, student.low > 0.0, "{tuned:?}");
+    let all: Vec<f64> = report.comparisons.iter().map(|c| c.p_value.expect("three seeds")).collect();
+    assert_eq!(Some(holm), analysis::holm(&all).map(|adjusted| adjusted[0]));
     assert!(student.low < bootstrap.low && bootstrap.high < student.high, "with three seeds Student's t is wider: {tuned:?}");
     let parts = &tuned.difference.components;
     assert!(parts.seed.is_some_and(|c| c.variance > 0.0 && c.interval.is_some()) && parts.prompt.is_some() && parts.interaction.is_some());
@@ -85,6 +89,7 @@ fn a_failed_seed_counts_as_no_difference_and_an_unfinished_one_not_at_all() {
 fn one_seed_speaks_of_one_prompter() {
     let report = compute(vec![seed(1, 0.4)]).expect("one seed");
     let difference = &report.comparisons[0].difference;
+    assert!(report.comparisons.iter().all(|c| c.p_value.is_none() && c.p_holm.is_none()));
     assert!(difference.student.is_none() && difference.bootstrap.is_some() && difference.components.seed.is_none());
     assert!(report.verdict.starts_with("With one seed, on 6 test prompts, this tuned prompter is better"), "{}", report.verdict);
     assert!(report.comparisons[0].power.is_some_and(|p| p.twice_seeds.is_none()));

@@ -114,13 +114,19 @@ pub enum Command {
     },
     /// Copy the runs of a shared file into the database; nothing twice, nothing overwritten
     Import { file: PathBuf },
-    /// Time and memory that an experiment will take on this machine; measures for some seconds
+    /// Time and memory that an experiment will take on this machine, and how small a difference it can find; measures for some seconds
     Estimate {
         /// The experiment, TOML or JSON
         spec: PathBuf,
         /// With these arms and no others
         #[arg(long, value_name = "ARM", value_delimiter = ',')]
         arms: Vec<String>,
+        /// How small a difference so many seeds find together
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
+        seeds: u64,
+        /// Assume this standard deviation over prompts of the paired difference, instead of what earlier runs show
+        #[arg(long, value_name = "SD")]
+        deviation: Option<f64>,
     },
     /// The paper's optimum, oracle and bound on a small exact world; no model runs
     Theory {

@@ -1,9 +1,9 @@
 //! What several seeds found, as text for a terminal.
 use crate::arms_table::gaps;
 use crate::output::{one_line, printable};
-use crate::table::{absent, columns, headed, interval, number, plain, signed};
+use crate::table::{absent, columns, headed, interval, number, plain, probability, signed};
 use contract::figures::Component;
-use contract::seeds::{MeanOverSeeds, SeedsReport};
+use contract::seeds::{ComparisonOverSeeds, MeanOverSeeds, Power, SeedsReport};
 use std::fmt::Write;
 
 /// The report of `alignpro analyse`.
@@ -49,9 +49,12 @@ fn arms(report: &SeedsReport) -> Vec<Vec<String>> {
 }
 
 fn differences(report: &SeedsReport) -> Vec<Vec<String>> {
-    let words = ["difference of means", "", "Student's t, 95 %", "bootstrap, 95 %", "seeds' deviation", "seeds", "failed"];
-    let rows = report.comparisons.iter().map(|c| mean(format!("{} − {}", c.arm, c.baseline), &c.difference, signed));
-    headed(&words, rows)
+    let words = ["difference of means", "", "Student's t, 95 %", "bootstrap, 95 %", "seeds' deviation", "seeds", "failed", "p", "Holm"];
+    let row = |c: &ComparisonOverSeeds| {
+        let tested = [c.p_value, c.p_holm].map(probability);
+        mean(format!("{} − {}", c.arm, c.baseline), &c.difference, signed).into_iter().chain(tested).collect()
+    };
+    headed(&words, report.comparisons.iter().map(row))
 }
 
 fn components(report: &SeedsReport) -> Vec<Vec<String>> {
@@ -72,11 +75,15 @@ fn components(report: &SeedsReport) -> Vec<Vec<String>> {
 }
 
 fn power(report: &SeedsReport) -> Vec<Vec<String>> {
-    let words = ["smallest difference found at 80 % power", "as here", "twice the prompts", "twice the answers", "twice the seeds"];
-    let rows = report.comparisons.iter().filter_map(|c| {
-        let power = c.power?;
+    smallest("as here", report.comparisons.iter().filter_map(|c| Some((c.arm.as_str(), c.baseline.as_str(), c.power?))))
+}
+
+/// How small a difference of each pair is found by a design, and by one with twice of something.
+pub(crate) fn smallest<'a>(design: &str, pairs: impl Iterator<Item = (&'a str, &'a str, Power)>) -> Vec<Vec<String>> {
+    let words = ["smallest difference found at 80 % power", design, "twice the prompts", "twice the answers", "twice the seeds"];
+    let rows = pairs.map(|(arm, baseline, power)| {
         let figures = [Some(power.smallest), power.twice_prompts, power.twice_answers, power.twice_seeds];
-        Some(std::iter::once(format!("{} − {}", c.arm, c.baseline)).chain(figures.map(number)).collect())
+        std::iter::once(format!("{arm} − {baseline}")).chain(figures.map(number)).collect()
     });
     headed(&words, rows)
 }

@@ -174,7 +174,7 @@ pub fn plain(value: f64) -> String {
     minus(&format!("{value:.3}"))
 }
 
-fn probability(p: Option<f64>) -> String {
+pub fn probability(p: Option<f64>) -> String {
     p.map_or_else(absent, |p| if p < 0.0001 { "< 0.0001".into() } else { format!("{p:.4}") })
 }
 

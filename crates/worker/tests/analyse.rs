@@ -1,7 +1,7 @@
 //! Several seeds of one experiment, through the command line and as the window asks.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests
-use contract::Spec;
 use contract::event::Status;
+use contract::{Code, Spec};
 use desk::Desk;
 use home::Home;
 use std::path::Path;
@@ -50,7 +50,8 @@ async fn seeds_are_analysed_together() {
     assert!(report["comparisons"][0]["power"]["twice_seeds"].is_number());
 
     let text = lab.text(&["analyse", "1", "2", "3", "4", "--db", "a.db"]);
-    for expected in ["quickstart · runs 1, 2, 3, 4 · seeds 1, 2, 3, 4 · 96 test prompts, 2 answers each", "Student's t", "seed × prompt"]
+    for expected in
+        ["quickstart · runs 1, 2, 3, 4 · seeds 1, 2, 3, 4 · 96 test prompts, 2 answers each", "Student's t", "seed × prompt", "p    Holm"]
     {
         assert!(text.contains(expected), "{expected:?} is not in\n{text}");
     }
@@ -66,6 +67,51 @@ async fn seeds_are_analysed_together() {
     let desk = Desk::new(Home::at(&lab.path("home")), Some(lab.path("a.db")), PROGRAM.into());
     let asked = desk.analyse(&[4, 3, 2, 1]).await.unwrap();
     assert_eq!(serde_json::to_value(&asked).unwrap(), report, "the window is told what the command prints");
+    desk.close().await;
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_design_is_told_what_it_finds_by_the_seeds_that_are_there() {
+    let lab = Lab::empty(PROGRAM);
+    let store = seeds(&lab).await;
+    let desk = Desk::new(Home::at(&lab.path("home")), Some(lab.path("a.db")), PROGRAM.into());
+    let spec = store.run(1).await.unwrap().spec;
+    let design = desk.design(spec.clone(), 3, None).await.unwrap();
+    assert_eq!(design.learned.clone().unwrap().runs, [1, 2, 3], "{design:?}");
+    let after = desk.analyse(&[1, 2, 3]).await.unwrap();
+    for (pair, comparison) in design.pairs.iter().zip(&after.comparisons) {
+        assert_eq!((&pair.arm, &pair.baseline, pair.power), (&comparison.arm, &comparison.baseline, comparison.power));
+    }
+    let assumed = desk.design(spec.clone(), 3, Some(0.3)).await.unwrap();
+    assert!(assumed.learned.is_none() && assumed.assumed.is_some_and(|a| a.deviation == 0.3));
+    assert_eq!(desk.design(spec, 0, None).await.unwrap_err().code, Code::Spec);
+    desk.close().await;
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn experiments_on_several_data_sets_are_put_on_one_scale() {
+    let lab = Lab::empty(PROGRAM);
+    let store = seeds(&lab).await;
+    let (mut spec, rows) = (store.run(1).await.unwrap().spec, store.evaluation(1, Some(Split::Test)).await.unwrap());
+    spec.data.source = "/data/other.jsonl".into();
+    let new = NewRun { spec_hash: experiment::spec::hash(&spec).unwrap(), spec, program_version: "1".into(), facts: vec![] };
+    let other = store.create_run(&new).await.unwrap();
+    store.commit_evaluation(other, &rows, &[]).await.unwrap();
+    store.set_status(other, Status::Finished, None).await.unwrap();
+    let desk = Desk::new(Home::at(&lab.path("home")), Some(lab.path("a.db")), PROGRAM.into());
+    let found = desk.profiles(&[1, 2, 3, 4, other]).await.unwrap();
+    assert_eq!(
+        (found.withheld.as_deref(), found.tasks.len(), found.tasks[0].runs.as_slice()),
+        (None, 2, [1, 2, 3, 4].as_slice()),
+        "{found:?}"
+    );
+    assert_eq!(found.arms.iter().map(|arm| (arm.arm.as_str(), arm.runs)).collect::<Vec<_>>(), [("raw", 4), ("untuned", 4), ("tuned", 5)]);
+    assert!(found.warnings.iter().any(|w| w.contains("Run 4, seed 4, failed")) && found.warnings.iter().any(|w| w.contains("one seed")));
+    let alone = desk.profiles(&[1, 2]).await.unwrap();
+    assert!(alone.withheld.is_some_and(|why| why.contains("two experiments")) && alone.arms.is_empty());
+    assert!(desk.profiles(&[77]).await.unwrap_err().message.contains("77"));
     desk.close().await;
     store.close().await;
 }

@@ -278,6 +278,21 @@ async fn the_machine_and_drafts_are_looked_at() {
     assert!(estimate.phases.iter().all(|phase| phase.seconds.is_some_and(|seconds| seconds > 0.0) && phase.peak_bytes > 100 << 20));
     assert!(estimate.fits && estimate.advice.is_empty() && estimate.peak_bytes < estimate.free_bytes, "{estimate:?}");
     assert!(estimate.longest_prompter_tokens > 10 && estimate.longest_frozen_tokens < estimate.frozen_context);
+    assert!([estimate.twice_prompts_seconds, estimate.twice_answers_seconds].iter().all(|more| more.is_some_and(|more| more > 0.0)));
+    let design = desk.design(tiny.clone(), 3, None).await.unwrap();
+    assert!(design.assumed.is_some_and(|assumed| assumed.is_usual) && design.pairs.iter().all(|pair| pair.power.is_some()), "{design:?}");
+    let whole = lab.json(&["estimate", "tiny.toml", "--seeds", "3"]);
+    assert_eq!((&whole["design"], whole["fits"].as_bool()), (&serde_json::to_value(&design).unwrap(), Some(true)), "{whole}");
+    let text = lab.text(&["estimate", "tiny.toml", "--deviation", "0.2"]);
+    for expected in [
+        "This design finds a difference of ",
+        "twice the prompts",
+        "what it adds",
+        "Assumed, not measured: a standard deviation over prompts of 0.2",
+    ] {
+        assert!(text.contains(expected), "{expected:?} is not in\n{text}");
+    }
+    assert!(lab.error(&["estimate", "tiny.toml", "--deviation", "0"], 2, "spec").contains("above 0"));
     let (first, second) = tokio::join!(desk.estimate(tiny.clone()), desk.estimate(tiny.clone()));
     assert_eq!((first.unwrap_err().code, second.is_ok()), (Code::Stopped, true), "one that is overtaken ends");
     let mut missing = tiny.clone();

@@ -25,6 +25,8 @@ export async function estimated(spec: Spec): Promise<Estimate> {
   return {
     phases,
     seconds: phases.reduce((sum, phase) => sum + phase.seconds, 0),
+    twice_prompts_seconds: 143,
+    twice_answers_seconds: 171,
     peak_bytes: peak,
     free_bytes: 20_400_000_000,
     fits,

@@ -4,8 +4,10 @@ import { answerWith } from '$lib/ipc/mock';
 import { armsOf, needsRewrites, whole } from '$lib/state/arms';
 import { labelOf } from '$lib/state/rewards';
 import { Desk } from './desk';
+import { designed } from './design';
 import { estimated } from './estimate';
 import { news } from './news';
+import { profiled } from './profiles';
 import { loadOf, workerLog } from './worker';
 import { ARMS_OF } from './arms';
 import { cellSpec } from './cells';
@@ -212,6 +214,8 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
       return { total: (reward as Reward).parts.reduce((sum, part) => sum + part.weight * (parts[part.name ?? part.kind] ?? 0), 0), parts };
     },
     theory: ({ world, lambdas }) => theoryOf(world as TheoryWorld, lambdas as number[]),
+    profiles: ({ ids }) => profiled((ids as number[]).flatMap((id) => find(id) ?? [])),
+    design: ({ spec: s, seeds, deviation }) => designed(s as Spec, seeds as number, deviation as number | null, desk.current()),
     estimate: ({ spec: s }) => estimated(s as Spec),
     leave_estimate: () => null,
     appear: () => null,

@@ -1,6 +1,9 @@
 // The seeds of one experiment together, from the reports of the fixtures.
 import type { MeanOverSeeds, RunSummary, SeedsReport } from '$ipc';
+import { holm } from '$lib/state/compare';
 
+/** Half an interval by Student's t. */
+const STUDENT = 0.19;
 const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 
 function over(values: number[], failed: number): MeanOverSeeds {
@@ -11,10 +14,16 @@ function over(values: number[], failed: number): MeanOverSeeds {
     failed,
     mean: middle,
     bootstrap: { low: middle - 0.11, high: middle + 0.12 },
-    student: { low: middle - 0.19, high: middle + 0.19 },
+    student: { low: middle - STUDENT, high: middle + STUDENT },
     deviation: 0.093,
     components: { seed: part(0.009), prompt: part(0.061), interaction: part(0.021), rewrite: part(0.212), answer: null },
   };
+}
+
+/** About what a t test with that half interval says. */
+function testOf(middle: number): number {
+  const z = (1.96 * Math.abs(middle)) / STUDENT;
+  return Math.exp(-0.717 * z - 0.416 * z * z);
 }
 
 export function analysed(chosen: RunSummary[]): SeedsReport {
@@ -22,6 +31,14 @@ export function analysed(chosen: RunSummary[]): SeedsReport {
   const reports = runs.flatMap((run) => (run.report ? [run.report] : []));
   const failed = runs.filter((run) => run.status === 'failed').length;
   const first = reports[0];
+  const differences = (first?.comparisons ?? []).map(({ arm }, i) =>
+    over(
+      reports.map((r) => r.comparisons[i]?.mean_difference ?? 0),
+      arm === 'tuned' ? failed : 0,
+    ),
+  );
+  const p_values = differences.map(({ mean: middle, seeds }) => (seeds > 1 ? testOf(middle) : null));
+  const adjusted = holm(p_values.map((p) => p ?? 1));
   return {
     name: runs[0]?.name ?? '',
     experiment: runs[0]?.experiment ?? '',
@@ -44,10 +61,9 @@ export function analysed(chosen: RunSummary[]): SeedsReport {
     comparisons: (first?.comparisons ?? []).map(({ arm, baseline }, i) => ({
       arm,
       baseline,
-      difference: over(
-        reports.map((r) => r.comparisons[i]?.mean_difference ?? 0),
-        arm === 'tuned' ? failed : 0,
-      ),
+      difference: differences[i]!,
+      p_value: p_values[i] ?? null,
+      p_holm: p_values[i] === null ? null : (adjusted[i] ?? null),
       power: { smallest: 0.24, twice_prompts: 0.235, twice_answers: 0.237, twice_seeds: 0.157 },
     })),
     gaps: first?.gaps ?? [],

@@ -1,19 +1,24 @@
-//! `alignpro estimate SPEC`: what a run will take on this machine, found by doing a small part of it. Nothing is kept.
+//! `alignpro estimate SPEC`: what a run will take on this machine, found by doing a small part of it, and how small a difference it can find, by
+//! earlier runs. Nothing is kept.
 use super::Context;
 use super::run::{With, folder_of, read_spec};
 use crate::engine::{self, Admitted};
 use crate::machine::{Machine, reset_peak_memory};
 use crate::output::printable;
 use crate::progress::Bars;
+use crate::seeds_table::smallest;
 use crate::table::columns;
+use contract::design::DesignPower;
 use contract::desk::{Estimate, PhaseEstimate};
 use contract::event::Phase;
 use contract::{Result, Spec};
+use experiment::design;
 use experiment::metrics::peak_memory_bytes;
 use experiment::prepare::{Longest, Prepared};
 use experiment::streams::Streams;
 use experiment::training::{self, Trainer};
 use experiment::{Arm, Item, Pipeline};
+use serde::Serialize;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
@@ -27,21 +32,51 @@ const AROUND: usize = 200;
 /// Of the free memory, what a run may take: the rest is for the system and the window.
 const SAFE: f64 = 0.9;
 
-pub async fn estimate(context: &Context, file: &Path, with: &With) -> Result<ExitCode> {
-    let estimate = tokio::task::block_in_place(|| measure(context, file, with))?;
-    context.output.result(&estimate, || text(&estimate))?;
+/// What is asked of the design beside its spec.
+pub struct Design {
+    pub seeds: usize,
+    /// Standard deviation over prompts of the paired difference, to be assumed.
+    pub deviation: Option<f64>,
+}
+
+/// As `--json` prints it: an [`Estimate`] and what the design could find.
+#[derive(Serialize)]
+struct Whole {
+    #[serde(flatten)]
+    estimate: Estimate,
+    design: DesignPower,
+}
+
+pub async fn estimate(context: &Context, file: &Path, with: &With, asked: &Design) -> Result<ExitCode> {
+    let prepared = tokio::task::block_in_place(|| read_spec(file, with))?;
+    let design = plan(context, &prepared.spec, folder_of(file), asked).await?;
+    let estimate = tokio::task::block_in_place(|| measure(context, file, prepared))?;
+    let whole = Whole { estimate, design };
+    context.output.result(&whole, || text(&whole))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn measure(context: &Context, file: &Path, with: &With) -> Result<Estimate> {
+/// How small a difference the design finds. Where there is no database yet, there is no run to learn from.
+async fn plan(context: &Context, spec: &Spec, folder: &Path, asked: &Design) -> Result<DesignPower> {
+    let precedent = if context.database().exists() {
+        let store = context.open().await?;
+        let precedent = design::precedent(&store, spec, folder, asked.seeds).await?;
+        store.close().await;
+        precedent
+    } else {
+        None
+    };
+    tokio::task::block_in_place(|| design::compute(spec, asked.seeds, precedent.as_ref(), asked.deviation))
+}
+
+fn measure(context: &Context, file: &Path, prepared: Prepared) -> Result<Estimate> {
     let bars = Bars::new();
-    let prepared = read_spec(file, with)?;
     let found = engine::find(&context.home, &prepared.spec, folder_of(file))?;
     let (free, weights) = (Machine::look().memory_available_bytes, found.weight_bytes());
     if weights as f64 > SAFE * free as f64 {
         let basis = "The models' files alone are larger than the free memory; nothing was measured.".into();
         let load = PhaseEstimate { phase: Phase::Load, seconds: None, peak_bytes: weights };
-        return Ok(whole(vec![load], free, basis, &Longest::default()));
+        return Ok(whole(vec![load], [None; 2], free, basis, &Longest::default()));
     }
     bars.say("Loading the models …");
     let begun = Instant::now();
@@ -97,7 +132,8 @@ fn measure(context: &Context, file: &Path, with: &With) -> Result<Estimate> {
         phases.push(phase(Phase::Oracle, oracle.seconds * iterations, oracle.peak_bytes));
     }
     phases.push(phase(Phase::Evaluate, costs.evaluation(&spec, splits.test.len()), tuned.1));
-    Ok(whole(phases, free, part.basis, &longest))
+    let more = [costs.tested(&spec, splits.test.len()), costs.twice_answers(&spec, splits.test.len(), splits.validation.len())].map(Some);
+    Ok(whole(phases, more, free, part.basis, &longest))
 }
 
 /// Rewrites, and so reward calls, of the whole training.
@@ -134,6 +170,22 @@ impl Costs {
         let answers = each * with_answers + pool * a.answers_per_rewrite + each * of_best;
         let rewrites = pool + if a.tuned { each } else { 0 };
         prompts as f64 * (answers as f64 * self.answer + rewrites as f64 * self.rewrite)
+    }
+
+    /// Everything on the test prompts, which is what twice as many of them add.
+    fn tested(&self, spec: &Spec, prompts: usize) -> f64 {
+        self.baselines(spec, prompts) + self.evaluation(spec, prompts)
+    }
+
+    /// What twice the answers to each prompt add, which are validated too.
+    fn twice_answers(&self, spec: &Spec, prompts: usize, validated: usize) -> f64 {
+        let mut twice = spec.clone();
+        twice.evaluation.answers_per_prompt *= 2;
+        let all = |spec: &Spec| {
+            let validation = if spec.arms.tuned { self.validation(spec, validated) } else { 0.0 };
+            self.tested(spec, prompts) + validation
+        };
+        all(&twice) - all(spec)
     }
 }
 
@@ -206,7 +258,13 @@ impl Part {
     }
 }
 
-fn whole(phases: Vec<PhaseEstimate>, free_bytes: u64, basis: String, longest: &Longest) -> Estimate {
+fn whole(
+    phases: Vec<PhaseEstimate>,
+    [twice_prompts, twice_answers]: [Option<f64>; 2],
+    free_bytes: u64,
+    basis: String,
+    longest: &Longest,
+) -> Estimate {
     let peak = phases.iter().max_by_key(|phase| phase.peak_bytes);
     let (peak_bytes, worst) = peak.map_or((0, Phase::Load), |phase| (phase.peak_bytes, phase.phase));
     let fits = peak_bytes as f64 <= SAFE * free_bytes as f64;
@@ -222,6 +280,8 @@ fn whole(phases: Vec<PhaseEstimate>, free_bytes: u64, basis: String, longest: &L
     };
     Estimate {
         seconds: phases.iter().map(|phase| phase.seconds).sum(),
+        twice_prompts_seconds: twice_prompts,
+        twice_answers_seconds: twice_answers,
         phases,
         peak_bytes,
         free_bytes,
@@ -235,9 +295,32 @@ fn whole(phases: Vec<PhaseEstimate>, free_bytes: u64, basis: String, longest: &L
     }
 }
 
-fn text(estimate: &Estimate) -> String {
+fn time(seconds: Option<f64>) -> String {
+    seconds.map_or("?".into(), |s| format!("{:.0}:{:02.0} min", (s / 60.0).floor(), s % 60.0))
+}
+
+/// How small a difference is found, and what more of each number would buy and cost.
+fn found(Whole { estimate, design }: &Whole) -> String {
+    let pairs = design.pairs.iter().filter_map(|pair| Some((pair.arm.as_str(), pair.baseline.as_str(), pair.power?)));
+    let mut rows = smallest("as planned", pairs);
+    let mut text = format!("{}\n", design.finding);
+    if rows.len() > 1 {
+        let seeds = design.seeds as f64;
+        let more = [estimate.twice_prompts_seconds, estimate.twice_answers_seconds, estimate.seconds].map(|s| s.map(|s| s * seeds));
+        let costs = more.map(|seconds| format!("+ {}", time(seconds)));
+        rows.push(["what it adds".to_owned(), String::new()].into_iter().chain(costs).collect());
+        text = format!("{text}\n{}", columns(&rows, &[0]));
+    }
+    for note in &design.notes {
+        text.push_str(note);
+        text.push('\n');
+    }
+    printable(&text)
+}
+
+fn text(whole: &Whole) -> String {
+    let estimate = &whole.estimate;
     let gigabytes = |bytes: u64| format!("{:.2} GB", bytes as f64 / 1e9);
-    let time = |seconds: Option<f64>| seconds.map_or("?".into(), |s| format!("{:.0}:{:02.0} min", (s / 60.0).floor(), s % 60.0));
     let name = |phase| match phase {
         Phase::Load => "loading",
         Phase::Baselines => "baselines",
@@ -252,5 +335,5 @@ fn text(estimate: &Estimate) -> String {
     let fits = if estimate.fits { "It fits" } else { "It does not fit" };
     let mut lines = vec![columns(&rows, &[0]), format!("{fits}: {} are free. {}", gigabytes(estimate.free_bytes), estimate.basis)];
     lines.extend(estimate.advice.iter().cloned());
-    printable(&lines.join("\n")) + "\n"
+    format!("{}\n\n{}", printable(&lines.join("\n")), found(whole))
 }

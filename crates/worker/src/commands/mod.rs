@@ -91,7 +91,10 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
         }
         Command::Import { file } => share::import(&context, &file).await,
         Command::Report { file, runs } => report::report(&context, &file, &runs).await,
-        Command::Estimate { spec, arms } => estimate::estimate(&context, &spec, &With { seed: None, arms }).await,
+        Command::Estimate { spec, arms, seeds, deviation } => {
+            let design = estimate::Design { seeds: usize::try_from(seeds).unwrap_or(usize::MAX), deviation };
+            estimate::estimate(&context, &spec, &With { seed: None, arms }, &design).await
+        }
         Command::Theory { seed, prompts, rewrites, answers, lambdas } => {
             let random = |seed| TheoryWorld::Random { seed, prompts, rewrites, answers };
             theory::theory(&context, seed.map_or(TheoryWorld::Example, random), &lambdas)

@@ -1,7 +1,7 @@
 // What a forest shows, as rows: a run's paired differences, ratios of variances, differences over seeds.
 import type { Comparison, ComparisonOverSeeds, Interval } from '$ipc';
 import { fixed, interval, percent, probability, signed, signedInterval } from '$lib/format';
-import type { CellGain } from '$lib/state/cells';
+import type { CellGain, CellRatio } from '$lib/state/cells';
 import { armWord } from './palette';
 
 export interface ForestRow {
@@ -102,6 +102,29 @@ export const gainForest = (gains: CellGain[]): ForestOf => ({
   })),
 });
 
+/** The tuned prompter's ratios of variances in each run of each data set and pair. */
+export const cellRatioForest = (ratios: CellRatio[]): ForestOf => ({
+  title: 'Ratios of variances',
+  heads: ['ratio [95 % interval]', 'p'],
+  axis: 'ratio of reward variances',
+  none: 1,
+  rows: ratios.flatMap(({ cell, arm, baseline, seed, variance: { ratio, interval: range, p_value } }): ForestRow[] => {
+    if (ratio === null || range === null) return [];
+    const label = `${pairWord({ arm, baseline }, '/')}${seed === null ? '' : `, seed ${seed}`}`;
+    return [
+      {
+        group: cell,
+        label,
+        arm,
+        value: ratio,
+        range,
+        words: [fixed(ratio, 2), interval(range.low, range.high, 2)],
+        cells: [probability(p_value)],
+      },
+    ];
+  }),
+});
+
 /** Differences in the parts that were only watched: of what was trained over the arms before training. */
 export function watchedForest(comparisons: Comparison[]): ForestOf {
   const shown = comparisons.filter((c) => ['tuned', 'oracle'].includes(c.arm) && ['raw', 'untuned'].includes(c.baseline));
@@ -131,11 +154,12 @@ export function seedForest(comparisons: ComparisonOverSeeds[]): ForestOf {
     const range = student ?? bootstrap;
     if (!range) return [];
     const words: [string, string] = [signed(mean), signedInterval(range.low, range.high)];
-    return [{ group, label: pairWord(c), arm: c.arm, value: mean, range, inner: student && bootstrap, words, cells: [String(seeds)] }];
+    const cells = [probability(c.p_value), probability(c.p_holm), String(seeds)];
+    return [{ group, label: pairWord(c), arm: c.arm, value: mean, range, inner: student && bootstrap, words, cells }];
   });
   return {
     title: 'Differences over seeds',
-    heads: ['difference [95 % interval]', 'seeds'],
+    heads: ['difference [95 % interval]', 'p', 'p, Holm', 'seeds'],
     axis: 'difference in mean reward',
     none: 0,
     rows,

@@ -5,6 +5,7 @@ import { failure, forWindow } from './failure';
 import type {
   Data,
   DataPreview,
+  DesignPower,
   EpisodeRow,
   Estimate,
   Load,
@@ -12,6 +13,7 @@ import type {
   Opened,
   OpenFile,
   Overview,
+  Profiles,
   Reward,
   RunChange,
   RunDetail,
@@ -42,6 +44,8 @@ export const runs = () => invoke<RunSummary[]>('runs');
 export const run = (id: number) => invoke<RunDetail>('run', { id });
 /** What seeds of one experiment say together. */
 export const analyse = (ids: number[]) => invoke<SeedsReport>('analyse', { ids });
+/** Arms over the data sets and pairs of models of these runs, on one scale. */
+export const profiles = (ids: number[]) => invoke<Profiles>('profiles', { ids });
 export const news = (id: number, after: number) => invoke<RunNews>('news', { id, after });
 export const episodes = (id: number, iteration: number) => invoke<EpisodeRow[]>('episodes', { id, iteration });
 export const samples = (id: number) => invoke<Sample[]>('samples', { id });
@@ -55,6 +59,8 @@ export const score = (reward: Reward, prompt: string, answer: string) => invoke<
 export const start = (spec: Spec, seeds: number) => invoke<number[]>('start', { spec, seeds });
 /** What is known of a small exact world at each λ. */
 export const theory = (world: TheoryWorld, lambdas: number[]) => invoke<Theory>('theory', { world, lambdas });
+/** How small a difference so many seeds find together; `deviation` is assumed in place of what earlier runs show. */
+export const design = (spec: Spec, seeds: number, deviation: number | null) => invoke<DesignPower>('design', { spec, seeds, deviation });
 export const estimate = (spec: Spec) => invoke<Estimate>('estimate', { spec });
 /** Nobody waits for the estimate any more. */
 export const leaveEstimate = () => invoke<null>('leave_estimate');

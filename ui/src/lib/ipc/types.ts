@@ -830,6 +830,14 @@ arm: string, reward: MeanOverSeeds, };
  */
 export type ComparisonOverSeeds = { arm: string, baseline: string, difference: MeanOverSeeds, 
 /**
+ * Two-sided, of the t test with seeds and prompts both random; null with one seed.
+ */
+p_value: number | null, 
+/**
+ * Adjusted by Holm over the comparisons here that have one.
+ */
+p_holm: number | null, 
+/**
  * Null where the differences do not vary, or there is one prompt.
  */
 power: Power | null, };
@@ -885,6 +893,161 @@ gaps: Array<GapClosed>,
 verdict: string, 
 /**
  * Which seeds failed or are left out, as sentences.
+ */
+warnings: Array<string>, };
+
+/**
+ * What a difference of this size would be a difference of.
+ */
+export type Question = "prompter" | "training";
+
+/**
+ * Finished runs from which it is told how much differences vary.
+ */
+export type Learned = { 
+/**
+ * Seeds of one experiment, by their seed.
+ */
+runs: Array<number>, 
+/**
+ * Of the experiment.
+ */
+name: string, 
+/**
+ * Whether their prompts are from the same source.
+ */
+same_data: boolean, 
+/**
+ * Whether they were trained on the same reward, so that differences have the same unit.
+ */
+same_reward: boolean, };
+
+/**
+ * A spread that nobody measured here.
+ */
+export type Assumed = { 
+/**
+ * Standard deviation over prompts of the paired difference, in units of reward.
+ */
+deviation: number, 
+/**
+ * The shipped experiment's, as nobody gave another.
+ */
+is_usual: boolean, };
+
+/**
+ * The smallest difference that is found with so many test prompts, all else as planned.
+ */
+export type AtPrompts = { prompts: number, smallest: number, };
+
+/**
+ * What is found of one pair of arms.
+ */
+export type PairPower = { arm: string, baseline: string, 
+/**
+ * Null where it cannot be told, as with fewer than two prompts or where differences did not vary.
+ */
+power: Power | null, 
+/**
+ * By their number; the planned one is among them. Empty where `power` is null.
+ */
+by_prompts: Array<AtPrompts>, };
+
+/**
+ * How small a true difference a design finds with a probability of 80 %, two-sided at the 5 % level.
+ */
+export type DesignPower = { question: Question, seeds: number, 
+/**
+ * Test prompts.
+ */
+prompts: number, 
+/**
+ * Answers of an arm to one prompt.
+ */
+answers: number, 
+/**
+ * One of this and `assumed` is null.
+ */
+learned: Learned | null, assumed: Assumed | null, 
+/**
+ * The tuned prompter against each baseline that the design has.
+ */
+pairs: Array<PairPower>, 
+/**
+ * In one sentence.
+ */
+finding: string, 
+/**
+ * What to know of it, as sentences.
+ */
+notes: Array<string>, };
+
+/**
+ * What rewards of different zero and unit were put on one scale by, in every task the same way.
+ */
+export type ScaledBy = "arms" | "min_max";
+
+/**
+ * One experiment: a data set, a pair of models and a reward, with its seeds.
+ */
+export type ProfileTask = { name: string, 
+/**
+ * Its seeds that count, the failed ones included.
+ */
+runs: Array<number>, 
+/**
+ * The rewards that became 0 and 1.
+ */
+zero: number, one: number, };
+
+/**
+ * A figure over tasks.
+ */
+export type OverTasks = { value: number, 
+/**
+ * 95 %, from runs resampled within each task; it speaks about these tasks.
+ */
+interval: Interval, };
+
+/**
+ * An arm over all tasks.
+ */
+export type ArmProfile = { 
+/**
+ * One of [`crate::arm::ALL`].
+ */
+arm: string, 
+/**
+ * Scores of it, in all tasks together.
+ */
+runs: number, 
+/**
+ * Interquartile mean of its normalised scores.
+ */
+interquartile_mean: OverTasks, 
+/**
+ * For each threshold the share of runs above it, averaged over tasks; intervals are pointwise.
+ */
+above: Array<OverTasks>, };
+
+/**
+ * Arms over tasks; a score is a run's mean reward of an arm, normalised.
+ */
+export type Profiles = { 
+/**
+ * In the order in which they were asked for; empty where `withheld` says why, as are `thresholds` and `arms`.
+ */
+tasks: Array<ProfileTask>, scaled_by: ScaledBy, 
+/**
+ * Normalised rewards, in order.
+ */
+thresholds: Array<number>, 
+/**
+ * Those that every task has.
+ */
+arms: Array<ArmProfile>, withheld: string | null, 
+/**
+ * Which seeds failed, and which tasks or arms are left out, as sentences.
  */
 warnings: Array<string>, };
 
@@ -1231,7 +1394,15 @@ export type Estimate = { phases: Array<PhaseEstimate>,
 /**
  * Null where a phase has none.
  */
-seconds: number | null, peak_bytes: number, 
+seconds: number | null, 
+/**
+ * How much longer a run takes with twice the test prompts; null where nothing was measured.
+ */
+twice_prompts_seconds: number | null, 
+/**
+ * The same with twice the answers to each prompt.
+ */
+twice_answers_seconds: number | null, peak_bytes: number, 
 /**
  * What the machine has free now.
  */

@@ -1,5 +1,5 @@
 // Runs by data set and pair of models, as the paper's figures 2 and 3 have them; the seeds of one experiment together.
-import type { Comparison, ComparisonOverSeeds, GapClosed, Interval, Report, RunSummary, SeedsReport, Spec } from '$ipc';
+import type { Comparison, ComparisonOverSeeds, GapClosed, Interval, Report, RunSummary, SeedsReport, Spec, VarianceRatio } from '$ipc';
 import { ARMS, armWord, type ArmKey } from '$lib/charts/palette';
 import { csv, fixed, listed, plural } from '$lib/format';
 import { holm, USUAL } from './compare';
@@ -135,16 +135,17 @@ export interface CellGain {
   baseline: string;
   mean: number;
   range: Interval;
-  /** Null where there are several seeds, whose interval is by Student's t. */
+  /** Of several seeds by Student's t; null where there is no test. */
   p: number | null;
   /** Adjusted for all of these that have one. */
   adjusted: number | null;
   seeds: number;
 }
+const isOfTuned = (c: { arm: string; baseline: string }, baseline: string) =>
+  c.arm === 'tuned' && (baseline ? c.baseline === baseline : USUAL.includes(c.baseline));
 /** In each cell over one arm, or where none is named over the usual ones. */
 export function cellGains(cells: Cell[], baseline: string): CellGain[] {
-  const isAsked = (c: { arm: string; baseline: string }) =>
-    c.arm === 'tuned' && (baseline ? c.baseline === baseline : USUAL.includes(c.baseline));
+  const isAsked = (c: { arm: string; baseline: string }) => isOfTuned(c, baseline);
   const found = cells.flatMap((cell): Omit<CellGain, 'adjusted'>[] => {
     const lead = { cell: `${cell.data}, ${cell.pair}`, seeds: cell.seeds };
     return [
@@ -152,15 +153,39 @@ export function cellGains(cells: Cell[], baseline: string): CellGain[] {
         ...lead,
         ...{ baseline: c.baseline, mean: c.mean_difference, range: { low: c.ci_low, high: c.ci_high }, p: c.p_value },
       })),
-      ...cell.overSeeds.filter(isAsked).flatMap(({ baseline: over, difference: d }) => {
+      ...cell.overSeeds.filter(isAsked).flatMap(({ baseline: over, difference: d, p_value: p }) => {
         const range = d.student ?? d.bootstrap;
-        return range ? [{ ...lead, baseline: over, mean: d.mean, range, p: null }] : [];
+        return range ? [{ ...lead, baseline: over, mean: d.mean, range, p }] : [];
       }),
     ];
   });
   const adjusted = holm(found.flatMap(({ p }) => p ?? []));
   let at = 0;
   return found.map((gain) => ({ ...gain, adjusted: gain.p === null ? null : (adjusted[at++] ?? null) }));
+}
+
+/** How the tuned prompter's variance compares in one run of a cell. */
+export interface CellRatio {
+  cell: string;
+  arm: string;
+  baseline: string;
+  /** Where the cell has several. */
+  seed: number | null;
+  variance: VarianceRatio;
+}
+/** In each run over one arm, or where none is named over the usual ones; of those that have an interval. `cells` are of `all`. */
+export function cellRatios(all: Experiment[], cells: Cell[], baseline: string): CellRatio[] {
+  return all.flatMap(({ runs }, i) => {
+    const { data, pair } = cells[i]!;
+    const reported = runs.filter(({ report }) => report);
+    return reported.flatMap(({ report, seed }) =>
+      (report?.comparisons ?? []).flatMap((c): CellRatio[] =>
+        isOfTuned(c, baseline) && c.variance?.interval
+          ? [{ cell: `${data}, ${pair}`, arm: c.arm, baseline: c.baseline, seed: reported.length > 1 ? seed : null, variance: c.variance }]
+          : [],
+      ),
+    );
+  });
 }
 
 // Those that the paper compares; what it calls no fine-tuning may be either of the first two.

@@ -1,7 +1,7 @@
 // What several seeds of one experiment found, as rows: shown, copied and saved from one source.
 import type { Component, ComparisonOverSeeds, Interval, MeanOverSeeds, SeedsReport } from '$ipc';
 import { fixed, interval, NONE, signed, signedInterval } from '$lib/format';
-import { ends, measuresCsv, within, type Measure } from './tables';
+import { ends, measuresCsv, testMeasures, within, type Measure } from './tables';
 
 /** Rewards of an arm, or with their sign differences of two. */
 export function seedMeasures<Of>(get: (of: Of) => MeanOverSeeds, isDifference = false): Measure<Of>[] {
@@ -53,6 +53,9 @@ export function seedMeasures<Of>(get: (of: Of) => MeanOverSeeds, isDifference = 
   ];
 }
 
+/** Whether a difference over seeds is more than chance. */
+export const overSeedsMeasures = testMeasures('Two-sided, of the t test with seeds and prompts both random; none with one seed');
+
 const CHANCE = 'The smallest true difference that is found with a probability of 80 % at a level of 5 %';
 type WithPower = Pick<ComparisonOverSeeds, 'power'>;
 const found = (label: string, key: 'smallest' | 'twice_prompts' | 'twice_answers' | 'twice_seeds'): Measure<WithPower> => ({
@@ -71,11 +74,12 @@ export const powerMeasures: Measure<WithPower>[] = [
 
 export function seedsCsv(report: SeedsReport): string {
   const rows = [
-    ...report.arms.map(({ arm, reward }) => ({ arm, baseline: null, mean: reward, power: null })),
-    ...report.comparisons.map(({ arm, baseline, difference, power }) => ({ arm, baseline, mean: difference, power })),
+    ...report.arms.map(({ arm, reward }) => ({ arm, baseline: null, mean: reward, p_value: null, p_holm: null, power: null })),
+    ...report.comparisons.map(({ difference, ...rest }) => ({ ...rest, mean: difference })),
   ];
   return measuresCsv(['name', 'arm', 'baseline', 'prompts'], rows, ({ arm, baseline }) => [report.name, arm, baseline, report.prompts], [
     ...seedMeasures((row: (typeof rows)[number]) => row.mean),
+    ...overSeedsMeasures,
     ...powerMeasures,
   ]);
 }

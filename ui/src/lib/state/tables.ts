@@ -175,6 +175,16 @@ const ofMeans: Measure<Comparison>[] = [
     raw: ends('bca', (c) => c.bca),
   },
 ];
+/** Whether a difference is more than chance, by the test that is named. */
+export const testMeasures = (test: string): Measure<{ p_value: number | null; p_holm: number | null }>[] => [
+  { label: 'p', title: test, show: (c) => probability(c.p_value), raw: [['p_value', (c) => c.p_value]] },
+  {
+    label: 'p, adjusted after Holm',
+    title: 'For the comparisons here: reject those at most 0.05, and the chance of any false one is at most 5 %',
+    show: (c) => probability(c.p_holm),
+    raw: [['p_holm', (c) => c.p_holm]],
+  },
+];
 const ofPrompts: Measure<Comparison>[] = [
   {
     label: 'Effect size d_z',
@@ -191,18 +201,7 @@ const ofPrompts: Measure<Comparison>[] = [
         : NONE,
     raw: [['improvement', (c) => c.improvement?.share ?? null], ...ends('improvement', (c: Comparison) => c.improvement?.interval)],
   },
-  {
-    label: 'p',
-    title: 'Two-sided sign-flip permutation test over prompts',
-    show: (c) => probability(c.p_value),
-    raw: [['p_value', (c) => c.p_value]],
-  },
-  {
-    label: 'p, adjusted after Holm',
-    title: 'For the comparisons here: reject those at most 0.05, and the chance of any false one is at most 5 %',
-    show: (c) => probability(c.p_holm),
-    raw: [['p_holm', (c) => c.p_holm]],
-  },
+  ...testMeasures('Two-sided sign-flip permutation test over prompts'),
   {
     label: 'Ratio of variances [95 % interval]',
     title: 'Below 1 the first arm varies less; bootstrap of the log ratio over prompts',
