@@ -7,6 +7,7 @@ pub mod desk;
 pub mod error;
 pub mod event;
 pub mod figures;
+pub mod judged;
 pub mod report;
 pub mod seeds;
 pub mod spec;
