@@ -28,6 +28,7 @@ export function methods({ spec, program_version, summary }: RunDetail, report: R
       `Differences are also given at equal length of answers: by a regression of the reward on prompt, arm and number of tokens, with bootstrap intervals over prompts.`,
     watchedInWords(spec),
     ...lemmaInWords(report),
+    ...judgedInWords(report),
     spec.arms?.tuned !== false && `One training seed: the figures are about this trained prompter, not about training again.`,
     `All was computed with Align-Pro Studio ${program_version}.`,
   ]
@@ -116,6 +117,16 @@ function lemmaInWords({ theory }: Report): string[] {
         ]
       : []),
     ...(theory.tuned ? [`The tuned prompter is held against the optimum by importance sampling on the same rewrites.`] : []),
+  ];
+}
+
+function judgedInWords({ judged }: Report): string[] {
+  if (!judged.length) return [];
+  const judges = [
+    ...new Set(judged.map(({ judge, checksum, template_hash }) => `${judge} (${checksum.slice(0, 12)}, template ${template_hash})`)),
+  ];
+  return [
+    `Pairs of answers to one prompt were shown in both orders to ${listed(judges)} as a judge; the win rate counts ties as half, and stands with the share of verdicts for the first position and the judge's agreement with itself.`,
   ];
 }
 
