@@ -6,6 +6,7 @@ use contract::desk::{
     DataPreview, EpisodeRow, Estimate, Load, Merged, OpenFile, Overview, RunChange, RunDetail, RunNews, RunSummary, Sample, ScoreRow,
     Settings, Share, SpecCheck, Tried, TryNews,
 };
+use contract::judged::{JudgeProgress, Judged, ToJudge};
 use contract::profiles::Profiles;
 use contract::seeds::SeedsReport;
 use contract::spec::{Data, Reward};
@@ -44,6 +45,8 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         change,
         remove,
         try_prompt,
+        judge,
+        leave_judging,
         load,
         log,
         settings,
@@ -230,6 +233,18 @@ async fn merge(desk: Desk<'_>, path: PathBuf) -> Result<Merged> {
 async fn try_prompt(desk: Desk<'_>, id: i64, prompt: String, seed: u64, on_news: Channel<TryNews>) -> Result<Tried> {
     // A page that is gone hears nothing.
     desk.try_prompt(id, &prompt, seed, |news| drop(on_news.send(news))).await
+}
+
+#[tauri::command]
+async fn judge(desk: Desk<'_>, id: i64, what: ToJudge, on_progress: Channel<JudgeProgress>) -> Result<Judged> {
+    // A page that is gone hears nothing.
+    desk.judge(id, &what, |progress| drop(on_progress.send(progress))).await
+}
+
+#[tauri::command]
+async fn leave_judging(desk: Desk<'_>) -> Result<()> {
+    desk.leave_judging();
+    Ok(())
 }
 
 #[tauri::command]

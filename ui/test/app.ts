@@ -6,6 +6,7 @@ import { dialogs } from '$lib/state/dialogs.svelte';
 import { draft } from '$lib/state/draft.svelte';
 import { estimating } from '$lib/state/estimating.svelte';
 import { files } from '$lib/state/files.svelte';
+import { judging } from '$lib/state/judging.svelte';
 import { notices } from '$lib/state/notices.svelte';
 import { router } from '$lib/state/router.svelte';
 import { runs } from '$lib/state/runs.svelte';
@@ -26,6 +27,7 @@ beforeEach(() => {
   dialogs.close();
   notices.clear();
   estimating.forget();
+  judging.forget();
   router.place = { parts: [], query: {} };
 });
 

@@ -1,5 +1,5 @@
 //! Prints the TypeScript of everything that crosses to the window; `scripts/write_types.sh` keeps it in `ui/src/lib/ipc/types.ts`.
-use contract::{arm, design, desk, error, event, figures, profiles, report, seeds, spec, theory};
+use contract::{arm, design, desk, error, event, figures, judged, profiles, report, seeds, spec, theory};
 use ts_rs::{Config, TS};
 
 macro_rules! declarations {
@@ -36,6 +36,9 @@ fn main() {
         figures::VarianceRatio,
         figures::Component,
         figures::Components,
+        judged::Judged,
+        judged::JudgeProgress,
+        judged::ToJudge,
         report::Arm,
         report::AtEqualLength,
         report::WatchedDifference,

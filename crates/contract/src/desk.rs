@@ -1,6 +1,7 @@
 //! What the window asks the shell for, and what it gets. The same types in TypeScript stand in `ui/src/lib/ipc/types.ts`
 //! (`scripts/write_types.sh`).
 use crate::event::{Event, Phase, Status};
+use crate::profiles::Profiles;
 use crate::report::Report;
 use crate::seeds::SeedsReport;
 use crate::spec::{Problem, Spec};
@@ -211,6 +212,8 @@ pub struct ReportSource {
     pub runs: Vec<ReportedRun>,
     /// Of each experiment that has several runs here.
     pub seeds: Vec<SeedsFound>,
+    /// Of several experiments.
+    pub profiles: Option<Profiles>,
 }
 
 /// A run as a report needs it.

@@ -9,7 +9,7 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// A share of prompts, in [0, 1].
+/// A share, in [0, 1]; of prompts where nothing else is said.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
 pub struct ShareOfPrompts {
     pub share: f64,

@@ -8,6 +8,7 @@ pub mod desk;
 pub mod error;
 pub mod event;
 pub mod figures;
+pub mod judged;
 pub mod profiles;
 pub mod report;
 pub mod seeds;

@@ -1,6 +1,7 @@
 //! What a run found, as `alignpro show RUN --json` prints it.
 use crate::event::Spent;
 use crate::figures::{Components, Interval, ShareOfPrompts, VarianceRatio};
+use crate::judged::Judged;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use ts_rs::TS;
@@ -120,6 +121,10 @@ pub struct Report {
     /// The instruction that the search found; null without a search.
     #[serde(default)]
     pub instruction: Option<Instruction>,
+    /// What judges said, where any was asked. Never stored: judging comes after a run, so that it is added whenever a report is shown
+    /// (`experiment::judge::of_run`).
+    #[serde(default)]
+    pub judged: Vec<Judged>,
 }
 
 /// What an arm cost.

@@ -37,6 +37,8 @@ pub struct Desk {
     meter: Arc<Mutex<Meter>>,
     /// How many estimates have been overtaken or left: each ends when another, or a run, begins.
     overtaken: watch::Sender<u64>,
+    /// The same of judgings.
+    left_judging: watch::Sender<u64>,
 }
 
 /// How long a deleted run can be brought back.
@@ -54,6 +56,7 @@ impl Desk {
             files: Mutex::default(),
             meter: Arc::default(),
             overtaken: watch::Sender::default(),
+            left_judging: watch::Sender::default(),
         }
     }
 

@@ -44,8 +44,13 @@ impl Desk {
         if reported.iter().all(|run| run.detail.summary.report.is_none()) {
             return Err(Error::run("None of these runs has finished; a report can be written of one that has."));
         }
+        let experiments: BTreeSet<&str> = reported.iter().map(|run| run.detail.summary.experiment.as_str()).collect();
+        let profiles = match experiments.len() {
+            1 => None,
+            _ => Some(self.profiles(&named.iter().copied().collect::<Vec<i64>>()).await?),
+        };
         let seeds = self.seeds_of(&reported).await;
-        Ok(ReportSource { program_version: env!("CARGO_PKG_VERSION").to_owned(), runs: reported, seeds })
+        Ok(ReportSource { program_version: env!("CARGO_PKG_VERSION").to_owned(), runs: reported, seeds, profiles })
     }
 
     /// Of every experiment that several of these runs are seeds of.

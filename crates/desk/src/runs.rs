@@ -45,6 +45,9 @@ impl Desk {
             let (rows, record) = (store.evaluation(inside, Some(Split::Test)).await?, record.clone());
             report = Some(blocking(move || Ok(experiment::report::complete(stored, &record, &rows))).await?);
         }
+        if let Some(report) = &mut report {
+            report.judged = experiment::judge::of_run(&store, &record).await?;
+        }
         let file = self.open_files().into_iter().find(|file| file.outside(inside) == run);
         let spec_toml = experiment::spec::to_toml(&record.spec)?;
         let (mut spec, program_version) = (record.spec.clone(), record.program_version.clone());

@@ -3,8 +3,10 @@ use crate::Desk;
 use crate::places::{file_stem, free_names};
 use contract::desk::{Check, Estimate, Model, Overview, Tried, TryNews};
 use contract::event::Status;
+use contract::judged::{JudgeProgress, Judged, ToJudge};
 use contract::{Error, Result, Spec};
 use home::Home;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -39,22 +41,23 @@ impl Worker {
         }
     }
 
-    /// The same of a command that prints a document a line, of which the last is the answer and the others are told on the way.
-    async fn listen(&self, arguments: &[&str], last: &[&str], tell: &mut (dyn FnMut(Value) -> Result<()> + Send)) -> Result<Value> {
+    /// The same of a command that prints a document a line, all of them news that are told at once, but for the last, which is the answer.
+    async fn listen<News: DeserializeOwned>(&self, arguments: &[&str], last: &[&str], mut tell: impl FnMut(News) + Send) -> Result<Value> {
         let mut child =
             self.question(arguments, last).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(|e| self.missing(&e))?;
         let Some(printed) = child.stdout.take() else { return Err(self.speechless("no output")) };
-        let (mut lines, mut text, mut newest) = (BufReader::new(printed).lines(), String::new(), None);
+        let (mut lines, mut text, mut answer) = (BufReader::new(printed).lines(), String::new(), None);
         while let Some(line) = lines.next_line().await.map_err(|e| self.speechless(&e.to_string()))? {
             text.push_str(&line);
             // An error is written over several lines.
-            let Ok(document) = serde_json::from_str(&text) else { continue };
+            let Ok(document) = serde_json::from_str::<Value>(&text) else { continue };
             text.clear();
-            if let Some(before) = newest.replace(document) {
-                tell(before)?;
+            match News::deserialize(&document) {
+                Ok(news) => tell(news),
+                Err(_) => answer = Some(document),
             }
         }
-        newest.map_or_else(|| Err(self.speechless(&text)), refused)
+        answer.map_or_else(|| Err(self.speechless(&text)), refused)
     }
 
     fn question(&self, arguments: &[&str], last: &[&str]) -> Command {
@@ -112,7 +115,7 @@ fn refused(document: Value) -> Result<Value> {
     }
 }
 
-fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T> {
+fn read<T: DeserializeOwned>(value: Value) -> Result<T> {
     serde_json::from_value(value).map_err(|e| Error::internal("The worker's answer is not of this version.").with_detail(e))
 }
 
@@ -163,10 +166,32 @@ impl Desk {
     }
 
     /// Sends one prompt through all arms of a run that has a trained prompter; takes seconds. What the arms write is told as it grows.
-    pub async fn try_prompt(&self, run: i64, prompt: &str, seed: u64, mut on_news: impl FnMut(TryNews) + Send) -> Result<Tried> {
+    pub async fn try_prompt(&self, run: i64, prompt: &str, seed: u64, on_news: impl FnMut(TryNews) + Send) -> Result<Tried> {
         let (run, seed) = (self.own(run)?.to_string(), seed.to_string());
-        let mut tell = |news: Value| read(news).map(&mut on_news);
-        read(self.worker.listen(&["try", "--each", "--seed", &seed], &[&run, prompt], &mut tell).await?)
+        read(self.worker.listen(&["try", "--each", "--seed", &seed], &[&run, prompt], on_news).await?)
+    }
+
+    /// Lets a model compare answers of a run; takes minutes, and how far it is, is told on the way. What was judged before is not asked again. Ends
+    /// as [`contract::Code::Stopped`] at [`Self::leave_judging`] or when another judging begins; what was judged by then is kept.
+    pub async fn judge(&self, run: i64, what: &ToJudge, on_progress: impl FnMut(JudgeProgress) + Send) -> Result<Judged> {
+        let run = &self.own(run)?.to_string()[..];
+        let pairs = what.pairs.map(|pairs| pairs.to_string());
+        let mut arguments = vec!["judge", "--each", "--judge", &what.judge, "--arm", &what.arm, "--baseline", &what.baseline];
+        if let Some(pairs) = &pairs {
+            arguments.extend(["--pairs", pairs]);
+        }
+        self.leave_judging();
+        let (mut left, last) = (self.left_judging.subscribe(), [run]);
+        tokio::select! {
+            judged = self.worker.listen(&arguments, &last, on_progress) => read(judged?),
+            // Its worker ends with the question; every batch is in the store by the time that it is told.
+            _ = left.changed() => Err(Error::stopped("The judging was stopped; what is judged is kept.")),
+        }
+    }
+
+    /// Stops the judging that is under way.
+    pub fn leave_judging(&self) {
+        self.left_judging.send_modify(|n| *n += 1);
     }
 
     /// Writes a run's trained prompter as a new PEFT folder in `folder`; its path.

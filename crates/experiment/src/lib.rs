@@ -8,8 +8,8 @@
 //!
 //! [`Pipeline`] is the path of one prompt (rewrite, answer, reward), [`algorithms`] what trains, a file each, [`instruction`] the search for one
 //! instruction, [`report::compute`] the figures of a run and [`analyse::compute`] those of several seeds, [`profiles::compute`] those of several
-//! data sets, from stored rows, [`design`] what an experiment could find before it runs, [`theory`] what a small exact world says of it. Nothing
-//! here prints or loads weights.
+//! data sets, from stored rows, [`design`] what an experiment could find before it runs, [`theory`] what a small exact world says of it. [`judge`] lets
+//! a model compare the answers of a run. Nothing here prints or loads weights.
 pub mod algorithms;
 pub mod analyse;
 pub mod costs;
@@ -18,6 +18,7 @@ pub mod evaluation;
 mod figures;
 pub mod guards;
 pub mod instruction;
+pub mod judge;
 mod lemma;
 mod lesson;
 pub mod metrics;

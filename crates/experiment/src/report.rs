@@ -57,6 +57,7 @@ pub fn compute(run: &Run, rows: &[EvaluationAnswer], events: &[StoredEvent]) -> 
             Event::Instruction(found) => Some(found.clone()),
             _ => None,
         }),
+        judged: Vec::new(),
     }
 }
 

@@ -16,6 +16,7 @@ mod evaluation;
 mod events;
 mod faults;
 mod foreign;
+mod judgements;
 mod lock;
 mod numbers;
 mod open;

@@ -163,3 +163,80 @@ pub struct EvaluationAnswer {
     pub rewrite_seed: Option<u64>,
     pub answer_seed: u64,
 }
+
+/// Who judges, in which words, and what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The model's name, without a folder of this machine.
+    pub judge: String,
+    /// The model's identity.
+    pub checksum: String,
+    /// Engine and model in a few words.
+    pub engine: String,
+    pub template: String,
+    pub template_hash: String,
+    pub arm: String,
+    pub baseline: String,
+}
+
+impl Asked {
+    /// Whether a judging of the one goes on with the other: the same question to the same model, whatever its name was then.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let key = |a: &Self| [&a.checksum, &a.engine, &a.template_hash, &a.arm, &a.baseline].map(String::clone);
+        key(self) == key(other)
+    }
+}
+
+/// What was kept of one order of a pair of answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The answer that stood first is better.
+    First,
+    Second,
+    Tie,
+    /// What the judge wrote does not end in a verdict.
+    Unparsed,
+    /// The question is longer than the judge's context, and was not asked.
+    TooLong,
+}
+
+impl Verdict {
+    const ALL: [Self; 5] = [Self::First, Self::Second, Self::Tie, Self::Unparsed, Self::TooLong];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Second => "second",
+            Self::Tie => "tie",
+            Self::Unparsed => "unparsed",
+            Self::TooLong => "too_long",
+        }
+    }
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verdict| verdict.as_str() == text)
+    }
+}
+
+/// A pair of answers to one prompt, of equal number, that was judged in both orders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    pub prompt_index: usize,
+    pub answer_index: usize,
+    /// Where the arm's answer stood first, and where it stood second.
+    pub arm_first: Verdict,
+    pub arm_second: Verdict,
+    /// What the judge wrote; None where it was not asked, empty where a run was shared without its texts.
+    pub arm_first_text: Option<String>,
+    pub arm_second_text: Option<String>,
+}
+
+/// All that a judge said of two arms of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judging {
+    pub asked: Asked,
+    /// When the first and the last judgement were kept, in milliseconds since 1970 (UTC).
+    pub began_at_ms: i64,
+    pub ended_at_ms: i64,
+    /// By prompt and answer.
+    pub judgements: Vec<Judgement>,
+}

@@ -9,13 +9,15 @@ use std::path::Path;
 use tempfile::TempPath;
 
 /// Tables with rows of a run, those that others refer to first.
-pub(crate) const TABLES: [&str; 10] = [
+pub(crate) const TABLES: [&str; 12] = [
     "run_facts",
     "run_tags",
     "iterations",
     "iteration_metrics",
     "episodes",
     "evaluation_answers",
+    "judgings",
+    "judgements",
     "checkpoints",
     "checkpoint_parts",
     "events",
@@ -179,7 +181,9 @@ async fn copy_rows(
     let taken: Vec<String> = columns
         .iter()
         .map(|column| match column.as_str() {
-            "prompt" | "answer" | "rewrite" if !share.texts => format!("CASE WHEN {column} IS NULL THEN NULL ELSE '' END"),
+            "prompt" | "answer" | "rewrite" | "arm_first_text" | "arm_second_text" if !share.texts => {
+                format!("CASE WHEN {column} IS NULL THEN NULL ELSE '' END")
+            }
             // An instruction that was found may repeat what stands in the prompts.
             "report" if !share.texts => "json_replace(report, '$.instruction.text', '')".to_owned(),
             "event" if !share.texts => {

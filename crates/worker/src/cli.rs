@@ -93,6 +93,23 @@ pub enum Command {
         #[arg(long)]
         each: bool,
     },
+    /// Let a model compare the answers of two arms of a run, in both orders; asked again, it goes on where it stopped
+    Judge {
+        run: i64,
+        /// The judge: an installed model, a folder or a GGUF file. Better one that is larger than what it judges
+        #[arg(long, value_name = "MODEL")]
+        judge: String,
+        #[arg(long, value_name = "ARM", default_value = contract::arm::TUNED)]
+        arm: String,
+        #[arg(long, value_name = "ARM", default_value = contract::arm::RAW)]
+        baseline: String,
+        /// Only so many pairs of answers, one of each prompt before a second of any [default: all]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        pairs: Option<u64>,
+        /// With --json: print how many pairs are done, a line each, before the whole
+        #[arg(long)]
+        each: bool,
+    },
     /// Write a run's trained adapter as a PEFT folder, for other programs
     Adapter {
         run: i64,

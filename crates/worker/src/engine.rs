@@ -1,4 +1,4 @@
-//! From a spec's two models to a loaded prompter and a frozen model that has proved itself.
+//! From a spec's two models to a loaded prompter and a frozen model that has proved itself; the same for a judge.
 use crate::models::resolve::{Located, as_folder, locate};
 use contract::spec::Engine;
 use contract::{Error, Result, Spec};
@@ -16,10 +16,15 @@ use store::Fact;
 /// Both models on disk, checked as far as that goes without their weights.
 pub struct Found {
     prompter: ModelFolder,
-    frozen: FrozenFiles,
-    choice: EngineChoice,
+    frozen: Frozen,
     /// The frozen model as the built-in engine reads it; where the spec has an oracle.
     oracle: Option<ModelFolder>,
+}
+
+/// A frozen model on disk, and what will compute its answers.
+struct Frozen {
+    files: FrozenFiles,
+    choice: EngineChoice,
 }
 
 enum FrozenFiles {
@@ -49,31 +54,70 @@ pub fn find(home: &Home, spec: &Spec, base: &Path) -> Result<Found> {
     let frozen = locate(home, &spec.frozen.model, base, "frozen.model")?;
     let oracle = spec.arms.oracle.then(|| if frozen == located { Ok(prompter.clone()) } else { as_folder(home, &frozen) }).transpose();
     let oracle = oracle.map_err(|e| Error { message: format!("arms.oracle trains the frozen model itself. {}", e.message), ..e })?;
-    let (engine, quantised) = (spec.frozen.engine, spec.frozen.quantisation.is_some());
-    // A file with quantised weights is small for a GPU; the folder that the built-in engine would make of it is not.
-    let prefers_mistralrs = engine == Engine::Mistralrs || engine == Engine::Auto && (quantised || has_gpu());
-    let read = match &frozen {
-        // As it is for mistral.rs; otherwise imported on first use.
-        Located::Gguf(_) if prefers_mistralrs => None,
-        // Read once where both are the same.
-        _ if frozen == located => Some(Ok(prompter.clone())),
-        _ => Some(as_folder(home, &frozen)),
-    };
-    let frozen = match read {
-        Some(Ok(folder)) => FrozenFiles::Folder(folder),
-        Some(Err(e)) if engine != Engine::Mistralrs && !is_of_another_architecture(&frozen) => return Err(e),
-        _ => FrozenFiles::Other(frozen),
-    };
-    let (is_gguf, is_known) = match &frozen {
-        FrozenFiles::Folder(_) => (false, true),
-        FrozenFiles::Other(located) => (matches!(located, Located::Gguf(_)), !is_of_another_architecture(located)),
-    };
-    let has_room = match &frozen {
-        FrozenFiles::Folder(folder) => has_room(folder),
-        FrozenFiles::Other(_) => true,
-    };
-    let choice = choose(engine, has_room, is_known, quantised, is_gguf)?;
-    Ok(Found { prompter, frozen, choice, oracle })
+    // Read once where both are the same.
+    let same = (frozen == located).then_some(&prompter);
+    let frozen = Frozen::find(home, frozen, spec.frozen.engine, spec.frozen.quantisation.is_some(), same)?;
+    Ok(Found { prompter, frozen, oracle })
+}
+
+impl Frozen {
+    /// `known`: the model's folder, where it has been read.
+    fn find(home: &Home, located: Located, engine: Engine, quantised: bool, known: Option<&ModelFolder>) -> Result<Self> {
+        // A file with quantised weights is small for a GPU; the folder that the built-in engine would make of it is not.
+        let prefers_mistralrs = engine == Engine::Mistralrs || engine == Engine::Auto && (quantised || has_gpu());
+        let read = match (&located, known) {
+            // As it is for mistral.rs; otherwise imported on first use.
+            (Located::Gguf(_), _) if prefers_mistralrs => None,
+            (_, Some(folder)) => Some(Ok(folder.clone())),
+            _ => Some(as_folder(home, &located)),
+        };
+        let files = match read {
+            Some(Ok(folder)) => FrozenFiles::Folder(folder),
+            Some(Err(e)) if engine != Engine::Mistralrs && !is_of_another_architecture(&located) => return Err(e),
+            _ => FrozenFiles::Other(located),
+        };
+        let (has_room, is_known, is_gguf) = match &files {
+            FrozenFiles::Folder(folder) => (has_room(folder), true, false),
+            FrozenFiles::Other(located) => (true, !is_of_another_architecture(located), matches!(located, Located::Gguf(_))),
+        };
+        Ok(Self { files, choice: choose(engine, has_room, is_known, quantised, is_gguf)? })
+    }
+
+    fn path(&self) -> &Path {
+        match &self.files {
+            FrozenFiles::Folder(folder) => &folder.path,
+            FrozenFiles::Other(Located::Folder(path) | Located::Gguf(path)) => path,
+        }
+    }
+
+    /// With its weights, which `weights` loads where the built-in engine computes. At most `max_rows` answers at a time there.
+    fn load(
+        &self,
+        quantisation: Option<&str>,
+        max_rows: usize,
+        weights: impl FnOnce(&ModelFolder) -> Result<Llama>,
+    ) -> Result<Box<dyn FrozenModel>> {
+        Ok(match (&self.files, self.choice.engine) {
+            (FrozenFiles::Folder(folder), EngineKind::BuiltIn) => Box::new(BuiltIn::new(weights(folder)?, folder)?.with_max_rows(max_rows)),
+            _ => Box::new(MistralRs::load(self.path(), quantisation)?),
+        })
+    }
+}
+
+/// Loads an installed model, or one in a folder or file, as a judge: a frozen model that has proved itself and does not compute an equal
+/// question twice. Ends with [`contract::Code::Stopped`] where `stop` says so.
+pub fn judge(home: &Home, name: &str, stop: &dyn Fn() -> bool) -> Result<Box<dyn FrozenModel>> {
+    let located = locate(home, name, Path::new(""), "--judge")?;
+    let found = Frozen::find(home, located, Engine::Auto, false, None)?;
+    let device = lm::best_device();
+    let judge = found.load(None, BuiltIn::DEFAULT_MAX_ROWS, |folder| Ok(Llama::load(folder, &device)?))?;
+    let (judge, _) = admit(judge, &mut until(stop))?;
+    Ok(Box::new(Cached::new(judge, Cached::<dyn FrozenModel>::DEFAULT_MAX_BYTES)))
+}
+
+/// What goes on until `stop` says so.
+fn until(stop: &dyn Fn() -> bool) -> impl FnMut(usize) -> ControlFlow<()> {
+    move |_| if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 /// Whether a GPU's free memory, if there is a GPU, holds a model twice in f32: its weights, and what a run computes with them.
@@ -97,11 +141,8 @@ fn is_of_another_architecture(located: &Located) -> bool {
 impl Found {
     /// Of the files that hold the weights; those that both models share count once.
     pub fn weight_bytes(&self) -> u64 {
-        let frozen = match &self.frozen {
-            FrozenFiles::Folder(folder) => &folder.path,
-            FrozenFiles::Other(Located::Folder(path) | Located::Gguf(path)) => path,
-        };
-        let other = if *frozen == self.prompter.path { 0 } else { weights_in(frozen) };
+        let frozen = self.frozen.path();
+        let other = if frozen == self.prompter.path { 0 } else { weights_in(frozen) };
         weights_in(&self.prompter.path) + other
     }
 
@@ -119,25 +160,17 @@ impl Found {
         });
         let oracle = oracle.transpose()?;
         let prompter = Prompter::new(base.clone(), tokenizer, self.prompter.stop_tokens.clone(), spec.prompter.clone())?;
-        let frozen: Box<dyn FrozenModel> = match (&self.frozen, self.choice.engine) {
-            (FrozenFiles::Folder(folder), EngineKind::BuiltIn) => {
-                let shared = folder.path == self.prompter.path || folder.checksum()? == checksum;
-                let model = if shared { base } else { Llama::load(folder, &device)? };
-                Box::new(BuiltIn::new(model, folder)?.with_max_rows(spec.evaluation.answers_per_batch))
-            }
-            (FrozenFiles::Folder(folder), EngineKind::MistralRs) => {
-                Box::new(MistralRs::load(&folder.path, spec.frozen.quantisation.as_deref())?)
-            }
-            (FrozenFiles::Other(Located::Folder(path) | Located::Gguf(path)), _) => {
-                Box::new(MistralRs::load(path, spec.frozen.quantisation.as_deref())?)
-            }
+        let weights = |folder: &ModelFolder| {
+            let shared = folder.path == self.prompter.path || folder.checksum()? == checksum;
+            if shared { Ok(base) } else { Ok(Llama::load(folder, &device)?) }
         };
+        let frozen = self.frozen.load(spec.frozen.quantisation.as_deref(), spec.evaluation.answers_per_batch, weights)?;
         let fact = |key: &str, value: String| Fact { key: key.into(), value };
         let facts = vec![
             fact("model.prompter.path", self.prompter.path.display().to_string()),
             fact("model.prompter.checksum", checksum),
             fact("model.frozen.checksum", frozen.identity().to_string()),
-            fact(ENGINE, format!("{}, because {}", frozen.describe(), self.choice.reason)),
+            fact(ENGINE, format!("{}, because {}", frozen.describe(), self.frozen.choice.reason)),
         ];
         Ok(Loaded { prompter, frozen, oracle, facts })
     }
@@ -178,8 +211,7 @@ impl Loaded {
 
     /// Lets the frozen model prove itself and puts a cache before it. Ends with [`contract::Code::Stopped`] where `stop` says so.
     pub fn admit(self, stop: &dyn Fn() -> bool) -> Result<Admitted> {
-        let mut on_progress = |_| if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-        let (frozen, proof) = admit(self.frozen, &mut on_progress)?;
+        let (frozen, proof) = admit(self.frozen, &mut until(stop))?;
         let cached = Cached::new(frozen, Cached::<dyn FrozenModel>::DEFAULT_MAX_BYTES);
         // One by one, an answer does not depend on what is asked beside it. In a batch it may, in the last bits, so there the memory
         // lasts for one call: a resumed run, which remembers nothing, then sends the same batches as an uninterrupted one.

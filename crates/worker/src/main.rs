@@ -5,6 +5,7 @@ mod commands;
 mod doctor;
 mod energy;
 mod engine;
+mod judged_table;
 mod machine;
 mod models;
 mod output;

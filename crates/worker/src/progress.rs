@@ -67,14 +67,19 @@ fn bar(progress: &Progress) -> ProgressBar {
         Phase::Oracle => ("oracle", "iterations"),
         Phase::Evaluate => ("evaluation", "answers"),
     };
-    let bar = ProgressBar::with_draw_target(Some(progress.total as u64), ProgressDrawTarget::stderr());
+    counting(name, unit, (progress.done, progress.total))
+}
+
+/// A bar of something that is counted; `done` of it an earlier worker has done, which does not count for the speed.
+pub fn counting(name: &'static str, unit: &str, (done, total): (usize, usize)) -> ProgressBar {
+    // Hidden elsewhere than on a terminal.
+    let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
     // The template is ours: were it wrong, the plain bar would do.
     if let Ok(style) = ProgressStyle::with_template(&format!("{{prefix:10}} {{bar:24}} {{pos}}/{{len}} {unit}, {{left}}  {{msg}}")) {
         bar.set_style(style.with_key("left", time_left));
     }
     bar.set_prefix(name);
-    // What an earlier worker has done does not count for the speed.
-    bar.set_position(progress.done as u64);
+    bar.set_position(done as u64);
     bar.reset_eta();
     bar
 }

@@ -1,4 +1,4 @@
-//! Ctrl-C and its relatives: the first asks the run to stop, the second ends the program at once.
+//! Ctrl-C and its relatives: the first asks the work to stop, the second ends the program at once.
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -39,7 +39,7 @@ extern "C" fn on_signal(signal: libc::c_int) {
         // SAFETY: `_exit` may be called in a signal handler.
         unsafe { libc::_exit(128 + signal) }
     }
-    let text = b"\nStopping: the running iteration is finished and kept. Once more ends at once.\n";
+    let text = b"\nStopping: what is done is kept. Once more ends at once.\n";
     // SAFETY: `write` may be called in a signal handler, and the buffer lives for ever. That nobody may be reading is no matter.
     unsafe {
         let _ = libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len());

@@ -1,6 +1,6 @@
 //! Reports and lists as text for a terminal.
-use crate::arms_table;
 use crate::output::{one_line, printable};
+use crate::{arms_table, judged_table};
 use contract::figures::{Component, Interval};
 use contract::report::{Arm, Report};
 use std::fmt::Write;
@@ -46,6 +46,9 @@ pub fn report(report: &Report, rows: &str) -> String {
             text.push_str(&columns(&table, &[0]));
             text.push('\n');
         }
+    }
+    if !report.judged.is_empty() {
+        let _ = writeln!(text, "{}", judged_table::judged(&report.judged));
     }
     if let Some(theory) = &report.theory {
         let _ = writeln!(text, "{}", arms_table::theory(theory));
@@ -264,6 +267,7 @@ mod tests {
                 gaps: Vec::new(),
                 theory: None,
                 instruction: None,
+                judged: Vec::new(),
             },
             "Every answer is in x.db.",
         );

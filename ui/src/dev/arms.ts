@@ -119,6 +119,7 @@ export function reportOf(experiment: string, run: number, name: string, seed: nu
       return { arm: one, preparation, answering, serving } satisfies ArmCost;
     }),
     gaps: GAPS[experiment] ?? [],
+    judged: [],
     theory:
       arms.optimum || arms.best_rewrite
         ? theoryOfRun(seed, {

@@ -79,6 +79,7 @@ function report(run: number, name: string, experiment: string, seed: number): Re
     gaps: [gap(0), gap(1)],
     theory: null,
     instruction: null,
+    judged: [],
   };
 }
 

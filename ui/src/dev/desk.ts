@@ -1,9 +1,12 @@
 // The runs and files of the fixtures, changed as the shell would change them.
-import type { Merged, OpenFile, RunChange, RunSummary, Settings, Spec, Status } from '$ipc';
+import type { Judged, JudgeProgress, Merged, OpenFile, RunChange, RunSummary, Settings, Spec, Status, ToJudge } from '$ipc';
+import { send } from '$lib/ipc/mock';
+import { isSame, judged as judgedOf, most, steps } from './judged';
 import { EXAMPLE, foreign, iteration, opened, others, RUNNING, summaries, summary } from './fixtures';
 
 // The running run makes an iteration in so many milliseconds.
 const PACE = 2500;
+const JUDGE_MS = 60;
 const fail = (code: string, message: string) => Promise.reject({ code, message, detail: null });
 const isHeld = (status: Status) => status === 'created' || status === 'waiting' || status === 'running';
 
@@ -11,6 +14,8 @@ export class Desk {
   private own: RunSummary[];
   private paths: string[] = [];
   settings: Settings = { threads: null };
+  private judgings: { run: number; judged: Judged }[] = [];
+  private judging = 0;
 
   constructor(isEmpty = false) {
     this.own = isEmpty ? [] : [...others, ...summaries].map((run) => ({ ...run }));
@@ -71,6 +76,22 @@ export class Desk {
       return fail('io', 'A worker computes with 1 to 1024 threads.');
     this.settings = settings;
     return null;
+  }
+  judged = (run: number): Judged[] => this.judgings.filter((one) => one.run === run).map(({ judged }) => judged);
+  leaveJudging() {
+    this.judging++;
+    return null;
+  }
+  async judge(run: number, what: ToJudge, onProgress: unknown): Promise<Judged> {
+    const turn = ++this.judging;
+    for (const done of steps(what)) {
+      await new Promise((next) => setTimeout(next, JUDGE_MS));
+      if (turn !== this.judging) return fail('stopped', 'The judging was stopped; what is judged is kept.');
+      send<JudgeProgress>(onProgress, { done, total: most(what) });
+      const judged = judgedOf(what, done);
+      this.judgings = [...this.judgings.filter((one) => one.run !== run || !isSame(one.judged, judged)), { run, judged }];
+    }
+    return judgedOf(what, most(what));
   }
   remove(ids: number[]) {
     this.own = this.own.filter((run) => !ids.includes(run.id));

@@ -131,6 +131,7 @@ function report(run: number, name: string, seed: number): Report {
     gaps: [],
     theory: null,
     instruction: null,
+    judged: [],
   };
 }
 

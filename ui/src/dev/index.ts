@@ -1,5 +1,5 @@
 // The boundary answered from fixtures: for looking at pages in a browser and for component tests.
-import type { Data, Reward, RunChange, RunDetail, RunSummary, Settings, Spec, SpecCheck, TheoryWorld } from '$ipc';
+import type { Data, Reward, RunChange, RunDetail, RunSummary, Settings, Spec, SpecCheck, TheoryWorld, ToJudge } from '$ipc';
 import { answerWith } from '$lib/ipc/mock';
 import { armsOf, needsRewrites, whole } from '$lib/state/arms';
 import { labelOf } from '$lib/state/rewards';
@@ -110,7 +110,7 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     const run = find(id);
     if (!run) return fail('run', `There is no run ${String(id)} in this database.`);
     return {
-      summary: run,
+      summary: run.report ? { ...run, report: { ...run.report, judged: [...run.report.judged, ...desk.judged(run.id)] } } : run,
       spec: specOf(run),
       program_version: '0.1.0',
       spec_toml: toml(specOf(run)),
@@ -233,6 +233,8 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     settings: () => desk.settings,
     keep_settings: ({ settings }) => desk.keepSettings(settings as Settings),
     log: ({ id }) => workerLog(find(id)),
+    judge: ({ id, what, onProgress }) => desk.judge(id as number, what as ToJudge, onProgress),
+    leave_judging: () => desk.leaveJudging(),
     load: ({ id }) => loadOf(find(id)),
     close_file: ({ path }) => desk.close(path as string),
     merge: ({ path }) => desk.merge(path as string),

@@ -2,6 +2,7 @@
 import type { Event, IterationNews, Report, RunSummary } from '$ipc';
 import { arm, compared } from './figures';
 import { iteration, type SpecChanges } from './fixtures';
+import { judged } from './judged';
 
 const TOTAL = 40;
 const EVERY = 4;
@@ -89,5 +90,6 @@ function report(): Report {
     gaps: [],
     theory: null,
     instruction: null,
+    judged: [judged({ judge: 'smollm2-135m-instruct', arm: 'tuned', baseline: 'raw', pairs: null }, 0)],
   };
 }

@@ -7,6 +7,7 @@ import { grouped } from '$lib/state/experiments';
 import { ARMS_OF, EVERY_ARM, UNTRAINED } from '../../src/dev/arms';
 import { CELLS, cellSpec } from '../../src/dev/cells';
 import { OLD, others, spec, summaries } from '../../src/dev/fixtures';
+import { profiled } from '../../src/dev/profiles';
 import { news } from '../../src/dev/news';
 import { samples } from '../../src/dev/samples';
 import { analysed } from '../../src/dev/seeds';
@@ -33,6 +34,7 @@ const sourceOf = (runs: RunSummary[]): ReportSource => ({
   seeds: grouped(runs)
     .filter((group) => group.runs.length > 1)
     .map((group) => ({ runs: group.runs.map(({ id }) => id), report: analysed(group.runs), failure: null })),
+  profiles: grouped(runs).length > 1 ? profiled(runs) : null,
 });
 const draw = (source: ReportSource) => new JSDOM(report(JSON.stringify(source))).window.document;
 const textOf = (page: Document) => page.body.textContent ?? '';
@@ -135,6 +137,7 @@ describe('a report of several runs', () => {
     for (const words of [
       'All data sets and pairs',
       'read off its charts',
+      'Performance profiles',
       'grid-1: 2 seeds together',
       'Where their specs differ',
       'Spec of grid-5',

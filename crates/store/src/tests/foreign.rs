@@ -51,6 +51,8 @@ async fn what_is_not_exactly_ours_is_refused() {
         ("PRAGMA ignore_check_constraints = ON; UPDATE specs SET spec = 'no json'", "damaged"),
         ("UPDATE episodes SET run = 77", "belong to no run"),
         ("UPDATE episodes SET arm = 'oracle'", "belong to no run"),
+        ("INSERT INTO judgements VALUES (1, 1, 0, 0, 'tie', 'tie', '', '', 0)", "belong to no run"),
+        ("INSERT INTO judgings VALUES (1, 1, hex(zeroblob(3000000)), 'c', '', '', 'h', 'tuned', 'raw', 0)", "too long"),
         ("PRAGMA ignore_check_constraints = ON; UPDATE checkpoints SET arm = 'mine'", "damaged"),
         ("UPDATE episodes SET answer = hex(zeroblob(3000000))", "too long"),
         ("UPDATE runs SET notes = hex(zeroblob(3000000))", "too long"),

@@ -82,6 +82,10 @@ async fn from_every_earlier_schema() {
         assert_eq!(store.adapter(1, ORACLE).await.unwrap(), (count >= 3).then(|| (1, vec![5, 6])));
         assert_eq!(store.iterations(1, INSTRUCTION, 1).await.unwrap().len(), search);
         assert_eq!(store.checkpoint(1, INSTRUCTION).await.unwrap().is_some(), count >= 3);
+        // And rows/0004.sql.
+        let judgings = store.judgings(1).await.unwrap();
+        let times = judgings.iter().map(|j| (j.judgements.len(), j.began_at_ms, j.ended_at_ms)).collect::<Vec<_>>();
+        assert_eq!(times, [(2, 1_700_000_000_009, 1_700_000_000_011)][usize::from(count < 4)..]);
         assert_eq!(store.report(1).await.unwrap().unwrap().verdict, "They cannot be told apart.");
         // And it can be written.
         store.commit_iteration(1, TUNED, &iteration(2), &episodes(2, 4), &[], Some(&checkpoint(2))).await.unwrap();
@@ -194,6 +198,10 @@ async fn the_schema_refuses_impossible_rows() {
         "UPDATE checkpoint_parts SET arm = 'raw'",
         "UPDATE checkpoints SET state = ''",
         "UPDATE checkpoint_parts SET name = 'other'",
+        "UPDATE judgings SET baseline = 'tuned'",
+        "UPDATE judgings SET number = 2",
+        "UPDATE judgements SET arm_first = 'A'",
+        "UPDATE judgements SET run = 9",
         "INSERT INTO events (run, at_ms, event) VALUES (9, 0, '{}')",
         "UPDATE events SET event = 'x'",
         "UPDATE reports SET report = ''",
@@ -209,6 +217,8 @@ async fn the_schema_refuses_impossible_rows() {
         "iteration_metrics",
         "episodes",
         "evaluation_answers",
+        "judgings",
+        "judgements",
         "checkpoints",
         "checkpoint_parts",
         "events",

@@ -6,6 +6,7 @@ mod children;
 mod concurrency;
 mod foreign;
 mod interruption;
+mod judgements;
 mod migration;
 mod opening;
 mod round_trip;

@@ -321,6 +321,8 @@ async fn a_run_that_is_not_there() {
         store.episodes(7, TUNED, None).await.unwrap_err(),
         store.commit_evaluation(7, &[], &[]).await.unwrap_err(),
         store.evaluation(7, None).await.unwrap_err(),
+        store.commit_judgements(7, &asked(TUNED), &judgements()).await.unwrap_err(),
+        store.judgings(7).await.unwrap_err(),
         store.put_report(7, &report(7)).await.unwrap_err(),
         store.report(7).await.unwrap_err(),
     ];

@@ -1,6 +1,6 @@
 //! Rows with every field filled, different in every row.
 use super::mix;
-use crate::{Checkpoint, Episode, EvaluationAnswer, Iteration, NewRun, Split};
+use crate::{Asked, Checkpoint, Episode, EvaluationAnswer, Iteration, Judgement, NewRun, Split, Verdict};
 use contract::arm::Arms;
 pub use contract::arm::{INSTRUCTION, ORACLE, TUNED};
 use contract::event::Spent;
@@ -133,6 +133,37 @@ pub fn answer(split: Split, iteration: usize, arm: &str, prompt_index: usize, an
     }
 }
 
+/// A judge that holds an arm against the raw prompt.
+pub fn asked(arm: &str) -> Asked {
+    Asked {
+        judge: "a judge".into(),
+        checksum: "abc".into(),
+        engine: AWKWARD.into(),
+        template: format!("{{prompt}} {{first}} {{second}} {AWKWARD}"),
+        template_hash: "def".into(),
+        arm: arm.into(),
+        baseline: "raw".into(),
+    }
+}
+
+/// One that is whole, one that cannot be read in one order, one that was not asked.
+pub fn judgements() -> Vec<Judgement> {
+    let wrote = |n: usize| Some(format!("Secret reason {n}. {AWKWARD}\nA"));
+    let one = |prompt_index, arm_first, arm_second, text: &dyn Fn(usize) -> Option<String>| Judgement {
+        prompt_index,
+        answer_index: 1,
+        arm_first,
+        arm_second,
+        arm_first_text: text(1),
+        arm_second_text: text(2),
+    };
+    vec![
+        one(0, Verdict::First, Verdict::Tie, &wrote),
+        one(3, Verdict::Second, Verdict::Unparsed, &wrote),
+        one(4, Verdict::TooLong, Verdict::TooLong, &|_| None),
+    ]
+}
+
 pub fn report(run: i64) -> Report {
     Report {
         run,
@@ -186,5 +217,6 @@ pub fn report(run: i64) -> Report {
         gaps: Vec::new(),
         theory: None,
         instruction: Some(Instruction { text: format!("Secret instruction. {AWKWARD}"), score: real(15), n: 32, tried: 9 }),
+        judged: Vec::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! Runs written to a file and merged from one.
 use super::rows::*;
 use super::{new_path, new_store};
-use crate::{Fact, Run, Split, Store, export, share};
+use crate::{Fact, Judgement, Run, Split, Store, export, share};
 use contract::desk::{RunChange, Share};
 use contract::event::{Event, Status};
 use contract::report::{Instruction, Report};
@@ -23,6 +23,7 @@ async fn whole_run(store: &Store, name: &str) -> i64 {
     store.commit_iteration(run, INSTRUCTION, &iteration(3), &[], &[], Some(&search(3))).await.unwrap();
     let answers = ["raw", "tuned", "oracle", "rewrite_pool", "answer_pool"].map(|arm| answer(Split::Test, 1, arm, 0, 0));
     store.commit_evaluation(run, &answers, &[]).await.unwrap();
+    store.commit_judgements(run, &asked("oracle"), &judgements()).await.unwrap();
     let found = Instruction { text: "Secret instruction".into(), score: 0.5, n: 8, tried: 3 };
     store.append(run, &Event::Instruction(found)).await.unwrap();
     store.put_report(run, &report(run)).await.unwrap();
@@ -50,6 +51,7 @@ async fn everything(store: &Store, run: i64) -> impl PartialEq + std::fmt::Debug
         trained,
         // As text: a reward that is NaN equals itself.
         format!("{:?}", store.evaluation(run, None).await.unwrap()),
+        store.judgings(run).await.unwrap(),
         store.events_after(run, 0).await.unwrap().into_iter().map(|event| (event.at_ms, event.event)).collect::<Vec<_>>(),
         report,
     )
@@ -130,7 +132,7 @@ async fn a_run_goes_through_a_file_into_another_database() {
 }
 
 fn assert_no_secrets(file: &[u8]) {
-    for secret in ["prompt 0", "prompt 1", "rewrite 1", "rewrite 2", "answer of", "Secret instruction"] {
+    for secret in ["prompt 0", "prompt 1", "rewrite 1", "rewrite 2", "answer of", "Secret instruction", "Secret reason"] {
         assert!(!file.windows(secret.len()).any(|window| window == secret.as_bytes()), "{secret:?} is in the file");
     }
 }
@@ -155,6 +157,16 @@ async fn texts_and_prompters_stay_at_home() {
     }
     let raw = shared.evaluation(1, None).await.unwrap();
     assert!(raw.len() == 5 && raw.iter().all(|answer| answer.answer.is_empty()));
+    // What a judge chose stays, and how it was asked; what it wrote goes, but for that it was not asked.
+    let (here, there) = (store.judgings(run).await.unwrap().remove(0), shared.judgings(1).await.unwrap().remove(0));
+    assert_eq!((&there.asked, there.began_at_ms, there.ended_at_ms), (&here.asked, here.began_at_ms, here.ended_at_ms));
+    let empty = |text: &Option<String>| text.as_ref().map(|_| String::new());
+    let left = here.judgements.iter().map(|j| Judgement {
+        arm_first_text: empty(&j.arm_first_text),
+        arm_second_text: empty(&j.arm_second_text),
+        ..j.clone()
+    });
+    assert_eq!(there.judgements, left.collect::<Vec<_>>());
     // The numbers of a report stay, bit for bit.
     let (mut here, there) = (store.report(run).await.unwrap().unwrap(), shared.report(1).await.unwrap().unwrap());
     here.instruction.as_mut().unwrap().text.clear();

@@ -3,6 +3,7 @@ pub mod adapter;
 pub mod analyse;
 pub mod doctor;
 pub mod estimate;
+pub mod judge;
 pub mod models;
 pub mod queue;
 pub mod report;
@@ -18,6 +19,7 @@ use crate::cli::{Cli, Command, Common};
 use crate::output::Output;
 use contract::Result;
 use contract::desk::Share;
+use contract::judged::ToJudge;
 use contract::theory::TheoryWorld;
 use home::{Home, create_folder};
 use run::With;
@@ -85,6 +87,10 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Analyse { runs } => analyse::analyse(&context, &runs).await,
         Command::Models { command } => models::models(&context, command),
         Command::Try { run, prompt, seed, each } => try_prompt::try_prompt(&context, run, &prompt, seed, each).await,
+        Command::Judge { run, judge, arm, baseline, pairs, each } => {
+            let pairs = pairs.and_then(|pairs| usize::try_from(pairs).ok());
+            judge::judge(&context, run, &ToJudge { judge, arm, baseline, pairs }, each).await
+        }
         Command::Adapter { run, folder } => adapter::adapter(&context, run, &folder).await,
         Command::Export { file, runs, without_texts, prompters } => {
             share::export(&context, &file, &runs, Share { texts: !without_texts, prompters }).await

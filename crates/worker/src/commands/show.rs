@@ -41,6 +41,7 @@ pub async fn print(context: &Context, store: &Store, run: i64) -> Result<()> {
         None => experiment::report::compute(&record, &store.evaluation(run, Some(Split::Test)).await?, &store.events_after(run, 0).await?),
     };
     record.status.as_str().clone_into(&mut report.status);
+    report.judged = experiment::judge::of_run(store, &record).await?;
     let facts = store.facts(run).await?.into_iter().map(|fact| (fact.key, fact.value)).collect();
     let rows = rows(&record, store);
     let shown = Shown {

@@ -24,8 +24,8 @@ export interface ForestOf {
   heads: [string, ...string[]];
   axis: string;
   rows: ForestRow[];
-  /** Where there is no effect, a line. A ratio's scale is logarithmic. */
-  none: 0 | 1;
+  /** Where there is no effect, a line: of differences, of shares, whose scale is all of them, and of ratios, whose scale is logarithmic. */
+  none: 0 | 0.5 | 1;
   /** Another line, with its word. */
   also?: { at: number; word: string };
   /** How its scale is written, if not as differences or ratios are. */

@@ -8,6 +8,8 @@ import type {
   DesignPower,
   EpisodeRow,
   Estimate,
+  Judged,
+  JudgeProgress,
   Load,
   Merged,
   Opened,
@@ -28,6 +30,7 @@ import type {
   SpecCheck,
   Theory,
   TheoryWorld,
+  ToJudge,
   Tried,
   TryNews,
 } from './types';
@@ -73,6 +76,11 @@ export const remove = (ids: number[]) => invoke<null>('remove', { ids });
 /** What the arms write is told as it grows, each arm when it is done, and all of them in the end. */
 export const tryPrompt = (id: number, prompt: string, seed: number, onNews: (news: TryNews) => void) =>
   invoke<Tried>('try_prompt', { id, prompt, seed, onNews: new Channel(onNews) });
+/** A model compares answers of a run, from where it stopped before; how far it is, is told on the way. */
+export const judge = (id: number, what: ToJudge, onProgress: (progress: JudgeProgress) => void) =>
+  invoke<Judged>('judge', { id, what, onProgress: new Channel(onProgress) });
+/** Stops the judging that is under way; what is judged is kept. */
+export const leaveJudging = () => invoke<null>('leave_judging');
 /** What a run's worker takes of the machine; null where no worker has the run. */
 export const load = (id: number) => invoke<Load | null>('load', { id });
 /** The end of what a run's worker said. */

@@ -323,7 +323,7 @@ oracle_kl_coefficient: number | null, };
 export type Interval = { low: number, high: number, };
 
 /**
- * A share of prompts, in [0, 1].
+ * A share, in [0, 1]; of prompts where nothing else is said.
  */
 export type ShareOfPrompts = { share: number, 
 /**
@@ -386,6 +386,82 @@ rewrite: Component | null,
  * Between answers to one rewrite.
  */
 answer: Component | null, };
+
+/**
+ * The verdicts of one judge on the test answers of two arms, from stored rows. Every pair of answers was shown in both orders; shares are
+ * of verdicts or pairs, their 95 % intervals resample prompts.
+ */
+export type Judged = { 
+/**
+ * The judge's name where it was asked.
+ */
+judge: string, 
+/**
+ * Identity of the judge: a checksum of the model's files.
+ */
+checksum: string, 
+/**
+ * Engine and model in a few words.
+ */
+engine: string, 
+/**
+ * What the judge was asked, with `{prompt}`, `{first}` and `{second}` where the texts stood.
+ */
+template: string, 
+/**
+ * The beginning of the template's SHA-256, in hex.
+ */
+template_hash: string, arm: string, baseline: string, 
+/**
+ * Pairs of answers with a verdict in both orders: n of all shares.
+ */
+pairs: number, prompts: number, 
+/**
+ * Pairs that both arms have answers for, judged or not.
+ */
+available: number, 
+/**
+ * Pairs left out because a verdict could not be read.
+ */
+unparsed: number, 
+/**
+ * Pairs left out because the question is longer than the judge's context.
+ */
+too_long: number, 
+/**
+ * Share of verdicts for the arm, ties as half; 0.5 is no difference. Null without pairs, as are the other shares.
+ */
+win_rate: ShareOfPrompts | null, 
+/**
+ * Share of verdicts that are no ties which went to the answer that stood first; 0.5 is no bias. Null where all are ties.
+ */
+first_position: ShareOfPrompts | null, 
+/**
+ * Share of pairs with the same verdict in both orders.
+ */
+agreement: ShareOfPrompts | null, 
+/**
+ * When the first and the last verdict were kept, in milliseconds since 1970 (UTC).
+ */
+began_at_ms: number, ended_at_ms: number, 
+/**
+ * Why the judge or its figures are to be doubted, as sentences.
+ */
+warnings: Array<string>, };
+
+/**
+ * What `alignpro judge --each --json` says on the way to a [`Judged`], a line each: pairs that are done, of those that were asked for.
+ */
+export type JudgeProgress = { done: number, total: number, };
+
+/**
+ * What is to be judged: with which installed model, which arm against which.
+ */
+export type ToJudge = { judge: string, arm: string, baseline: string, 
+/**
+ * So many pairs, one of each prompt before a second of any; null for all that there are.
+ */
+pairs: number | null, };
 
 /**
  * One arm on the test prompts. Variances are null where n is too small to estimate them.
@@ -718,7 +794,12 @@ theory: RunTheory | null,
 /**
  * The instruction that the search found; null without a search.
  */
-instruction: Instruction | null, };
+instruction: Instruction | null, 
+/**
+ * What judges said, where any was asked. Never stored: judging comes after a run, so that it is added whenever a report is shown
+ * (`experiment::judge::of_run`).
+ */
+judged: Array<Judged>, };
 
 /**
  * Where a run is in its life.
@@ -1247,7 +1328,11 @@ program_version: string, runs: Array<ReportedRun>,
 /**
  * Of each experiment that has several runs here.
  */
-seeds: Array<SeedsFound>, };
+seeds: Array<SeedsFound>, 
+/**
+ * Of several experiments.
+ */
+profiles: Profiles | null, };
 
 /**
  * A run as a report needs it.

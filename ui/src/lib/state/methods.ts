@@ -37,6 +37,7 @@ export function methods(
       `Differences are also given at equal length of answers: by a regression of the reward on prompt, arm and number of tokens, with bootstrap intervals over prompts.`,
     watchedInWords(spec),
     ...lemmaInWords(report),
+    ...judgedInWords(report),
     seeds
       ? overSeedsInWords(seeds)
       : spec.arms?.tuned !== false && `One training seed: the figures are about this trained prompter, not about training again.`,
@@ -145,6 +146,16 @@ function lemmaInWords({ theory }: Report): string[] {
         ]
       : []),
     ...(theory.tuned ? [`The tuned prompter is held against the optimum by importance sampling on the same rewrites.`] : []),
+  ];
+}
+
+function judgedInWords({ judged }: Report): string[] {
+  if (!judged.length) return [];
+  const judges = [
+    ...new Set(judged.map(({ judge, checksum, template_hash }) => `${judge} (${checksum.slice(0, 12)}, template ${template_hash})`)),
+  ];
+  return [
+    `Pairs of answers to one prompt were shown in both orders to ${listed(judges)} as a judge; the win rate counts ties as half, and stands with the share of verdicts for the first position and the judge's agreement with itself.`,
   ];
 }
 

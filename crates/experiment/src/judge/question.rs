@@ -1,0 +1,62 @@
+//! What a judge is asked, and what it said.
+use sha2::{Digest, Sha256};
+use store::Verdict;
+
+/// What a judge is asked, as one user message. Whoever changes it gets another [`template_hash`], and so a judging of its own.
+pub const TEMPLATE: &str = "\
+You are an impartial judge. Below are a prompt and two answers to it, A and B. Decide which answer serves the person who wrote the prompt \
+better: helpful, correct, to the point, and in a fitting tone. Neither the order in which the answers stand nor their length is a merit. \
+If neither is better, it is a tie.
+
+[Prompt]
+{prompt}
+[End of the prompt]
+
+[Answer A]
+{first}
+[End of answer A]
+
+[Answer B]
+{second}
+[End of answer B]
+
+Which answer is better? Reply with one word: A, B or tie.";
+
+/// Tokens that a judge may write: a verdict, and room for one that cannot help saying a sentence before it.
+pub const MAX_TOKENS: usize = 32;
+
+/// What comes of the template: the texts stand where it says, and nothing in them is taken for a part of it.
+pub fn question(prompt: &str, first: &str, second: &str) -> String {
+    let (mut question, mut rest) = (String::new(), TEMPLATE);
+    for (mark, text) in [("{prompt}", prompt), ("{first}", first), ("{second}", second)] {
+        // Each mark stands in the template once, in this order.
+        let (before, after) = rest.split_once(mark).unwrap_or((rest, ""));
+        question.push_str(before);
+        question.push_str(text);
+        rest = after;
+    }
+    question + rest
+}
+
+/// The first twelve hex digits of the template's SHA-256.
+pub fn template_hash() -> String {
+    Sha256::digest(TEMPLATE).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The verdict that a text ends in: its last line is `A`, `B` or `tie`, perhaps after `Verdict:`, in brackets, quotation marks, bold, or
+/// with a full stop. Anything else is no verdict: a text that only names an answer may say anything of it.
+pub fn verdict(text: &str) -> Verdict {
+    let last = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
+    let bare = |text: &str| text.trim_matches(|c: char| c.is_whitespace() || "*_[]()\"'`.".contains(c)).to_owned();
+    let said = bare(last);
+    let said = match said.split_once(':') {
+        Some((label, rest)) if ["verdict", "final verdict"].contains(&bare(label).to_lowercase().as_str()) => bare(rest),
+        _ => said,
+    };
+    match said.as_str() {
+        "A" => Verdict::First,
+        "B" => Verdict::Second,
+        tie if tie.eq_ignore_ascii_case("tie") => Verdict::Tie,
+        _ => Verdict::Unparsed,
+    }
+}
