@@ -287,7 +287,7 @@ async fn the_machine_and_drafts_are_looked_at() {
     for expected in [
         "This design finds a difference of ",
         "twice the prompts",
-        "what it adds",
+        "time it adds",
         "Assumed, not measured: a standard deviation over prompts of 0.2",
     ] {
         assert!(text.contains(expected), "{expected:?} is not in\n{text}");

@@ -7,10 +7,11 @@ use crate::machine::{Machine, reset_peak_memory};
 use crate::output::printable;
 use crate::progress::Bars;
 use crate::seeds_table::smallest;
-use crate::table::columns;
+use crate::table::{absent, columns};
 use contract::design::DesignPower;
 use contract::desk::{Estimate, PhaseEstimate};
 use contract::event::Phase;
+use contract::seeds::Power;
 use contract::{Result, Spec};
 use experiment::design;
 use experiment::metrics::peak_memory_bytes;
@@ -305,10 +306,20 @@ fn found(Whole { estimate, design }: &Whole) -> String {
     let mut rows = smallest("as planned", pairs);
     let mut text = format!("{}\n", design.finding);
     if rows.len() > 1 {
-        let seeds = design.seeds as f64;
-        let more = [estimate.twice_prompts_seconds, estimate.twice_answers_seconds, estimate.seconds].map(|s| s.map(|s| s * seeds));
-        let costs = more.map(|seconds| format!("+ {}", time(seconds)));
-        rows.push(["what it adds".to_owned(), String::new()].into_iter().chain(costs).collect());
+        let found = |of: fn(&Power) -> Option<f64>| design.pairs.iter().any(|pair| pair.power.as_ref().and_then(of).is_some());
+        // What buys nothing that is known has no price.
+        let cost = |is_found: bool, seconds: Option<f64>| match seconds {
+            Some(seconds) if is_found => format!("+ {}", time(Some(seconds * design.seeds as f64))),
+            _ => absent(),
+        };
+        let label = if design.seeds == 1 { "time it adds".into() } else { format!("time it adds to {} runs", design.seeds) };
+        rows.push(vec![
+            label,
+            String::new(),
+            cost(found(|p| p.twice_prompts), estimate.twice_prompts_seconds),
+            cost(found(|p| p.twice_answers), estimate.twice_answers_seconds),
+            cost(found(|p| p.twice_seeds), estimate.seconds),
+        ]);
         text = format!("{text}\n{}", columns(&rows, &[0]));
     }
     for note in &design.notes {
