@@ -221,7 +221,7 @@ pub struct ReportSource {
 pub struct ReportedRun {
     pub detail: RunDetail,
     pub news: RunNews,
-    /// Rewards of all answers; prompts, rewrites and answers are empty.
+    /// Rewards of all answers, where it is reported alone; prompts, rewrites and answers are empty.
     pub samples: Vec<Sample>,
 }
 

@@ -39,7 +39,9 @@ impl Desk {
                     "Run {run} has no report: its status is \"{status}\". A report is written of a run that has finished."
                 )));
             }
-            reported.push(ReportedRun { detail, news, samples: self.samples(run).await?.into_iter().map(without_texts).collect() });
+            // Several runs are reported by their figures alone.
+            let samples = if named.len() == 1 { self.samples(run).await? } else { Vec::new() };
+            reported.push(ReportedRun { detail, news, samples: samples.into_iter().map(without_texts).collect() });
         }
         if reported.iter().all(|run| run.detail.summary.report.is_none()) {
             return Err(Error::run("None of these runs has finished; a report can be written of one that has."));

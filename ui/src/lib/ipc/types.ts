@@ -1339,7 +1339,7 @@ profiles: Profiles | null, };
  */
 export type ReportedRun = { detail: RunDetail, news: RunNews, 
 /**
- * Rewards of all answers; prompts, rewrites and answers are empty.
+ * Rewards of all answers, where it is reported alone; prompts, rewrites and answers are empty.
  */
 samples: Array<Sample>, };
 
