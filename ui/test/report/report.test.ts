@@ -143,6 +143,9 @@ describe('a report of several runs', () => {
       'Spec of grid-5',
     ])
       expect(textOf(page)).toContain(words);
+    // What all experiments share is said once.
+    expect(textOf(page).match(/The prompt is the unit of all intervals and tests\./g)).toHaveLength(1);
+    expect(textOf(page)).toContain('Grid-1: Following Align-Pro');
   });
   it('says why seeds have no interval together', () => {
     const source = sourceOf([1, 2].map(runOf));

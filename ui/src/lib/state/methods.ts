@@ -12,12 +12,10 @@ import { bestOf } from './validation';
  * What a run did and the statistics of its report, with their numbers; the story tells how its training ended. Of a run that was repeated
  * with other seeds, `seeds` holds what they say together.
  */
-export function methods(
-  { spec, program_version, summary }: RunDetail,
-  report: Report,
-  story: Story = beginning(),
-  seeds: SeedsReport | null = null,
-): string {
+export const methods = (detail: RunDetail, report: Report, story: Story = beginning(), seeds: SeedsReport | null = null): string =>
+  sentences(detail, report, story, seeds).join(' ');
+
+function sentences({ spec, program_version, summary }: RunDetail, report: Report, story: Story, seeds: SeedsReport | null): string[] {
   const { evaluation } = spec;
   const resamples = plural(evaluation.bootstrap_resamples, 'resample');
   const signs = plural(evaluation.permutations, 'permutation');
@@ -42,21 +40,22 @@ export function methods(
       ? overSeedsInWords(seeds)
       : spec.arms?.tuned !== false && `One training seed: the figures are about this trained prompter, not about training again.`,
     `All was computed with Align-Pro Studio ${program_version}.`,
-  ]
-    .filter((sentence) => sentence !== false)
-    .join(' ');
+  ].filter((sentence) => sentence !== false);
 }
 
-/** Of runs that are reported together, a paragraph for each experiment. */
+/** Of runs that are reported together: a paragraph of what is each experiment's own, and one of what they share. */
 export function methodsTogether(runs: ReportedRun[], seeds: SeedsReport[]): string[] {
-  const experiments = grouped(runs.map(({ detail }) => detail.summary));
-  return experiments.flatMap(({ name, runs: of }) => {
+  const experiments = grouped(runs.map(({ detail }) => detail.summary)).flatMap(({ name, runs: of }) => {
     const first = runs.find(({ detail }) => detail.summary.report && of.includes(detail.summary));
     if (!first?.detail.summary.report) return [];
     const found = seeds.find((one) => one.runs.some(({ run }) => run === first.detail.summary.id)) ?? null;
-    const words = methods(first.detail, first.detail.summary.report, told(beginning(), first.news), found);
-    return [experiments.length > 1 ? `${capital(name)}: ${words}` : words];
+    return [{ name, said: sentences(first.detail, first.detail.summary.report, told(beginning(), first.news), found) }];
   });
+  const [one, ...others] = experiments;
+  if (!one || others.length === 0) return one ? [one.said.join(' ')] : [];
+  const shared = one.said.filter((sentence) => others.every(({ said }) => said.includes(sentence)));
+  const own = experiments.map(({ name, said }) => `${capital(name)}: ${said.filter((sentence) => !shared.includes(sentence)).join(' ')}`);
+  return [...own, ...(shared.length ? [`All of them: ${shared.join(' ')}`] : [])];
 }
 
 function overSeedsInWords({ runs, prompts }: SeedsReport): string {
