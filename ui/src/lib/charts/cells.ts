@@ -79,7 +79,7 @@ export function paperLayer(measure: CellMeasure): Layer {
   };
 }
 
-export const LEFT = 66;
+export const LEFT = 74;
 const RIGHT = 8;
 /** Between panels. */
 export const GAP = 24;
