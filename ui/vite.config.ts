@@ -2,6 +2,11 @@ import { fileURLToPath } from 'node:url';
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
+export const alias = {
+  $ipc: fileURLToPath(new URL('./src/lib/ipc/index.ts', import.meta.url)),
+  $lib: fileURLToPath(new URL('./src/lib', import.meta.url)),
+};
+
 export default defineConfig({
   plugins: [svelte()],
   // The window loads files, not a server's root.
@@ -14,12 +19,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 700,
   },
-  resolve: {
-    alias: {
-      $ipc: fileURLToPath(new URL('./src/lib/ipc/index.ts', import.meta.url)),
-      $lib: fileURLToPath(new URL('./src/lib', import.meta.url)),
-    },
-  },
+  resolve: { alias },
   test: {
     projects: [
       {

@@ -1,16 +1,11 @@
 // The report's renderer: one script for an interpreter without a page, which the worker holds (crates/report).
 import { svelte } from '@sveltejs/vite-plugin-svelte';
-import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
+import { alias } from './vite.config.ts';
 
 export default defineConfig({
   plugins: [svelte({ compilerOptions: { css: 'injected' } })],
-  resolve: {
-    alias: {
-      $ipc: fileURLToPath(new URL('./src/lib/ipc/index.ts', import.meta.url)),
-      $lib: fileURLToPath(new URL('./src/lib', import.meta.url)),
-    },
-  },
+  resolve: { alias },
   // The example that the pages show in tests is read from outside.
   server: { fs: { allow: ['..'] } },
   ssr: { noExternal: true },

@@ -64,7 +64,7 @@ describe('a run with every arm', () => {
     Object.defineProperty(chart, 'viewBox', { value: { baseVal: { width: 900, height: 400 } } });
     const words = /Write a toast|goalkeeper/;
     await waitFor(() => expect(chart.textContent).toMatch(words));
-    expect([standalone(chart).text, standalone(chart, false).text].map((text) => words.test(text))).toEqual([true, false]);
+    expect(words.test(standalone(chart).text)).toBe(true);
     const first = links()[0];
     expect(first).toMatch(/^#\/runs\/11\/samples\?prompt=\d+$/);
     await fireEvent.click(screen.getByLabelText('Training falls short'));

@@ -3,7 +3,7 @@ use crate::places::{save_new, unwritten, write_new};
 use crate::{Desk, blocking};
 use contract::desk::{ReportSource, ReportedRun, Sample, SampleAnswer, SeedsFound};
 use contract::{Error, Result};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 impl Desk {
@@ -30,7 +30,9 @@ impl Desk {
     async fn report_source(&self, runs: &[i64]) -> Result<ReportSource> {
         let mut reported: Vec<ReportedRun> = Vec::new();
         // A run that is named twice is reported once.
-        let named: BTreeSet<i64> = runs.iter().copied().collect();
+        let mut named = runs.to_vec();
+        named.sort_unstable();
+        named.dedup();
         for &run in &named {
             let (detail, news) = (self.run(run).await?, self.news(run, 0).await?);
             if named.len() == 1 && detail.summary.report.is_none() {
@@ -46,24 +48,16 @@ impl Desk {
         if reported.iter().all(|run| run.detail.summary.report.is_none()) {
             return Err(Error::run("None of these runs has finished; a report can be written of one that has."));
         }
-        let experiments: BTreeSet<&str> = reported.iter().map(|run| run.detail.summary.experiment.as_str()).collect();
-        let profiles = match experiments.len() {
-            1 => None,
-            _ => Some(self.profiles(&named.iter().copied().collect::<Vec<i64>>()).await?),
-        };
-        let seeds = self.seeds_of(&reported).await;
+        let experiments = experiments(&reported);
+        let profiles = if experiments.len() > 1 { Some(self.profiles(&named).await?) } else { None };
+        let seeds = self.seeds_of(experiments).await;
         Ok(ReportSource { program_version: env!("CARGO_PKG_VERSION").to_owned(), runs: reported, seeds, profiles })
     }
 
-    /// Of every experiment that several of these runs are seeds of.
-    async fn seeds_of(&self, runs: &[ReportedRun]) -> Vec<SeedsFound> {
-        let mut experiments: BTreeMap<(Option<&str>, &str), Vec<i64>> = BTreeMap::new();
-        for ReportedRun { detail, .. } in runs {
-            let summary = &detail.summary;
-            experiments.entry((summary.file.as_deref(), &summary.experiment)).or_default().push(summary.id);
-        }
+    /// Of every experiment that has several runs.
+    async fn seeds_of(&self, experiments: Vec<Vec<i64>>) -> Vec<SeedsFound> {
         let mut found = Vec::new();
-        for runs in experiments.into_values().filter(|runs| runs.len() > 1) {
+        for runs in experiments.into_iter().filter(|runs| runs.len() > 1) {
             found.push(match self.analyse(&runs).await {
                 Ok(report) => SeedsFound { runs, report: Some(report), failure: None },
                 Err(e) => SeedsFound { runs, report: None, failure: Some(e.message) },
@@ -71,6 +65,16 @@ impl Desk {
         }
         found
     }
+}
+
+/// The runs of each experiment; those of another database are another's.
+fn experiments(runs: &[ReportedRun]) -> Vec<Vec<i64>> {
+    let mut experiments: BTreeMap<(Option<&str>, &str), Vec<i64>> = BTreeMap::new();
+    for ReportedRun { detail, .. } in runs {
+        let summary = &detail.summary;
+        experiments.entry((summary.file.as_deref(), &summary.experiment)).or_default().push(summary.id);
+    }
+    experiments.into_values().collect()
 }
 
 /// Rewards alone: a report goes to people who were not given the prompts.

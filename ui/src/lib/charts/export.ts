@@ -19,8 +19,7 @@ const PROPERTIES = [
 ];
 const MARGIN = 12;
 
-/** Without `texts` what people wrote is left out. */
-export function standalone(chart: SVGSVGElement, texts = true): { text: string; width: number; height: number } {
+export function standalone(chart: SVGSVGElement): { text: string; width: number; height: number } {
   const box = chart.viewBox.baseVal;
   const [width, height] = box && box.width ? [box.width, box.height] : [chart.clientWidth, chart.clientHeight];
   const copy = chart.cloneNode(true) as SVGSVGElement;
@@ -38,7 +37,6 @@ export function standalone(chart: SVGSVGElement, texts = true): { text: string; 
     // Leads nowhere outside of the window.
     element.removeAttribute('href');
   });
-  if (!texts) copy.querySelectorAll('[data-text]').forEach((element) => element.remove());
   const [w, h] = [width + 2 * MARGIN, height + 2 * MARGIN];
   copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
   copy.setAttribute('width', String(w));

@@ -1,5 +1,5 @@
 // What a forest shows, as rows: a run's paired differences, ratios of variances, differences over seeds.
-import type { Comparison, ComparisonOverSeeds, Interval } from '$ipc';
+import type { Comparison, ComparisonOverSeeds, Interval, VarianceRatio } from '$ipc';
 import { fixed, interval, percent, probability, signed, signedInterval } from '$lib/format';
 import type { CellGain, CellRatio } from '$lib/state/cells';
 import { armWord } from './palette';
@@ -74,16 +74,24 @@ export function differenceForest(rows: { label?: string; comparison: Comparison 
   };
 }
 
+type Ratio = Pick<ForestRow, 'group' | 'label' | 'arm'> & { variance: VarianceRatio | null };
 /** Ratios of variances that have an interval, below 1 where the arm varies less. */
-export function ratioForest(comparisons: Comparison[]): ForestOf {
-  const rows = inGroups(comparisons, (c) => c).flatMap(({ row: c, group }): ForestRow[] => {
-    const { ratio, interval: range, p_value } = c.variance ?? { ratio: null, interval: null, p_value: null };
+const ratiosIn = (ratios: Ratio[]): ForestOf => ({
+  title: 'Ratios of variances',
+  heads: ['ratio [95 % interval]', 'p'],
+  axis: 'ratio of reward variances',
+  none: 1,
+  rows: ratios.flatMap(({ group, label, arm, variance }): ForestRow[] => {
+    const { ratio, interval: range, p_value } = variance ?? { ratio: null, interval: null, p_value: null };
     if (ratio === null || range === null) return [];
     const words: [string, string] = [fixed(ratio, 2), interval(range.low, range.high, 2)];
-    return [{ group, label: pairWord(c, '/'), arm: c.arm, value: ratio, range, words, cells: [probability(p_value)] }];
-  });
-  return { title: 'Ratios of variances', heads: ['ratio [95 % interval]', 'p'], axis: 'ratio of reward variances', none: 1, rows };
-}
+    return [{ group, label, arm, value: ratio, range, words, cells: [probability(p_value)] }];
+  }),
+});
+export const ratioForest = (comparisons: Comparison[]) =>
+  ratiosIn(
+    inGroups(comparisons, (c) => c).map(({ row: c, group }) => ({ group, label: pairWord(c, '/'), arm: c.arm, variance: c.variance })),
+  );
 
 /** What the tuned prompter gained in each data set and pair. */
 export const gainForest = (gains: CellGain[]): ForestOf => ({
@@ -103,27 +111,13 @@ export const gainForest = (gains: CellGain[]): ForestOf => ({
 });
 
 /** The tuned prompter's ratios of variances in each run of each data set and pair. */
-export const cellRatioForest = (ratios: CellRatio[]): ForestOf => ({
-  title: 'Ratios of variances',
-  heads: ['ratio [95 % interval]', 'p'],
-  axis: 'ratio of reward variances',
-  none: 1,
-  rows: ratios.flatMap(({ cell, arm, baseline, seed, variance: { ratio, interval: range, p_value } }): ForestRow[] => {
-    if (ratio === null || range === null) return [];
-    const label = `${pairWord({ arm, baseline }, '/')}${seed === null ? '' : `, seed ${seed}`}`;
-    return [
-      {
-        group: cell,
-        label,
-        arm,
-        value: ratio,
-        range,
-        words: [fixed(ratio, 2), interval(range.low, range.high, 2)],
-        cells: [probability(p_value)],
-      },
-    ];
-  }),
-});
+export const cellRatioForest = (ratios: CellRatio[]) =>
+  ratiosIn(
+    ratios.map(({ cell, arm, baseline, seed, variance }) => ({
+      ...{ group: cell, arm, variance },
+      label: `${pairWord({ arm, baseline }, '/')}${seed === null ? '' : `, seed ${seed}`}`,
+    })),
+  );
 
 /** Differences in the parts that were only watched: of what was trained over the arms before training. */
 export function watchedForest(comparisons: Comparison[]): ForestOf {

@@ -2,7 +2,7 @@
 import type { Comparison, ComparisonOverSeeds, GapClosed, Interval, Report, RunSummary, SeedsReport, Spec, VarianceRatio } from '$ipc';
 import { ARMS, armWord, type ArmKey } from '$lib/charts/palette';
 import { csv, fixed, listed, plural } from '$lib/format';
-import { holm, USUAL } from './compare';
+import { holm, isOfTuned } from './compare';
 import { grouped, lastPart, type Experiment } from './experiments';
 import { closed, PAPER, type Least } from './paper';
 import { isWatched } from './rewards';
@@ -141,22 +141,23 @@ export interface CellGain {
   adjusted: number | null;
   seeds: number;
 }
-const isOfTuned = (c: { arm: string; baseline: string }, baseline: string) =>
-  c.arm === 'tuned' && (baseline ? c.baseline === baseline : USUAL.includes(c.baseline));
 /** In each cell over one arm, or where none is named over the usual ones. */
 export function cellGains(cells: Cell[], baseline: string): CellGain[] {
-  const isAsked = (c: { arm: string; baseline: string }) => isOfTuned(c, baseline);
   const found = cells.flatMap((cell): Omit<CellGain, 'adjusted'>[] => {
     const lead = { cell: `${cell.data}, ${cell.pair}`, seeds: cell.seeds };
     return [
-      ...cell.comparisons.filter(isAsked).map((c) => ({
-        ...lead,
-        ...{ baseline: c.baseline, mean: c.mean_difference, range: { low: c.ci_low, high: c.ci_high }, p: c.p_value },
-      })),
-      ...cell.overSeeds.filter(isAsked).flatMap(({ baseline: over, difference: d, p_value: p }) => {
-        const range = d.student ?? d.bootstrap;
-        return range ? [{ ...lead, baseline: over, mean: d.mean, range, p }] : [];
-      }),
+      ...cell.comparisons
+        .filter((c) => isOfTuned(c, baseline))
+        .map((c) => ({
+          ...lead,
+          ...{ baseline: c.baseline, mean: c.mean_difference, range: { low: c.ci_low, high: c.ci_high }, p: c.p_value },
+        })),
+      ...cell.overSeeds
+        .filter((c) => isOfTuned(c, baseline))
+        .flatMap(({ baseline: over, difference: d, p_value: p }) => {
+          const range = d.student ?? d.bootstrap;
+          return range ? [{ ...lead, baseline: over, mean: d.mean, range, p }] : [];
+        }),
     ];
   });
   const adjusted = holm(found.flatMap(({ p }) => p ?? []));

@@ -61,10 +61,14 @@ export function baselinesOf(runs: RunSummary[]): ArmKey[] {
   const names = new Set(runs.flatMap((run) => (run.report?.comparisons ?? []).flatMap((c) => (c.arm === 'tuned' ? c.baseline : []))));
   return ARMS.filter((arm) => names.has(arm));
 }
+/** Whether it says what the tuned prompter is against one arm, or where none is named against the usual ones. */
+export const isOfTuned = (c: { arm: string; baseline: string }, baseline: string) =>
+  c.arm === 'tuned' && (baseline ? c.baseline === baseline : USUAL.includes(c.baseline));
 /** What the tuned prompter gained in each run over one arm, or where none is named over the usual ones. */
 export function gains(runs: RunSummary[], baseline: string): { run: RunSummary; comparison: Comparison }[] {
-  const isAsked = (c: Comparison) => c.arm === 'tuned' && (baseline ? c.baseline === baseline : USUAL.includes(c.baseline));
-  return runs.flatMap((run) => (run.report?.comparisons ?? []).filter(isAsked).map((comparison) => ({ run, comparison })));
+  return runs.flatMap((run) =>
+    (run.report?.comparisons ?? []).filter((c) => isOfTuned(c, baseline)).map((comparison) => ({ run, comparison })),
+  );
 }
 
 /** p-values adjusted after Holm, in their own order: at most 0.05 rejects with at most 5 % of any false rejection among all. */

@@ -1,6 +1,6 @@
 // What a design can show, and how long it might take, told from earlier runs of the same kind.
 import type { DesignPower, Estimate, RunSummary, Spec } from '$ipc';
-import { armWord } from '$lib/charts/palette';
+import { pairWord } from '$lib/charts/forest';
 import type { PlaneLine } from '$lib/charts/Plane.svelte';
 import { csv, fixed, NONE, rough } from '$lib/format';
 import { whole } from './arms';
@@ -29,7 +29,7 @@ export interface PowerRow {
 /** The smallest difference of each pair, and what each doubling adds to the time of all runs. */
 export function powerRows({ pairs, seeds }: DesignPower, estimate: Estimate | null): { rows: PowerRow[]; costs: PowerRow | null } {
   const rows = pairs.map(({ arm, baseline, power }) => ({
-    label: `${armWord(arm)} − ${armWord(baseline).toLowerCase()}`,
+    label: pairWord({ arm, baseline }),
     cells: [power?.smallest, power?.twice_prompts, power?.twice_answers, power?.twice_seeds].map((value) => fixed(value)),
   }));
   if (!estimate) return { rows, costs: null };
@@ -50,7 +50,7 @@ export const powerLines = ({ pairs }: DesignPower): PlaneLine[] =>
   pairs
     .filter(({ by_prompts }) => by_prompts.length > 1)
     .map(({ arm, baseline, by_prompts }, i) => ({
-      word: `${armWord(arm)} − ${armWord(baseline).toLowerCase()}`,
+      word: pairWord({ arm, baseline }),
       colour: `arm-${baseline}`,
       points: by_prompts.map(({ prompts, smallest }) => [prompts, smallest] as const),
       dashes: i === 0 ? undefined : '6 4',
