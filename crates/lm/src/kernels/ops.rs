@@ -3,7 +3,7 @@ use super::attention::{Heads, attention, attention_backward};
 use super::head::Head;
 use super::matmul::Write;
 use super::projection::{Dropout, Lora, LoraShape, Projection};
-use super::rows::Rotary;
+use super::turn::Turn;
 use crate::packed::Packed;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Storage, Tensor, bail};
 use std::ops::Deref;
@@ -121,7 +121,7 @@ impl CustomOp3 for Project {
 pub(crate) struct Attend {
     pub packed: Arc<Packed>,
     pub heads: Heads,
-    pub rotary: Arc<Rotary>,
+    pub turn: Arc<Turn>,
 }
 
 impl CustomOp1 for Attend {
@@ -131,13 +131,13 @@ impl CustomOp1 for Attend {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let rows = self.packed.tokens.len();
         let mut out = vec![0.0; rows * self.heads.out()];
-        attention(&mut out, slice(storage, layout)?, &self.packed, self.heads, &self.rotary);
+        attention(&mut out, slice(storage, layout)?, &self.packed, self.heads, &self.turn);
         Ok((CpuStorage::F32(out), Shape::from((rows, self.heads.out()))))
     }
     fn bwd(&self, qkv: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
         let dense = gradient.contiguous()?;
         let mut d_qkv = vec![0.0; qkv.elem_count()];
-        attention_backward(&mut d_qkv, &Values::of(&dense)?, &Values::of(qkv)?, &self.packed, self.heads, &self.rotary);
+        attention_backward(&mut d_qkv, &Values::of(&dense)?, &Values::of(qkv)?, &self.packed, self.heads, &self.turn);
         Ok(Some(tensor(d_qkv, qkv)?))
     }
 }

@@ -3,7 +3,7 @@ use super::{check_name, is_gguf, name_of};
 use contract::desk::Model;
 use contract::{Error, Result};
 use home::{Home, create_folder, read_error};
-use lm::{LlamaConfig, ModelFolder};
+use lm::ModelFolder;
 use std::path::Path;
 
 /// Every folder of the models folder, by name.
@@ -31,19 +31,11 @@ fn describe(name: String, folder: &Path) -> Model {
     let (bytes, path) = (bytes_in(folder), folder.display().to_string());
     match ModelFolder::open(folder) {
         Ok(model) => {
-            Model { name, architecture: Some("llama".into()), parameters: Some(parameters(&model.config)), bytes, path, problem: None }
+            let architecture = Some(model.config.architecture.model_type().into());
+            Model { name, architecture, parameters: Some(model.config.parameters()), bytes, path, problem: None }
         }
         Err(e) => Model { name, architecture: None, parameters: None, bytes, path, problem: Some(e.to_string()) },
     }
-}
-
-/// Weights of a Llama, tied ones counted once.
-fn parameters(c: &LlamaConfig) -> u64 {
-    let (queries, keys) = (c.num_attention_heads * c.head_dim, c.num_key_value_heads * c.head_dim);
-    let attention = 2 * c.hidden_size * queries + 2 * c.hidden_size * keys;
-    let layer = attention + 3 * c.hidden_size * c.intermediate_size + 2 * c.hidden_size;
-    let embeddings = c.vocab_size * c.hidden_size * if c.tie_word_embeddings { 1 } else { 2 };
-    (embeddings + c.num_hidden_layers * layer + c.hidden_size) as u64
 }
 
 fn bytes_in(folder: &Path) -> u64 {
@@ -72,28 +64,4 @@ pub fn import(home: &Home, file: &Path, name: Option<&str>) -> Result<Model> {
 pub fn convert(file: &Path, folder: &Path) -> Result<ModelFolder> {
     lm::gguf::import(file, folder)?;
     Ok(ModelFolder::open(folder)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_embedded_model_has_134_515_008_parameters() {
-        let config = LlamaConfig {
-            hidden_size: 576,
-            intermediate_size: 1536,
-            num_hidden_layers: 30,
-            num_attention_heads: 9,
-            num_key_value_heads: 3,
-            head_dim: 64,
-            vocab_size: 49_152,
-            max_position_embeddings: 8192,
-            rms_norm_eps: 1e-5,
-            rope_theta: 100_000.0,
-            tie_word_embeddings: true,
-        };
-        // As transformers counts them (`model.num_parameters()` of SmolLM2-135M-Instruct).
-        assert_eq!(parameters(&config), 134_515_008);
-    }
 }
