@@ -2,6 +2,7 @@
 
     python -m venv venv && venv/bin/pip install torch transformers peft safetensors gguf sentencepiece
     venv/bin/python scripts/fixtures_lm.py tiny                  # tiny-*/, a family of models each: log-probabilities, gradients, AdamW
+    venv/bin/python scripts/fixtures_lm.py rewards               # reward-*/, a reward model of each family: scores of conversations
     venv/bin/python scripts/fixtures_lm.py kernels               # kernels.safetensors: what each kernel must compute, and its gradients
     venv/bin/python scripts/fixtures_lm.py gguf                  # import/: small GGUF files and what they must become
     venv/bin/python scripts/fixtures_lm.py tokenizer MODEL       # smollm2-tokens.json, from the imported model folder
@@ -79,7 +80,7 @@ FAMILIES = {
 }
 
 
-def tiny_model(name):
+def tiny_model(name, head="CausalLM", **config_of_head):
     import torch
     import transformers
 
@@ -93,10 +94,10 @@ def tiny_model(name):
     config = getattr(transformers, f"{family}Config")(
         vocab_size=64, hidden_size=32, intermediate_size=20, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=8,
         max_position_embeddings=64, rms_norm_eps=1e-5, rope_parameters=rope,
-        tie_word_embeddings=tied, bos_token_id=1, eos_token_id=2, pad_token_id=0, attn_implementation="eager", **more,
+        tie_word_embeddings=tied, bos_token_id=1, eos_token_id=2, attn_implementation="eager", **{"pad_token_id": 0, **more, **config_of_head},
     )
     torch.manual_seed(seed)
-    model = getattr(transformers, f"{family}ForCausalLM")(config).eval()
+    model = getattr(transformers, f"{family}For{head}")(config).eval()
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if name.endswith(".bias"):
@@ -109,6 +110,49 @@ def tiny_model(name):
                 # Large enough that attention and logits are far from uniform.
                 weight.copy_(1.5 / math.sqrt(weight.shape[1]) * torch.randn_like(weight))
     return model
+
+
+CONVERSATIONS = [
+    [("user", "what is a sea?"), ("assistant", "water.")],
+    [("user", "what is a sea?"), ("assistant", "A wide, warm place!")],
+    [("user", "what is a sea?"), ("assistant", "")],
+    [("user", "who?"), ("assistant", "me")],
+    [("user", "who?"), ("assistant", "nobody")],
+    [("system", "be kind"), ("user", "a"), ("assistant", "b")],
+]
+
+
+def reward_model(name):
+    import torch
+    from safetensors.torch import save_file
+    from transformers import AutoTokenizer
+
+    source, folder = f"tiny-{name}", FIXTURES / f"reward-{name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    # A text of the third family ends with the token for padding, which is not scored.
+    padding = 2 if name == "qwen3" else 0
+    model = tiny_model(source, "SequenceClassification", num_labels=1, pad_token_id=padding)
+    with torch.no_grad():
+        model.score.weight.copy_(torch.randn(model.score.weight.shape))
+    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((FIXTURES / source / "config.json").read_text())
+    config |= {"architectures": [type(model).__name__], "id2label": {"0": "LABEL_0"}, "pad_token_id": padding}
+    write_json(folder / "config.json", config)
+    tiny_tokenizer(folder)
+    if name == "qwen3":
+        path = folder / "tokenizer_config.json"
+        write_json(path, json.loads(path.read_text()) | {"chat_template": CHAT_TEMPLATE.replace("'<|im_end|>' + '\\n'", "'<|im_end|>'")})
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    entries = []
+    for conversation in CONVERSATIONS:
+        messages = [{"role": role, "content": content} for role, content in conversation]
+        tokens = tokenizer.apply_chat_template(messages, return_dict=False)
+        if len(tokens) > config.get("original_max_position_embeddings", 64):
+            continue
+        with torch.no_grad():
+            score = model(torch.tensor([tokens])).logits[0, 0]
+        entries.append({"messages": messages, "tokens": tokens, "score": rounded([score])[0]})
+    write_json(folder / "reference.json", {"versions": versions(), "entries": entries})
 
 
 def log_probs(model, prompt, completion, temperature):
@@ -334,6 +378,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("tiny")
+    commands.add_parser("rewards")
     commands.add_parser("kernels")
     commands.add_parser("gguf")
     commands.add_parser("tokenizer").add_argument("model")
@@ -344,6 +389,9 @@ def main():
     if arguments.command == "tiny":
         for name in FAMILIES:
             tiny(name)
+    elif arguments.command == "rewards":
+        for name in ("llama3", "mistral", "qwen2", "qwen3", "phi3"):
+            reward_model(name)
     elif arguments.command == "kernels":
         kernels()
     elif arguments.command == "reference":

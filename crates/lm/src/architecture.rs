@@ -17,6 +17,16 @@ pub enum Architecture {
     Phi3,
 }
 
+/// What a model's last layer gives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Output {
+    /// A logit for every token: it writes.
+    #[default]
+    Tokens,
+    /// One number: what a conversation is worth.
+    Score,
+}
+
 impl Architecture {
     pub const ALL: [Self; 5] = [Self::Llama, Self::Mistral, Self::Qwen2, Self::Qwen3, Self::Phi3];
 
@@ -34,6 +44,11 @@ impl Architecture {
             Self::Qwen3 => "Qwen3ForCausalLM",
             Self::Phi3 => "Phi3ForCausalLM",
         }
+    }
+
+    /// The same of a reward model.
+    pub fn reward_class(self) -> String {
+        self.class().replace("CausalLM", "SequenceClassification")
     }
 
     /// `model_type` in `config.json`.

@@ -1,6 +1,7 @@
 //! What `config.json` says about a model of the Llama family.
 use crate::adapter::{DOWN, GATE_UP, OUT, QKV, layers_of, module};
-use crate::{Architecture, Error, Result, Rope};
+use crate::reward_model::SCORE;
+use crate::{Architecture, Error, Output, Result, Rope};
 use serde::Serialize;
 use serde_json::Value;
 use std::path::Path;
@@ -10,6 +11,8 @@ use std::path::Path;
 pub struct LlamaConfig {
     #[serde(skip)]
     pub architecture: Architecture,
+    #[serde(skip)]
+    pub output: Output,
     /// Width of the residual stream.
     pub hidden_size: usize,
     /// Width of the feed-forward layers.
@@ -51,7 +54,7 @@ impl LlamaConfig {
     /// the model needs what [`crate::Llama`] does not compute (other biases, YaRN, quantised weights).
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
         let json = Json::parse(text, path)?;
-        let architecture = json.architecture()?;
+        let (architecture, output) = json.architecture()?;
         json.check_supported(architecture)?;
         let hidden_size = json.size("hidden_size")?;
         let num_attention_heads = json.size("num_attention_heads")?;
@@ -60,6 +63,7 @@ impl LlamaConfig {
         let (rope, rotary_dim) = (json.rope(positions)?, json.rotary_dim(head_dim)?);
         let config = Self {
             architecture,
+            output,
             hidden_size,
             intermediate_size: json.size("intermediate_size")?,
             num_hidden_layers: json.size("num_hidden_layers")?,
@@ -122,6 +126,11 @@ impl LlamaConfig {
         self.max_position_embeddings.min(self.sliding_window.unwrap_or(usize::MAX)).min(original)
     }
 
+    /// Whether no output layer stands beside the embedding: it is the embedding, or a reward model's, which [`crate::RewardModel`] holds.
+    pub(crate) fn shares_embedding(&self) -> bool {
+        self.tie_word_embeddings || self.output == Output::Score
+    }
+
     /// Names and shapes (rows × columns) of the tensors that a folder of this model must hold, with Hugging Face's names.
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
         let hidden = self.hidden_size;
@@ -147,7 +156,9 @@ impl LlamaConfig {
             }
         }
         tensors.push(("model.norm.weight".to_owned(), vec![hidden]));
-        if !self.tie_word_embeddings {
+        if self.output == Output::Score {
+            tensors.push((SCORE.to_owned(), vec![1, hidden]));
+        } else if !self.tie_word_embeddings {
             tensors.push(("lm_head.weight".to_owned(), vec![self.vocab_size, hidden]));
         }
         tensors
@@ -218,11 +229,11 @@ impl<'a> Json<'a> {
         values.iter().map(|v| token(v).ok_or_else(|| self.wrong(key, &format!("holds {v}, which is not a token number")))).collect()
     }
 
-    fn architecture(&self) -> Result<Architecture> {
+    fn architecture(&self) -> Result<(Architecture, Output)> {
         let supported = || {
             let names: Vec<String> =
                 Architecture::ALL.iter().map(|a| format!("{} (`model_type` \"{}\")", a.class(), a.model_type())).collect();
-            format!("supported are {}", names.join(", "))
+            format!("supported are {}, and the same for SequenceClassification as reward models", names.join(", "))
         };
         let kind = match self.get("model_type") {
             Some(Value::String(name)) => Architecture::ALL.into_iter().find(|a| a.model_type() == name),
@@ -233,13 +244,18 @@ impl<'a> Json<'a> {
             let name = self.get("model_type").map(ToString::to_string).unwrap_or_default();
             return Err(self.wrong("model_type", &format!("is {name}, which is not supported yet; {}", supported())));
         };
-        if let Some(Value::Array(names)) = self.get("architectures")
-            && !names.iter().any(|name| name == architecture.class())
-        {
+        let Some(Value::Array(names)) = self.get("architectures") else { return Ok((architecture, Output::Tokens)) };
+        if names.iter().any(|name| *name == architecture.reward_class()) {
+            return match self.get("id2label").and_then(Value::as_object).map_or(1, serde_json::Map::len) {
+                1 => Ok((architecture, Output::Score)),
+                labels => Err(self.wrong("id2label", &format!("names {labels} labels, but a reward model has one"))),
+            };
+        }
+        if !names.iter().any(|name| name == architecture.class()) {
             let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
             return Err(self.wrong("architectures", &format!("is {}, which is not supported yet; {}", names.join(", "), supported())));
         }
-        Ok(architecture)
+        Ok((architecture, Output::Tokens))
     }
 
     fn check_supported(&self, architecture: Architecture) -> Result<()> {

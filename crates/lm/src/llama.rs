@@ -188,7 +188,7 @@ fn fused_model(config: &LlamaConfig, mut weights: Weights) -> Result<fused::Mode
     }
     let embedding = values(&weights.take("model.embed_tokens.weight")?)?;
     let (weight, embedding) =
-        if config.tie_word_embeddings { (embedding, None) } else { (values(&weights.take("lm_head.weight")?)?, Some(embedding)) };
+        if config.shares_embedding() { (embedding, None) } else { (values(&weights.take("lm_head.weight")?)?, Some(embedding)) };
     let norm = values(&weights.take("model.norm.weight")?)?.into();
     let head = Head { norm, epsilon, weight: Weight::new(config.hidden_size, &[weight]) };
     Ok(fused::Model { layers, head: Arc::new(head), embedding, heads: heads(config), turns })
@@ -215,7 +215,7 @@ fn plain_model(config: &LlamaConfig, mut weights: Weights, device: &Device) -> R
         });
     }
     let embedding = weights.take("model.embed_tokens.weight")?.to_device(device)?;
-    let head = if config.tie_word_embeddings { embedding.clone() } else { weights.take("lm_head.weight")?.to_device(device)? };
+    let head = if config.shares_embedding() { embedding.clone() } else { weights.take("lm_head.weight")?.to_device(device)? };
     let rotary = rotary(config);
     let table = |values: &[f32]| Tensor::from_slice(values, (config.context(), config.rotary_dim / 2), device);
     let (cosines, sines) = rotary.tables();

@@ -1,6 +1,6 @@
 //! The shape of the model, from a GGUF file's metadata.
 use super::header::Gguf;
-use crate::{Architecture, LlamaConfig, Result, Rope};
+use crate::{Architecture, LlamaConfig, Output, Result, Rope};
 use candle_core::Tensor;
 
 /// Frequencies by which the scaled ones are stored divided: Llama 3's.
@@ -38,6 +38,7 @@ pub(super) fn read(gguf: &mut Gguf, tokens: usize) -> Result<LlamaConfig> {
     };
     let mut config = LlamaConfig {
         architecture,
+        output: Output::Tokens,
         hidden_size,
         intermediate_size: gguf.size(&key("feed_forward_length"))?,
         num_hidden_layers: gguf.size(&key("block_count"))?,

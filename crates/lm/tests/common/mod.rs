@@ -1,6 +1,6 @@
 //! Small random models.
 #![allow(dead_code, clippy::unwrap_used)]
-use lm::{Adapter, Architecture, Device, Llama, LlamaConfig, LoraConfig, Rope, Stream, Tensor};
+use lm::{Adapter, Architecture, Device, Llama, LlamaConfig, LoraConfig, Output, Rope, Stream, Tensor};
 use std::collections::BTreeMap;
 
 pub const TARGETS: [&str; 7] = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
@@ -9,6 +9,7 @@ pub fn config(tied: bool) -> LlamaConfig {
     // Odd sizes on purpose: no dimension is a multiple of a vector register.
     LlamaConfig {
         architecture: Architecture::Llama,
+        output: Output::Tokens,
         hidden_size: 27,
         intermediate_size: 45,
         num_hidden_layers: 2,
