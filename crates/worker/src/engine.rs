@@ -1,24 +1,28 @@
-//! From a spec's two models to a loaded prompter and a frozen model that has proved itself; the same for a judge.
-use crate::models::resolve::{Located, as_folder, locate};
-use contract::spec::Engine;
+//! From a spec's models to a loaded prompter, a frozen model that has proved itself, and reward models; the same for a judge.
+use crate::models::resolve::{Located, as_folder, as_reward_model, locate};
+use contract::spec::{Engine, RewardProgram};
 use contract::{Error, Result, Spec};
 use experiment::Prompter;
 use experiment::prepare::{Prepared, unchanged};
 use home::Home;
 use inference::{Answer, AnswerDecoding, AnswerRequest, BuiltIn, Cached, EngineChoice, EngineKind, FrozenModel, Proof, admit, choose};
 use inference_mistralrs::{MistralRs, check_quantisation, free_gpu_bytes, has_gpu};
-use lm::{Llama, ModelFolder};
+use lm::{Llama, ModelFolder, RewardModel};
+use rewards::Scorers;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use store::Fact;
 
-/// Both models on disk, checked as far as that goes without their weights.
+/// The models on disk, checked as far as that goes without their weights.
 pub struct Found {
     prompter: ModelFolder,
     frozen: Frozen,
     /// The frozen model as the built-in engine reads it; where the spec has an oracle.
     oracle: Option<ModelFolder>,
+    /// By the name that the spec gives them.
+    reward_models: BTreeMap<String, ModelFolder>,
 }
 
 /// A frozen model on disk, and what will compute its answers.
@@ -34,12 +38,13 @@ enum FrozenFiles {
     Other(Located),
 }
 
-/// Both models with their weights.
+/// The models with their weights.
 pub struct Loaded {
     pub prompter: Prompter,
     frozen: Box<dyn FrozenModel>,
     /// The frozen model as a policy to train; where the spec has an oracle.
     pub oracle: Option<Prompter>,
+    scorers: Scorers,
     /// Identities of the models and of the engine, to be kept with the run.
     pub facts: Vec<Fact>,
 }
@@ -57,7 +62,15 @@ pub fn find(home: &Home, spec: &Spec, base: &Path) -> Result<Found> {
     // Read once where both are the same.
     let same = (frozen == located).then_some(&prompter);
     let frozen = Frozen::find(home, frozen, spec.frozen.engine, spec.frozen.quantisation.is_some(), same)?;
-    Ok(Found { prompter, frozen, oracle })
+    let mut reward_models = BTreeMap::new();
+    for (i, part) in spec.reward.parts.iter().enumerate() {
+        if let RewardProgram::RewardModel { model } = &part.program
+            && !reward_models.contains_key(model)
+        {
+            reward_models.insert(model.clone(), as_reward_model(&locate(home, model, base, &format!("reward.parts[{i}].model"))?)?);
+        }
+    }
+    Ok(Found { prompter, frozen, oracle, reward_models })
 }
 
 impl Frozen {
@@ -143,7 +156,7 @@ impl Found {
     pub fn weight_bytes(&self) -> u64 {
         let frozen = self.frozen.path();
         let other = if frozen == self.prompter.path { 0 } else { weights_in(frozen) };
-        weights_in(&self.prompter.path) + other
+        weights_in(&self.prompter.path) + other + self.reward_models.values().map(|folder| weights_in(&folder.path)).sum::<u64>()
     }
 
     /// Loads the weights, once where both models are the same folder.
@@ -166,13 +179,18 @@ impl Found {
         };
         let frozen = self.frozen.load(spec.frozen.quantisation.as_deref(), spec.evaluation.answers_per_batch, weights)?;
         let fact = |key: &str, value: String| Fact { key: key.into(), value };
-        let facts = vec![
+        let mut facts = vec![
             fact("model.prompter.path", self.prompter.path.display().to_string()),
             fact("model.prompter.checksum", checksum),
             fact("model.frozen.checksum", frozen.identity().to_string()),
             fact(ENGINE, format!("{}, because {}", frozen.describe(), self.frozen.choice.reason)),
         ];
-        Ok(Loaded { prompter, frozen, oracle, facts })
+        let mut scorers = Scorers::new();
+        for (name, folder) in self.reward_models {
+            facts.push(fact(&format!("model.reward.{name}.checksum"), folder.checksum()?));
+            scorers.insert(name, Arc::new(RewardModel::load(&folder, &device)?));
+        }
+        Ok(Loaded { prompter, frozen, oracle, scorers, facts })
     }
 }
 
@@ -194,6 +212,7 @@ pub struct Admitted {
     pub frozen: Box<dyn FrozenModel>,
     /// As in [`Loaded`].
     pub oracle: Option<Prompter>,
+    pub scorers: Scorers,
     pub proof: Proof,
 }
 
@@ -216,7 +235,7 @@ impl Loaded {
         // One by one, an answer does not depend on what is asked beside it. In a batch it may, in the last bits, so there the memory
         // lasts for one call: a resumed run, which remembers nothing, then sends the same batches as an uninterrupted one.
         let frozen: Box<dyn FrozenModel> = if proof.batched { Box::new(Forgetful(cached)) } else { Box::new(cached) };
-        Ok(Admitted { prompter: self.prompter, frozen, oracle: self.oracle, proof })
+        Ok(Admitted { prompter: self.prompter, frozen, oracle: self.oracle, scorers: self.scorers, proof })
     }
 }
 

@@ -3,7 +3,7 @@ use super::{check_name, is_gguf, name_of};
 use contract::desk::Model;
 use contract::{Error, Result};
 use home::{Home, create_folder, read_error};
-use lm::ModelFolder;
+use lm::{ModelFolder, Output};
 use std::path::Path;
 
 /// Every folder of the models folder, by name.
@@ -29,12 +29,19 @@ pub fn list(home: &Home) -> Result<Vec<Model>> {
 
 fn describe(name: String, folder: &Path) -> Model {
     let (bytes, path) = (bytes_in(folder), folder.display().to_string());
-    match ModelFolder::open(folder) {
-        Ok(model) => {
-            let architecture = Some(model.config.architecture.model_type().into());
-            Model { name, architecture, parameters: Some(model.config.parameters()), bytes, path, problem: None }
-        }
-        Err(e) => Model { name, architecture: None, parameters: None, bytes, path, problem: Some(e.to_string()) },
+    let whole = |model: Option<&ModelFolder>, problem: Option<String>| Model {
+        name,
+        architecture: model.map(|model| model.config.architecture.model_type().into()),
+        is_reward_model: model.is_some_and(|model| model.config.output == Output::Score),
+        parameters: model.map(|model| model.config.parameters()),
+        bytes,
+        path,
+        problem,
+    };
+    // What is wrong with a folder is said of the model that it most often should be.
+    match ModelFolder::open(folder).or_else(|e| ModelFolder::open_reward_model(folder).map_err(|_| e)) {
+        Ok(model) => whole(Some(&model), None),
+        Err(e) => whole(None, Some(e.to_string())),
     }
 }
 
