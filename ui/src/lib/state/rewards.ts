@@ -12,7 +12,7 @@ export const KINDS: { kind: RewardPart['kind']; word: string; range: string; mea
     kind: 'topicality',
     word: 'Topicality',
     range: '0 to 1',
-    meaning: 'How much of what the prompt asks about the answer speaks of. The only part that looks at the prompt.',
+    meaning: 'How much of what the prompt asks about the answer speaks of. The only program that looks at the prompt.',
   },
   {
     kind: 'length_band',
