@@ -92,7 +92,7 @@ fn main() {
         desk::Sample,
         desk::ReportSource,
         desk::ReportedRun,
-        desk::SeedsFound,
+        seeds::SeedsFound,
         desk::SpecCheck,
         desk::DataPreview,
         desk::ScoreRow,

@@ -3,7 +3,7 @@
 use crate::event::{Event, Phase, Status};
 use crate::profiles::Profiles;
 use crate::report::Report;
-use crate::seeds::SeedsReport;
+use crate::seeds::SeedsFound;
 use crate::spec::{Problem, Spec};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -225,14 +225,6 @@ pub struct ReportedRun {
     pub news: RunNews,
     /// Rewards of all answers, where it is reported alone; prompts, rewrites and answers are empty.
     pub samples: Vec<Sample>,
-}
-
-/// What the seeds of one experiment say together, or why they say nothing: one of the two is null.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-pub struct SeedsFound {
-    pub runs: Vec<i64>,
-    pub report: Option<SeedsReport>,
-    pub failure: Option<String>,
 }
 
 /// A spec that was looked at: as a file would hold it, and all that is wrong with it.

@@ -1,6 +1,7 @@
-//! What several seeds of one experiment say together, as `alignpro analyse RUN... --json` prints it.
+//! What several seeds of one experiment say together, and several experiments, as `alignpro analyse RUN... --json` prints it.
 use crate::event::Status;
 use crate::figures::{Components, Interval};
+use crate::profiles::Profiles;
 use crate::report::GapClosed;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -105,4 +106,36 @@ pub struct SeedsReport {
     pub verdict: String,
     /// Which seeds failed or are left out, as sentences.
     pub warnings: Vec<String>,
+}
+
+/// What the seeds of one experiment say together, or why they say nothing: one of the two is null.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct SeedsFound {
+    pub runs: Vec<i64>,
+    pub report: Option<SeedsReport>,
+    pub failure: Option<String>,
+}
+
+/// What runs say that are seeds of one experiment or of several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Analysis {
+    /// In the order in which they were asked for.
+    pub experiments: Vec<SeedsFound>,
+    /// Of every experiment after the first, the first key in which it differs from that one, as a sentence.
+    pub differences: Vec<String>,
+    /// What the tuned prompter gained in each of several experiments, adjusted for all of them.
+    pub gains: Vec<GainAcross>,
+    /// Of several experiments.
+    pub profiles: Option<Profiles>,
+}
+
+/// A comparison of one experiment among those of several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GainAcross {
+    /// Its place in [`Analysis::experiments`].
+    pub experiment: usize,
+    pub baseline: String,
+    pub p_value: Option<f64>,
+    /// Adjusted after Holm for all gains here that have a p.
+    pub p_holm: Option<f64>,
 }

@@ -1,7 +1,8 @@
 //! What runs found as one HTML file, which needs nothing else.
 use crate::places::{save_new, unwritten, write_new};
 use crate::{Desk, blocking};
-use contract::desk::{ReportSource, ReportedRun, Sample, SampleAnswer, SeedsFound};
+use contract::desk::{ReportSource, ReportedRun, Sample, SampleAnswer};
+use contract::seeds::SeedsFound;
 use contract::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

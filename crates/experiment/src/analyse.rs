@@ -31,11 +31,37 @@ impl Seed {
 /// # Errors
 /// [`contract::Code::Run`] where the runs are not different seeds of one experiment, were tested on different prompts, or none has finished.
 pub fn compute(mut seeds: Vec<Seed>) -> Result<SeedsReport> {
+    in_order(&mut seeds);
+    together(&seeds)
+}
+
+fn in_order(seeds: &mut [Seed]) {
     seeds.sort_by_key(|seed| (seed.run.spec.seed, seed.run.id));
-    require_one_experiment(&seeds)?;
+}
+
+/// The runs of each experiment, in the order of their seeds; experiments in the order in which they come.
+///
+/// # Errors
+/// As [`spec::experiment`].
+pub(crate) fn by_experiment(seeds: Vec<Seed>) -> Result<Vec<Vec<Seed>>> {
+    let mut experiments: Vec<(String, Vec<Seed>)> = Vec::new();
+    for seed in seeds {
+        let key = spec::experiment(&seed.run.spec)?;
+        match experiments.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, seeds)) => seeds.push(seed),
+            None => experiments.push((key, vec![seed])),
+        }
+    }
+    experiments.iter_mut().for_each(|(_, seeds)| in_order(seeds));
+    Ok(experiments.into_iter().map(|(_, seeds)| seeds).collect())
+}
+
+/// As [`compute`], of runs in the order of their seeds.
+pub(crate) fn together(seeds: &[Seed]) -> Result<SeedsReport> {
+    require_one_experiment(seeds)?;
     let counted: Vec<Counted> = seeds.iter().map(count).collect();
     let runs: Vec<SeedRun> = seeds.iter().zip(&counted).map(|(seed, counted)| listed(&seed.run, *counted)).collect();
-    let table = Table::new(&seeds, &counted)?;
+    let table = Table::new(seeds, &counted)?;
     let raw_mean = table.arm(arm::RAW, f64::NAN).and_then(|over| over.mean);
     let arms = arm::ALL.iter().filter_map(|name| {
         let over = table.arm(name, raw_mean.unwrap_or(f64::NAN))?;
@@ -64,12 +90,16 @@ pub fn compute(mut seeds: Vec<Seed>) -> Result<SeedsReport> {
 
 /// With each p adjusted for all that have one.
 fn adjusted(mut compared: Vec<(OverSeeds, ComparisonOverSeeds)>) -> Vec<(OverSeeds, ComparisonOverSeeds)> {
-    let p_values: Vec<f64> = compared.iter().filter_map(|(_, c)| c.p_value).collect();
-    let tested = compared.iter_mut().filter(|(_, c)| c.p_value.is_some());
-    for ((_, comparison), p_holm) in tested.zip(analysis::holm(&p_values).unwrap_or_default()) {
-        comparison.p_holm = Some(p_holm);
-    }
+    let p_holm = holm(compared.iter().map(|(_, c)| c.p_value));
+    compared.iter_mut().zip(p_holm).for_each(|((_, comparison), p_holm)| comparison.p_holm = p_holm);
     compared
+}
+
+/// Each p adjusted after Holm for all that are there.
+pub(crate) fn holm(p_values: impl Iterator<Item = Option<f64>> + Clone) -> Vec<Option<f64>> {
+    let known: Vec<f64> = p_values.clone().flatten().collect();
+    let mut adjusted = analysis::holm(&known).unwrap_or_default().into_iter();
+    p_values.map(|p| p.and_then(|_| adjusted.next())).collect()
 }
 
 /// Refuses runs that are not different seeds of one experiment, and says why.

@@ -7,8 +7,8 @@
 //! 4. [`Runner::run`] does the work: baselines, training, evaluation, report. Called again after a stop or a crash, it goes on.
 //!
 //! [`Pipeline`] is the path of one prompt (rewrite, answer, reward), [`algorithms`] what trains, a file each, [`instruction`] the search for one
-//! instruction, [`report::compute`] the figures of a run and [`analyse::compute`] those of several seeds, [`profiles::compute`] those of several
-//! data sets, from stored rows, [`design`] what an experiment could find before it runs, [`theory`] what a small exact world says of it. [`judge`] lets
+//! instruction, [`report::compute`] the figures of a run and [`analyse::compute`] those of several seeds, [`profiles::compute`] and
+//! [`several::compute`] those of several data sets, from stored rows, [`design`] what an experiment could find before it runs, [`theory`] what a small exact world says of it. [`judge`] lets
 //! a model compare the answers of a run. Nothing here prints or loads weights.
 pub mod algorithms;
 pub mod analyse;
@@ -32,6 +32,7 @@ mod record;
 pub mod report;
 pub mod runner;
 pub mod schedule;
+pub mod several;
 pub mod spec;
 mod stop;
 pub mod streams;

@@ -1,8 +1,8 @@
 //! Arms over several data sets and pairs of models, from stored rows alone: interquartile means and performance profiles.
-use crate::analyse::{Seed, Table, count, require_one_experiment, warning_of};
+use crate::analyse::{Seed, Table, by_experiment, count, require_one_experiment, warning_of};
+use crate::figures;
 use crate::metrics::mean;
 use crate::streams::Streams;
-use crate::{figures, spec};
 use analysis::{Scale, interquartile_mean, performance_profile};
 use contract::profiles::{ArmProfile, OverTasks, ProfileTask, Profiles, ScaledBy};
 use contract::seeds::Counted;
@@ -32,18 +32,15 @@ struct Task {
 /// how precise a figure is.
 ///
 /// # Errors
-/// As [`spec::experiment`].
+/// As [`crate::spec::experiment`].
 pub fn compute(seeds: Vec<Seed>) -> Result<Profiles> {
-    let mut experiments: Vec<(String, Vec<Seed>)> = Vec::new();
-    for seed in seeds {
-        let key = spec::experiment(&seed.run.spec)?;
-        match experiments.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, seeds)) => seeds.push(seed),
-            None => experiments.push((key, vec![seed])),
-        }
-    }
+    Ok(over(&by_experiment(seeds)?))
+}
+
+/// As [`compute`], of the runs of each experiment in the order of their seeds.
+pub(crate) fn over(experiments: &[Vec<Seed>]) -> Profiles {
     let (mut tasks, mut warnings) = (Vec::new(), Vec::new());
-    for (_, seeds) in experiments {
+    for seeds in experiments {
         let name = seeds.first().map(|seed| seed.run.name.clone()).unwrap_or_default();
         match task(name.clone(), seeds) {
             Ok((task, more)) => {
@@ -53,14 +50,13 @@ pub fn compute(seeds: Vec<Seed>) -> Result<Profiles> {
             Err(e) => warnings.push(format!("{name} is left out: {}", e.message)),
         }
     }
-    Ok(profiles(&tasks, warnings))
+    profiles(&tasks, warnings)
 }
 
-fn task(name: String, mut seeds: Vec<Seed>) -> Result<(Task, Vec<String>)> {
-    seeds.sort_by_key(|seed| (seed.run.spec.seed, seed.run.id));
-    require_one_experiment(&seeds)?;
+fn task(name: String, seeds: &[Seed]) -> Result<(Task, Vec<String>)> {
+    require_one_experiment(seeds)?;
     let counted: Vec<Counted> = seeds.iter().map(count).collect();
-    let table = Table::new(&seeds, &counted)?;
+    let table = Table::new(seeds, &counted)?;
     let raw = mean(run_means(&table, arm::RAW, None));
     let scores = arm::ALL.into_iter().map(|name| (name, run_means(&table, name, raw))).filter(|(_, scores)| !scores.is_empty()).collect();
     let gap = table.over("oracle-raw", &table.means(arm::ORACLE, Some(arm::RAW)), 0.0).and_then(|over| over.interval);

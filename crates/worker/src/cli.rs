@@ -64,7 +64,7 @@ pub enum Command {
     Runs,
     /// Print what a run found, or has found so far
     Show { run: i64 },
-    /// What several seeds of one experiment found together, and what a larger experiment could find
+    /// What the seeds of one experiment found together, what a larger one could find, and what several experiments have in common
     Analyse {
         #[arg(required = true, value_name = "RUN")]
         runs: Vec<i64>,

@@ -11,6 +11,7 @@ mod models;
 mod output;
 mod progress;
 mod seeds_table;
+mod several_table;
 mod signals;
 mod table;
 

@@ -6,14 +6,18 @@ use contract::figures::Component;
 use contract::seeds::{ComparisonOverSeeds, MeanOverSeeds, Power, SeedsReport};
 use std::fmt::Write;
 
-/// The report of `alignpro analyse`.
+/// With commas.
+pub fn list<Of>(items: &[Of], show: impl Fn(&Of) -> String) -> String {
+    items.iter().map(show).collect::<Vec<_>>().join(", ")
+}
+
+/// What `alignpro analyse` says of one experiment.
 pub fn report(report: &SeedsReport) -> String {
-    let list = |of: &dyn Fn(&contract::seeds::SeedRun) -> String| report.runs.iter().map(of).collect::<Vec<_>>().join(", ");
     let mut text = format!(
         "{} · runs {} · seeds {} · {} test prompts, {} answers each\n\n",
         one_line(&report.name, 60),
-        list(&|r| r.run.to_string()),
-        list(&|r| r.seed.to_string()),
+        list(&report.runs, |r| r.run.to_string()),
+        list(&report.runs, |r| r.seed.to_string()),
         report.prompts,
         report.answers
     );

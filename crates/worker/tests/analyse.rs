@@ -39,7 +39,9 @@ async fn seeds(lab: &Lab) -> Store {
 async fn seeds_are_analysed_together() {
     let lab = Lab::empty(PROGRAM);
     let store = seeds(&lab).await;
-    let report = lab.json(&["analyse", "1", "2", "3", "4", "--db", "a.db"]);
+    let analysis = lab.json(&["analyse", "1", "2", "3", "4", "--db", "a.db"]);
+    assert_eq!((analysis["profiles"].is_null(), analysis["gains"].as_array().map(Vec::len)), (true, Some(0)), "{analysis}");
+    let report = &analysis["experiments"][0]["report"];
     let tuned = &report["comparisons"][0]["difference"];
     assert_eq!((tuned["seeds"].as_i64(), tuned["failed"].as_i64()), (Some(4), Some(1)), "{report}");
     let one = lab.json(&["show", "1", "--db", "a.db"])["comparisons"][0]["mean_difference"].as_f64().unwrap();
@@ -60,13 +62,13 @@ async fn seeds_are_analysed_together() {
         "{text}"
     );
 
-    let refused = lab.error(&["analyse", "1", "5", "--db", "a.db"], 1, "run");
-    assert!(refused.contains("training.kl_coefficient is") && refused.contains("0.5 in run 5"), "{refused}");
+    assert!(lab.error(&["analyse", "5", "--db", "a.db"], 1, "run").contains("None of these runs has finished"));
+    assert!(lab.error(&["analyse", "1", "1", "--db", "a.db"], 1, "run").contains("Run 1 is named twice"));
     assert!(lab.error(&["analyse", "1", "77", "--db", "a.db"], 1, "run").contains("77"));
 
     let desk = Desk::new(Home::at(&lab.path("home")), Some(lab.path("a.db")), PROGRAM.into());
     let asked = desk.analyse(&[4, 3, 2, 1]).await.unwrap();
-    assert_eq!(serde_json::to_value(&asked).unwrap(), report, "the window is told what the command prints");
+    assert_eq!(&serde_json::to_value(&asked).unwrap(), report, "the window is told what the command prints");
     desk.close().await;
     store.close().await;
 }
@@ -109,6 +111,31 @@ async fn experiments_on_several_data_sets_are_put_on_one_scale() {
     );
     assert_eq!(found.arms.iter().map(|arm| (arm.arm.as_str(), arm.runs)).collect::<Vec<_>>(), [("raw", 4), ("untuned", 4), ("tuned", 5)]);
     assert!(found.warnings.iter().any(|w| w.contains("Run 4, seed 4, failed")) && found.warnings.iter().any(|w| w.contains("one seed")));
+    let named = ["analyse", "1", "2", "3", "4", "5", &other.to_string(), "--db", "a.db"];
+    let printed = lab.json(&named);
+    assert_eq!(serde_json::to_value(&found.arms).unwrap(), printed["profiles"]["arms"], "the window is told what the command prints");
+    let of = |place: usize| printed["experiments"][place]["report"]["runs"].as_array().map(Vec::len);
+    assert_eq!([of(0), of(1), of(2)], [Some(4), None, Some(1)], "{printed}");
+    assert!(printed["experiments"][1]["failure"].as_str().unwrap().contains("None of these runs has finished"));
+    // Two comparisons have a p, those of the experiment with several seeds, and are adjusted for each other alone.
+    let [raw, untuned] =
+        [0, 1].map(|i| (printed["gains"][i]["p_value"].as_f64().unwrap(), printed["gains"][i]["p_holm"].as_f64().unwrap()));
+    let (less, more) = if raw.0 < untuned.0 { (raw, untuned) } else { (untuned, raw) };
+    assert_eq!((less.1, more.1), ((2.0 * less.0).min(1.0), more.0.max(2.0 * less.0).min(1.0)));
+    assert_eq!((printed["gains"].as_array().unwrap().len(), printed["gains"][2]["p_holm"].as_f64()), (4, None));
+    let text = lab.text(&named);
+    for expected in [
+        "Over all 3 experiments",
+        "training.kl_coefficient is 0.5 in run 5",
+        "data.source is \"/data/other.jsonl\" in run 6",
+        "Runs 5: None of these runs has finished",
+        "quickstart: tuned − untuned",
+        "Holm over all",
+        "runs above",
+        "normalised by its own range",
+    ] {
+        assert!(text.contains(expected), "{expected:?} is not in\n{text}");
+    }
     let alone = desk.profiles(&[1, 2]).await.unwrap();
     assert!(alone.withheld.is_some_and(|why| why.contains("two experiments")) && alone.arms.is_empty());
     assert!(desk.profiles(&[77]).await.unwrap_err().message.contains("77"));

@@ -1,8 +1,9 @@
 //! `alignpro analyse RUN...`.
 use super::Context;
-use crate::seeds_table;
+use crate::several_table;
 use contract::Result;
-use experiment::analyse::{Seed, compute};
+use experiment::analyse::Seed;
+use experiment::several::compute;
 use std::process::ExitCode;
 use store::Split;
 
@@ -12,7 +13,7 @@ pub async fn analyse(context: &Context, runs: &[i64]) -> Result<ExitCode> {
     for &run in runs {
         seeds.push(Seed { run: store.run(run).await?, rows: store.evaluation(run, Some(Split::Test)).await? });
     }
-    let report = compute(seeds)?;
-    context.output.result(&report, || seeds_table::report(&report))?;
+    let analysis = compute(seeds)?;
+    context.output.result(&analysis, || several_table::analysis(&analysis))?;
     Ok(ExitCode::SUCCESS)
 }
