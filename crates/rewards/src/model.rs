@@ -3,11 +3,11 @@ use crate::Pair;
 use contract::Result;
 use lm::{Message, RewardModel};
 
-/// Scores a batch of answers, in order. Pairs of one prompt should stand together.
+/// Scores the last messages of conversations, in order. Those that begin alike should stand together.
 pub trait Scorer: Send + Sync {
     /// # Errors
-    /// Where a pair cannot be scored: it is longer than the model's context, say.
-    fn score(&self, pairs: &[Pair<'_>]) -> Result<Vec<f64>>;
+    /// Where one cannot be scored: it is longer than the model's context, say.
+    fn score(&self, conversations: &[Vec<Message>]) -> Result<Vec<f64>>;
 }
 
 /// The prompt as the user's message, the answer as the assistant's.
@@ -16,8 +16,7 @@ pub fn conversation(pair: Pair<'_>) -> Vec<Message> {
 }
 
 impl Scorer for RewardModel {
-    fn score(&self, pairs: &[Pair<'_>]) -> Result<Vec<f64>> {
-        let conversations: Vec<Vec<Message>> = pairs.iter().map(|pair| conversation(*pair)).collect();
-        Ok(RewardModel::score(self, &conversations)?.into_iter().map(f64::from).collect())
+    fn score(&self, conversations: &[Vec<Message>]) -> Result<Vec<f64>> {
+        Ok(RewardModel::score(self, conversations)?.into_iter().map(f64::from).collect())
     }
 }

@@ -1,7 +1,8 @@
 //! The weighted sum of programs and models that a spec names.
-use crate::{Scorer, length_band, readability, topicality, vader};
+use crate::{Scorer, conversation, length_band, readability, topicality, vader};
 use contract::spec::{RewardPart, RewardProgram};
 use contract::{Error, Result};
+use lm::Message;
 use regex::Regex;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -95,9 +96,27 @@ impl Reward {
     /// A part that returns NaN or an infinite number, or weights that take the sum beyond the range of a double: the message names the
     /// part and the pair. A part that is a model which is not loaded, or that cannot score a pair.
     pub fn score(&self, pairs: &[Pair<'_>]) -> Result<Vec<Score>> {
+        self.score_within(pairs, &|| pairs.iter().map(|pair| conversation(*pair)).collect())
+    }
+
+    /// The same of the last messages of conversations. Programs see them as answers to the message before; models see all of it.
+    ///
+    /// # Errors
+    /// As [`Self::score`].
+    pub fn score_conversations(&self, conversations: &[Vec<Message>]) -> Result<Vec<Score>> {
+        let pair = |conversation: &'_ Vec<Message>| -> Pair<'_> {
+            let from_end = |n: usize| conversation.len().checked_sub(n).map_or("", |at| conversation[at].content.as_str());
+            Pair { prompt: from_end(2), answer: from_end(1) }
+        };
+        let pairs: Vec<Pair<'_>> = conversations.iter().map(pair).collect();
+        self.score_within(&pairs, &|| conversations.to_vec())
+    }
+
+    /// `conversations` are what the pairs end.
+    fn score_within(&self, pairs: &[Pair<'_>], conversations: &dyn Fn() -> Vec<Vec<Message>>) -> Result<Vec<Score>> {
         let mut scores = vec![Score { total: 0.0, parts: BTreeMap::new() }; pairs.len()];
         for part in &self.parts {
-            for (i, (value, score)) in part.values(pairs)?.into_iter().zip(&mut scores).enumerate() {
+            for (i, (value, score)) in part.values(pairs, conversations)?.into_iter().zip(&mut scores).enumerate() {
                 if !value.is_finite() {
                     return Err(broken(&format!("The part \"{}\" of the reward", part.label), value, i, pairs[i]));
                 }
@@ -113,7 +132,7 @@ impl Reward {
 }
 
 impl Part {
-    fn values(&self, pairs: &[Pair<'_>]) -> Result<Vec<f64>> {
+    fn values(&self, pairs: &[Pair<'_>], conversations: &dyn Fn() -> Vec<Vec<Message>>) -> Result<Vec<f64>> {
         match &self.program {
             // One thread: a pair takes tens of microseconds, so handing a batch to other threads costs as much as it saves.
             Program::Pair(program) => Ok(pairs.iter().map(|pair| program(*pair)).collect()),
@@ -122,7 +141,7 @@ impl Part {
                     Error::reward(format!("The part \"{}\" of the reward is the model {name}, which is not loaded here.", self.label))
                 })?;
                 let failed = |e: Error| Error { message: format!("The part \"{}\" of the reward: {}", self.label, e.message), ..e };
-                let values = scorer.score(pairs).map_err(failed)?;
+                let values = scorer.score(&conversations()).map_err(failed)?;
                 if values.len() == pairs.len() {
                     Ok(values)
                 } else {
@@ -209,7 +228,7 @@ mod tests {
     struct Counts(usize);
 
     impl Scorer for Counts {
-        fn score(&self, _pairs: &[Pair<'_>]) -> Result<Vec<f64>> {
+        fn score(&self, _conversations: &[Vec<Message>]) -> Result<Vec<f64>> {
             Ok((0..self.0).map(|i| i as f64).collect())
         }
     }

@@ -131,6 +131,13 @@ pub enum Command {
     },
     /// Copy the runs of a shared file into the database; nothing twice, nothing overwritten
     Import { file: PathBuf },
+    /// Hold an experiment's reward against preferences of people, before anything is trained on it
+    Reward {
+        /// The experiment, TOML or JSON, of which only the reward counts
+        spec: PathBuf,
+        /// Pairs of answers of which one was chosen: .jsonl or .jsonl.gz with "chosen" and "rejected"
+        pairs: PathBuf,
+    },
     /// Time and memory that an experiment will take on this machine, and how small a difference it can find; measures for some seconds
     Estimate {
         /// The experiment, TOML or JSON

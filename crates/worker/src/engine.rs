@@ -8,7 +8,7 @@ use home::Home;
 use inference::{Answer, AnswerDecoding, AnswerRequest, BuiltIn, Cached, EngineChoice, EngineKind, FrozenModel, Proof, admit, choose};
 use inference_mistralrs::{MistralRs, check_quantisation, free_gpu_bytes, has_gpu};
 use lm::{Llama, ModelFolder, RewardModel};
-use rewards::Scorers;
+use rewards::{Scorer, Scorers};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -62,15 +62,28 @@ pub fn find(home: &Home, spec: &Spec, base: &Path) -> Result<Found> {
     // Read once where both are the same.
     let same = (frozen == located).then_some(&prompter);
     let frozen = Frozen::find(home, frozen, spec.frozen.engine, spec.frozen.quantisation.is_some(), same)?;
-    let mut reward_models = BTreeMap::new();
+    Ok(Found { prompter, frozen, oracle, reward_models: reward_models(home, spec, base)? })
+}
+
+/// The folders of the spec's reward models, by the name that it gives them.
+pub fn reward_models(home: &Home, spec: &Spec, base: &Path) -> Result<BTreeMap<String, ModelFolder>> {
+    let mut found = BTreeMap::new();
     for (i, part) in spec.reward.parts.iter().enumerate() {
         if let RewardProgram::RewardModel { model } = &part.program
-            && !reward_models.contains_key(model)
+            && !found.contains_key(model)
         {
-            reward_models.insert(model.clone(), as_reward_model(&locate(home, model, base, &format!("reward.parts[{i}].model"))?)?);
+            found.insert(model.clone(), as_reward_model(&locate(home, model, base, &format!("reward.parts[{i}].model"))?)?);
         }
     }
-    Ok(Found { prompter, frozen, oracle, reward_models })
+    Ok(found)
+}
+
+/// The same with their weights.
+pub fn scorers(folders: &BTreeMap<String, ModelFolder>) -> Result<Scorers> {
+    let device = lm::best_device();
+    let load =
+        |(name, folder): (&String, &ModelFolder)| Ok((name.clone(), Arc::new(RewardModel::load(folder, &device)?) as Arc<dyn Scorer>));
+    folders.iter().map(load).collect()
 }
 
 impl Frozen {
@@ -185,11 +198,10 @@ impl Found {
             fact("model.frozen.checksum", frozen.identity().to_string()),
             fact(ENGINE, format!("{}, because {}", frozen.describe(), self.frozen.choice.reason)),
         ];
-        let mut scorers = Scorers::new();
-        for (name, folder) in self.reward_models {
+        for (name, folder) in &self.reward_models {
             facts.push(fact(&format!("model.reward.{name}.checksum"), folder.checksum()?));
-            scorers.insert(name, Arc::new(RewardModel::load(&folder, &device)?));
         }
+        let scorers = scorers(&self.reward_models)?;
         Ok(Loaded { prompter, frozen, oracle, scorers, facts })
     }
 }

@@ -7,6 +7,7 @@ pub mod judge;
 pub mod models;
 pub mod queue;
 pub mod report;
+pub mod reward;
 pub mod run;
 pub mod runs;
 pub mod share;
@@ -97,6 +98,7 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
         }
         Command::Import { file } => share::import(&context, &file).await,
         Command::Report { file, runs } => report::report(&context, &file, &runs).await,
+        Command::Reward { spec, pairs } => tokio::task::block_in_place(|| reward::reward(&context, &spec, &pairs)),
         Command::Estimate { spec, arms, seeds, deviation } => {
             let design = estimate::Design { seeds: usize::try_from(seeds).unwrap_or(usize::MAX), deviation };
             estimate::estimate(&context, &spec, &With { seed: None, arms }, &design).await
