@@ -4,7 +4,7 @@ use crate::adapter::{DOWN, GATE_UP, OUT, QKV};
 use crate::kernels::attention::{Heads, attention};
 use crate::kernels::head::Head;
 use crate::kernels::matmul::Write;
-use crate::kernels::ops::{Attend, Project, Score, Values, predicting};
+use crate::kernels::ops::{Attend, Predict, Project, Score, Values, predicting};
 use crate::kernels::projection::{Dropout, Lora, LoraShape, Projection};
 use crate::kernels::rows::rms_norm;
 use crate::kernels::turn::Turn;
@@ -120,6 +120,18 @@ impl Model {
 
     /// Log-probabilities of a packed batch as a tensor that depends on the adapter's vars.
     pub fn differentiable(&self, adapter: &Adapter, packed: Arc<Packed>, temperature: f64, dropout: Option<u64>) -> Result<Tensor> {
+        let x = self.residual(adapter, &packed, dropout)?;
+        Ok(x.apply_op1(Score::new(self.head.clone(), packed, temperature as f32))?)
+    }
+
+    /// The rows that predict, after the final norm, as a tensor that depends on the adapter's vars: [predictions, width].
+    pub fn hidden(&self, adapter: &Adapter, packed: Arc<Packed>, dropout: Option<u64>) -> Result<Tensor> {
+        let x = self.residual(adapter, &packed, dropout)?;
+        Ok(x.apply_op1(Predict { head: self.head.clone(), packed })?)
+    }
+
+    /// What the last block gives for every row.
+    fn residual(&self, adapter: &Adapter, packed: &Arc<Packed>, dropout: Option<u64>) -> Result<Tensor> {
         let rows = packed.tokens.len();
         let mut x = Tensor::from_vec(self.embed(&packed.tokens), (rows, self.width()), &Device::Cpu)?;
         let rate = adapter.config.dropout;
@@ -136,6 +148,6 @@ impl Model {
             x = attended.apply_op3(&vars[OUT], &x, project(OUT))?;
             x = x.apply_op2(&vars[GATE_UP], project(GATE_UP))?.apply_op3(&vars[DOWN], &x, project(DOWN))?;
         }
-        Ok(x.apply_op1(Score::new(self.head.clone(), packed, temperature as f32))?)
+        Ok(x)
     }
 }

@@ -145,6 +145,22 @@ impl Llama {
         }
     }
 
+    /// The same as [`Self::features`] with an adapter, and differentiable with respect to it. `dropout_seed` switches the adapter's dropout on.
+    pub fn hidden(&self, adapter: &Adapter, groups: &[Group<'_>], dropout_seed: Option<u64>) -> Result<Tensor> {
+        let packed = Packed::new(groups, self.config.context(), self.config.vocab_size)?;
+        if packed.predictions.is_empty() {
+            return Ok(Tensor::zeros((0, self.config.hidden_size), DType::F32, &self.device)?);
+        }
+        match &self.backend {
+            Backend::Fused(model) => model.hidden(adapter, Arc::new(packed), dropout_seed),
+            Backend::Plain(model) => {
+                let factors = model.factors(Some(adapter), true)?;
+                let dropout = dropout_seed.is_some() && adapter.config.dropout > 0.0;
+                model.predicting(factors.as_ref(), &packed, dropout.then_some(adapter.config.dropout))
+            }
+        }
+    }
+
     /// The values of [`Self::log_probs`] without dropout, where no gradient is needed: less memory, nothing is kept.
     pub fn score(&self, adapter: Option<&Adapter>, groups: &[Group<'_>], temperature: f64) -> Result<Vec<f32>> {
         let packed = Packed::new(groups, self.config.context(), self.config.vocab_size)?;
