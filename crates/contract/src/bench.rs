@@ -1,4 +1,4 @@
-//! What a reward is worth by preferences of people, as `alignpro reward SPEC PAIRS --json` prints it.
+//! What a reward is worth by preferences of people, as `alignpro reward bench SPEC PAIRS --json` prints it.
 use crate::figures::Interval;
 use serde::{Deserialize, Serialize};
 

@@ -131,12 +131,10 @@ pub enum Command {
     },
     /// Copy the runs of a shared file into the database; nothing twice, nothing overwritten
     Import { file: PathBuf },
-    /// Hold an experiment's reward against preferences of people, before anything is trained on it
+    /// Look at a reward before anything is trained on it
     Reward {
-        /// The experiment, TOML or JSON, of which only the reward counts
-        spec: PathBuf,
-        /// Pairs of answers of which one was chosen: .jsonl or .jsonl.gz with "chosen" and "rejected"
-        pairs: PathBuf,
+        #[command(subcommand)]
+        command: RewardCommand,
     },
     /// Time and memory that an experiment will take on this machine, and how small a difference it can find; measures for some seconds
     Estimate {
@@ -172,6 +170,17 @@ pub enum Command {
     },
     /// Look over the machine, the models and the database; changes nothing
     Doctor,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RewardCommand {
+    /// Hold an experiment's reward against preferences of people: how often it agrees, and how it goes with mere length
+    Bench {
+        /// The experiment, TOML or JSON, of which only the reward counts
+        spec: PathBuf,
+        /// Pairs of answers of which one was chosen: .jsonl or .jsonl.gz with "chosen" and "rejected"
+        pairs: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -16,7 +16,7 @@ pub mod stop;
 pub mod theory;
 pub mod try_prompt;
 
-use crate::cli::{Cli, Command, Common};
+use crate::cli::{Cli, Command, Common, RewardCommand};
 use crate::output::Output;
 use contract::Result;
 use contract::desk::Share;
@@ -98,7 +98,9 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
         }
         Command::Import { file } => share::import(&context, &file).await,
         Command::Report { file, runs } => report::report(&context, &file, &runs).await,
-        Command::Reward { spec, pairs } => tokio::task::block_in_place(|| reward::reward(&context, &spec, &pairs)),
+        Command::Reward { command: RewardCommand::Bench { spec, pairs } } => {
+            tokio::task::block_in_place(|| reward::bench(&context, &spec, &pairs))
+        }
         Command::Estimate { spec, arms, seeds, deviation } => {
             let design = estimate::Design { seeds: usize::try_from(seeds).unwrap_or(usize::MAX), deviation };
             estimate::estimate(&context, &spec, &With { seed: None, arms }, &design).await

@@ -1,4 +1,4 @@
-//! `alignpro reward SPEC PAIRS`: a spec's reward held against preferences of people.
+//! `alignpro reward bench SPEC PAIRS`: a spec's reward held against preferences of people.
 use super::Context;
 use super::run::folder_of;
 use crate::output::{one_line, printable};
@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 
-pub fn reward(context: &Context, spec: &Path, pairs: &Path) -> Result<ExitCode> {
+pub fn bench(context: &Context, spec: &Path, pairs: &Path) -> Result<ExitCode> {
     signals::listen();
     let text = std::fs::read_to_string(spec).map_err(|e| Error { code: Code::Spec, ..read_error(spec, &e) })?;
     let parsed = experiment::spec::parse(&text, &spec.display().to_string())?;
