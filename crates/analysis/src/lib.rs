@@ -32,7 +32,7 @@ pub use length::{EqualLength, equal_length};
 pub use moments::{Moments, moments};
 pub use paired::{Paired, paired, paired_in_clusters};
 pub use power::{Detectable, Doubling, Noise, Plan, doubling, power, smallest_detectable};
-pub use preferences::{Correlation, Preferences, Preferred, preferences};
+pub use preferences::{Calibration, Correlation, Preferences, Preferred, Reliability, calibration, preferences};
 pub use resampling::{Interval, bootstrap_mean};
 pub use seeds::{OverSeeds, Resampled, TestPrompts, over_seeds};
 pub use share::Share;

@@ -59,6 +59,62 @@ pub fn preferences(pairs: &[Preferred], resamples: usize, seed: u64) -> Preferen
     }
 }
 
+/// Pairs to which a model of Bradley and Terry gives a like probability.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reliability {
+    /// The probabilities, of the answer that is worth more, from `low` on and below `high`; the last one includes 1.
+    pub low: f64,
+    pub high: f64,
+    pub pairs: usize,
+    /// Mean of the probabilities.
+    pub predicted: f64,
+    /// Share of these pairs of which people chose that answer, ties as half.
+    pub observed: Option<Share>,
+}
+
+/// Whether σ(r(chosen) − r(rejected)) means what it says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Calibration {
+    /// Five of like width from a half to 1, those without a pair left out.
+    pub bins: Vec<Reliability>,
+    /// Expected calibration error: |predicted − observed|, averaged over pairs (Guo et al. 2017).
+    pub error: f64,
+    /// Mean of −log P(chosen), nats: log 2 is chance.
+    pub loss: f64,
+}
+
+/// Of `margins` r(chosen) − r(rejected). None without any, or where one is not finite.
+pub fn calibration(margins: &[f64], resamples: usize, seed: u64) -> Option<Calibration> {
+    const BINS: usize = 5;
+    if margins.is_empty() || margins.iter().any(|margin| !margin.is_finite()) {
+        return None;
+    }
+    // Of the answer that is worth more: its probability, and whether people chose it.
+    let sure = |margin: f64| 1.0 / (1.0 + (-margin.abs()).exp());
+    let place = |margin: f64| (((sure(margin) - 0.5) * 2.0 * BINS as f64) as usize).min(BINS - 1);
+    let bin = |at: usize| {
+        let inside: Vec<f64> = margins.iter().copied().filter(|&margin| place(margin) == at).collect();
+        let mut rows: Vec<[f64; 2]> = inside.iter().map(|&m| [if m == 0.0 { 0.5 } else { f64::from(u8::from(m > 0.0)) }, 1.0]).collect();
+        sort_rows(&mut rows);
+        let drawn = totals(&rows, resamples, &mut stream(seed, RESAMPLES));
+        let edge = |at: usize| 0.5 + 0.5 * at as f64 / BINS as f64;
+        let predicted = inside.iter().map(|&margin| sure(margin)).sum::<f64>() / inside.len() as f64;
+        (!inside.is_empty()).then(|| Reliability {
+            low: edge(at),
+            high: edge(at + 1),
+            pairs: inside.len(),
+            predicted,
+            observed: share(&rows, &drawn, 0, 1),
+        })
+    };
+    let bins: Vec<Reliability> = (0..BINS).filter_map(bin).collect();
+    let n = margins.len() as f64;
+    let gap = |bin: &Reliability| bin.observed.map_or(0.0, |observed| (bin.predicted - observed.share).abs() * bin.pairs as f64);
+    let error = bins.iter().map(gap).sum::<f64>() / n;
+    let loss = margins.iter().map(|&m| (-m).max(0.0) + (-m.abs()).exp().ln_1p()).sum::<f64>() / n;
+    Some(Calibration { bins, error, loss })
+}
+
 /// Of one pair: agreement and 1, twice more where the chosen answer is the shorter and the longer one.
 fn counts(pair: &Preferred) -> [f64; 6] {
     let agrees = if pair.chosen == pair.rejected { 0.5 } else { f64::from(u8::from(pair.chosen > pair.rejected)) };

@@ -1,6 +1,6 @@
 //! A reward against people's choices: against NumPy and SciPy (`scripts/fixtures_preferences.py`).
 #![allow(clippy::unwrap_used)] // A helper that fails should fail its test.
-use analysis::{Interval, Preferred, Share, preferences};
+use analysis::{Interval, Preferred, Share, calibration, preferences};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -85,4 +85,19 @@ fn what_cannot_be_told_is_none() {
     let correlation = preferences(&same, 100, 1).with_length.unwrap();
     assert!((correlation.value - 1.0).abs() < 1e-12 && correlation.interval.is_none_or(|i| i.low > 0.99), "{correlation:?}");
     assert!(preferences(&same[..5], 100, 1).with_length.unwrap().interval.is_none(), "too few");
+}
+
+#[test]
+fn calibration_is_by_how_sure_the_model_is() {
+    // Probabilities of 0.5 (a tie), 0.88 twice, one of them wrong, and 0.998.
+    let found = calibration(&[0.0, 2.0, -2.0, 6.0], 1000, 1).unwrap();
+    let sure = |margin: f64| 1.0 / (1.0 + (-margin).exp());
+    let shown: Vec<(f64, usize, f64)> = found.bins.iter().map(|bin| (bin.low, bin.pairs, bin.observed.unwrap().share)).collect();
+    assert_eq!(shown, [(0.5, 1, 0.5), (0.8, 2, 0.5), (0.9, 1, 1.0)]);
+    let error = (0.0 + 2.0 * (sure(2.0) - 0.5) + (1.0 - sure(6.0))) / 4.0;
+    assert!((found.error - error).abs() < 1e-12, "{} is not {error}", found.error);
+    let loss = -(0.5f64.ln() + sure(2.0).ln() + sure(-2.0).ln() + sure(6.0).ln()) / 4.0;
+    assert!((found.loss - loss).abs() < 1e-12, "{} is not {loss}", found.loss);
+    assert!(calibration(&[], 10, 1).is_none() && calibration(&[f64::NAN], 10, 1).is_none());
+    assert!(calibration(&[-2000.0], 10, 1).unwrap().loss.is_finite());
 }

@@ -41,3 +41,46 @@ pub struct RewardBench {
     /// Hex SHA-256 of the file.
     pub checksum: String,
 }
+
+/// Pairs to which a reward model gives a like probability.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reliability {
+    /// Probabilities, of the answer that is worth more.
+    pub low: f64,
+    pub high: f64,
+    pub pairs: usize,
+    /// Mean of the probabilities.
+    pub predicted: f64,
+    /// Share of the pairs of which people chose that answer.
+    pub observed: Option<Bounded>,
+}
+
+/// A reward model that was trained on preferences, as `alignpro reward train PAIRS NAME --json` prints it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RewardTrained {
+    /// Path of its folder.
+    pub folder: String,
+    /// Name of the model that it was made from.
+    pub base: String,
+    /// Pairs that it was trained on, and those that were left out because a conversation is too long.
+    pub pairs: usize,
+    pub too_long: usize,
+    pub steps: usize,
+    /// Mean of −log P(chosen) over the last tenth of the steps, nats.
+    pub training_loss: f64,
+    pub seconds: f64,
+    /// On pairs that it did not see, whose conversations begin otherwise.
+    pub held_out: RewardBench,
+    /// The same: whether its probabilities mean what they say.
+    pub calibration: Option<Calibration>,
+}
+
+/// Whether σ(r(chosen) − r(rejected)) means what it says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    pub bins: Vec<Reliability>,
+    /// Expected calibration error.
+    pub error: f64,
+    /// Mean of −log P(chosen), nats; log 2 is chance.
+    pub loss: f64,
+}

@@ -173,7 +173,7 @@ impl Prompter {
 
     /// The untuned prompter's last hidden state where it predicts each token of the groups' rewrites, [tokens, width] (f32), in order.
     pub fn features(&self, groups: &[TokenGroup]) -> lm::Result<Tensor> {
-        self.model.features(&borrowed(groups))
+        self.model.features(None, &borrowed(groups))
     }
 }
 

@@ -1,10 +1,10 @@
 //! A reward held against preferences of people, before anything is trained on it.
 use crate::figures;
+use crate::reward_training::conversation;
 use analysis::{Preferred, Share};
-use contract::bench::{Agreement, Bounded, RewardBench};
+use contract::bench::{Agreement, Bounded, Calibration, Reliability, RewardBench};
 use contract::{Code, Error, Result};
 use datasets::preferences::{Preference, Preferences};
-use lm::Message;
 use rewards::{Reward, Score};
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -29,6 +29,15 @@ struct Scored {
 /// # Errors
 /// [`Code::Reward`] where no pair could be scored: with the first reason.
 pub fn run(reward: &Reward, file: &Preferences, on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>) -> Result<RewardBench> {
+    Ok(with_margins(reward, file, on_progress)?.0)
+}
+
+/// The same, with what each chosen answer is worth more than the other.
+pub fn with_margins(
+    reward: &Reward,
+    file: &Preferences,
+    on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> Result<(RewardBench, Vec<f64>)> {
     let begun = Instant::now();
     let (mut scored, mut unscored, mut because) = (Vec::new(), 0, None);
     for (i, batch) in file.pairs.chunks(BATCH).enumerate() {
@@ -60,7 +69,8 @@ pub fn run(reward: &Reward, file: &Preferences, on_progress: &mut dyn FnMut(usiz
     let mut rewards = vec![of("reward", &|score| score.total)];
     rewards.extend(parts.iter().map(|part| of(part, &|score| score.parts.get(part).copied().unwrap_or(f64::NAN))));
     rewards.push(agreement(LENGTH, &scored, |pair, side| pair.lengths[side]));
-    Ok(RewardBench {
+    let margins = scored.iter().map(|pair| pair.scores[0].total - pair.scores[1].total).collect();
+    let found = RewardBench {
         pairs: scored.len(),
         skipped: file.skipped.len(),
         reasons: file.skipped.iter().take(REASONS).map(|(line, why)| format!("line {line} {why}")).collect(),
@@ -69,14 +79,28 @@ pub fn run(reward: &Reward, file: &Preferences, on_progress: &mut dyn FnMut(usiz
         answers_per_second: 2.0 * scored.len() as f64 / seconds.max(f64::MIN_POSITIVE),
         rewards,
         checksum: file.checksum.clone(),
-    })
+    };
+    Ok((found, margins))
+}
+
+/// Of what each chosen answer is worth more than the other.
+pub fn calibration(margins: &[f64]) -> Option<Calibration> {
+    let found = analysis::calibration(margins, RESAMPLES, 0)?;
+    let bins = found.bins.iter().map(|bin| Reliability {
+        low: bin.low,
+        high: bin.high,
+        pairs: bin.pairs,
+        predicted: bin.predicted,
+        observed: bin.observed.map(bounded),
+    });
+    Some(Calibration { bins: bins.collect(), error: found.error, loss: found.loss })
+}
+
+fn bounded(share: Share) -> Bounded {
+    Bounded { value: share.share, interval: figures::interval(share.interval) }
 }
 
 fn score(reward: &Reward, pairs: &[Preference]) -> Result<Vec<Scored>> {
-    let message = |role: &str, content: &str| Message { role: role.into(), content: content.into() };
-    let conversation = |pair: &Preference, answer: &str| -> Vec<Message> {
-        pair.before.iter().map(|turn| message(&turn.role, &turn.content)).chain([message("assistant", answer)]).collect()
-    };
     let both = |pair: &Preference| [conversation(pair, &pair.chosen), conversation(pair, &pair.rejected)];
     let mut scores = reward.score_conversations(&pairs.iter().flat_map(both).collect::<Vec<_>>())?.into_iter();
     let words = |text: &str| text.split_whitespace().count() as f64;
@@ -99,13 +123,12 @@ fn agreement(name: &str, scored: &[Scored], value: impl Fn(&Scored, usize) -> f6
         rejected_length: pair.lengths[1],
     };
     let found = analysis::preferences(&scored.iter().map(preferred).collect::<Vec<_>>(), RESAMPLES, 0);
-    let share = |share: Option<Share>| share.map(|share| Bounded { value: share.share, interval: figures::interval(share.interval) });
     Agreement {
         name: name.into(),
         ties: found.ties,
-        accuracy: share(found.accuracy),
-        where_shorter: share(found.where_shorter),
-        where_longer: share(found.where_longer),
+        accuracy: found.accuracy.map(bounded),
+        where_shorter: found.where_shorter.map(bounded),
+        where_longer: found.where_longer.map(bounded),
         // Of length with itself it says nothing.
         with_length: found
             .with_length

@@ -131,6 +131,23 @@ impl Adapter {
         Ok(named)
     }
 
+    /// What it adds to each weight that it adapts, [out, in] (f32), by the weight's name in a model folder.
+    pub(crate) fn deltas(&self) -> Result<Vec<(String, Tensor)>> {
+        let mut deltas = Vec::new();
+        for (layer, vars) in self.layers.iter().enumerate() {
+            for (shape, var) in self.shapes.iter().zip(vars) {
+                let flat: Vec<f32> = var.as_tensor().to_vec1()?;
+                for (i, segment) in shape.segments.iter().enumerate() {
+                    let a = Tensor::from_slice(&flat[shape.a(i)], (shape.rank, shape.inputs), &Device::Cpu)?;
+                    let b = Tensor::from_slice(&flat[shape.b(i)], (segment.len, shape.rank), &Device::Cpu)?;
+                    let delta = (b.matmul(&a)? * f64::from(shape.scale))?;
+                    deltas.push((format!("model.layers.{layer}.{}.weight", module(segment.name)), delta));
+                }
+            }
+        }
+        Ok(deltas)
+    }
+
     /// As one safetensors file in the PEFT layout (`adapter_model.safetensors`).
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let named = self.named()?;

@@ -71,7 +71,8 @@ impl ModelFolder {
         }
     }
 
-    fn read(path: &Path) -> Result<Self> {
+    /// Whatever it gives.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         if !path.is_dir() {
             let what = if path.exists() { "is not a folder" } else { "does not exist" };
             return Err(Error::Model(format!(

@@ -110,9 +110,9 @@ impl Model {
         predicting(&x, packed, self.width())
     }
 
-    /// The rows that predict, after the final norm and without an adapter: [predictions, width].
-    pub fn features(&self, packed: &Packed) -> Vec<f32> {
-        let (rows, _) = self.predicting(None, packed);
+    /// The rows that predict, after the final norm: [predictions, width].
+    pub fn features(&self, adapter: Option<&Snapshot>, packed: &Packed) -> Vec<f32> {
+        let (rows, _) = self.predicting(adapter, packed);
         let mut normed = vec![0.0; rows.len()];
         rms_norm(&mut normed, &rows, &self.head.norm, self.head.epsilon);
         normed

@@ -5,6 +5,7 @@
 pub mod adapter;
 pub mod architecture;
 pub mod config;
+mod draft;
 pub mod error;
 pub mod folder;
 mod fused;

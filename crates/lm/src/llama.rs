@@ -131,21 +131,27 @@ impl Llama {
         }
     }
 
-    /// What the model without an adapter knows where it predicts each completion token: its last hidden state after the final norm,
-    /// [tokens, hidden size] (f32), in the order of [`Self::log_probs`]. Not differentiable.
-    pub fn features(&self, groups: &[Group<'_>]) -> Result<Tensor> {
+    /// What the model knows where it predicts each completion token: its last hidden state after the final norm, [tokens, hidden size] (f32),
+    /// in the order of [`Self::log_probs`]. Not differentiable.
+    pub fn features(&self, adapter: Option<&Adapter>, groups: &[Group<'_>]) -> Result<Tensor> {
         let packed = Packed::new(groups, self.config.context(), self.config.vocab_size)?;
         let shape = (packed.predictions.len(), self.config.hidden_size);
         if shape.0 == 0 {
             return Ok(Tensor::zeros(shape, DType::F32, &self.device)?);
         }
         match &self.backend {
-            Backend::Fused(model) => Ok(Tensor::from_vec(model.features(&packed), shape, &self.device)?),
-            Backend::Plain(model) => Ok(model.predicting(None, &packed, None)?.detach()),
+            Backend::Fused(model) => {
+                let snapshot = adapter.map(Snapshot::new).transpose()?;
+                Ok(Tensor::from_vec(model.features(snapshot.as_ref(), &packed), shape, &self.device)?)
+            }
+            Backend::Plain(model) => {
+                let factors = model.factors(adapter, false)?;
+                Ok(model.predicting(factors.as_ref(), &packed, None)?.detach())
+            }
         }
     }
 
-    /// The same as [`Self::features`] with an adapter, and differentiable with respect to it. `dropout_seed` switches the adapter's dropout on.
+    /// The same, differentiable with respect to the adapter. `dropout_seed` switches the adapter's dropout on.
     pub fn hidden(&self, adapter: &Adapter, groups: &[Group<'_>], dropout_seed: Option<u64>) -> Result<Tensor> {
         let packed = Packed::new(groups, self.config.context(), self.config.vocab_size)?;
         if packed.predictions.is_empty() {

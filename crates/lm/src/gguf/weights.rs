@@ -1,5 +1,6 @@
 //! The weights of a GGUF file as one safetensors file in bf16.
 use super::header::Gguf;
+use crate::draft::Failure;
 use crate::{Architecture, Error, LlamaConfig, Result};
 use candle_core::{DType, Tensor};
 use half::bf16;
@@ -105,22 +106,4 @@ fn header(tensors: &[(String, Vec<usize>)]) -> Result<Vec<u8>> {
     let mut json = serde_json::to_vec(&metadata).map_err(|error| Error::Model(error.to_string()))?;
     json.resize(json.len().next_multiple_of(8), b' ');
     Ok([&(json.len() as u64).to_le_bytes(), json.as_slice()].concat())
-}
-
-/// Reading the model or writing the file failed.
-pub(super) enum Failure {
-    Read(Error),
-    Write(std::io::Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Read(error)
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Self::Write(error)
-    }
 }

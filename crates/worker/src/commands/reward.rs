@@ -38,7 +38,7 @@ pub fn bench(context: &Context, spec: &Path, pairs: &Path) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn shown(found: &RewardBench) -> String {
+pub(super) fn shown(found: &RewardBench) -> String {
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
     let share = |share: Option<Bounded>| share.map_or_else(absent, |s| format!("{} {}", percent(s.value), interval(s.interval, percent)));
     let correlation = |c: Option<Bounded>| c.map_or_else(absent, |c| format!("{} {}", signed(c.value), interval(c.interval, signed)));
