@@ -152,7 +152,34 @@ def reward_model(name):
         with torch.no_grad():
             score = model(torch.tensor([tokens])).logits[0, 0]
         entries.append({"messages": messages, "tokens": tokens, "score": rounded([score])[0]})
-    write_json(folder / "reference.json", {"versions": versions(), "entries": entries})
+    pairs = [[0, 1], [3, 4]] if name != "phi3" else [[0, 1]]
+    loss = preference(folder, model, FAMILIES[source][5], [[entries[i]["tokens"] for i in pair] for pair in pairs], padding)
+    write_json(folder / "reference.json", {"versions": versions(), "entries": entries, "pairs": pairs, "loss": loss})
+
+
+def preference(folder, model, targets, pairs, padding):
+    """Bradley and Terry's loss of pairs of conversations, chosen and rejected, and its gradient at an adapter and at the score's weight."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from safetensors.torch import save_file
+
+    generator = torch.Generator().manual_seed(50)
+    lora = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, lora_dropout=0.0, target_modules=targets, bias="none"))
+    with torch.no_grad():
+        for key, weight in lora.named_parameters():
+            if "lora_" in key:
+                weight.copy_(0.1 * torch.randn(weight.shape, generator=generator))
+    lora.save_pretrained(folder / "adapter")
+    (folder / "adapter/README.md").unlink(missing_ok=True)
+    clean_adapter_config(folder / "adapter/adapter_config.json", targets)
+    score = lora.base_model.model.score.weight.requires_grad_()
+    value = lambda tokens: lora(torch.tensor([tokens])).logits[0, 0]
+    margins = torch.stack([value(chosen) - value(rejected) for chosen, rejected in pairs])
+    loss = -torch.nn.functional.logsigmoid(margins).mean()
+    loss.backward()
+    trained = {k.replace(".default", ""): v.grad.clone() for k, v in lora.named_parameters() if "lora_" in k}
+    save_file({**trained, "score.weight": score.grad.clone()}, folder / "gradients.safetensors")
+    return rounded([loss])[0]
 
 
 def log_probs(model, prompt, completion, temperature):
