@@ -146,8 +146,8 @@ fn missing_folders_and_files_are_named() {
 
 #[test]
 fn a_wrong_config_is_refused_by_key() {
-    let sentence = refused_config("architectures", json!(["LlamaForSequenceClassification"]));
-    assert!(sentence.contains("LlamaForSequenceClassification") && sentence.contains("Qwen3ForCausalLM"), "{sentence}");
+    let sentence = refused_config("architectures", json!(["LlamaForTokenClassification"]));
+    assert!(sentence.contains("LlamaForTokenClassification") && sentence.contains("Qwen3ForCausalLM"), "{sentence}");
     let sentence = refused_config("model_type", json!("gemma"));
     assert!(sentence.contains("\"gemma\"") && sentence.contains("Phi3ForCausalLM (`model_type` \"phi3\")"), "{sentence}");
     assert!(refused_config("model_type", Value::Null).contains("`model_type` is missing"));

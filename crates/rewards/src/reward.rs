@@ -104,11 +104,7 @@ impl Reward {
     /// # Errors
     /// As [`Self::score`].
     pub fn score_conversations(&self, conversations: &[Vec<Message>]) -> Result<Vec<Score>> {
-        let pair = |conversation: &'_ Vec<Message>| -> Pair<'_> {
-            let from_end = |n: usize| conversation.len().checked_sub(n).map_or("", |at| conversation[at].content.as_str());
-            Pair { prompt: from_end(2), answer: from_end(1) }
-        };
-        let pairs: Vec<Pair<'_>> = conversations.iter().map(pair).collect();
+        let pairs: Vec<Pair<'_>> = conversations.iter().map(|conversation| last(conversation)).collect();
         self.score_within(&pairs, &|| conversations.to_vec())
     }
 
@@ -179,6 +175,12 @@ fn program(index: usize, part: &RewardPart) -> Result<Program> {
             Program::Pair(Arc::new(move |p| f64::from(compiled.is_match(p.answer) != forbid)))
         }
     })
+}
+
+/// The last message of a conversation as an answer to the one before.
+fn last(conversation: &[Message]) -> Pair<'_> {
+    let from_end = |n: usize| conversation.len().checked_sub(n).map_or("", |at| conversation[at].content.as_str());
+    Pair { prompt: from_end(2), answer: from_end(1) }
 }
 
 fn broken(what: &str, value: f64, index: usize, pair: Pair<'_>) -> Error {

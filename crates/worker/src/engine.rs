@@ -31,6 +31,7 @@ struct Frozen {
     choice: EngineChoice,
 }
 
+#[allow(clippy::large_enum_variant)] // There is one of it.
 enum FrozenFiles {
     /// Any engine reads it.
     Folder(ModelFolder),
