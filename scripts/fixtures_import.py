@@ -80,6 +80,9 @@ LLAMA3_WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
+# As Qwen2 cuts text: digits one by one.
+QWEN2_WORDS = LLAMA3_WORDS.replace(r"\p{N}{1,3}", r"\p{N}")
+
 SPECIAL_TEXTS = ["<|im_start|>user\nHi<|im_end|>\n", "<|im_end|><|im_end|>", "a<|endoftext|>b", " <|im_start|> "]
 
 CHATS = [
@@ -182,7 +185,7 @@ def save_expected(path, expected):
 def byte_level(folder):
     """Tied embedding in Q8_0, linear layers in Q4_1, a byte-level BPE that cuts words as SmolLM does."""
     from gguf import GGMLQuantizationType as Type
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     tokenizer = Tokenizer(models.BPE())
@@ -222,7 +225,12 @@ def byte_level(folder):
     entries = {"versions": versions(), "texts": texts()}
     tokenizer.pre_tokenizer = llama3
     tokenizer.model.ignore_merges = True
-    write_json(folder / "bytes.json", {**entries, "texts_llama3": texts()})
+    entries["texts_llama3"] = texts()
+    words = pre_tokenizers.Split(Regex(QWEN2_WORDS), "isolated")
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([words, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.model.ignore_merges = False
+    write_json(folder / "bytes.json", {**entries, "texts_qwen2": texts()})
 
 
 def sentence_piece(folder):
@@ -261,10 +269,73 @@ def sentence_piece(folder):
     write_json(folder / "pieces.json", {"sentencepiece": sentencepiece.__version__, "texts": texts})
 
 
+def family(folder, name):
+    """The model of tiny-NAME as llama.cpp's converter stores one of its architecture, in F32: tensors under the names that `gguf` knows."""
+    from gguf import MODEL_ARCH, GGUFWriter, get_tensor_name_map
+    from safetensors.numpy import load_file
+
+    source = folder.parent / f"tiny-{name}"
+    config = json.loads((source / "config.json").read_text())
+    writer = GGUFWriter(folder / f"{name}.gguf", name)
+    writer.add_name(name)
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_head_count(config["num_attention_heads"])
+    writer.add_head_count_kv(config["num_key_value_heads"])
+    writer.add_rope_freq_base(config["rope_theta"])
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    writer.add_vocab_size(config["vocab_size"])
+    vocabulary = json.loads((source / "tokenizer.json").read_text())["model"]["vocab"]
+    tokens = sorted(vocabulary, key=vocabulary.get)
+    special = [1 if i < 3 else 0 for i in range(len(tokens))]
+    if name == "phi3":
+        writer.add_tokenizer_model("llama")
+        writer.add_tokenizer_pre("default")
+        writer.add_token_scores([-float(i) for i in range(len(tokens))])
+    else:
+        writer.add_tokenizer_model("gpt2")
+        writer.add_tokenizer_pre("qwen2")
+        writer.add_token_merges(["a b"])
+        tokens.append("ab")
+        special.append(0)
+        tokens.remove("?")
+        special.pop()
+    writer.add_token_list(tokens)
+    writer.add_token_types([3 if is_special else 1 for is_special in special])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_pad_token_id(0)
+    writer.add_add_bos_token(False)
+    writer.add_chat_template(CHAT_TEMPLATE)
+    if name == "qwen3":
+        writer.add_key_length(config["head_dim"])
+        writer.add_value_length(config["head_dim"])
+    if name == "phi3":
+        rope = config["rope_scaling"]
+        grown = config["max_position_embeddings"] / config["original_max_position_embeddings"]
+        writer.add_rope_dimension_count(int(config["head_dim"] * config["partial_rotary_factor"]))
+        writer.add_rope_scaling_orig_ctx_len(config["original_max_position_embeddings"])
+        writer.add_rope_scaling_attn_factors(np.sqrt(1 + np.log(grown) / np.log(config["original_max_position_embeddings"])))
+        writer.add_sliding_window(config["sliding_window"])
+        writer.add_tensor("rope_factors_short.weight", np.array(rope["short_factor"], dtype=np.float32))
+        writer.add_tensor("rope_factors_long.weight", np.array(rope["long_factor"], dtype=np.float32))
+    names = get_tensor_name_map(getattr(MODEL_ARCH, name.upper()), config["num_hidden_layers"])
+    for key, weight in load_file(source / "model.safetensors").items():
+        writer.add_tensor(names.get_name(key, try_suffixes=(".weight", ".bias")), weight)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
 def gguf_files(folder):
     folder.mkdir(parents=True, exist_ok=True)
     byte_level(folder)
     sentence_piece(folder)
+    for name in ("qwen2", "qwen3", "phi3"):
+        family(folder, name)
 
 
 def smollm2_tokens(model, path):

@@ -1,7 +1,8 @@
 """Makes the fixtures of crates/lm/tests/fixtures with PyTorch, transformers and peft.
 
     python -m venv venv && venv/bin/pip install torch transformers peft safetensors gguf sentencepiece
-    venv/bin/python scripts/fixtures_lm.py tiny                  # tiny-tied/, tiny-untied/: log-probabilities, gradients, AdamW
+    venv/bin/python scripts/fixtures_lm.py tiny                  # tiny-*/, a family of models each: log-probabilities, gradients, AdamW
+    venv/bin/python scripts/fixtures_lm.py rewards               # reward-*/, a reward model of each family: scores of conversations
     venv/bin/python scripts/fixtures_lm.py kernels               # kernels.safetensors: what each kernel must compute, and its gradients
     venv/bin/python scripts/fixtures_lm.py gguf                  # import/: small GGUF files and what they must become
     venv/bin/python scripts/fixtures_lm.py tokenizer MODEL       # smollm2-tokens.json, from the imported model folder
@@ -21,7 +22,7 @@ CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
-TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+SPLIT = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
 def write_json(path, value):
@@ -61,20 +62,47 @@ def tiny_tokenizer(folder, vocabulary=64):
     )
 
 
-def tiny_model(tied, theta):
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
+# Of each family: its class in transformers, theta, tied, rope as config.json on the hub has it, what else it has there, layers with LoRA, seed. Texts have
+# up to 16 tokens: waves beyond the context of 16 that Llama 3's rope is scaled from are stretched, and LongRoPE's short factors count.
+FAMILIES = {
+    "tiny-tied": ("Llama", 10_000.0, True, None, {}, SPLIT, 21),
+    "tiny-untied": ("Llama", 500_000.0, False, None, {}, SPLIT, 20),
+    "tiny-llama3": ("Llama", 500.0, True, {
+        "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16,
+    }, {}, SPLIT, 22),
+    "tiny-linear": ("Llama", 10_000.0, False, {"type": "linear", "factor": 4.0}, {}, SPLIT, 23),
+    "tiny-mistral": ("Mistral", 1_000_000.0, False, None, {"sliding_window": None}, SPLIT, 24),
+    "tiny-qwen2": ("Qwen2", 1_000_000.0, True, None, {"use_sliding_window": False, "sliding_window": 32, "max_window_layers": 2}, SPLIT, 25),
+    "tiny-qwen3": ("Qwen3", 1_000_000.0, True, None, {"attention_bias": False, "use_sliding_window": False, "sliding_window": None}, SPLIT, 26),
+    "tiny-phi3": ("Phi3", 10_000.0, False, {"type": "longrope", "short_factor": [1.0, 1.3, 2.5], "long_factor": [1.0, 4.0, 9.0]}, {
+        "original_max_position_embeddings": 32, "partial_rotary_factor": 0.75, "sliding_window": 48,
+    }, ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], 27),
+}
 
-    config = LlamaConfig(
+
+def tiny_model(name, head="CausalLM", **config_of_head):
+    import torch
+    import transformers
+
+    family, theta, tied, scaling, more, _, seed = FAMILIES[name]
+    rope = {"rope_type": "default", **(scaling or {}), "rope_theta": theta}
+    rope["rope_type"] = rope.pop("type", rope["rope_type"])
+    more = dict(more)
+    for key in ("original_max_position_embeddings", "partial_rotary_factor"):
+        if key in more:
+            rope[key] = more[key]
+    config = getattr(transformers, f"{family}Config")(
         vocab_size=64, hidden_size=32, intermediate_size=20, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=8,
-        max_position_embeddings=64, rms_norm_eps=1e-5, rope_parameters={"rope_type": "default", "rope_theta": theta},
-        tie_word_embeddings=tied, bos_token_id=1, eos_token_id=2, pad_token_id=0, attn_implementation="eager",
+        max_position_embeddings=64, rms_norm_eps=1e-5, rope_parameters=rope,
+        tie_word_embeddings=tied, bos_token_id=1, eos_token_id=2, attn_implementation="eager", **{"pad_token_id": 0, **more, **config_of_head},
     )
-    torch.manual_seed(20 + tied)
-    model = LlamaForCausalLM(config).eval()
+    torch.manual_seed(seed)
+    model = getattr(transformers, f"{family}For{head}")(config).eval()
     with torch.no_grad():
         for name, weight in model.named_parameters():
-            if weight.ndim == 1:
+            if name.endswith(".bias"):
+                weight.copy_(0.5 * torch.randn_like(weight))
+            elif weight.ndim == 1:
                 weight.copy_(1 + 0.2 * torch.randn_like(weight))
             elif "embed" in name:
                 weight.copy_(0.5 * torch.randn_like(weight))
@@ -82,6 +110,76 @@ def tiny_model(tied, theta):
                 # Large enough that attention and logits are far from uniform.
                 weight.copy_(1.5 / math.sqrt(weight.shape[1]) * torch.randn_like(weight))
     return model
+
+
+CONVERSATIONS = [
+    [("user", "what is a sea?"), ("assistant", "water.")],
+    [("user", "what is a sea?"), ("assistant", "A wide, warm place!")],
+    [("user", "what is a sea?"), ("assistant", "")],
+    [("user", "who?"), ("assistant", "me")],
+    [("user", "who?"), ("assistant", "nobody")],
+    [("system", "be kind"), ("user", "a"), ("assistant", "b")],
+]
+
+
+def reward_model(name):
+    import torch
+    from safetensors.torch import save_file
+    from transformers import AutoTokenizer
+
+    source, folder = f"tiny-{name}", FIXTURES / f"reward-{name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    # A text of the third family ends with the token for padding, which is not scored.
+    padding = 2 if name == "qwen3" else 0
+    model = tiny_model(source, "SequenceClassification", num_labels=1, pad_token_id=padding)
+    with torch.no_grad():
+        model.score.weight.copy_(torch.randn(model.score.weight.shape))
+    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((FIXTURES / source / "config.json").read_text())
+    config |= {"architectures": [type(model).__name__], "id2label": {"0": "LABEL_0"}, "pad_token_id": padding}
+    write_json(folder / "config.json", config)
+    tiny_tokenizer(folder)
+    if name == "qwen3":
+        path = folder / "tokenizer_config.json"
+        write_json(path, json.loads(path.read_text()) | {"chat_template": CHAT_TEMPLATE.replace("'<|im_end|>' + '\\n'", "'<|im_end|>'")})
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    entries = []
+    for conversation in CONVERSATIONS:
+        messages = [{"role": role, "content": content} for role, content in conversation]
+        tokens = tokenizer.apply_chat_template(messages, return_dict=False)
+        if len(tokens) > config.get("original_max_position_embeddings", 64):
+            continue
+        with torch.no_grad():
+            score = model(torch.tensor([tokens])).logits[0, 0]
+        entries.append({"messages": messages, "tokens": tokens, "score": rounded([score])[0]})
+    pairs = [[0, 1], [3, 4]] if name != "phi3" else [[0, 1]]
+    loss = preference(folder, model, FAMILIES[source][5], [[entries[i]["tokens"] for i in pair] for pair in pairs], padding)
+    write_json(folder / "reference.json", {"versions": versions(), "entries": entries, "pairs": pairs, "loss": loss})
+
+
+def preference(folder, model, targets, pairs, padding):
+    """Bradley and Terry's loss of pairs of conversations, chosen and rejected, and its gradient at an adapter and at the score's weight."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from safetensors.torch import save_file
+
+    generator = torch.Generator().manual_seed(50)
+    lora = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, lora_dropout=0.0, target_modules=targets, bias="none"))
+    with torch.no_grad():
+        for key, weight in lora.named_parameters():
+            if "lora_" in key:
+                weight.copy_(0.1 * torch.randn(weight.shape, generator=generator))
+    lora.save_pretrained(folder / "adapter")
+    (folder / "adapter/README.md").unlink(missing_ok=True)
+    clean_adapter_config(folder / "adapter/adapter_config.json", targets)
+    score = lora.base_model.model.score.weight.requires_grad_()
+    value = lambda tokens: lora(torch.tensor([tokens])).logits[0, 0]
+    margins = torch.stack([value(chosen) - value(rejected) for chosen, rejected in pairs])
+    loss = -torch.nn.functional.logsigmoid(margins).mean()
+    loss.backward()
+    trained = {k.replace(".default", ""): v.grad.clone() for k, v in lora.named_parameters() if "lora_" in k}
+    save_file({**trained, "score.weight": score.grad.clone()}, folder / "gradients.safetensors")
+    return rounded([loss])[0]
 
 
 def log_probs(model, prompt, completion, temperature):
@@ -106,14 +204,15 @@ def tiny_pairs(generator):
     return pairs
 
 
-def tiny(name, tied, theta):
+def tiny(name):
     import torch
     from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
     from safetensors.torch import save_file
 
     folder = FIXTURES / name
     folder.mkdir(parents=True, exist_ok=True)
-    model = tiny_model(tied, theta)
+    family, theta, tied, scaling, more, targets, seed = FAMILIES[name]
+    model = tiny_model(name)
     weights = {k: v.contiguous() for k, v in model.state_dict().items() if not (tied and k == "lm_head.weight")}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     config = {
@@ -123,15 +222,16 @@ def tiny(name, tied, theta):
             "head_dim", "max_position_embeddings", "rms_norm_eps", "tie_word_embeddings", "bos_token_id", "eos_token_id", "pad_token_id", "hidden_act",
         ]
     }
-    write_json(folder / "config.json", {"architectures": ["LlamaForCausalLM"], **config, "rope_theta": theta, "torch_dtype": "float32"})
+    rope = {"rope_theta": theta, **({"rope_scaling": scaling} if scaling else {})}
+    write_json(folder / "config.json", {"architectures": [f"{family}ForCausalLM"], **config, **rope, **more, "torch_dtype": "float32"})
     tiny_tokenizer(folder)
 
-    generator = torch.Generator().manual_seed(30 + tied)
+    generator = torch.Generator().manual_seed(seed + 10)
     pairs = tiny_pairs(generator)
     with torch.no_grad():
         for pair in pairs:
             pair["log_probs"] = {str(t): rounded(log_probs(model, pair["prompt"], pair["completion"], t)) for t in (1.0, 0.7)}
-    lora = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, lora_dropout=0.0, target_modules=TARGETS, bias="none", task_type="CAUSAL_LM"))
+    lora = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, lora_dropout=0.0, target_modules=targets, bias="none", task_type="CAUSAL_LM"))
     with torch.no_grad():
         for key, weight in lora.named_parameters():
             if "lora_" in key:
@@ -140,7 +240,7 @@ def tiny(name, tied, theta):
             pair["log_probs_adapter"] = {str(t): rounded(log_probs(lora, pair["prompt"], pair["completion"], t)) for t in (1.0, 0.7)}
     lora.save_pretrained(folder / "adapter")
     (folder / "adapter/README.md").unlink(missing_ok=True)
-    clean_adapter_config(folder / "adapter/adapter_config.json")
+    clean_adapter_config(folder / "adapter/adapter_config.json", targets)
 
     def loss():
         total = 0.0
@@ -175,10 +275,10 @@ def tiny(name, tied, theta):
     write_json(folder / "reference.json", reference)
 
 
-def clean_adapter_config(path):
+def clean_adapter_config(path, targets):
     """peft writes its targets in the order of a set, which changes from run to run."""
     config = json.loads(path.read_text())
-    config["target_modules"] = TARGETS
+    config["target_modules"] = targets
     config["base_model_name_or_path"] = None
     write_json(path, config)
 
@@ -305,6 +405,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("tiny")
+    commands.add_parser("rewards")
     commands.add_parser("kernels")
     commands.add_parser("gguf")
     commands.add_parser("tokenizer").add_argument("model")
@@ -313,8 +414,11 @@ def main():
     real.add_argument("out")
     arguments = parser.parse_args()
     if arguments.command == "tiny":
-        tiny("tiny-tied", True, 10_000.0)
-        tiny("tiny-untied", False, 500_000.0)
+        for name in FAMILIES:
+            tiny(name)
+    elif arguments.command == "rewards":
+        for name in ("llama3", "mistral", "qwen2", "qwen3", "phi3"):
+            reward_model(name)
     elif arguments.command == "kernels":
         kernels()
     elif arguments.command == "reference":

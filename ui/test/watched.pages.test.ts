@@ -41,6 +41,19 @@ describe('setting up', () => {
     for (const one of weights) await fireEvent.input(one, { target: { value: '0' } });
     await screen.findByText(/^The list of parts has weights of 0 only/);
   });
+  it('takes a reward model, of those that are installed', async () => {
+    await open('#/new/reward');
+    await fireEvent.click(await screen.findByRole('button', { name: 'Reward model' }));
+    expect(draft.spec?.reward.parts.at(-1)).toEqual({ kind: 'reward_model', weight: 1, model: '' });
+    const model = await screen.findByLabelText<HTMLSelectElement>('Model');
+    await waitFor(() => expect([...model.options].map((one) => one.value)).toContain('skywork-reward-v2-qwen3-0.6b'));
+    // What writes cannot score.
+    expect([...model.options].map((one) => one.value)).not.toContain('smollm2-135m-instruct');
+    await fireEvent.change(model, { target: { value: 'skywork-reward-v2-qwen3-0.6b' } });
+    expect(draft.spec?.reward.parts.at(-1)).toMatchObject({ model: 'skywork-reward-v2-qwen3-0.6b' });
+    await screen.findByText('Without the reward model, which is loaded for a run only');
+    expect(await violations()).toEqual([]);
+  });
 });
 
 describe('a run that was validated and watched', () => {

@@ -134,6 +134,13 @@ impl Spec {
                     format!("is {min_words} with max_words = {max_words}; the band must not be empty"),
                 );
             }
+            if let RewardProgram::RewardModel { model } = &part.program {
+                c.require(
+                    !model.trim().is_empty(),
+                    format!("{path}.model"),
+                    "is empty; name an installed reward model, or the path of its folder",
+                );
+            }
         }
     }
 

@@ -44,6 +44,8 @@ pub struct Model {
     pub name: String,
     /// Null, as are `parameters`, when the folder cannot be used.
     pub architecture: Option<String>,
+    /// It scores answers and writes none.
+    pub is_reward_model: bool,
     pub parameters: Option<u64>,
     /// Of all its files.
     pub bytes: u64,

@@ -2,6 +2,7 @@
 //!
 //! Only data and its validation live here: no input or output, no model, no database.
 pub mod arm;
+pub mod bench;
 mod checks;
 pub mod design;
 pub mod desk;

@@ -207,6 +207,7 @@ struct FlatPart {
     max_words: Option<usize>,
     pattern: Option<String>,
     forbid: Option<bool>,
+    model: Option<String>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -217,6 +218,7 @@ enum RewardKind {
     LengthBand,
     Regex,
     Readability,
+    RewardModel,
 }
 
 impl<'de> Deserialize<'de> for RewardPart {
@@ -231,6 +233,7 @@ impl FlatPart {
         let known: &'static [&'static str] = match self.kind {
             RewardKind::LengthBand => &["name", "weight", "kind", "min_words", "max_words"],
             RewardKind::Regex => &["name", "weight", "kind", "pattern", "forbid"],
+            RewardKind::RewardModel => &["name", "weight", "kind", "model"],
             RewardKind::Sentiment | RewardKind::Topicality | RewardKind::Readability => &["name", "weight", "kind"],
         };
         let given = [
@@ -238,6 +241,7 @@ impl FlatPart {
             ("max_words", self.max_words.is_some()),
             ("pattern", self.pattern.is_some()),
             ("forbid", self.forbid.is_some()),
+            ("model", self.model.is_some()),
         ];
         if let Some((key, _)) = given.iter().find(|(key, is_given)| *is_given && !known.contains(key)) {
             return Err(E::unknown_field(key, known));
@@ -254,12 +258,13 @@ impl FlatPart {
                 pattern: self.pattern.ok_or_else(|| E::missing_field("pattern"))?,
                 forbid: self.forbid.unwrap_or(false),
             },
+            RewardKind::RewardModel => RewardProgram::RewardModel { model: self.model.ok_or_else(|| E::missing_field("model"))? },
         };
         Ok(RewardPart { name: self.name, weight: self.weight, program })
     }
 }
 
-/// Rewards that are plain programs. Each returns a number whose range its documentation in `rewards` states.
+/// What scores an answer. Each returns a number whose range its documentation in `rewards` states.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum RewardProgram {
@@ -277,6 +282,11 @@ pub enum RewardProgram {
     },
     /// Flesch reading ease of the answer, divided by 100 and clamped to [0, 1].
     Readability,
+    /// A reward model: a number without bounds.
+    RewardModel {
+        /// Name of an installed model, or the path of a Hugging Face folder.
+        model: String,
+    },
 }
 
 impl RewardPart {
@@ -296,6 +306,7 @@ impl RewardPart {
             RewardProgram::LengthBand { .. } => "length_band",
             RewardProgram::Regex { .. } => "regex",
             RewardProgram::Readability => "readability",
+            RewardProgram::RewardModel { .. } => "reward_model",
         }
         .into()
     }

@@ -2,6 +2,8 @@
 use crate::Splits;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
+use std::fs::File;
+use std::path::Path;
 
 /// Hex SHA-256 of each split and of the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,12 @@ impl Splits {
 
 pub(crate) fn of_bytes(bytes: &[u8]) -> String {
     hex(Sha256::new_with_prefix(bytes))
+}
+
+pub(crate) fn of_file(path: &Path) -> std::io::Result<String> {
+    let mut hasher = Sha256::new();
+    std::io::copy(&mut File::open(path)?, &mut hasher)?;
+    Ok(hex(hasher))
 }
 
 fn of_prompts(prompts: &[String]) -> String {

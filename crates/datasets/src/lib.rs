@@ -1,4 +1,5 @@
-//! Where prompts come from: the shipped ones, JSONL and CSV files; splits that never overlap, and their hashes.
+//! Where prompts come from: the shipped ones, JSONL and CSV files; splits that never overlap, and their hashes. And preferences of people, which a
+//! reward can be held against.
 //!
 //! A prompt is kept exactly as its file has it. Prompts that are equal after normalising case and white space count as
 //! one, so that no test prompt is ever seen in training under another spelling of its capitals or spaces.
@@ -7,6 +8,7 @@ mod columns;
 mod csv;
 mod file;
 mod jsonl;
+pub mod preferences;
 mod shipped;
 mod split;
 

@@ -9,7 +9,7 @@
 //! [`Pipeline`] is the path of one prompt (rewrite, answer, reward), [`algorithms`] what trains, a file each, [`instruction`] the search for one
 //! instruction, [`report::compute`] the figures of a run and [`analyse::compute`] those of several seeds, [`profiles::compute`] and
 //! [`several::compute`] those of several data sets, from stored rows, [`design`] what an experiment could find before it runs, [`theory`] what a small exact world says of it. [`judge`] lets
-//! a model compare the answers of a run. Nothing here prints or loads weights.
+//! a model compare the answers of a run, [`reward_bench`] holds a reward against preferences of people. Nothing here prints or loads weights.
 pub mod algorithms;
 pub mod analyse;
 pub mod costs;
@@ -30,6 +30,8 @@ pub mod profiles;
 pub mod prompter;
 mod record;
 pub mod report;
+pub mod reward_bench;
+pub mod reward_training;
 pub mod runner;
 pub mod schedule;
 pub mod several;

@@ -37,8 +37,8 @@ pub fn training_spec(spec: &Spec) -> Spec {
 }
 
 /// The path of a prompt through the oracle. `policy` is the frozen model with [`settings`].
-pub fn pipeline(spec: &Spec, policy: Prompter) -> Result<Pipeline> {
-    Ok(Pipeline::new(spec, policy, Box::new(Repeats), Reward::new(&spec.reward)?))
+pub fn pipeline(spec: &Spec, policy: Prompter, reward: Reward) -> Pipeline {
+    Pipeline::new(spec, policy, Box::new(Repeats), reward)
 }
 
 /// Answers with what it is told.

@@ -97,7 +97,7 @@ impl Prompter {
 
     /// Tokens that the model can hold, prompt and continuation together.
     pub fn context(&self) -> usize {
-        self.model.config.max_position_embeddings
+        self.model.config.context()
     }
 
     /// What asks for a rewrite of `prompt`, as tokens: the meta-prompt as one user message.
@@ -173,7 +173,7 @@ impl Prompter {
 
     /// The untuned prompter's last hidden state where it predicts each token of the groups' rewrites, [tokens, width] (f32), in order.
     pub fn features(&self, groups: &[TokenGroup]) -> lm::Result<Tensor> {
-        self.model.features(&borrowed(groups))
+        self.model.features(None, &borrowed(groups))
     }
 }
 

@@ -110,11 +110,11 @@ impl Runner {
     /// [`Code::Internal`] where the spec has an oracle and there is no model for it.
     pub fn new(inputs: Inputs) -> Result<Self> {
         let Inputs { store, handle, run, spec, splits, reward, prompter, frozen, oracle, energy } = inputs;
-        let pipeline = Pipeline::new(&spec, prompter, frozen, reward);
+        let pipeline = Pipeline::new(&spec, prompter, frozen, reward.clone());
         let oracle = match oracle.filter(|_| spec.arms.oracle) {
             Some(policy) => {
                 let spec = oracle::training_spec(&spec);
-                Some(Oracle { pipeline: oracle::pipeline(&spec, policy)?, spec })
+                Some(Oracle { pipeline: oracle::pipeline(&spec, policy, reward), spec })
             }
             None if spec.arms.oracle => return Err(Error::internal("The spec has an oracle, but its model was not loaded.")),
             None => None,

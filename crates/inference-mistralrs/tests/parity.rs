@@ -118,6 +118,27 @@ fn both_engines_give_the_same_greedy_text_and_log_probabilities() {
     assert!(ours.iter().any(|answer| answer.text.contains("Paris")));
 }
 
+/// Small random models of every family that `lm` knows, whose log-probabilities its tests hold against transformers. The letters of a question are
+/// its tokens, and a context has 32 of them.
+#[test]
+fn every_family_answers_as_the_built_in_engine() {
+    let _alone = alone();
+    for name in ["tiny-untied", "tiny-llama3", "tiny-linear", "tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-phi3"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lm/tests/fixtures").join(name);
+        let opened = ModelFolder::open(&folder).unwrap();
+        let mut ours = BuiltIn::new(Llama::load(&opened, &Device::Cpu).unwrap(), &opened).unwrap();
+        let mut theirs = MistralRs::load(&folder, None).unwrap();
+        let (batch, greedy) = (requests(&["a", "b", "ab", "who"]), decoding(0.0, 7));
+        let (ours, theirs) = (one_by_one(&mut ours, &batch, &greedy), one_by_one(&mut theirs, &batch, &greedy));
+        for (a, b) in ours.iter().zip(&theirs) {
+            assert_eq!(a.tokens, b.tokens, "{name}");
+        }
+        let largest = ours.iter().zip(&theirs).map(|(a, b)| log_prob_difference(a, b)).fold(0.0, f64::max);
+        note(&format!("{name}: largest difference of a log-probability {largest:.1e}"));
+        assert!(largest <= LOG_PROB_TOLERANCE, "{name}: {largest}");
+    }
+}
+
 #[test]
 fn equal_seeds_draw_equal_tokens_in_both_engines() {
     let _alone = alone();

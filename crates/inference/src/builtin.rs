@@ -48,7 +48,7 @@ impl BuiltIn {
                 Some(tokens) => tokens.clone(),
                 None => {
                     let tokens: Arc<[u32]> = self.tokenizer.chat(&[Message::user(request.prompt.as_str())])?.into();
-                    check_length(&request.prompt, tokens.len(), max_tokens, self.model.config.max_position_embeddings)?;
+                    check_length(&request.prompt, tokens.len(), max_tokens, self.model.config.context())?;
                     known.insert(&request.prompt, tokens.clone());
                     tokens
                 }
@@ -74,7 +74,7 @@ impl FrozenModel for BuiltIn {
     }
 
     fn context(&self) -> usize {
-        self.model.config.max_position_embeddings
+        self.model.config.context()
     }
 
     fn prompt_tokens(&self, prompt: &str) -> Result<usize> {

@@ -53,7 +53,10 @@ fn obstacle(builtin_supports: bool, quantised: bool, is_gguf: bool) -> Option<Ob
     if quantised {
         Some(Obstacle { what: "the built-in engine does not quantise models while loading", way_out: "remove frozen.quantisation" })
     } else if !builtin_supports {
-        Some(Obstacle { what: "the built-in engine does not know the model's architecture", way_out: "choose a model of the Llama family" })
+        Some(Obstacle {
+            what: "the built-in engine does not know the model's architecture",
+            way_out: "choose a Llama, Mistral, Qwen2, Qwen3 or Phi-3",
+        })
     } else if is_gguf {
         Some(Obstacle {
             what: "the built-in engine does not read GGUF files",
@@ -99,7 +102,7 @@ mod tests {
     #[test]
     fn the_built_in_engine_named_for_what_it_cannot_do_is_refused_with_the_way_out() {
         let message = |supports, quantised, gguf| choose(Engine::Builtin, true, supports, quantised, gguf).unwrap_err().message;
-        assert!(message(false, false, false).contains("Llama family"));
+        assert!(message(false, false, false).contains("Qwen3 or Phi-3"));
         assert!(message(true, true, false).contains("remove frozen.quantisation"));
         assert!(message(true, false, true).contains("alignpro models import"));
         assert!(message(true, false, true).contains("set frozen.engine to"));

@@ -8,11 +8,13 @@ use lm::kernels::head::Head;
 use lm::kernels::matmul::{Mat, Write, matmul};
 use lm::kernels::projection::{Before, Lora, LoraShape, Projection, Segment};
 use lm::kernels::rows::{Rotary, rms_norm, rms_norm_backward, swiglu, swiglu_backward};
+use lm::kernels::turn::Turn;
 use lm::kernels::weight::Weight;
 use lm::packed::Packed;
 use lm::sampler::draw;
-use lm::{Decoding, Group, Stream};
+use lm::{Decoding, Group, Rope, Stream};
 use rayon::prelude::*;
+use std::sync::Arc;
 use std::time::Duration;
 
 const WIDTH: usize = 576;
@@ -82,13 +84,16 @@ fn rows(criterion: &mut Criterion) {
     measure(&mut group, "RMS norm of 500 rows, backward", bytes(3 * x.len()), || rms_norm_backward(&mut out, &x, &weight, EPSILON));
     measure(&mut group, "SwiGLU of 500 rows", bytes(3 * inner.len()), || swiglu(&mut inner, &gate_up, INNER));
     measure(&mut group, "SwiGLU of 500 rows, backward", bytes(5 * inner.len()), || swiglu_backward(&mut wide, &inner, &gate_up, INNER));
-    let rotary = Rotary::new(10_000.0, HEADS.width, MANY);
+    let rotary = rotary(MANY);
     measure(&mut group, "rotary embedding of 500 rows", bytes(2 * x.len()), || {
-        for (position, (out, x)) in out.chunks_exact_mut(WIDTH).zip(x.chunks_exact(WIDTH)).enumerate() {
-            let heads = out.chunks_exact_mut(HEADS.width).zip(x.chunks_exact(HEADS.width));
-            heads.for_each(|(out, x)| rotary.turn(out, x, position));
+        for (position, row) in out.chunks_exact_mut(WIDTH).enumerate() {
+            row.chunks_exact_mut(HEADS.width).for_each(|head| rotary.turn(head, position));
         }
     });
+}
+
+fn rotary(positions: usize) -> Rotary {
+    Rotary::new(&Rope::Plain.frequencies(10_000.0, HEADS.width), 1.0, positions)
 }
 
 /// One row's draw, on one thread.
@@ -111,14 +116,14 @@ fn attentions(criterion: &mut Criterion) {
     let groups: Vec<Group<'_>> = prompts.iter().map(|prompt| Group { prompt, completions: &completions }).collect();
     // Below the limits that are given here: it cannot fail.
     let Ok(packed) = Packed::new(&groups, 1000, VOCABULARY) else { return };
-    let rotary = Rotary::new(10_000.0, HEADS.width, 200);
+    let turn = Turn::new(Arc::new(rotary(200)), None);
     let qkv = values(packed.tokens.len() * HEADS.row());
     let (mut out, mut d_qkv) = (values(packed.tokens.len() * HEADS.out()), vec![0.0; qkv.len()]);
     // Scores and their sums over values, of all that each piece's rows could see.
     let pairs: usize = packed.pieces.iter().map(|piece| piece.rows.len() * (piece.seen() + piece.rows.len())).sum();
     let once = pairs * HEADS.out();
-    measure(&mut group, "4 prompts × 4 texts of a training pass", flop(2 * once), || attention(&mut out, &qkv, &packed, HEADS, &rotary));
-    measure(&mut group, "the same, backward", flop(5 * once), || attention_backward(&mut d_qkv, &out, &qkv, &packed, HEADS, &rotary));
+    measure(&mut group, "4 prompts × 4 texts of a training pass", flop(2 * once), || attention(&mut out, &qkv, &packed, HEADS, &turn));
+    measure(&mut group, "the same, backward", flop(5 * once), || attention_backward(&mut d_qkv, &out, &qkv, &packed, HEADS, &turn));
     let (cache, queries, mut out) = (values(100 * HEADS.cached()), values(FEW * HEADS.row()), vec![0.0; FEW * HEADS.out()]);
     let parts = [&cache[..50 * HEADS.cached()], &cache[50 * HEADS.cached()..]];
     let seen: Vec<Seen<'_>> = (0..FEW).map(|_| Seen { keys: parts, values: parts }).collect();
@@ -131,7 +136,7 @@ fn attentions(criterion: &mut Criterion) {
 fn projections(criterion: &mut Criterion) {
     let mut group = group(criterion, "projection");
     let projection =
-        |before, inputs: usize, outputs: usize| Projection { before, weight: Weight::new(inputs, &[halves(inputs * outputs)]) };
+        |before, inputs: usize, outputs: usize| Projection { before, weight: Weight::new(inputs, &[halves(inputs * outputs)]), bias: None };
     let gate_up = projection(Before::Norm(values(WIDTH).into(), EPSILON), WIDTH, 2 * INNER);
     let down = projection(Before::SwiGlu, INNER, WIDTH);
     for (name, projection) in [("norm, gate and up", gate_up), ("SwiGLU and down", down)] {

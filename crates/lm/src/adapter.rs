@@ -16,7 +16,7 @@ pub struct LoraConfig {
     pub alpha: f64,
     /// In [0, 1).
     pub dropout: f64,
-    /// Hugging Face names of the linear layers that get one (`q_proj` …).
+    /// Hugging Face names of the linear layers that get one (`q_proj` …). Where a model holds several layers as one (Phi-3's `qkv_proj`), it gets one if any of them is named.
     pub targets: Vec<String>,
 }
 
@@ -31,8 +31,10 @@ const PROJECTIONS: usize = 4;
 pub(crate) fn layers_of(config: &LlamaConfig, projection: usize) -> (usize, Vec<(&'static str, usize)>) {
     let (query, cached) = (config.num_attention_heads * config.head_dim, config.num_key_value_heads * config.head_dim);
     match projection {
+        QKV if config.architecture.is_packed() => (config.hidden_size, vec![("qkv_proj", query + 2 * cached)]),
         QKV => (config.hidden_size, vec![("q_proj", query), ("k_proj", cached), ("v_proj", cached)]),
         OUT => (query, vec![("o_proj", config.hidden_size)]),
+        GATE_UP if config.architecture.is_packed() => (config.hidden_size, vec![("gate_up_proj", 2 * config.intermediate_size)]),
         GATE_UP => (config.hidden_size, vec![("gate_proj", config.intermediate_size), ("up_proj", config.intermediate_size)]),
         _ => (config.intermediate_size, vec![("down_proj", config.hidden_size)]),
     }
@@ -40,7 +42,7 @@ pub(crate) fn layers_of(config: &LlamaConfig, projection: usize) -> (usize, Vec<
 
 /// Hugging Face's name of a block's layer, without the block.
 pub(crate) fn module(name: &str) -> String {
-    let parent = if matches!(name, "gate_proj" | "up_proj" | "down_proj") { "mlp" } else { "self_attn" };
+    let parent = if matches!(name, "gate_proj" | "up_proj" | "gate_up_proj" | "down_proj") { "mlp" } else { "self_attn" };
     format!("{parent}.{name}")
 }
 
@@ -129,6 +131,23 @@ impl Adapter {
         Ok(named)
     }
 
+    /// What it adds to each weight that it adapts, [out, in] (f32), by the weight's name in a model folder.
+    pub(crate) fn deltas(&self) -> Result<Vec<(String, Tensor)>> {
+        let mut deltas = Vec::new();
+        for (layer, vars) in self.layers.iter().enumerate() {
+            for (shape, var) in self.shapes.iter().zip(vars) {
+                let flat: Vec<f32> = var.as_tensor().to_vec1()?;
+                for (i, segment) in shape.segments.iter().enumerate() {
+                    let a = Tensor::from_slice(&flat[shape.a(i)], (shape.rank, shape.inputs), &Device::Cpu)?;
+                    let b = Tensor::from_slice(&flat[shape.b(i)], (segment.len, shape.rank), &Device::Cpu)?;
+                    let delta = (b.matmul(&a)? * f64::from(shape.scale))?;
+                    deltas.push((format!("model.layers.{layer}.{}.weight", module(segment.name)), delta));
+                }
+            }
+        }
+        Ok(deltas)
+    }
+
     /// As one safetensors file in the PEFT layout (`adapter_model.safetensors`).
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let named = self.named()?;
@@ -184,7 +203,7 @@ pub fn write_peft(folder: &Path, config: &LoraConfig, bytes: &[u8], base: &str) 
         r: config.rank,
         lora_alpha: config.alpha,
         lora_dropout: config.dropout,
-        target_modules: config.targets.clone(),
+        target_modules: modules_in(bytes)?,
         bias: "none".into(),
         fan_in_fan_out: false,
         inference_mode: true,
@@ -204,12 +223,32 @@ fn shape(model: &LlamaConfig, projection: usize, config: &LoraConfig) -> LoraSha
     let mut segments = Vec::new();
     let mut start = 0;
     for (name, len) in layers {
-        if config.targets.iter().any(|target| target == name) {
+        if is_target(&config.targets, name) {
             segments.push(Segment { name, start, len });
         }
         start += len;
     }
     LoraShape { inputs, rank: config.rank, scale: (config.alpha / config.rank as f64) as f32, segments }
+}
+
+fn is_target(targets: &[String], name: &str) -> bool {
+    let parts: &[&str] = match name {
+        "qkv_proj" => &["q_proj", "k_proj", "v_proj"],
+        "gate_up_proj" => &["gate_proj", "up_proj"],
+        _ => &[],
+    };
+    targets.iter().any(|target| target == name || parts.contains(&target.as_str()))
+}
+
+/// Every linear layer that can have an adapter, of any family.
+const MODULES: [&str; 9] = ["q_proj", "k_proj", "v_proj", "qkv_proj", "o_proj", "gate_proj", "up_proj", "gate_up_proj", "down_proj"];
+
+/// The layers that an adapter's tensors belong to.
+fn modules_in(bytes: &[u8]) -> Result<Vec<String>> {
+    let file = SafeTensors::deserialize(bytes).map_err(|e| Error::Model(format!("the adapter is damaged: {e}")))?;
+    let names = file.names();
+    let has = |module: &&str| names.iter().any(|name| name.split('.').any(|part| part == *module));
+    Ok(MODULES.into_iter().filter(has).map(String::from).collect())
 }
 
 /// PEFT's names of A and B.

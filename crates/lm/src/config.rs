@@ -1,12 +1,18 @@
-//! What `config.json` says about a Llama.
-use crate::{Error, Result};
-use serde::{Deserialize, Serialize};
+//! What `config.json` says about a model of the Llama family.
+use crate::adapter::{DOWN, GATE_UP, OUT, QKV, layers_of, module};
+use crate::reward_model::SCORE;
+use crate::{Architecture, Error, Output, Result, Rope};
+use serde::Serialize;
 use serde_json::Value;
 use std::path::Path;
 
 /// Shape of a model of the Llama family, with the names of Hugging Face's `config.json`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LlamaConfig {
+    #[serde(skip)]
+    pub architecture: Architecture,
+    #[serde(skip)]
+    pub output: Output,
     /// Width of the residual stream.
     pub hidden_size: usize,
     /// Width of the feed-forward layers.
@@ -22,10 +28,18 @@ pub struct LlamaConfig {
     pub vocab_size: usize,
     /// How many positions the model was made for.
     pub max_position_embeddings: usize,
+    /// How many positions a token sees, where that is bounded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sliding_window: Option<usize>,
     /// Added to the mean square in RMSNorm.
     pub rms_norm_eps: f64,
     /// Base of the rotary embedding's wavelengths.
     pub rope_theta: f64,
+    /// How many values of a head are turned; even.
+    #[serde(skip)]
+    pub rotary_dim: usize,
+    #[serde(skip)]
+    pub rope: Rope,
     /// Whether the output layer is the embedding.
     pub tie_word_embeddings: bool,
 }
@@ -36,25 +50,33 @@ impl LlamaConfig {
     /// `rope_parameters`.
     ///
     /// # Errors
-    /// [`Error::Model`] when the text is not JSON, the architecture is not `LlamaForCausalLM`, a size is missing or impossible, or
-    /// the model needs what [`crate::Llama`] does not compute (biases, scaled rotary embeddings, quantised weights).
+    /// [`Error::Model`] when the text is not JSON, the architecture is not an [`Architecture`], a size is missing or impossible, or
+    /// the model needs what [`crate::Llama`] does not compute (other biases, YaRN, quantised weights).
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
         let json = Json::parse(text, path)?;
-        json.check_architecture()?;
-        json.check_supported()?;
+        let (architecture, output) = json.architecture()?;
+        json.check_supported(architecture)?;
         let hidden_size = json.size("hidden_size")?;
         let num_attention_heads = json.size("num_attention_heads")?;
+        let head_dim = json.size_or("head_dim", architecture.usual_head_dim().unwrap_or(hidden_size / num_attention_heads))?;
+        let positions = json.size_or("max_position_embeddings", 2048)?;
+        let (rope, rotary_dim) = (json.rope(positions)?, json.rotary_dim(head_dim)?);
         let config = Self {
+            architecture,
+            output,
             hidden_size,
             intermediate_size: json.size("intermediate_size")?,
             num_hidden_layers: json.size("num_hidden_layers")?,
             num_attention_heads,
             num_key_value_heads: json.size_or("num_key_value_heads", num_attention_heads)?,
-            head_dim: json.size_or("head_dim", hidden_size / num_attention_heads)?,
+            head_dim,
             vocab_size: json.size("vocab_size")?,
-            max_position_embeddings: json.size_or("max_position_embeddings", 2048)?,
+            max_position_embeddings: positions,
+            sliding_window: json.sliding_window(architecture)?,
             rms_norm_eps: json.number("rms_norm_eps")?.unwrap_or(1e-6),
             rope_theta: json.rope_theta()?,
+            rotary_dim,
+            rope,
             tie_word_embeddings: json.flag("tie_word_embeddings")?,
         };
         config.check().map_err(|reason| Error::Model(format!("{}: {reason}", path.display())))?;
@@ -79,8 +101,15 @@ impl LlamaConfig {
             let (heads, shared) = (self.num_attention_heads, self.num_key_value_heads);
             return Err(format!("`num_attention_heads` ({heads}) must be a multiple of `num_key_value_heads` ({shared})"));
         }
-        if self.head_dim == 0 || !self.head_dim.is_multiple_of(2) {
-            return Err(format!("`head_dim` is {}, but rotary embeddings need an even width", self.head_dim));
+        if self.rotary_dim == 0 || !self.rotary_dim.is_multiple_of(2) || self.rotary_dim > self.head_dim {
+            let (turned, width) = (self.rotary_dim, self.head_dim);
+            return Err(format!("`head_dim` is {width}, of which {turned} values are turned, but rotary embeddings need an even width"));
+        }
+        if let Rope::Long { factors, .. } = &self.rope
+            && factors.len() != self.rotary_dim / 2
+        {
+            let (got, pairs) = (factors.len(), self.rotary_dim / 2);
+            return Err(format!("`short_factor` holds {got} numbers, but {pairs} pairs of each head are turned"));
         }
         for (key, value) in [("rms_norm_eps", self.rms_norm_eps), ("rope_theta", self.rope_theta)] {
             if !(value.is_finite() && value > 0.0) {
@@ -90,31 +119,54 @@ impl LlamaConfig {
         Ok(())
     }
 
+    /// How many positions a text may have here: what the model was made for, but no more than its sliding window, beyond which tokens would have to
+    /// be forgotten, nor than LongRoPE's short texts, beyond which other frequencies count.
+    pub fn context(&self) -> usize {
+        let original = if let Rope::Long { original, .. } = &self.rope { *original } else { usize::MAX };
+        self.max_position_embeddings.min(self.sliding_window.unwrap_or(usize::MAX)).min(original)
+    }
+
+    /// Whether no output layer stands beside the embedding: it is the embedding, or a reward model's, which [`crate::RewardModel`] holds.
+    pub(crate) fn shares_embedding(&self) -> bool {
+        self.tie_word_embeddings || self.output == Output::Score
+    }
+
     /// Names and shapes (rows × columns) of the tensors that a folder of this model must hold, with Hugging Face's names.
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
-        let (hidden, wide) = (self.hidden_size, self.intermediate_size);
-        let (queries, keys) = (self.num_attention_heads * self.head_dim, self.num_key_value_heads * self.head_dim);
+        let hidden = self.hidden_size;
         let mut tensors = vec![("model.embed_tokens.weight".to_owned(), vec![self.vocab_size, hidden])];
         for layer in 0..self.num_hidden_layers {
-            for (name, shape) in [
-                ("input_layernorm", vec![hidden]),
-                ("self_attn.q_proj", vec![queries, hidden]),
-                ("self_attn.k_proj", vec![keys, hidden]),
-                ("self_attn.v_proj", vec![keys, hidden]),
-                ("self_attn.o_proj", vec![hidden, queries]),
-                ("post_attention_layernorm", vec![hidden]),
-                ("mlp.gate_proj", vec![wide, hidden]),
-                ("mlp.up_proj", vec![wide, hidden]),
-                ("mlp.down_proj", vec![hidden, wide]),
-            ] {
-                tensors.push((format!("model.layers.{layer}.{name}.weight"), shape));
+            let mut put = |name: String, shape: Vec<usize>| tensors.push((format!("model.layers.{layer}.{name}"), shape));
+            for norm in ["input_layernorm", "post_attention_layernorm"] {
+                put(format!("{norm}.weight"), vec![hidden]);
+            }
+            if self.architecture.has_head_norms() {
+                for norm in ["q_norm", "k_norm"] {
+                    put(format!("self_attn.{norm}.weight"), vec![self.head_dim]);
+                }
+            }
+            for projection in [QKV, OUT, GATE_UP, DOWN] {
+                let (inputs, layers) = layers_of(self, projection);
+                for (name, outputs) in layers {
+                    put(format!("{}.weight", module(name)), vec![outputs, inputs]);
+                    if projection == QKV && self.architecture.has_bias() {
+                        put(format!("{}.bias", module(name)), vec![outputs]);
+                    }
+                }
             }
         }
         tensors.push(("model.norm.weight".to_owned(), vec![hidden]));
-        if !self.tie_word_embeddings {
+        if self.output == Output::Score {
+            tensors.push((SCORE.to_owned(), vec![1, hidden]));
+        } else if !self.tie_word_embeddings {
             tensors.push(("lm_head.weight".to_owned(), vec![self.vocab_size, hidden]));
         }
         tensors
+    }
+
+    /// How many numbers the weights are, tied ones counted once.
+    pub fn parameters(&self) -> u64 {
+        self.tensors().iter().map(|(_, shape)| shape.iter().map(|&size| size as u64).product::<u64>()).sum()
     }
 }
 
@@ -177,25 +229,41 @@ impl<'a> Json<'a> {
         values.iter().map(|v| token(v).ok_or_else(|| self.wrong(key, &format!("holds {v}, which is not a token number")))).collect()
     }
 
-    fn check_architecture(&self) -> Result<()> {
-        let supported = "only the Llama architecture (`LlamaForCausalLM`, `model_type` \"llama\") is supported";
-        if let Some(Value::Array(names)) = self.get("architectures")
-            && !names.iter().any(|name| name == "LlamaForCausalLM")
-        {
+    fn architecture(&self) -> Result<(Architecture, Output)> {
+        let supported = || {
+            let names: Vec<String> =
+                Architecture::ALL.iter().map(|a| format!("{} (`model_type` \"{}\")", a.class(), a.model_type())).collect();
+            format!("supported are {}, and the same for SequenceClassification as reward models", names.join(", "))
+        };
+        let kind = match self.get("model_type") {
+            Some(Value::String(name)) => Architecture::ALL.into_iter().find(|a| a.model_type() == name),
+            Some(_) => None,
+            None => return Err(self.wrong("model_type", &format!("is missing; {}", supported()))),
+        };
+        let Some(architecture) = kind else {
+            let name = self.get("model_type").map(ToString::to_string).unwrap_or_default();
+            return Err(self.wrong("model_type", &format!("is {name}, which is not supported yet; {}", supported())));
+        };
+        let Some(Value::Array(names)) = self.get("architectures") else { return Ok((architecture, Output::Tokens)) };
+        if names.iter().any(|name| *name == architecture.reward_class()) {
+            return match self.get("id2label").and_then(Value::as_object).map_or(1, serde_json::Map::len) {
+                1 => Ok((architecture, Output::Score)),
+                labels => Err(self.wrong("id2label", &format!("names {labels} labels, but a reward model has one"))),
+            };
+        }
+        if !names.iter().any(|name| name == architecture.class()) {
             let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
-            return Err(self.wrong("architectures", &format!("is {}, but {supported}", names.join(", "))));
+            return Err(self.wrong("architectures", &format!("is {}, which is not supported yet; {}", names.join(", "), supported())));
         }
-        match self.get("model_type") {
-            Some(Value::String(name)) if name == "llama" => Ok(()),
-            Some(other) => Err(self.wrong("model_type", &format!("is {other}, but {supported}"))),
-            None => Err(self.wrong("model_type", &format!("is missing; {supported}"))),
-        }
+        Ok((architecture, Output::Tokens))
     }
 
-    fn check_supported(&self) -> Result<()> {
-        for key in ["attention_bias", "mlp_bias"] {
+    fn check_supported(&self, architecture: Architecture) -> Result<()> {
+        // Qwen2 always has biases of queries, keys and values, whatever an old file says of them.
+        let flags: &[&str] = if architecture.has_bias() { &["mlp_bias"] } else { &["attention_bias", "mlp_bias"] };
+        for key in flags {
             if self.flag(key)? {
-                return Err(self.wrong(key, "is true, but linear layers with a bias are not supported yet"));
+                return Err(self.wrong(key, "is true, but such linear layers with a bias are not supported yet"));
             }
         }
         if let Some(name) = self.get("hidden_act").filter(|name| *name != "silu") {
@@ -204,28 +272,94 @@ impl<'a> Json<'a> {
         if self.get("quantization_config").is_some() {
             return Err(self.wrong("quantization_config", "is set, but only unquantised weights (bf16, f16, f32) are supported"));
         }
-        if self.number("partial_rotary_factor")?.is_some_and(|factor| factor != 1.0) {
-            return Err(self.wrong("partial_rotary_factor", "is not 1, which is not supported yet"));
-        }
-        for key in ["rope_scaling", "rope_parameters"] {
-            let Some(rope) = self.get(key) else { continue };
-            // "type" is the name that older versions of transformers gave it.
-            let kind = rope.get("rope_type").or_else(|| rope.get("type")).filter(|kind| !kind.is_null());
-            if kind.is_some_and(|kind| kind != "default") || (kind.is_none() && rope.get("factor").is_some()) {
-                let reason = format!("is {rope}, but scaled rotary embeddings are not supported yet; choose a model without them");
-                return Err(self.wrong(key, &reason));
-            }
-        }
         Ok(())
     }
 
+    /// The key under which the rotary embedding is described, with the description.
+    fn rope_keys(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        ["rope_scaling", "rope_parameters"].into_iter().filter_map(|key| Some((key, self.get(key)?)))
+    }
+
+    /// A number of the description of the rotary embedding, or of the file, where older versions of transformers have it.
+    fn rope_number(&self, key: &str) -> Result<Option<f64>> {
+        for (place, rope) in self.rope_keys() {
+            if let Some(value) = rope.get(key).filter(|value| !value.is_null()) {
+                return value
+                    .as_f64()
+                    .map(Some)
+                    .ok_or_else(|| self.wrong(&format!("{place}.{key}"), &format!("is {value}, but must be a number")));
+            }
+        }
+        self.number(key)
+    }
+
     fn rope_theta(&self) -> Result<f64> {
-        if let Some(theta) = self.number("rope_theta")? {
-            return Ok(theta);
+        Ok(self.rope_number("rope_theta")?.unwrap_or(10_000.0))
+    }
+
+    /// How many values of a head are turned.
+    fn rotary_dim(&self, head_dim: usize) -> Result<usize> {
+        let share = self.rope_number("partial_rotary_factor")?.unwrap_or(1.0);
+        if !(share > 0.0 && share <= 1.0) {
+            return Err(self.wrong("partial_rotary_factor", &format!("is {share}, but must be above 0 and at most 1")));
         }
-        match self.get("rope_parameters").and_then(|rope| rope.get("rope_theta")) {
-            Some(theta) => theta.as_f64().ok_or_else(|| self.wrong("rope_parameters.rope_theta", "must be a number")),
-            None => Ok(10_000.0),
+        Ok((head_dim as f64 * share) as usize)
+    }
+
+    /// How frequencies are scaled; `positions` is what the model is made for.
+    fn rope(&self, positions: usize) -> Result<Rope> {
+        for (key, rope) in self.rope_keys() {
+            // "type" is the name that older versions of transformers gave it.
+            let kind = rope.get("rope_type").or_else(|| rope.get("type")).and_then(Value::as_str);
+            let needed = |name: &str| {
+                let value = self.rope_number(name)?.filter(|value| value.is_finite() && *value > 0.0);
+                value.ok_or_else(|| self.wrong(key, &format!("needs `{name}`, a positive number")))
+            };
+            return Ok(match kind {
+                Some("default") => continue,
+                None if rope.get("factor").is_none_or(Value::is_null) => continue,
+                Some("linear") => Rope::Linear { factor: needed("factor")? },
+                Some("llama3") => Rope::Llama3 {
+                    factor: needed("factor")?,
+                    low_freq_factor: needed("low_freq_factor")?,
+                    high_freq_factor: needed("high_freq_factor")?,
+                    original: needed("original_max_position_embeddings")? as usize,
+                },
+                // "su" is Phi-3's first name of it.
+                Some("longrope" | "su") => self.long_rope(key, rope, positions, needed("original_max_position_embeddings")?)?,
+                _ => {
+                    let reason = "is not supported yet; plain rotary embeddings, \"linear\", \"llama3\" and \"longrope\" are";
+                    return Err(self.wrong(key, &format!("is {rope}, which {reason}")));
+                }
+            });
         }
+        Ok(Rope::Plain)
+    }
+
+    /// Of texts of up to `original` positions.
+    fn long_rope(&self, key: &str, rope: &Value, positions: usize, original: f64) -> Result<Rope> {
+        let list = |name: &str| -> Result<Vec<f64>> {
+            let values = rope.get(name).and_then(Value::as_array);
+            let values = values.and_then(|all| all.iter().map(|value| value.as_f64().filter(|v| *v > 0.0)).collect());
+            values.ok_or_else(|| self.wrong(key, &format!("needs `{name}`, a list of positive numbers")))
+        };
+        let (factors, long_factors) = (list("short_factor")?, list("long_factor")?);
+        let grown = positions as f64 / original;
+        let grown =
+            if self.get("original_max_position_embeddings").is_some() { grown } else { self.rope_number("factor")?.unwrap_or(grown) };
+        let attention_factor = self.rope_number("attention_factor")?.unwrap_or_else(|| Rope::usual_attention_factor(grown, original));
+        Ok(Rope::Long { factors, long_factors, original: original as usize, attention_factor })
+    }
+
+    /// How many positions a token sees, where that is bounded.
+    fn sliding_window(&self, architecture: Architecture) -> Result<Option<usize>> {
+        let has_window = match architecture {
+            Architecture::Llama => false,
+            // Mistral's first version has one that its file need not name.
+            Architecture::Mistral => self.get("sliding_window").is_some() || !self.object.contains_key("sliding_window"),
+            Architecture::Phi3 => self.get("sliding_window").is_some(),
+            Architecture::Qwen2 | Architecture::Qwen3 => self.flag("use_sliding_window")?,
+        };
+        has_window.then(|| self.size_or("sliding_window", 4096)).transpose()
     }
 }

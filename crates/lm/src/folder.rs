@@ -1,6 +1,6 @@
 //! A model on disk: a Hugging Face folder.
 use crate::config::Json;
-use crate::{Error, LlamaConfig, Result, Tokenizer};
+use crate::{Error, LlamaConfig, Output, Result, Tokenizer};
 use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{Device, Tensor};
 use safetensors::tensor::{Dtype, Metadata};
@@ -16,9 +16,11 @@ use std::sync::{Arc, OnceLock};
 pub struct ModelFolder {
     pub path: PathBuf,
     pub config: LlamaConfig,
-    /// Tokens that end an answer, from `generation_config.json`, `config.json` and the tokenizer.
+    /// Tokens that end an answer, none of a reward model; from `generation_config.json`, `config.json` and the tokenizer.
     pub stop_tokens: Vec<u32>,
     tokenizer: Tokenizer,
+    /// Fills up shorter texts of a batch, elsewhere.
+    pub(crate) padding: Option<u32>,
     /// Names of the files with the weights.
     weight_files: Vec<String>,
     /// Once it is known; shared by clones.
@@ -41,6 +43,36 @@ impl ModelFolder {
     /// [`Error::Model`] when a file is missing, cut off or damaged, the architecture is not supported, a tensor is missing or of the
     /// wrong shape or type, the tokenizer belongs to another model or has no chat template, or the weights are a pickle.
     pub fn open(path: &Path) -> Result<Self> {
+        let folder = Self::read(path)?;
+        match folder.config.output {
+            Output::Tokens => Ok(folder),
+            Output::Score => Err(Error::Model(format!(
+                "{} is a reward model ({}): it scores answers and writes none; name it under [[reward.parts]]",
+                path.display(),
+                folder.config.architecture.reward_class()
+            ))),
+        }
+    }
+
+    /// The same of a reward model, which has one number in the place of the vocabulary.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_reward_model(path: &Path) -> Result<Self> {
+        let folder = Self::read(path)?;
+        match folder.config.output {
+            Output::Score => Ok(folder),
+            Output::Tokens => Err(Error::Model(format!(
+                "{} is no reward model: it writes text ({}), and a reward model is of a class such as {}",
+                path.display(),
+                folder.config.architecture.class(),
+                folder.config.architecture.reward_class()
+            ))),
+        }
+    }
+
+    /// Whatever it gives.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         if !path.is_dir() {
             let what = if path.exists() { "is not a folder" } else { "does not exist" };
             return Err(Error::Model(format!(
@@ -63,8 +95,9 @@ impl ModelFolder {
                 config.vocab_size
             )));
         }
-        let stop_tokens = stop_tokens(path, &text, &config, &tokenizer)?;
-        Ok(Self { path: path.to_owned(), config, stop_tokens, tokenizer, weight_files, checksum: Arc::default() })
+        let stop_tokens = if config.output == Output::Score { Vec::new() } else { stop_tokens(path, &text, &config, &tokenizer)? };
+        let padding = Json::parse(&text, &config_path)?.tokens("pad_token_id")?.first().copied();
+        Ok(Self { path: path.to_owned(), config, stop_tokens, tokenizer, padding, weight_files, checksum: Arc::default() })
     }
 
     pub fn tokenizer(&self) -> Result<Tokenizer> {

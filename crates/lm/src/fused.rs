@@ -4,9 +4,10 @@ use crate::adapter::{DOWN, GATE_UP, OUT, QKV};
 use crate::kernels::attention::{Heads, attention};
 use crate::kernels::head::Head;
 use crate::kernels::matmul::Write;
-use crate::kernels::ops::{Attend, Project, Score, Values, predicting};
+use crate::kernels::ops::{Attend, Predict, Project, Score, Values, predicting};
 use crate::kernels::projection::{Dropout, Lora, LoraShape, Projection};
-use crate::kernels::rows::{Rotary, rms_norm};
+use crate::kernels::rows::rms_norm;
+use crate::kernels::turn::Turn;
 use crate::packed::Packed;
 use crate::{Adapter, Result, stream};
 use candle_core::{Device, Tensor};
@@ -18,7 +19,8 @@ pub(crate) struct Model {
     /// [vocabulary, width] where it is not the head's weight.
     pub embedding: Option<Vec<f32>>,
     pub heads: Heads,
-    pub rotary: Arc<Rotary>,
+    /// Of each block.
+    pub turns: Vec<Arc<Turn>>,
 }
 
 /// An adapter's values, copied once so that no lock is held while a pass runs.
@@ -102,13 +104,15 @@ impl Model {
     /// The rows that predict, before the final norm, and the tokens that they predict.
     fn predicting(&self, adapter: Option<&Snapshot>, packed: &Packed) -> (Vec<f32>, Vec<u32>) {
         let mut x = self.embed(&packed.tokens);
-        self.pass(&mut x, adapter, &mut Buffers::default(), &mut |_, qkv, out| attention(out, qkv, packed, self.heads, &self.rotary));
+        self.pass(&mut x, adapter, &mut Buffers::default(), &mut |block, qkv, out| {
+            attention(out, qkv, packed, self.heads, &self.turns[block]);
+        });
         predicting(&x, packed, self.width())
     }
 
-    /// The rows that predict, after the final norm and without an adapter: [predictions, width].
-    pub fn features(&self, packed: &Packed) -> Vec<f32> {
-        let (rows, _) = self.predicting(None, packed);
+    /// The rows that predict, after the final norm: [predictions, width].
+    pub fn features(&self, adapter: Option<&Snapshot>, packed: &Packed) -> Vec<f32> {
+        let (rows, _) = self.predicting(adapter, packed);
         let mut normed = vec![0.0; rows.len()];
         rms_norm(&mut normed, &rows, &self.head.norm, self.head.epsilon);
         normed
@@ -116,6 +120,18 @@ impl Model {
 
     /// Log-probabilities of a packed batch as a tensor that depends on the adapter's vars.
     pub fn differentiable(&self, adapter: &Adapter, packed: Arc<Packed>, temperature: f64, dropout: Option<u64>) -> Result<Tensor> {
+        let x = self.residual(adapter, &packed, dropout)?;
+        Ok(x.apply_op1(Score::new(self.head.clone(), packed, temperature as f32))?)
+    }
+
+    /// The rows that predict, after the final norm, as a tensor that depends on the adapter's vars: [predictions, width].
+    pub fn hidden(&self, adapter: &Adapter, packed: Arc<Packed>, dropout: Option<u64>) -> Result<Tensor> {
+        let x = self.residual(adapter, &packed, dropout)?;
+        Ok(x.apply_op1(Predict { head: self.head.clone(), packed })?)
+    }
+
+    /// What the last block gives for every row.
+    fn residual(&self, adapter: &Adapter, packed: &Arc<Packed>, dropout: Option<u64>) -> Result<Tensor> {
         let rows = packed.tokens.len();
         let mut x = Tensor::from_vec(self.embed(&packed.tokens), (rows, self.width()), &Device::Cpu)?;
         let rate = adapter.config.dropout;
@@ -127,11 +143,11 @@ impl Model {
                     .filter(|_| rate > 0.0)
                     .map(|seed| Dropout { rate, seed: stream::seed(seed, "dropout", &[layer as u64, projection as u64]) }),
             };
-            let attend = Attend { packed: packed.clone(), heads: self.heads, rotary: self.rotary.clone() };
+            let attend = Attend { packed: packed.clone(), heads: self.heads, turn: self.turns[layer].clone() };
             let attended = x.apply_op2(&vars[QKV], project(QKV))?.apply_op1(attend)?;
             x = attended.apply_op3(&vars[OUT], &x, project(OUT))?;
             x = x.apply_op2(&vars[GATE_UP], project(GATE_UP))?.apply_op3(&vars[DOWN], &x, project(DOWN))?;
         }
-        Ok(x.apply_op1(Score::new(self.head.clone(), packed, temperature as f32))?)
+        Ok(x)
     }
 }

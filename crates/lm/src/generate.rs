@@ -1,6 +1,7 @@
 //! Batched sampling with a key/value cache.
 use crate::fused::{Buffers, Snapshot};
-use crate::kernels::attention::{Seen, attention, attention_cached};
+use crate::kernels::attention::{Heads, Seen, attention, attention_cached};
+use crate::kernels::turn::{Side, Turn};
 use crate::llama::Backend;
 use crate::packed::Packed;
 use crate::sampler::draw;
@@ -73,7 +74,7 @@ impl Llama {
         max_rows: usize,
         on_step: &mut dyn FnMut(Step<'_>) -> ControlFlow<()>,
     ) -> Result<Vec<Generation>> {
-        let context = self.config.max_position_embeddings;
+        let context = self.config.context();
         for request in requests {
             if request.prompt.len() + decoding.max_tokens > context + 1 {
                 return Err(Error::TooLong(format!(
@@ -231,7 +232,7 @@ impl<'a> Decoder<'a> {
         if prompts.is_empty() {
             return Ok(Vec::new());
         }
-        let (packed, texts) = Packed::texts(prompts, self.llama.config.max_position_embeddings, self.llama.config.vocab_size)?;
+        let (packed, texts) = Packed::texts(prompts, self.llama.config.context(), self.llama.config.vocab_size)?;
         let (model, heads) = (self.model, self.model.heads);
         let blocks = model.layers.len();
         let mut prefixes: Vec<Prefix> = prompts
@@ -240,7 +241,7 @@ impl<'a> Decoder<'a> {
             .collect();
         let mut x = model.embed(&packed.tokens);
         model.pass(&mut x, self.adapter, &mut self.buffers, &mut |block, qkv, out| {
-            attention(out, qkv, &packed, heads, &model.rotary);
+            attention(out, qkv, &packed, heads, &model.turns[block]);
             for (prefix, rows) in prefixes.iter_mut().zip(&texts) {
                 let (keys, values) = (&mut prefix.keys[block], &mut prefix.values[block]);
                 keys.resize(prefix.len * heads.cached(), 0.0);
@@ -248,7 +249,7 @@ impl<'a> Decoder<'a> {
                 for (position, row) in rows.iter().cloned().flatten().enumerate() {
                     let at = position * heads.cached()..(position + 1) * heads.cached();
                     let row = &qkv[row * heads.row()..][..heads.row()];
-                    store(model, row, &mut keys[at.clone()], &mut values[at], position);
+                    store(heads, &model.turns[block], row, &mut keys[at.clone()], &mut values[at], position);
                 }
             }
         });
@@ -280,9 +281,9 @@ impl<'a> Decoder<'a> {
                 let count = row.generation.tokens.len();
                 let at = own(row, count - 1, count);
                 let position = row.prefix.len + count - 1;
-                store(model, qkv, &mut keys[at.clone()], &mut values[at], position);
+                store(heads, &model.turns[block], qkv, &mut keys[at.clone()], &mut values[at], position);
                 for (out, x) in queries.chunks_exact_mut(heads.width).zip(qkv.chunks_exact(heads.width)) {
-                    model.rotary.turn(out, x, position);
+                    model.turns[block].forward(out, x, position, Side::Query);
                 }
             }
             let seen: Vec<Seen<'_>> = rows
@@ -304,11 +305,10 @@ impl<'a> Decoder<'a> {
 }
 
 /// Puts a row's turned keys and its values into the cache.
-fn store(model: &fused::Model, qkv: &[f32], keys: &mut [f32], values: &mut [f32], position: usize) {
-    let heads = model.heads;
+fn store(heads: Heads, turn: &Turn, qkv: &[f32], keys: &mut [f32], values: &mut [f32], position: usize) {
     let row = &qkv[heads.out()..];
     for (out, x) in keys.chunks_exact_mut(heads.width).zip(row.chunks_exact(heads.width)) {
-        model.rotary.turn(out, x, position);
+        turn.forward(out, x, position, Side::Key);
     }
     values.copy_from_slice(&row[heads.cached()..][..heads.cached()]);
 }

@@ -1,9 +1,11 @@
-//! Language models that can be trained: a Llama in candle with LoRA on frozen weights.
+//! Language models that can be trained: the Llama family in candle with LoRA on frozen weights.
 //!
 //! Knows no experiment. Text in and out goes through [`Tokenizer`]; weights come from a [`ModelFolder`]; [`Llama`] samples
 //! ([`Llama::generate`]) and scores text ([`Llama::log_probs`]) with or without an [`Adapter`], which [`AdamW`] trains.
 pub mod adapter;
+pub mod architecture;
 pub mod config;
+mod draft;
 pub mod error;
 pub mod folder;
 mod fused;
@@ -15,12 +17,15 @@ pub mod memory;
 pub mod optimiser;
 pub mod packed;
 mod plain;
+pub mod reward_model;
+pub mod rope;
 pub mod sampler;
 pub mod seal;
 pub mod stream;
 pub mod tokenizer;
 
 pub use adapter::{Adapter, LoraConfig};
+pub use architecture::{Architecture, Output};
 pub use config::LlamaConfig;
 pub use error::{Error, Result};
 pub use folder::ModelFolder;
@@ -28,6 +33,8 @@ pub use generate::{Generation, Request, Step};
 pub use llama::Llama;
 pub use optimiser::{AdamW, AdamWConfig, Gradients};
 pub use packed::Group;
+pub use reward_model::RewardModel;
+pub use rope::Rope;
 pub use sampler::{Decoding, Drawn};
 pub use stream::Stream;
 pub use tokenizer::{Message, Tokenizer};

@@ -3,8 +3,10 @@ use crate::adapter::{DOWN, GATE_UP, OUT, QKV, layers_of, module};
 use crate::fused::Snapshot;
 use crate::kernels::attention::Heads;
 use crate::kernels::head::Head;
+use crate::kernels::plain::{Linear, Norms};
 use crate::kernels::projection::{Before, Projection};
 use crate::kernels::rows::Rotary;
+use crate::kernels::turn::{HeadNorms, Turn};
 use crate::kernels::weight::Weight;
 use crate::packed::Packed;
 use crate::{Adapter, Error, Group, LlamaConfig, ModelFolder, Result, fused, plain};
@@ -12,7 +14,7 @@ use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A Llama with frozen weights (f32). Cheap to clone: clones share the weights.
+/// A model of the Llama family ([`crate::Architecture`]) with frozen weights (f32). Cheap to clone: clones share the weights.
 #[derive(Clone)]
 pub struct Llama {
     pub config: LlamaConfig,
@@ -44,10 +46,20 @@ impl Weights {
         layers.into_iter().map(|(name, _)| self.take(&format!("model.layers.{layer}.{}.weight", module(name)))).collect()
     }
 
-    /// The same side by side, [in, out].
-    fn projection(&mut self, config: &LlamaConfig, layer: usize, projection: usize) -> Result<Tensor> {
-        let layers = self.layers(config, layer, projection)?;
-        Ok(Tensor::cat(&layers, 0)?.t()?.contiguous()?)
+    /// Their biases side by side, [out], where they have some.
+    fn bias(&mut self, config: &LlamaConfig, layer: usize, projection: usize) -> Result<Option<Tensor>> {
+        if projection != QKV || !config.architecture.has_bias() {
+            return Ok(None);
+        }
+        let (_, layers) = layers_of(config, projection);
+        let biases = layers.into_iter().map(|(name, _)| self.take(&format!("model.layers.{layer}.{}.bias", module(name))));
+        Ok(Some(Tensor::cat(&biases.collect::<Result<Vec<_>>>()?, 0)?))
+    }
+
+    /// Weights of the norms of query and key heads, where there are some.
+    fn head_norms(&mut self, config: &LlamaConfig, layer: usize) -> Result<Option<[Tensor; 2]>> {
+        let there = config.architecture.has_head_norms();
+        there.then(|| Ok([self.norm(layer, "self_attn.q_norm")?, self.norm(layer, "self_attn.k_norm")?])).transpose()
     }
 
     fn norm(&mut self, layer: usize, name: &str) -> Result<Tensor> {
@@ -57,6 +69,11 @@ impl Weights {
 
 fn values(tensor: &Tensor) -> Result<Vec<f32>> {
     Ok(tensor.flatten_all()?.to_vec1()?)
+}
+
+fn rotary(config: &LlamaConfig) -> Rotary {
+    let frequencies = config.rope.frequencies(config.rope_theta, config.rotary_dim);
+    Rotary::new(&frequencies, config.rope.attention_factor(), config.context())
 }
 
 fn heads(config: &LlamaConfig) -> Heads {
@@ -94,7 +111,7 @@ impl Llama {
         temperature: f64,
         dropout_seed: Option<u64>,
     ) -> Result<Tensor> {
-        let packed = Packed::new(groups, self.config.max_position_embeddings, self.config.vocab_size)?;
+        let packed = Packed::new(groups, self.config.context(), self.config.vocab_size)?;
         if packed.predictions.is_empty() {
             return Ok(Tensor::zeros(0, DType::F32, &self.device)?);
         }
@@ -114,23 +131,45 @@ impl Llama {
         }
     }
 
-    /// What the model without an adapter knows where it predicts each completion token: its last hidden state after the final norm,
-    /// [tokens, hidden size] (f32), in the order of [`Self::log_probs`]. Not differentiable.
-    pub fn features(&self, groups: &[Group<'_>]) -> Result<Tensor> {
-        let packed = Packed::new(groups, self.config.max_position_embeddings, self.config.vocab_size)?;
+    /// What the model knows where it predicts each completion token: its last hidden state after the final norm, [tokens, hidden size] (f32),
+    /// in the order of [`Self::log_probs`]. Not differentiable.
+    pub fn features(&self, adapter: Option<&Adapter>, groups: &[Group<'_>]) -> Result<Tensor> {
+        let packed = Packed::new(groups, self.config.context(), self.config.vocab_size)?;
         let shape = (packed.predictions.len(), self.config.hidden_size);
         if shape.0 == 0 {
             return Ok(Tensor::zeros(shape, DType::F32, &self.device)?);
         }
         match &self.backend {
-            Backend::Fused(model) => Ok(Tensor::from_vec(model.features(&packed), shape, &self.device)?),
-            Backend::Plain(model) => Ok(model.predicting(None, &packed, None)?.detach()),
+            Backend::Fused(model) => {
+                let snapshot = adapter.map(Snapshot::new).transpose()?;
+                Ok(Tensor::from_vec(model.features(snapshot.as_ref(), &packed), shape, &self.device)?)
+            }
+            Backend::Plain(model) => {
+                let factors = model.factors(adapter, false)?;
+                Ok(model.predicting(factors.as_ref(), &packed, None)?.detach())
+            }
+        }
+    }
+
+    /// The same, differentiable with respect to the adapter. `dropout_seed` switches the adapter's dropout on.
+    pub fn hidden(&self, adapter: &Adapter, groups: &[Group<'_>], dropout_seed: Option<u64>) -> Result<Tensor> {
+        let packed = Packed::new(groups, self.config.context(), self.config.vocab_size)?;
+        if packed.predictions.is_empty() {
+            return Ok(Tensor::zeros((0, self.config.hidden_size), DType::F32, &self.device)?);
+        }
+        match &self.backend {
+            Backend::Fused(model) => model.hidden(adapter, Arc::new(packed), dropout_seed),
+            Backend::Plain(model) => {
+                let factors = model.factors(Some(adapter), true)?;
+                let dropout = dropout_seed.is_some() && adapter.config.dropout > 0.0;
+                model.predicting(factors.as_ref(), &packed, dropout.then_some(adapter.config.dropout))
+            }
         }
     }
 
     /// The values of [`Self::log_probs`] without dropout, where no gradient is needed: less memory, nothing is kept.
     pub fn score(&self, adapter: Option<&Adapter>, groups: &[Group<'_>], temperature: f64) -> Result<Vec<f32>> {
-        let packed = Packed::new(groups, self.config.max_position_embeddings, self.config.vocab_size)?;
+        let packed = Packed::new(groups, self.config.context(), self.config.vocab_size)?;
         if packed.predictions.is_empty() {
             return Ok(Vec::new());
         }
@@ -149,42 +188,58 @@ impl Llama {
 
 fn fused_model(config: &LlamaConfig, mut weights: Weights) -> Result<fused::Model> {
     let epsilon = config.rms_norm_eps as f32;
+    let rotary = Arc::new(rotary(config));
+    let mut turns = Vec::with_capacity(config.num_hidden_layers);
     let mut layers = Vec::with_capacity(config.num_hidden_layers);
     for layer in 0..config.num_hidden_layers {
         let attention_norm = Before::Norm(values(&weights.norm(layer, "input_layernorm")?)?.into(), epsilon);
         let mlp_norm = Before::Norm(values(&weights.norm(layer, "post_attention_layernorm")?)?.into(), epsilon);
         let mut project = |projection: usize, before: Before| -> Result<Arc<Projection>> {
             let layers = weights.layers(config, layer, projection)?.iter().map(values).collect::<Result<Vec<_>>>()?;
+            let bias = weights.bias(config, layer, projection)?.as_ref().map(values).transpose()?;
             let (inputs, _) = layers_of(config, projection);
-            Ok(Arc::new(Projection { before, weight: Weight::new(inputs, &layers) }))
+            Ok(Arc::new(Projection { before, weight: Weight::new(inputs, &layers), bias }))
         };
         let (qkv, out) = (project(QKV, attention_norm)?, project(OUT, Before::Nothing)?);
         let (gate_up, down) = (project(GATE_UP, mlp_norm)?, project(DOWN, Before::SwiGlu)?);
         layers.push([qkv, out, gate_up, down]);
+        let norms = weights.head_norms(config, layer)?;
+        let norms =
+            norms.map(|[query, key]| Ok::<_, Error>(HeadNorms { query: values(&query)?.into(), key: values(&key)?.into(), epsilon }));
+        turns.push(Arc::new(Turn::new(rotary.clone(), norms.transpose()?)));
     }
     let embedding = values(&weights.take("model.embed_tokens.weight")?)?;
     let (weight, embedding) =
-        if config.tie_word_embeddings { (embedding, None) } else { (values(&weights.take("lm_head.weight")?)?, Some(embedding)) };
+        if config.shares_embedding() { (embedding, None) } else { (values(&weights.take("lm_head.weight")?)?, Some(embedding)) };
     let norm = values(&weights.take("model.norm.weight")?)?.into();
     let head = Head { norm, epsilon, weight: Weight::new(config.hidden_size, &[weight]) };
-    let rotary = Rotary::new(config.rope_theta, config.head_dim, config.max_position_embeddings);
-    Ok(fused::Model { layers, head: Arc::new(head), embedding, heads: heads(config), rotary: Arc::new(rotary) })
+    Ok(fused::Model { layers, head: Arc::new(head), embedding, heads: heads(config), turns })
 }
 
 fn plain_model(config: &LlamaConfig, mut weights: Weights, device: &Device) -> Result<plain::Model> {
     let mut layers = Vec::with_capacity(config.num_hidden_layers);
     for layer in 0..config.num_hidden_layers {
-        let mut projection = |p: usize| -> Result<Tensor> { Ok(weights.projection(config, layer, p)?.to_device(device)?) };
+        let mut projection = |p: usize| -> Result<Linear> {
+            let weight = Tensor::cat(&weights.layers(config, layer, p)?, 0)?.t()?.contiguous()?.to_device(device)?;
+            let bias = weights.bias(config, layer, p)?.map(|bias| bias.to_device(device)).transpose()?;
+            Ok(Linear { weight, bias })
+        };
+        let projections = [projection(QKV)?, projection(OUT)?, projection(GATE_UP)?, projection(DOWN)?];
+        let norms = weights.head_norms(config, layer)?;
+        let norms = norms.map(|[query, key]| {
+            Ok::<_, Error>(Norms { query: query.to_device(device)?, key: key.to_device(device)?, epsilon: config.rms_norm_eps })
+        });
         layers.push(plain::Layer {
-            weights: [projection(QKV)?, projection(OUT)?, projection(GATE_UP)?, projection(DOWN)?],
+            projections,
+            head_norms: norms.transpose()?,
             attention_norm: weights.norm(layer, "input_layernorm")?.to_device(device)?,
             mlp_norm: weights.norm(layer, "post_attention_layernorm")?.to_device(device)?,
         });
     }
     let embedding = weights.take("model.embed_tokens.weight")?.to_device(device)?;
-    let head = if config.tie_word_embeddings { embedding.clone() } else { weights.take("lm_head.weight")?.to_device(device)? };
-    let rotary = Rotary::new(config.rope_theta, config.head_dim, config.max_position_embeddings);
-    let table = |values: &[f32]| Tensor::from_slice(values, (config.max_position_embeddings, config.head_dim / 2), device);
+    let head = if config.shares_embedding() { embedding.clone() } else { weights.take("lm_head.weight")?.to_device(device)? };
+    let rotary = rotary(config);
+    let table = |values: &[f32]| Tensor::from_slice(values, (config.context(), config.rotary_dim / 2), device);
     let (cosines, sines) = rotary.tables();
     Ok(plain::Model {
         layers,

@@ -116,6 +116,12 @@ impl Gradients {
         Ok(())
     }
 
+    /// Those of the first `at` vars, and those of the others.
+    pub fn split(mut self, at: usize) -> [Self; 2] {
+        let others = self.sums.split_off(at);
+        [self, Self { sums: others }]
+    }
+
     /// The summed gradient of each var.
     pub fn sums(&self) -> &[Option<Tensor>] {
         &self.sums

@@ -14,16 +14,17 @@ pub(crate) struct Model {
     pub embedding: Tensor,
     pub head: Tensor,
     pub heads: Heads,
-    /// [positions, head width / 2].
+    /// [positions, pairs that are turned].
     pub cosines: Tensor,
     pub sines: Tensor,
 }
 
 pub(crate) struct Layer {
-    /// [in, out] of each projection, in the adapter's order.
-    pub weights: [Tensor; 4],
+    /// In the adapter's order.
+    pub projections: [plain::Linear; 4],
     pub attention_norm: Tensor,
     pub mlp_norm: Tensor,
+    pub head_norms: Option<plain::Norms>,
 }
 
 /// Keys and values of every block: [batch, key/value heads, positions, width].
@@ -43,7 +44,7 @@ impl Model {
     /// An adapter, if there is one, as the pass takes it, differentiable with respect to its vars where asked for.
     pub fn factors(&self, adapter: Option<&Adapter>, differentiable: bool) -> Result<Option<Factors>> {
         let Some((adapter, first)) = adapter.zip(self.layers.first()) else { return Ok(None) };
-        let places = |p: usize| plain::places(&adapter.shapes[p], first.weights[p].dim(1)?, &self.embedding);
+        let places = |p: usize| plain::places(&adapter.shapes[p], first.projections[p].weight.dim(1)?, &self.embedding);
         let places = [places(QKV)?, places(OUT)?, places(GATE_UP)?, places(DOWN)?];
         let factors = adapter.layers.iter().map(|vars| {
             let lora = |p: usize| {
@@ -69,16 +70,17 @@ impl Model {
         let batch = mask.dim(0)?;
         let new = tokens.len() / batch;
         let positions = Tensor::new(positions, self.device())?;
-        let table = |table: &Tensor| table.index_select(&positions, 0)?.reshape((batch, new, self.heads.width / 2));
+        let table = |table: &Tensor| table.index_select(&positions, 0)?.reshape((batch, new, ()));
         let (cosines, sines) = (table(&self.cosines)?, table(&self.sines)?);
         let mut x = self.embedding.index_select(&Tensor::new(tokens, self.device())?, 0)?;
         for (index, layer) in self.layers.iter().enumerate() {
             let project = |x: &Tensor, projection: usize| {
                 let lora = adapter.and_then(|factors| factors[index][projection].as_ref());
-                plain::project(x, &layer.weights[projection], lora, dropout)
+                plain::project(x, &layer.projections[projection], lora, dropout)
             };
             let qkv = project(&plain::rms_norm(&x, &layer.attention_norm, self.epsilon)?, QKV)?;
-            let [queries, mut keys, mut values] = plain::split_heads(&qkv, batch, self.heads, &cosines, &sines)?;
+            let turn = plain::Turn { cosines: cosines.clone(), sines: sines.clone(), norms: layer.head_norms.as_ref() };
+            let [queries, mut keys, mut values] = plain::split_heads(&qkv, batch, self.heads, &turn)?;
             if let Some(cache) = cache.as_deref_mut() {
                 if let Some((old_keys, old_values)) = cache.get(index) {
                     keys = Tensor::cat(&[old_keys, &keys], 2)?;

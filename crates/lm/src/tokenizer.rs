@@ -155,6 +155,15 @@ impl Tokenizer {
     /// Where a message holds such text, a mark is put into it before the template is rendered; the tokenizer finds its special tokens in
     /// the marked text and drops the marks before it looks for anything else.
     pub fn chat(&self, messages: &[Message]) -> Result<Vec<u32>> {
+        self.rendered_tokens(messages, true)
+    }
+
+    /// The same of a conversation that is over: nobody is asked for an answer.
+    pub fn conversation(&self, messages: &[Message]) -> Result<Vec<u32>> {
+        self.rendered_tokens(messages, false)
+    }
+
+    fn rendered_tokens(&self, messages: &[Message], add_generation_prompt: bool) -> Result<Vec<u32>> {
         let mut looks_special = false;
         let marked = messages.iter().map(|message| {
             let content = self.marked(&message.content)?;
@@ -162,7 +171,7 @@ impl Tokenizer {
             Ok(Message { role: message.role.clone(), content })
         });
         let marked = marked.collect::<Result<Vec<_>>>()?;
-        let text = self.render(&marked, true)?;
+        let text = self.render(&marked, add_generation_prompt)?;
         if looks_special || self.0.normalises_special { self.tokens(self.guarded()?, &text) } else { self.encode(&text) }
     }
 

@@ -101,6 +101,36 @@ fn rope_theta_is_read_from_both_places() {
     assert!(ModelFolder::open(folder.path()).is_ok());
 }
 
+/// What config.json of one of the small models says of the context with this key changed.
+fn context(name: &str, key: &str, value: Value) -> usize {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name).join("config.json");
+    let mut object: serde_json::Map<String, Value> = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    object.insert(key.into(), value);
+    lm::LlamaConfig::parse(&serde_json::to_string(&object).unwrap(), &path).unwrap().context()
+}
+
+/// Beyond it, another token would be seen, or another factor count, than [`lm::Llama`] has.
+#[test]
+fn the_context_ends_with_the_window_and_with_the_short_texts_of_longrope() {
+    assert_eq!(context("tiny-untied", "sliding_window", json!(10)), 64, "Llama has none");
+    assert_eq!(context("tiny-mistral", "sliding_window", json!(10)), 10);
+    assert_eq!(context("tiny-mistral", "sliding_window", Value::Null), 64);
+    assert_eq!(context("tiny-qwen2", "use_sliding_window", json!(false)), 64);
+    assert_eq!(context("tiny-qwen2", "use_sliding_window", json!(true)), 32);
+    assert_eq!(context("tiny-phi3", "sliding_window", json!(48)), 32);
+    assert_eq!(context("tiny-phi3", "sliding_window", json!(20)), 20);
+}
+
+/// As transformers counts them (`model.num_parameters()` of SmolLM2-135M-Instruct).
+#[test]
+fn the_embedded_model_has_134_515_008_parameters() {
+    let config = json!({
+        "model_type": "llama", "hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30, "num_attention_heads": 9,
+        "num_key_value_heads": 3, "vocab_size": 49_152, "max_position_embeddings": 8192, "tie_word_embeddings": true,
+    });
+    assert_eq!(lm::LlamaConfig::parse(&config.to_string(), Path::new("config.json")).unwrap().parameters(), 134_515_008);
+}
+
 #[test]
 fn missing_folders_and_files_are_named() {
     let folder = copy();
@@ -116,9 +146,10 @@ fn missing_folders_and_files_are_named() {
 
 #[test]
 fn a_wrong_config_is_refused_by_key() {
-    let sentence = refused_config("architectures", json!(["Qwen2ForCausalLM"]));
-    assert!(sentence.contains("Qwen2ForCausalLM") && sentence.contains("only the Llama architecture"), "{sentence}");
-    assert!(refused_config("model_type", json!("mistral")).contains("\"mistral\""));
+    let sentence = refused_config("architectures", json!(["LlamaForTokenClassification"]));
+    assert!(sentence.contains("LlamaForTokenClassification") && sentence.contains("Qwen3ForCausalLM"), "{sentence}");
+    let sentence = refused_config("model_type", json!("gemma"));
+    assert!(sentence.contains("\"gemma\"") && sentence.contains("Phi3ForCausalLM (`model_type` \"phi3\")"), "{sentence}");
     assert!(refused_config("model_type", Value::Null).contains("`model_type` is missing"));
     assert!(refused_config("hidden_size", Value::Null).contains("config.json: `hidden_size` is missing"));
     assert!(refused_config("num_hidden_layers", json!(-2)).contains("`num_hidden_layers` is -2"));
@@ -129,8 +160,15 @@ fn a_wrong_config_is_refused_by_key() {
     assert!(refused_config("attention_bias", json!(true)).contains("`attention_bias`"));
     assert!(refused_config("mlp_bias", json!(true)).contains("`mlp_bias`"));
     assert!(refused_config("hidden_act", json!("gelu")).contains("\"gelu\""));
-    assert!(refused_config("rope_scaling", json!({"rope_type": "llama3", "factor": 8.0})).contains("`rope_scaling`"));
+    assert!(
+        refused_config("rope_scaling", json!({"rope_type": "llama3", "factor": 8.0})).contains("`rope_scaling` needs `low_freq_factor`")
+    );
     assert!(refused_config("rope_parameters", json!({"rope_type": "yarn"})).contains("`rope_parameters`"));
+    let long = json!({"type": "longrope", "short_factor": [1.0], "long_factor": [1.0], "original_max_position_embeddings": 32});
+    assert!(refused_config("rope_scaling", long).contains("`short_factor` holds 1 numbers, but 4 pairs"));
+    assert!(refused_config("rope_scaling", json!({"rope_type": "linear", "factor": "much"})).contains("`rope_scaling.factor`"));
+    assert!(refused_config("partial_rotary_factor", json!(1.5)).contains("at most 1"));
+    assert!(refused_config("partial_rotary_factor", json!(0.4)).contains("3 values are turned"));
     assert!(refused_config("quantization_config", json!({"bits": 4})).contains("`quantization_config`"));
     assert!(refused_config("eos_token_id", json!("end")).contains("`eos_token_id`"));
     assert!(refused_config("eos_token_id", json!(64)).contains("64"));

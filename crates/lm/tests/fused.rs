@@ -84,7 +84,7 @@ fn features_are_the_states_that_predict() {
     for tied in [true, false] {
         let (fused, plain) = (model(&config(tied), true), model(&config(tied), false));
         for batch in batches() {
-            let (x, y) = (fused.features(&batch.groups()).unwrap(), plain.features(&batch.groups()).unwrap());
+            let (x, y) = (fused.features(None, &batch.groups()).unwrap(), plain.features(None, &batch.groups()).unwrap());
             let tokens = fused.log_probs(None, &batch.groups(), 1.0, None).unwrap().elem_count();
             assert_eq!(x.dims(), [tokens, fused.config.hidden_size]);
             close(&x.flatten_all().unwrap().to_vec1().unwrap(), &y.flatten_all().unwrap().to_vec1().unwrap(), F32, "features");

@@ -135,6 +135,54 @@ fn the_words_of_llama_3_are_cut_as_its_tokenizer_cuts_them() {
 }
 
 #[test]
+fn the_words_of_qwen2_are_cut_as_its_tokenizer_cuts_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = changed(folder.path(), |metadata, _| drop(metadata.insert("tokenizer.ggml.pre".into(), text("qwen2"))));
+    lm::gguf::import(&file, &folder.path().join("model")).unwrap();
+    check_tokens(&ModelFolder::open(&folder.path().join("model")).unwrap(), &json(&fixture("bytes.json"))["texts_qwen2"]);
+}
+
+/// The small models that transformers computed, stored under llama.cpp's names, become what they were, rounded to bf16.
+#[test]
+fn every_family_becomes_a_folder() {
+    for (name, class) in [("qwen2", "Qwen2ForCausalLM"), ("qwen3", "Qwen3ForCausalLM"), ("phi3", "Phi3ForCausalLM")] {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("model");
+        lm::gguf::import(&fixture(&format!("{name}.gguf")), &folder).unwrap();
+        let original = ModelFolder::open(&fixture("..").join(format!("tiny-{name}"))).unwrap();
+        let model = ModelFolder::open(&folder).unwrap();
+        assert_eq!(model.config, original.config, "{name}");
+        assert_eq!(json(&folder.join("config.json"))["architectures"][0], class);
+        let (weights, expected) = (model.weights(&Device::Cpu).unwrap(), original.weights(&Device::Cpu).unwrap());
+        assert_eq!(weights.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+        for (tensor, expected) in &expected {
+            let values = |t: &Tensor| t.to_dtype(candle_core::DType::BF16).unwrap().flatten_all().unwrap().to_vec1::<half::bf16>().unwrap();
+            assert_eq!(values(&weights[tensor]), values(expected), "{name}: {tensor}");
+        }
+    }
+}
+
+/// Llama 3.1's frequencies are stored as what they are divided by.
+#[test]
+fn the_scaled_frequencies_of_llama_3_are_known_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |divisors: [f32; 4]| {
+        changed(folder.path(), |metadata, tensors| {
+            metadata.insert("llama.rope.freq_base".into(), Value::F32(500_000.0));
+            let divisors = Tensor::new(&divisors, &Device::Cpu).unwrap();
+            tensors.insert("rope_freqs.weight".into(), QTensor::quantize(&divisors, GgmlDType::F32).unwrap());
+        })
+    };
+    // Waves of 6, 167, 4443 and 118,000 positions: of the third, which lies between 2048 and 8192, (8192 / 4443 − 1) / 3 is kept.
+    let smooth: f32 = (8192.0 / (2.0 * std::f32::consts::PI * 500_000f32.powf(0.5)) - 1.0) / 3.0;
+    let between = 1.0 / ((1.0 - smooth) / 8.0 + smooth);
+    lm::gguf::import(&with([1.0, 1.0, between, 8.0]), &folder.path().join("model")).unwrap();
+    let rope = ModelFolder::open(&folder.path().join("model")).unwrap().config.rope;
+    assert_eq!(rope, lm::Rope::Llama3 { factor: 8.0, low_freq_factor: 1.0, high_freq_factor: 4.0, original: 8192 });
+    assert!(refused(&with([1.0, 2.0, between, 8.0])).contains("another way than Llama 3"));
+}
+
+#[test]
 fn two_imports_give_the_same_bytes_and_the_second_changes_nothing() {
     let (parent, model) = check_import("bytes", true);
     let written = fs::metadata(model.path.join("config.json")).unwrap().modified().unwrap();
@@ -246,11 +294,13 @@ fn a_missing_entry_is_named() {
 #[test]
 fn models_that_are_not_supported_are_refused_by_name() {
     let with = |key: &str, value: Value| refused_with(|metadata| drop(metadata.insert(key.into(), value)));
-    let sentence = with("general.architecture", text("qwen2"));
-    assert!(sentence.contains("\"qwen2\"") && sentence.contains("only \"llama\""), "{sentence}");
+    let sentence = with("general.architecture", text("gemma2"));
+    assert!(sentence.contains("\"gemma2\"") && sentence.contains("\"llama\", \"qwen2\""), "{sentence}");
+    assert!(with("general.architecture", text("qwen2")).contains("`qwen2.embedding_length` is missing"));
     assert!(with("tokenizer.ggml.model", text("t5")).contains("\"t5\""));
     assert!(with("tokenizer.ggml.pre", text("tekken")).contains("\"tekken\""));
-    assert!(with("llama.rope.scaling.type", text("yarn")).contains("scaled"));
+    assert!(with("llama.rope.scaling.type", text("yarn")).contains("scaled as \"yarn\""));
+    assert!(with("llama.rope.scaling.type", text("linear")).contains("`llama.rope.scaling.factor`"));
     assert!(with("llama.rope.dimension_count", Value::U32(4)).contains("part of each head"));
     assert!(with("llama.expert_count", Value::U32(8)).contains("mixture of experts"));
     assert!(with("split.count", Value::U16(3)).contains("--merge"));

@@ -42,9 +42,13 @@ fn tensors(bytes: &[u8]) -> Vec<(String, Vec<f32>)> {
     tensors
 }
 
-/// Both models, fused and plain (on a GPU, where there is one), of both fixtures.
+/// Of every family, and of every way to scale rotary embeddings.
+const MODELS: [&str; 8] =
+    ["tiny-tied", "tiny-untied", "tiny-llama3", "tiny-linear", "tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-phi3"];
+
+/// Each, fused and plain (on a GPU, where there is one).
 fn for_each_model(test: impl Fn(&Llama, &PathBuf, &Value)) {
-    for name in ["tiny-tied", "tiny-untied"] {
+    for name in MODELS {
         let path = folder(name);
         let reference: Value = serde_json::from_slice(&std::fs::read(path.join("reference.json")).unwrap()).unwrap();
         let opened = ModelFolder::open(&path).unwrap();
@@ -94,7 +98,10 @@ fn gradients_are_those_of_peft() {
         for ((name, got), (_, expected)) in tensors(&adapter.to_bytes().unwrap()).iter().zip(&expected) {
             let largest = expected.iter().fold(1f32, |m, v| m.max(v.abs()));
             let scale = |v: &[f32]| v.iter().map(|v| v / largest).collect::<Vec<_>>();
-            close(&scale(got), &scale(expected), 2e-5, name);
+            // Phi-3's small model is ill-conditioned: half a unit in the last place of its weights moves its gradients, in f64, by up to 1e-4 of the
+            // largest, and PyTorch's own in f32 are 2e-5 off those in f64.
+            let tolerance = if path.ends_with("tiny-phi3") { 1e-4 } else { 2e-5 };
+            close(&scale(got), &scale(expected), tolerance, name);
         }
     });
 }

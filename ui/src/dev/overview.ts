@@ -28,6 +28,7 @@ export const overview: Overview = {
     {
       name: 'smollm2-135m-instruct',
       architecture: 'llama',
+      is_reward_model: false,
       parameters: 134_515_008,
       bytes: 271_000_000,
       path: '/home/ada/.local/share/alignpro/models/smollm2-135m-instruct',
@@ -36,14 +37,25 @@ export const overview: Overview = {
     {
       name: 'qwen2.5-0.5b-instruct',
       architecture: 'qwen2',
+      is_reward_model: false,
       parameters: 494_032_768,
       bytes: 988_000_000,
       path: '/home/ada/.local/share/alignpro/models/qwen2.5-0.5b-instruct',
       problem: null,
     },
     {
+      name: 'skywork-reward-v2-qwen3-0.6b',
+      architecture: 'qwen3',
+      is_reward_model: true,
+      parameters: 596_050_000,
+      bytes: 1_192_000_000,
+      path: '/home/ada/.local/share/alignpro/models/skywork-reward-v2-qwen3-0.6b',
+      problem: null,
+    },
+    {
       name: 'half-copied',
       architecture: null,
+      is_reward_model: false,
       parameters: null,
       bytes: 12_000,
       path: '/home/ada/.local/share/alignpro/models/half-copied',

@@ -1,12 +1,13 @@
 //! The tokenizer in a GGUF file's metadata.
 use super::header::Gguf;
-use crate::{Error, Result};
+use super::shape::named_architecture;
+use crate::{Architecture, Error, Result};
 use ahash::AHashMap;
 use candle_core::quantized::gguf_file::Value;
 use std::collections::HashMap;
 use tokenizers::decoders::{byte_fallback::ByteFallback, byte_level::ByteLevel, fuse::Fuse, sequence::Sequence as Decoders, strip::Strip};
 use tokenizers::models::bpe::BPE;
-use tokenizers::normalizers::{Prepend, Replace, Sequence as Normalizers};
+use tokenizers::normalizers::{NFC, Prepend, Replace, Sequence as Normalizers};
 use tokenizers::pre_tokenizers::{digits::Digits, sequence::Sequence as PreTokenizers, split::Split, split::SplitPattern};
 use tokenizers::processors::template::TemplateProcessing;
 use tokenizers::{AddedToken, SplitDelimiterBehavior, Tokenizer};
@@ -14,6 +15,9 @@ use tokenizers::{AddedToken, SplitDelimiterBehavior, Tokenizer};
 /// How Llama 3 cuts text into words.
 const LLAMA3_WORDS: &str =
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+/// How Qwen2 does: digits one by one.
+const QWEN2_WORDS: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
 /// What llama.cpp says a token is for.
 #[derive(Clone, Copy, PartialEq)]
@@ -103,7 +107,13 @@ impl Vocabulary {
             None => return Err(gguf.wrong("metadata `tokenizer.ggml.model` is missing, so the tokenizer cannot be built")),
         };
         let added = self.tokens.iter().zip(&self.kinds).filter(|(_, kind)| **kind != Kind::Normal);
-        let added = added.map(|(text, kind)| AddedToken::from(text.clone(), *kind == Kind::Special).normalized(false));
+        // As llama.cpp has it: white space after a Phi-3's special token belongs to it, but for these.
+        let is_phi = named_architecture(gguf)? == Architecture::Phi3.model_type();
+        let takes_space = |text: &str| is_phi && !["<unk>", "<s>", "<|endoftext|>"].contains(&text);
+        let added = added.map(|(text, kind)| {
+            let special = *kind == Kind::Special;
+            AddedToken::from(text.clone(), special).normalized(false).rstrip(special && takes_space(text))
+        });
         tokenizer.add_tokens(&added.collect::<Vec<_>>());
         if let (true, Some(id), Some(text)) = (self.add_bos, self.bos, self.text(self.bos)) {
             let template = TemplateProcessing::builder()
@@ -127,11 +137,18 @@ impl Vocabulary {
             Some((left.to_owned(), right.to_owned()))
         })?;
         let kind = gguf.text("tokenizer.ggml.pre")?.unwrap_or("default");
-        let words = kind == "llama-bpe" || kind == "llama3" || kind == "llama-v3";
-        let model = BPE::builder().vocab_and_merges(self.ids(), merges).ignore_merges(words).build();
+        let words = match kind {
+            "llama-bpe" | "llama3" | "llama-v3" => Some(LLAMA3_WORDS),
+            "qwen2" => Some(QWEN2_WORDS),
+            _ => None,
+        };
+        let model = BPE::builder().vocab_and_merges(self.ids(), merges).ignore_merges(words == Some(LLAMA3_WORDS)).build();
         let mut tokenizer = Tokenizer::new(model.map_err(|error| gguf.wrong(&format!("its tokenizer cannot be built: {error}")))?);
-        if words {
-            let split = Split::new(SplitPattern::Regex(LLAMA3_WORDS.into()), SplitDelimiterBehavior::Isolated, false).map_err(broken)?;
+        if let Some(words) = words {
+            if words == QWEN2_WORDS {
+                tokenizer.with_normalizer(Some(NFC));
+            }
+            let split = Split::new(SplitPattern::Regex(words.into()), SplitDelimiterBehavior::Isolated, false).map_err(broken)?;
             let bytes = ByteLevel::new(false, true, false);
             tokenizer.with_pre_tokenizer(Some(PreTokenizers::new(vec![split.into(), bytes.into()])));
         } else {
@@ -140,7 +157,7 @@ impl Vocabulary {
                 "smollm" => tokenizer.with_pre_tokenizer(Some(PreTokenizers::new(vec![Digits::new(true).into(), bytes.into()]))),
                 "gpt-2" | "default" => tokenizer.with_pre_tokenizer(Some(bytes)),
                 other => {
-                    let known = "\"smollm\", \"llama-bpe\" and \"gpt-2\" are supported";
+                    let known = "\"smollm\", \"llama-bpe\", \"qwen2\" and \"gpt-2\" are supported";
                     return Err(gguf.wrong(&format!("its tokenizer cuts words as \"{other}\" does (`tokenizer.ggml.pre`); {known}")));
                 }
             };

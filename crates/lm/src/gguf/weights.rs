@@ -1,6 +1,7 @@
 //! The weights of a GGUF file as one safetensors file in bf16.
 use super::header::Gguf;
-use crate::{Error, LlamaConfig, Result};
+use crate::draft::Failure;
+use crate::{Architecture, Error, LlamaConfig, Result};
 use candle_core::{DType, Tensor};
 use half::bf16;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
@@ -12,18 +13,21 @@ const WIDTH: usize = 2;
 
 /// The name that llama.cpp gives to the tensor with a Hugging Face name.
 fn stored_name(name: &str) -> String {
-    let name = name.trim_end_matches(".weight");
+    let (name, kind) = name.rsplit_once('.').unwrap_or((name, "weight"));
     let stored = match name.strip_prefix("model.layers.").and_then(|rest| rest.split_once('.')) {
         Some((layer, part)) => {
             let part = match part {
                 "input_layernorm" => "attn_norm",
+                "self_attn.q_norm" => "attn_q_norm",
+                "self_attn.k_norm" => "attn_k_norm",
+                "self_attn.qkv_proj" => "attn_qkv",
                 "self_attn.q_proj" => "attn_q",
                 "self_attn.k_proj" => "attn_k",
                 "self_attn.v_proj" => "attn_v",
                 "self_attn.o_proj" => "attn_output",
                 "post_attention_layernorm" => "ffn_norm",
                 "mlp.gate_proj" => "ffn_gate",
-                "mlp.up_proj" => "ffn_up",
+                "mlp.up_proj" | "mlp.gate_up_proj" => "ffn_up",
                 "mlp.down_proj" => "ffn_down",
                 other => other,
             };
@@ -37,7 +41,7 @@ fn stored_name(name: &str) -> String {
         }
         .to_owned(),
     };
-    stored + ".weight"
+    format!("{stored}.{kind}")
 }
 
 /// Whether every tensor that `config` needs is in the file, with its shape.
@@ -55,7 +59,7 @@ pub(super) fn check(gguf: &Gguf, config: &LlamaConfig) -> Result<()> {
     Ok(())
 }
 
-/// Puts the rows of a query or key projection back into the order of Hugging Face. llama.cpp stores the pairs that the rotary
+/// Puts the rows of a Llama's query or key projection back into the order of Hugging Face. llama.cpp stores the pairs that the rotary
 /// embedding turns side by side; Hugging Face stores the first halves of all pairs, then the second halves.
 fn unpermuted(weight: &Tensor, heads: usize) -> Result<Tensor> {
     let (rows, columns) = weight.dims2()?;
@@ -71,7 +75,9 @@ pub(super) fn write(gguf: &mut Gguf, config: &LlamaConfig, out: &mut impl Write)
     out.write_all(&header(&tensors)?)?;
     for (name, _) in &tensors {
         let mut weight = gguf.tensor(&stored_name(name))?;
-        if name.ends_with("q_proj.weight") {
+        if config.architecture != Architecture::Llama {
+            // Stored as it is.
+        } else if name.ends_with("q_proj.weight") {
             weight = unpermuted(&weight, config.num_attention_heads)?;
         } else if name.ends_with("k_proj.weight") {
             weight = unpermuted(&weight, config.num_key_value_heads)?;
@@ -100,22 +106,4 @@ fn header(tensors: &[(String, Vec<usize>)]) -> Result<Vec<u8>> {
     let mut json = serde_json::to_vec(&metadata).map_err(|error| Error::Model(error.to_string()))?;
     json.resize(json.len().next_multiple_of(8), b' ');
     Ok([&(json.len() as u64).to_le_bytes(), json.as_slice()].concat())
-}
-
-/// Reading the model or writing the file failed.
-pub(super) enum Failure {
-    Read(Error),
-    Write(std::io::Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Read(error)
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Self::Write(error)
-    }
 }

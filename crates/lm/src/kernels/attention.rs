@@ -1,10 +1,11 @@
-//! Grouped-query causal attention with rotary embedding, over packed texts and over a key/value cache.
+//! Grouped-query causal attention with what turns its heads, over packed texts and over a key/value cache.
 //!
 //! Rows of `qkv` hold the query heads, then the key heads, then the value heads. Keys and values are never repeated for their
 //! query heads, and what texts have in common is computed once for all of them.
 use super::Shared;
 use super::matmul::{Mat, Write, matmul};
-use super::rows::{Rotary, dot, exp, largest, sum};
+use super::rows::{dot, exp, largest, sum};
+use super::turn::{Side, Turn};
 use crate::packed::{Packed, Piece, rows};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -40,6 +41,10 @@ impl Heads {
     fn value(self, head: usize) -> usize {
         (self.query + self.key_value + head) * self.width
     }
+    /// Whose head begins at a column before the values.
+    fn side(self, column: usize) -> Side {
+        if column < self.out() { Side::Query } else { Side::Key }
+    }
     fn scale(self) -> f32 {
         1.0 / (self.width as f32).sqrt()
     }
@@ -54,9 +59,9 @@ struct Local {
 }
 
 impl Local {
-    fn new(qkv: &[f32], packed: &Packed, rows: Range<usize>, heads: Heads, head: usize, rotary: &Rotary) -> Self {
+    fn new(qkv: &[f32], packed: &Packed, rows: Range<usize>, heads: Heads, head: usize, turn: &Turn) -> Self {
         let width = heads.width;
-        let keys = turned(qkv, packed, rows.clone(), heads, heads.key(head), rotary);
+        let keys = turned(qkv, packed, rows.clone(), heads, heads.key(head), turn);
         let mut values = Vec::with_capacity(rows.len() * width);
         for row in rows.clone() {
             values.extend_from_slice(&qkv[row * heads.row() + heads.value(head)..][..width]);
@@ -70,10 +75,10 @@ impl Local {
 }
 
 /// One head (starting at `column` of each row) of `rows`, turned, dense.
-fn turned(qkv: &[f32], packed: &Packed, rows: Range<usize>, heads: Heads, column: usize, rotary: &Rotary) -> Vec<f32> {
+fn turned(qkv: &[f32], packed: &Packed, rows: Range<usize>, heads: Heads, column: usize, turn: &Turn) -> Vec<f32> {
     let mut out = vec![0.0; rows.len() * heads.width];
     for (row, out) in rows.zip(out.chunks_exact_mut(heads.width)) {
-        rotary.turn(out, &qkv[row * heads.row() + column..][..heads.width], packed.positions[row]);
+        turn.forward(out, &qkv[row * heads.row() + column..][..heads.width], packed.positions[row], heads.side(column));
     }
     out
 }
@@ -103,15 +108,15 @@ fn softmax(row: &mut [f32]) {
 }
 
 /// Keys and values of every tree and key/value head, in this order.
-fn locals(qkv: &[f32], packed: &Packed, heads: Heads, rotary: &Rotary) -> Vec<Local> {
+fn locals(qkv: &[f32], packed: &Packed, heads: Heads, turn: &Turn) -> Vec<Local> {
     let tasks = packed.trees().flat_map(|tree| (0..heads.key_value).map(move |head| (rows(tree), head)));
-    tasks.collect::<Vec<_>>().into_par_iter().map(|(rows, head)| Local::new(qkv, packed, rows, heads, head, rotary)).collect()
+    tasks.collect::<Vec<_>>().into_par_iter().map(|(rows, head)| Local::new(qkv, packed, rows, heads, head, turn)).collect()
 }
 
 /// `out` [rows, query heads × width] from `qkv` [rows, all heads × width].
-pub fn attention(out: &mut [f32], qkv: &[f32], packed: &Packed, heads: Heads, rotary: &Rotary) {
+pub fn attention(out: &mut [f32], qkv: &[f32], packed: &Packed, heads: Heads, turn: &Turn) {
     assert!(qkv.len() == packed.tokens.len() * heads.row() && out.len() == packed.tokens.len() * heads.out());
-    let locals = locals(qkv, packed, heads, rotary);
+    let locals = locals(qkv, packed, heads, turn);
     let tasks = packed.trees().enumerate().flat_map(|(tree, pieces)| {
         pieces.iter().flat_map(move |piece| {
             (0..heads.query).map(move |query| (tree * heads.key_value + query / heads.queries_per_key(), piece, query))
@@ -120,7 +125,7 @@ pub fn attention(out: &mut [f32], qkv: &[f32], packed: &Packed, heads: Heads, ro
     let shared = Shared::new(out);
     tasks.collect::<Vec<_>>().into_par_iter().for_each(|(local, piece, query)| {
         let local = &locals[local];
-        let queries = turned(qkv, packed, piece.rows.clone(), heads, query * heads.width, rotary);
+        let queries = turned(qkv, packed, piece.rows.clone(), heads, query * heads.width, turn);
         let mut probs = Vec::new();
         probabilities(&mut probs, &queries, local, piece, heads);
         let (n, columns) = (piece.rows.len(), piece.seen() + piece.rows.len());
@@ -151,14 +156,19 @@ struct Backward {
 }
 
 /// `d_qkv` from `d_out`, the gradient with respect to the output of [`attention`]. Probabilities are computed again.
-pub fn attention_backward(d_qkv: &mut [f32], d_out: &[f32], qkv: &[f32], packed: &Packed, heads: Heads, rotary: &Rotary) {
+pub fn attention_backward(d_qkv: &mut [f32], d_out: &[f32], qkv: &[f32], packed: &Packed, heads: Heads, turn: &Turn) {
     assert!(qkv.len() == packed.tokens.len() * heads.row() && d_qkv.len() == qkv.len());
     assert!(d_out.len() == packed.tokens.len() * heads.out());
-    let locals = locals(qkv, packed, heads, rotary);
+    let locals = locals(qkv, packed, heads, turn);
     let shared = Shared::new(d_qkv);
     let part = |row: usize, column: usize| {
         // SAFETY: each head of each row is written by one task; the ranges are inside by the asserts above.
         unsafe { shared.part(row * heads.row() + column, heads.width) }
+    };
+    let turn_back = |d: &[f32], row: usize, column: usize| {
+        let gradient = part(row, column);
+        gradient.copy_from_slice(d);
+        turn.backward(gradient, &qkv[row * heads.row() + column..][..heads.width], packed.positions[row], heads.side(column));
     };
     let tasks: Vec<_> = packed.trees().flat_map(|tree| (0..heads.query).map(move |query| (tree, query))).collect();
     let backward = |(index, &(tree, query)): (usize, &(&[Piece], usize))| {
@@ -167,14 +177,14 @@ pub fn attention_backward(d_qkv: &mut [f32], d_out: &[f32], qkv: &[f32], packed:
         let share = Share { keys: zeros.clone(), values: zeros };
         let mut b = Backward { share, probs: vec![], d_probs: vec![], d_queries: vec![] };
         for piece in tree {
-            let queries = turned(qkv, packed, piece.rows.clone(), heads, query * heads.width, rotary);
+            let queries = turned(qkv, packed, piece.rows.clone(), heads, query * heads.width, turn);
             let mut d_result = Vec::with_capacity(piece.rows.len() * heads.width);
             for row in piece.rows.clone() {
                 d_result.extend_from_slice(&d_out[row * heads.out() + query * heads.width..][..heads.width]);
             }
             piece_backward(&mut b, &queries, &d_result, local, piece, heads);
             for (row, d) in piece.rows.clone().zip(b.d_queries.chunks_exact(heads.width)) {
-                rotary.turn_back(part(row, query * heads.width), d, packed.positions[row]);
+                turn_back(d, row, query * heads.width);
             }
         }
         b.share
@@ -190,7 +200,7 @@ pub fn attention_backward(d_qkv: &mut [f32], d_out: &[f32], qkv: &[f32], packed:
                 }
                 sum
             };
-            rotary.turn_back(part(row, heads.key(head)), &sum(|share| &share.keys), packed.positions[row]);
+            turn_back(&sum(|share| &share.keys), row, heads.key(head));
             part(row, heads.value(head)).copy_from_slice(&sum(|share| &share.values));
         }
     });

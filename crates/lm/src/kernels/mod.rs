@@ -12,6 +12,7 @@ pub mod projection;
 pub mod rows;
 #[cfg(test)]
 mod tests;
+pub mod turn;
 pub mod weight;
 
 /// A pointer into a buffer whose parts are written by different threads. Each user says why the parts do not overlap.

@@ -3,7 +3,8 @@ use super::attention::{Heads, attention, attention_backward};
 use super::head::Head;
 use super::matmul::Write;
 use super::projection::{Dropout, Lora, LoraShape, Projection};
-use super::rows::Rotary;
+use super::rows::{rms_norm, rms_norm_backward};
+use super::turn::Turn;
 use crate::packed::Packed;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Storage, Tensor, bail};
 use std::ops::Deref;
@@ -121,7 +122,7 @@ impl CustomOp3 for Project {
 pub(crate) struct Attend {
     pub packed: Arc<Packed>,
     pub heads: Heads,
-    pub rotary: Arc<Rotary>,
+    pub turn: Arc<Turn>,
 }
 
 impl CustomOp1 for Attend {
@@ -131,13 +132,13 @@ impl CustomOp1 for Attend {
     fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let rows = self.packed.tokens.len();
         let mut out = vec![0.0; rows * self.heads.out()];
-        attention(&mut out, slice(storage, layout)?, &self.packed, self.heads, &self.rotary);
+        attention(&mut out, slice(storage, layout)?, &self.packed, self.heads, &self.turn);
         Ok((CpuStorage::F32(out), Shape::from((rows, self.heads.out()))))
     }
     fn bwd(&self, qkv: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
         let dense = gradient.contiguous()?;
         let mut d_qkv = vec![0.0; qkv.elem_count()];
-        attention_backward(&mut d_qkv, &Values::of(&dense)?, &Values::of(qkv)?, &self.packed, self.heads, &self.rotary);
+        attention_backward(&mut d_qkv, &Values::of(&dense)?, &Values::of(qkv)?, &self.packed, self.heads, &self.turn);
         Ok(Some(tensor(d_qkv, qkv)?))
     }
 }
@@ -183,10 +184,42 @@ impl CustomOp1 for Score {
         let (rows, _) = predicting(&values, &self.packed, width);
         let gradients = self.gradients.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let d_rows = self.head.backward(&Values::of(&dense)?, &gradients, &rows);
-        let mut d_x = vec![0.0; values.len()];
-        for ((row, _), d) in self.packed.predictions.iter().zip(d_rows.chunks_exact(width)) {
-            d_x[row * width..(row + 1) * width].iter_mut().zip(d).for_each(|(sum, v)| *sum += v);
-        }
-        Ok(Some(tensor(d_x, x)?))
+        Ok(Some(tensor(scattered(&d_rows, &self.packed, width, values.len()), x)?))
+    }
+}
+
+/// The gradient of all rows, `len` values, from that of those that predict.
+fn scattered(d_rows: &[f32], packed: &Packed, width: usize, len: usize) -> Vec<f32> {
+    let mut d_x = vec![0.0; len];
+    for ((row, _), d) in packed.predictions.iter().zip(d_rows.chunks_exact(width)) {
+        d_x[row * width..(row + 1) * width].iter_mut().zip(d).for_each(|(sum, v)| *sum += v);
+    }
+    d_x
+}
+
+/// The final norm of the rows that `packed.predictions` names: [rows, width] to [predictions, width].
+pub(crate) struct Predict {
+    pub head: Arc<Head>,
+    pub packed: Arc<Packed>,
+}
+
+impl CustomOp1 for Predict {
+    fn name(&self) -> &'static str {
+        "predict"
+    }
+    fn cpu_fwd(&self, storage: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let width = self.head.width();
+        let (rows, tokens) = predicting(slice(storage, layout)?, &self.packed, width);
+        let mut out = vec![0.0; rows.len()];
+        rms_norm(&mut out, &rows, &self.head.norm, self.head.epsilon);
+        Ok((CpuStorage::F32(out), Shape::from((tokens.len(), width))))
+    }
+    fn bwd(&self, x: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        let dense = gradient.contiguous()?;
+        let (values, width) = (Values::of(x)?, self.head.width());
+        let (rows, _) = predicting(&values, &self.packed, width);
+        let mut d_rows = Values::of(&dense)?.to_vec();
+        rms_norm_backward(&mut d_rows, &rows, &self.head.norm, self.head.epsilon);
+        Ok(Some(tensor(scattered(&d_rows, &self.packed, width, values.len()), x)?))
     }
 }

@@ -67,8 +67,13 @@ pub fn swiglu(gate_up: &Tensor) -> Result<Tensor> {
     silu(&halves[0])? * &halves[1]
 }
 
-/// Rotary embedding of `x` [batch, heads, positions, width] with tables [batch, positions, width / 2].
+/// Rotary embedding of `x` [batch, heads, positions, width] with tables [batch, positions, half]: of the first 2 · half values of each head.
 pub fn rotary(x: &Tensor, cosines: &Tensor, sines: &Tensor) -> Result<Tensor> {
+    let (turned, width) = (2 * cosines.dim(D::Minus1)?, x.dim(D::Minus1)?);
+    if turned < width {
+        let first = rotary(&x.narrow(D::Minus1, 0, turned)?, cosines, sines)?;
+        return Tensor::cat(&[first, x.narrow(D::Minus1, turned, width - turned)?], D::Minus1);
+    }
     let y = rope(&x.detach().contiguous()?, cosines, sines)?;
     let (cosines, sines) = (cosines.clone(), sines.clone());
     with_gradient(x, y, move |gradient| rope(&gradient.contiguous()?, &cosines, &sines.neg()?))
@@ -134,10 +139,21 @@ pub fn places(shape: &LoraShape, outputs: usize, like: &Tensor) -> Result<Tensor
     Tensor::from_vec(places, (outputs, hidden), like.device())
 }
 
-/// `x·W` plus LoRA with this rate of dropout. `x` [rows, in], `weight` [in, out]. The dropout mask comes from the device's own generator: on this path it is
+/// A frozen linear layer.
+pub struct Linear {
+    /// [in, out].
+    pub weight: Tensor,
+    /// [out].
+    pub bias: Option<Tensor>,
+}
+
+/// `x·W` (+ bias) plus LoRA with this rate of dropout. `x` [rows, in]. The dropout mask comes from the device's own generator: on this path it is
 /// random, but not reproducible across devices.
-pub fn project(x: &Tensor, weight: &Tensor, lora: Option<&Lora>, dropout: Option<f64>) -> Result<Tensor> {
-    let out = product(x, weight)?;
+pub fn project(x: &Tensor, layer: &Linear, lora: Option<&Lora>, dropout: Option<f64>) -> Result<Tensor> {
+    let mut out = product(x, &layer.weight)?;
+    if let Some(bias) = &layer.bias {
+        out = out.broadcast_add(bias)?;
+    }
     let Some(lora) = lora else { return Ok(out) };
     let x = match dropout {
         Some(rate) => candle_nn::ops::dropout(x, rate as f32)?,
@@ -146,16 +162,36 @@ pub fn project(x: &Tensor, weight: &Tensor, lora: Option<&Lora>, dropout: Option
     out + x.matmul(&lora.a)?.matmul(&lora.b)?
 }
 
+/// What turns queries and keys: tables as for [`rotary`], and the RMS norms before it, where there are some.
+pub struct Turn<'a> {
+    pub cosines: Tensor,
+    pub sines: Tensor,
+    pub norms: Option<&'a Norms>,
+}
+
+/// Weights of the norms of query and key heads, each [width], and their ε.
+pub struct Norms {
+    pub query: Tensor,
+    pub key: Tensor,
+    pub epsilon: f64,
+}
+
 /// Query, key and value heads [batch, heads, positions, width] of `qkv` [batch × positions, row], queries and keys turned.
-/// Tables as for [`rotary`].
-pub fn split_heads(qkv: &Tensor, batch: usize, heads: Heads, cosines: &Tensor, sines: &Tensor) -> Result<[Tensor; 3]> {
+pub fn split_heads(qkv: &Tensor, batch: usize, heads: Heads, turn: &Turn<'_>) -> Result<[Tensor; 3]> {
     let positions = qkv.dim(0)? / batch;
     let part = |start: usize, count: usize| {
         let part = qkv.narrow(1, start * heads.width, count * heads.width)?;
         part.reshape((batch, positions, count, heads.width))?.transpose(1, 2)?.contiguous()
     };
-    let queries = rotary(&part(0, heads.query)?, cosines, sines)?;
-    let keys = rotary(&part(heads.query, heads.key_value)?, cosines, sines)?;
+    let turned = |x: Tensor, norm: Option<&Tensor>| {
+        let x = match (norm, turn.norms) {
+            (Some(weight), Some(norms)) => rms_norm(&x, weight, norms.epsilon)?,
+            _ => x,
+        };
+        rotary(&x, &turn.cosines, &turn.sines)
+    };
+    let queries = turned(part(0, heads.query)?, turn.norms.map(|norms| &norms.query))?;
+    let keys = turned(part(heads.query, heads.key_value)?, turn.norms.map(|norms| &norms.key))?;
     Ok([queries, keys, part(heads.query + heads.key_value, heads.key_value)?])
 }
 

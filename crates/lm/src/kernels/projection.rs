@@ -1,4 +1,4 @@
-//! A frozen linear layer with LoRA: `y = f(x)·W + scale·(drop(f(x))·Aᵀ)·Bᵀ (+ residual)`, where f is nothing, the RMS norm
+//! A frozen linear layer with LoRA: `y = f(x)·W (+ bias) + scale·(drop(f(x))·Aᵀ)·Bᵀ (+ residual)`, where f is nothing, the RMS norm
 //! before the layer, or SwiGLU. The layer has no weight gradient; f's result is computed again in the backward pass.
 use super::matmul::{Mat, Write, matmul};
 use super::rows::{rms_norm, rms_norm_backward, swiglu, swiglu_backward};
@@ -21,6 +21,8 @@ pub enum Before {
 pub struct Projection {
     pub before: Before,
     pub weight: Weight,
+    /// [outputs].
+    pub bias: Option<Vec<f32>>,
 }
 
 /// Where one adapted layer lies in its [`Projection`]'s output.
@@ -147,6 +149,9 @@ impl Projection {
         }
         let x = self.prepared(x, buffer);
         self.weight.multiply(out, write, 1.0, x, 0..self.outputs());
+        if let Some(bias) = &self.bias {
+            out.par_chunks_exact_mut(bias.len()).for_each(|row| row.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias));
+        }
         let Some(lora) = lora.filter(|l| !l.shape.is_empty()) else { return };
         let hidden = lora_hidden(x, lora, dropout, rows);
         for (i, segment) in lora.shape.segments.iter().enumerate() {

@@ -95,15 +95,30 @@ fn inverse_rms(row: &[f32], epsilon: f32) -> f32 {
     1.0 / (dot(row, row) / row.len() as f32 + epsilon).sqrt()
 }
 
+/// [`rms_norm`] of one row.
+pub fn norm_row(out: &mut [f32], x: &[f32], weight: &[f32], epsilon: f32) {
+    let scale = inverse_rms(x, epsilon);
+    for ((o, &v), &w) in out.iter_mut().zip(x).zip(weight) {
+        *o = v * scale * w;
+    }
+}
+
+/// [`rms_norm_backward`] of one row.
+pub fn norm_row_backward(gradient: &mut [f32], x: &[f32], weight: &[f32], epsilon: f32) {
+    let scale = inverse_rms(x, epsilon);
+    gradient.iter_mut().zip(weight).for_each(|(g, &w)| *g *= w);
+    let projection = dot(gradient, x) * scale * scale / weight.len() as f32;
+    for (g, &v) in gradient.iter_mut().zip(x) {
+        *g = scale * (*g - v * projection);
+    }
+}
+
 /// `out = weight · x / √(mean x² + ε)` for each row.
 pub fn rms_norm(out: &mut [f32], x: &[f32], weight: &[f32], epsilon: f32) {
     let width = weight.len();
     out.par_chunks_mut(width * ROWS_PER_TASK).zip(x.par_chunks(width * ROWS_PER_TASK)).for_each(|(out, x)| {
         for (out, x) in out.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
-            let scale = inverse_rms(x, epsilon);
-            for ((o, &v), &w) in out.iter_mut().zip(x).zip(weight) {
-                *o = v * scale * w;
-            }
+            norm_row(out, x, weight, epsilon);
         }
     });
 }
@@ -112,13 +127,8 @@ pub fn rms_norm(out: &mut [f32], x: &[f32], weight: &[f32], epsilon: f32) {
 pub fn rms_norm_backward(gradient: &mut [f32], x: &[f32], weight: &[f32], epsilon: f32) {
     let width = weight.len();
     gradient.par_chunks_mut(width * ROWS_PER_TASK).zip(x.par_chunks(width * ROWS_PER_TASK)).for_each(|(gradient, x)| {
-        for (g, x) in gradient.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
-            let scale = inverse_rms(x, epsilon);
-            g.iter_mut().zip(weight).for_each(|(g, &w)| *g *= w);
-            let projection = dot(g, x) * scale * scale / width as f32;
-            for (g, &v) in g.iter_mut().zip(x) {
-                *g = scale * (*g - v * projection);
-            }
+        for (gradient, x) in gradient.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
+            norm_row_backward(gradient, x, weight, epsilon);
         }
     });
 }
@@ -152,7 +162,7 @@ pub fn swiglu_backward(out: &mut [f32], gradient: &[f32], gate_up: &[f32], width
     });
 }
 
-/// Cosines and sines of rotary embedding (Su et al. 2021), for positions 0..n, `half` = head width / 2 values each.
+/// Cosines and sines of rotary embedding (Su et al. 2021), for positions 0..n, a value for each pair that is turned.
 pub struct Rotary {
     half: usize,
     cosines: Vec<f32>,
@@ -160,13 +170,11 @@ pub struct Rotary {
 }
 
 impl Rotary {
-    /// In f32 throughout, as transformers computes it.
-    pub fn new(theta: f64, head_width: usize, positions: usize) -> Self {
-        let half = head_width / 2;
-        let frequencies: Vec<f32> = (0..half).map(|i| 1.0 / (theta as f32).powf(2.0 * i as f32 / head_width as f32)).collect();
+    /// `frequencies` of [`crate::rope::Rope`]; every turned value is multiplied by `factor`.
+    pub fn new(frequencies: &[f32], factor: f64, positions: usize) -> Self {
         let angles = (0..positions).flat_map(|p| frequencies.iter().map(move |f| p as f32 * f));
-        let (sines, cosines) = angles.map(f32::sin_cos).unzip();
-        Self { half, cosines, sines }
+        let (sines, cosines) = angles.map(|angle| angle.sin_cos()).map(|(s, c)| (s * factor as f32, c * factor as f32)).unzip();
+        Self { half: frequencies.len(), cosines, sines }
     }
 
     /// Cosines and sines as rows of positions, for candle.
@@ -174,25 +182,25 @@ impl Rotary {
         (&self.cosines, &self.sines)
     }
 
-    /// `out` = `x` turned by `position`; halves are paired as in Hugging Face's layout (i with i + half).
-    pub fn turn(&self, out: &mut [f32], x: &[f32], position: usize) {
-        self.turn_by(out, x, position, 1.0);
+    /// Turns a head by `position`, in place; halves of what is turned are paired as in Hugging Face's layout (i with i + half), what a head has
+    /// beyond them stays.
+    pub fn turn(&self, head: &mut [f32], position: usize) {
+        self.turn_by(head, position, 1.0);
     }
 
-    /// The reverse of [`Self::turn`]: its transpose, which is what the backward pass needs.
-    pub fn turn_back(&self, out: &mut [f32], x: &[f32], position: usize) {
-        self.turn_by(out, x, position, -1.0);
+    /// The transpose of [`Self::turn`], which is what the backward pass needs.
+    pub fn turn_back(&self, head: &mut [f32], position: usize) {
+        self.turn_by(head, position, -1.0);
     }
 
-    fn turn_by(&self, out: &mut [f32], x: &[f32], position: usize, sign: f32) {
+    fn turn_by(&self, head: &mut [f32], position: usize, sign: f32) {
         let h = self.half;
         let (cos, sin) = (&self.cosines[position * h..][..h], &self.sines[position * h..][..h]);
-        let (x1, x2) = x.split_at(h);
-        let (o1, o2) = out.split_at_mut(h);
+        let (first, second) = head[..2 * h].split_at_mut(h);
         for i in 0..h {
-            let s = sin[i] * sign;
-            o1[i] = x1[i] * cos[i] - x2[i] * s;
-            o2[i] = x2[i] * cos[i] + x1[i] * s;
+            let (a, b, s) = (first[i], second[i], sin[i] * sign);
+            first[i] = a * cos[i] - b * s;
+            second[i] = b * cos[i] + a * s;
         }
     }
 }
@@ -200,6 +208,7 @@ impl Rotary {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rope::Rope;
 
     #[test]
     fn the_exponential_is_right_to_its_stated_error() {
@@ -231,11 +240,12 @@ mod tests {
 
     #[test]
     fn turning_back_undoes_a_turn() {
-        let rotary = Rotary::new(10_000.0, 6, 50);
-        let x = [0.3, -1.0, 2.0, 0.5, 0.25, -0.75];
-        let (mut turned, mut back) = ([0.0; 6], [0.0; 6]);
-        rotary.turn(&mut turned, &x, 49);
-        rotary.turn_back(&mut back, &turned, 49);
-        assert!(x.iter().zip(&back).all(|(a, b)| (a - b).abs() < 1e-6) && x != turned);
+        let rotary = Rotary::new(&Rope::Plain.frequencies(10_000.0, 6), 1.0, 50);
+        let x = [0.3, -1.0, 2.0, 0.5, 0.25, -0.75, 7.0];
+        let mut turned = x;
+        rotary.turn(&mut turned, 49);
+        assert!(x[..6].iter().zip(&turned).all(|(a, b)| a != b) && turned[6] == 7.0, "{turned:?}");
+        rotary.turn_back(&mut turned, 49);
+        assert!(x.iter().zip(&turned).all(|(a, b)| (a - b).abs() < 1e-6), "{turned:?}");
     }
 }

@@ -6,10 +6,11 @@ use super::matmul::Write;
 use super::plain;
 use super::projection::{Before, Dropout, Lora, LoraShape, Projection, Segment};
 use super::rows::{Rotary, rms_norm, rms_norm_backward, swiglu, swiglu_backward};
+use super::turn::{HeadNorms, Side, Turn};
 use super::weight::Weight;
 use crate::packed::Packed;
 use crate::plain::packed_mask;
-use crate::{Group, Stream};
+use crate::{Group, Rope, Stream};
 use candle_core::{Result, Tensor, Var};
 use safetensors::SafeTensors;
 use std::sync::Arc;
@@ -172,28 +173,31 @@ fn gated(name: &str, rows: usize, width: usize) -> Kernel {
     }
 }
 
-/// Row i at position i.
-fn turning(name: &str, rows: usize, width: usize) -> Kernel {
-    let rotary = Arc::new(Rotary::new(THETA, width, rows.max(1)));
+/// Of the first `turned` values of a head.
+fn rotary(turned: usize, positions: usize) -> Arc<Rotary> {
+    Arc::new(Rotary::new(&Rope::Plain.frequencies(THETA, turned), 1.0, positions))
+}
+
+/// Row i at position i; of each, `turned` values are turned.
+fn turning(name: &str, rows: usize, width: usize, turned: usize) -> Kernel {
+    let rotary = rotary(turned, rows.max(1));
     let (forward, backward) = (rotary.clone(), rotary.clone());
     Kernel {
         name: name.into(),
         shapes: vec![vec![rows, width]],
         forward: Box::new(move |inputs| {
-            let mut out = vec![0.0; rows * width];
-            let rows = out.chunks_exact_mut(width).zip(inputs[0].chunks_exact(width));
-            rows.enumerate().for_each(|(position, (out, x))| forward.turn(out, x, position));
+            let mut out = inputs[0].clone();
+            out.chunks_exact_mut(width).enumerate().for_each(|(position, head)| forward.turn(head, position));
             out
         }),
         backward: Box::new(move |_, d_out| {
-            let mut gradient = vec![0.0; rows * width];
-            let rows = gradient.chunks_exact_mut(width).zip(d_out.chunks_exact(width));
-            rows.enumerate().for_each(|(position, (gradient, d))| backward.turn_back(gradient, d, position));
+            let mut gradient = d_out.to_vec();
+            gradient.chunks_exact_mut(width).enumerate().for_each(|(position, head)| backward.turn_back(head, position));
             vec![gradient]
         }),
         plain: Some(Box::new(move |inputs| {
             let (cosines, sines) = rotary.tables();
-            let table = |values: &[f32]| tensor(values, &[1, rows, width / 2]);
+            let table = |values: &[f32]| tensor(values, &[1, rows, turned / 2]);
             plain::rotary(&inputs[0].reshape((1, 1, rows, width))?, &table(cosines), &table(sines))
         })),
     }
@@ -211,10 +215,13 @@ fn packed(groups: &[(usize, &[usize])]) -> Packed {
     Packed::new(&groups, 100, 10).unwrap()
 }
 
-fn attending(name: &str, packed: Packed, heads: Heads) -> Kernel {
+/// With norms of query and key heads where they are given.
+fn attending(name: &str, packed: Packed, heads: Heads, norms: Option<[Vec<f32>; 2]>) -> Kernel {
     let rows = packed.tokens.len();
     let positions = packed.positions.iter().max().map_or(1, |last| last + 1);
-    let shared = Arc::new((packed, Rotary::new(THETA, heads.width, positions)));
+    let rotary = rotary(heads.width, positions);
+    let of_heads = norms.clone().map(|[query, key]| HeadNorms { query: query.into(), key: key.into(), epsilon: EPSILON });
+    let shared = Arc::new((packed, Turn::new(rotary.clone(), of_heads)));
     let (forward, backward) = (shared.clone(), shared.clone());
     Kernel {
         name: name.into(),
@@ -230,14 +237,19 @@ fn attending(name: &str, packed: Packed, heads: Heads) -> Kernel {
             vec![gradient]
         }),
         plain: Some(Box::new(move |inputs| {
-            let (packed, rotary) = &*shared;
+            let (packed, _) = &*shared;
             let (cosines, sines) = rotary.tables();
             let table = |table: &[f32]| {
                 let rows: Vec<f32> =
                     packed.positions.iter().flat_map(|p| table[p * heads.width / 2..][..heads.width / 2].to_vec()).collect();
                 tensor(&rows, &[1, packed.positions.len(), heads.width / 2])
             };
-            let [queries, keys, values] = plain::split_heads(&inputs[0], 1, heads, &table(cosines), &table(sines))?;
+            let norms = norms.as_ref().map(|norms| {
+                let [query, key] = [0, 1].map(|side| tensor(&norms[side], &[heads.width]));
+                plain::Norms { query, key, epsilon: f64::from(EPSILON) }
+            });
+            let turn = plain::Turn { cosines: table(cosines), sines: table(sines), norms: norms.as_ref() };
+            let [queries, keys, values] = plain::split_heads(&inputs[0], 1, heads, &turn)?;
             plain::attention(&queries, &keys, &values, &packed_mask(packed, inputs[0].device())?)
         })),
     }
@@ -250,17 +262,18 @@ struct Layers {
     outputs: Vec<usize>,
     /// [outputs, inputs] of each layer.
     weights: Vec<Vec<f32>>,
+    bias: Option<Vec<f32>>,
     adapted: Vec<usize>,
     rank: usize,
     dropout: Option<Dropout>,
 }
 
 fn projecting(name: &str, rows: usize, layers: Layers) -> Kernel {
-    let Layers { before, inputs: width, outputs, weights, adapted, rank, dropout } = layers;
+    let Layers { before, inputs: width, outputs, weights, bias, adapted, rank, dropout } = layers;
     let all: usize = outputs.iter().sum();
     let segment = |&layer: &usize| Segment { name: "layer", start: outputs[..layer].iter().sum(), len: outputs[layer] };
     let shape = LoraShape { inputs: width, rank, scale: 2.0, segments: adapted.iter().map(segment).collect() };
-    let projection = Projection { before: before.clone(), weight: Weight::new(width, &weights) };
+    let projection = Projection { before: before.clone(), weight: Weight::new(width, &weights), bias: bias.clone() };
     let shapes = vec![vec![rows, projection.row()], vec![shape.len()]];
     let shared = Arc::new((projection, shape));
     let (forward, backward) = (shared.clone(), shared.clone());
@@ -287,7 +300,8 @@ fn projecting(name: &str, rows: usize, layers: Layers) -> Kernel {
                 };
                 let lora = plain::Lora::new(&shared.1, &inputs[1], &plain::places(&shared.1, all, &x)?)?;
                 let weight = tensor(&weights.concat(), &[all, width]).t()?.contiguous()?;
-                plain::project(&x, &weight, lora.as_ref(), None)
+                let bias = bias.as_ref().map(|bias| tensor(bias, &[all]));
+                plain::project(&x, &plain::Linear { weight, bias }, lora.as_ref(), None)
             })
         }),
     }
@@ -337,7 +351,8 @@ fn gates() {
 #[test]
 fn rotations() {
     for (rows, width) in ROWS.into_iter().flat_map(|rows| [2, 10, 64].map(|width| (rows, width))) {
-        turning(&format!("rotary embedding of {rows} × {width}"), rows, width).check();
+        turning(&format!("rotary embedding of {rows} × {width}"), rows, width, width).check();
+        turning(&format!("rotary embedding of a part of {rows} × {width}"), rows, width + 3, width).check();
     }
 }
 
@@ -350,7 +365,9 @@ fn attentions() {
         [&[], &[(1, &[])], &[(7, &[])], &[(5, &[7, 1, 4]), (9, &[3, 3])], &[(1, &[2]), (33, &[17, 16, 0, 5])]];
     for (i, groups) in batches.into_iter().enumerate() {
         for heads in [HEADS, Heads { query: 1, key_value: 1, width: 2 }] {
-            attending(&format!("attention {i} with {} heads", heads.query), packed(groups), heads).check();
+            attending(&format!("attention {i} with {} heads", heads.query), packed(groups), heads, None).check();
+            let norms = [7, 8].map(|seed| normal(&mut Stream::new(seed), heads.width));
+            attending(&format!("attention {i} with {} heads that are normed", heads.query), packed(groups), heads, Some(norms)).check();
         }
     }
 }
@@ -366,23 +383,25 @@ fn attention_over_a_cache() {
 
 fn cached_is_whole(heads: Heads) {
     let text = packed(&[(12, &[])]);
-    let rotary = Rotary::new(THETA, heads.width, 12);
+    let norms = [7, 8].map(|seed| normal(&mut Stream::new(seed), heads.width));
+    let [query, key] = norms.map(Into::into);
+    let turn = Turn::new(rotary(heads.width, 12), Some(HeadNorms { query, key, epsilon: EPSILON }));
     let qkv = normal(&mut Stream::new(2), 12 * heads.row());
     let mut whole = vec![0.0; 12 * heads.out()];
-    attention(&mut whole, &qkv, &text, heads, &rotary);
-    let turned = |row: usize, columns: std::ops::Range<usize>| -> Vec<f32> {
+    attention(&mut whole, &qkv, &text, heads, &turn);
+    let turned = |row: usize, columns: std::ops::Range<usize>, side: Side| -> Vec<f32> {
         let mut out = vec![0.0; columns.len()];
         let x = &qkv[row * heads.row()..][columns];
-        out.chunks_exact_mut(heads.width).zip(x.chunks_exact(heads.width)).for_each(|(out, x)| rotary.turn(out, x, row));
+        out.chunks_exact_mut(heads.width).zip(x.chunks_exact(heads.width)).for_each(|(out, x)| turn.forward(out, x, row, side));
         out
     };
-    let keys: Vec<f32> = (0..12).flat_map(|row| turned(row, heads.out()..heads.out() + heads.cached())).collect();
+    let keys: Vec<f32> = (0..12).flat_map(|row| turned(row, heads.out()..heads.out() + heads.cached(), Side::Key)).collect();
     let values: Vec<f32> =
         (0..12).flat_map(|row| qkv[row * heads.row() + heads.out() + heads.cached()..][..heads.cached()].to_vec()).collect();
     for first in [0, 5, 11] {
         let [keys, values] = [&keys, &values].map(|part| part.split_at(first * heads.cached())).map(|(a, b)| [a, b]);
         let mut out = vec![0.0; heads.out()];
-        attention_cached(&mut out, &turned(11, 0..heads.out()), heads.out(), &[Seen { keys, values }], heads);
+        attention_cached(&mut out, &turned(11, 0..heads.out(), Side::Query), heads.out(), &[Seen { keys, values }], heads);
         close(&out, &whole[11 * heads.out()..], F32, "the last row");
     }
 }
@@ -398,7 +417,8 @@ fn projections() {
             let before = [Before::Nothing, Before::Norm(normal(&mut stream, inputs).into(), EPSILON), Before::SwiGlu][place].clone();
             for dropout in [None, Some(Dropout { rate: 0.3, seed: 4 })] {
                 let (weights, adapted, outputs) = (weights.clone(), adapted.clone(), outputs.clone());
-                let layers = Layers { before: before.clone(), inputs, outputs, weights, adapted, rank: 3, dropout };
+                let bias = (place == 1).then(|| normal(&mut Stream::new(8), outputs.iter().sum()));
+                let layers = Layers { before: before.clone(), inputs, outputs, weights, bias, adapted, rank: 3, dropout };
                 let name = format!("projection of {rows} rows, bf16 {is_half}, {place}, dropout {}", layers.dropout.is_some());
                 projecting(&name, rows, layers).check();
             }
@@ -426,8 +446,8 @@ fn pytorch_computes_the_same() {
     let file = SafeTensors::deserialize(&bytes).unwrap();
     norm("norm", 5, values(&file, "norm.weight")).check_fixture(&file);
     gated("swiglu", 5, 11).check_fixture(&file);
-    turning("rotary", 9, 10).check_fixture(&file);
-    attending("attention", packed(&[(4, &[4, 3]), (6, &[2])]), HEADS).check_fixture(&file);
+    turning("rotary", 9, 10, 10).check_fixture(&file);
+    attending("attention", packed(&[(4, &[4, 3]), (6, &[2])]), HEADS, None).check_fixture(&file);
     for name in ["projection-f32", "projection-bf16"] {
         let weight = |part: &str| values(&file, &format!("{name}.{part}"));
         let layers = Layers {
@@ -435,6 +455,7 @@ fn pytorch_computes_the_same() {
             inputs: 27,
             outputs: vec![20, 9],
             weights: vec![weight("weight0"), weight("weight1")],
+            bias: None,
             adapted: vec![0, 1],
             rank: 3,
             dropout: None,

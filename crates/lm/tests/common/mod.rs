@@ -1,6 +1,6 @@
 //! Small random models.
 #![allow(dead_code, clippy::unwrap_used)]
-use lm::{Adapter, Device, Llama, LlamaConfig, LoraConfig, Stream, Tensor};
+use lm::{Adapter, Architecture, Device, Llama, LlamaConfig, LoraConfig, Output, Rope, Stream, Tensor};
 use std::collections::BTreeMap;
 
 pub const TARGETS: [&str; 7] = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
@@ -8,6 +8,8 @@ pub const TARGETS: [&str; 7] = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_pr
 pub fn config(tied: bool) -> LlamaConfig {
     // Odd sizes on purpose: no dimension is a multiple of a vector register.
     LlamaConfig {
+        architecture: Architecture::Llama,
+        output: Output::Tokens,
         hidden_size: 27,
         intermediate_size: 45,
         num_hidden_layers: 2,
@@ -16,8 +18,11 @@ pub fn config(tied: bool) -> LlamaConfig {
         head_dim: 10,
         vocab_size: 71,
         max_position_embeddings: 96,
+        sliding_window: None,
         rms_norm_eps: 1e-5,
         rope_theta: 10_000.0,
+        rotary_dim: 10,
+        rope: Rope::Plain,
         tie_word_embeddings: tied,
     }
 }

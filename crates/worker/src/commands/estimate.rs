@@ -83,7 +83,7 @@ fn measure(context: &Context, file: &Path, prepared: Prepared) -> Result<Estimat
     let begun = Instant::now();
     let loaded = found.load(&prepared.spec)?;
     loaded.check_lengths(&prepared)?;
-    let Admitted { prompter, frozen, oracle, .. } = loaded.admit(&|| false)?;
+    let Admitted { prompter, frozen, oracle, scorers, .. } = loaded.admit(&|| false)?;
     let longest = prepared.longest(&prompter, frozen.as_ref())?;
     let peak_bytes = peak_memory_bytes().unwrap_or(weights);
     let load = PhaseEstimate { phase: Phase::Load, seconds: Some(begun.elapsed().as_secs_f64()), peak_bytes };
@@ -91,12 +91,13 @@ fn measure(context: &Context, file: &Path, prepared: Prepared) -> Result<Estimat
     bars.say("Trying a part of it …");
     let part = Part::of(&prepared, weights as f64 / 2.0);
     let Prepared { spec, splits, reward, .. } = prepared;
-    let mut pipeline = Pipeline::new(&part.spec, prompter, frozen, reward);
+    let reward = reward.with_models(&scorers);
+    let mut pipeline = Pipeline::new(&part.spec, prompter, frozen, reward.clone());
     let trainer = Trainer::start(&pipeline.prompter, &part.spec)?;
     let train = Step::of(&part, trainer, &mut pipeline, &part.spec, &splits.train)?;
     let oracle = oracle.map(|policy| {
         let spec = experiment::oracle::training_spec(&part.spec);
-        let mut pipeline = experiment::oracle::pipeline(&spec, policy)?;
+        let mut pipeline = experiment::oracle::pipeline(&spec, policy, reward);
         let trainer = Trainer::start(&pipeline.prompter, &spec)?;
         Step::of(&part, trainer, &mut pipeline, &spec, &splits.train)
     });

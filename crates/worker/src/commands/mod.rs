@@ -7,6 +7,8 @@ pub mod judge;
 pub mod models;
 pub mod queue;
 pub mod report;
+pub mod reward;
+pub mod reward_training;
 pub mod run;
 pub mod runs;
 pub mod share;
@@ -15,12 +17,13 @@ pub mod stop;
 pub mod theory;
 pub mod try_prompt;
 
-use crate::cli::{Cli, Command, Common};
+use crate::cli::{Cli, Command, Common, RewardCommand};
 use crate::output::Output;
 use contract::Result;
 use contract::desk::Share;
 use contract::judged::ToJudge;
 use contract::theory::TheoryWorld;
+use experiment::reward_training::RewardTraining;
 use home::{Home, create_folder};
 use run::With;
 use std::path::PathBuf;
@@ -97,6 +100,16 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
         }
         Command::Import { file } => share::import(&context, &file).await,
         Command::Report { file, runs } => report::report(&context, &file, &runs).await,
+        Command::Reward { command: RewardCommand::Bench { spec, pairs } } => {
+            tokio::task::block_in_place(|| reward::bench(&context, &spec, &pairs))
+        }
+        Command::Reward {
+            command: RewardCommand::Train { pairs, name, base, seed, epochs, only, held_out, learning_rate, max_tokens },
+        } => {
+            let settings = RewardTraining { seed, epochs: epochs as usize, learning_rate, max_tokens, ..RewardTraining::default() };
+            let asked = reward_training::Asked { name, base, only: only.map(|n| n as usize), held_out, settings };
+            tokio::task::block_in_place(|| reward_training::train(&context, &pairs, &asked))
+        }
         Command::Estimate { spec, arms, seeds, deviation } => {
             let design = estimate::Design { seeds: usize::try_from(seeds).unwrap_or(usize::MAX), deviation };
             estimate::estimate(&context, &spec, &With { seed: None, arms }, &design).await

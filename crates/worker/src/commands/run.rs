@@ -271,7 +271,7 @@ fn admitted(handle: &Handle, store: &Store, run: i64, prepared: Prepared, loaded
     bars.say("The engine proves itself on eight prompts …");
     let stop = StopSignal::new(&signals::stop_requested, store.clone(), handle.clone(), run);
     // A store that cannot be read ends nothing here: the next query says why.
-    let Admitted { prompter, frozen, oracle, proof } = loaded.admit(&|| stop.requested().unwrap_or(false))?;
+    let Admitted { prompter, frozen, oracle, scorers, proof } = loaded.admit(&|| stop.requested().unwrap_or(false))?;
     let before = handle.block_on(store.facts(run))?;
     let before = before.iter().find(|fact| fact.key == PROOF).and_then(|fact| serde_json::from_str::<Proof>(&fact.value).ok());
     if before.as_ref().is_some_and(|before| before.batched != proof.batched) {
@@ -291,6 +291,7 @@ fn admitted(handle: &Handle, store: &Store, run: i64, prepared: Prepared, loaded
         store.append(run, &event).await
     })?;
     let Prepared { spec, splits, reward, .. } = prepared;
+    let reward = reward.with_models(&scorers);
     let (store, handle, energy) = (store.clone(), handle.clone(), joules());
     Runner::new(Inputs { store, handle, run, spec, splits, reward, prompter, frozen, oracle, energy })
 }

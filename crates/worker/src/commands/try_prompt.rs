@@ -55,8 +55,8 @@ fn send(
     let loaded = engine::find(&context.home, &run.spec, &base)?.load(&run.spec)?;
     loaded.check_unchanged(facts)?;
     let adapter = loaded.prompter.adapter(adapter)?;
-    let Admitted { prompter, frozen, .. } = loaded.admit(&|| false)?;
-    let mut pipeline = Pipeline::new(&run.spec, prompter, frozen, Reward::new(&run.spec.reward)?);
+    let Admitted { prompter, frozen, scorers, .. } = loaded.admit(&|| false)?;
+    let mut pipeline = Pipeline::new(&run.spec, prompter, frozen, Reward::new(&run.spec.reward)?.with_models(&scorers));
     let draw = |name: &str| stream::seed(run.spec.seed, name, &[seed]);
     let item = Item { prompt, rewrite_seed: draw("try rewrite"), answer_seed: draw("try answer") };
     let mut arms = Vec::new();

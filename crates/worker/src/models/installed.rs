@@ -3,7 +3,7 @@ use super::{check_name, is_gguf, name_of};
 use contract::desk::Model;
 use contract::{Error, Result};
 use home::{Home, create_folder, read_error};
-use lm::{LlamaConfig, ModelFolder};
+use lm::{ModelFolder, Output};
 use std::path::Path;
 
 /// Every folder of the models folder, by name.
@@ -29,21 +29,20 @@ pub fn list(home: &Home) -> Result<Vec<Model>> {
 
 fn describe(name: String, folder: &Path) -> Model {
     let (bytes, path) = (bytes_in(folder), folder.display().to_string());
-    match ModelFolder::open(folder) {
-        Ok(model) => {
-            Model { name, architecture: Some("llama".into()), parameters: Some(parameters(&model.config)), bytes, path, problem: None }
-        }
-        Err(e) => Model { name, architecture: None, parameters: None, bytes, path, problem: Some(e.to_string()) },
+    let whole = |model: Option<&ModelFolder>, problem: Option<String>| Model {
+        name,
+        architecture: model.map(|model| model.config.architecture.model_type().into()),
+        is_reward_model: model.is_some_and(|model| model.config.output == Output::Score),
+        parameters: model.map(|model| model.config.parameters()),
+        bytes,
+        path,
+        problem,
+    };
+    // What is wrong with a folder is said of the model that it most often should be.
+    match ModelFolder::open(folder).or_else(|e| ModelFolder::open_reward_model(folder).map_err(|_| e)) {
+        Ok(model) => whole(Some(&model), None),
+        Err(e) => whole(None, Some(e.to_string())),
     }
-}
-
-/// Weights of a Llama, tied ones counted once.
-fn parameters(c: &LlamaConfig) -> u64 {
-    let (queries, keys) = (c.num_attention_heads * c.head_dim, c.num_key_value_heads * c.head_dim);
-    let attention = 2 * c.hidden_size * queries + 2 * c.hidden_size * keys;
-    let layer = attention + 3 * c.hidden_size * c.intermediate_size + 2 * c.hidden_size;
-    let embeddings = c.vocab_size * c.hidden_size * if c.tie_word_embeddings { 1 } else { 2 };
-    (embeddings + c.num_hidden_layers * layer + c.hidden_size) as u64
 }
 
 fn bytes_in(folder: &Path) -> u64 {
@@ -72,28 +71,4 @@ pub fn import(home: &Home, file: &Path, name: Option<&str>) -> Result<Model> {
 pub fn convert(file: &Path, folder: &Path) -> Result<ModelFolder> {
     lm::gguf::import(file, folder)?;
     Ok(ModelFolder::open(folder)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_embedded_model_has_134_515_008_parameters() {
-        let config = LlamaConfig {
-            hidden_size: 576,
-            intermediate_size: 1536,
-            num_hidden_layers: 30,
-            num_attention_heads: 9,
-            num_key_value_heads: 3,
-            head_dim: 64,
-            vocab_size: 49_152,
-            max_position_embeddings: 8192,
-            rms_norm_eps: 1e-5,
-            rope_theta: 100_000.0,
-            tie_word_embeddings: true,
-        };
-        // As transformers counts them (`model.num_parameters()` of SmolLM2-135M-Instruct).
-        assert_eq!(parameters(&config), 134_515_008);
-    }
 }

@@ -72,9 +72,23 @@ pub fn as_folder(home: &Home, located: &Located) -> Result<ModelFolder> {
     }
 }
 
+/// The reward model as a checked folder.
+pub fn as_reward_model(located: &Located) -> Result<ModelFolder> {
+    match located {
+        Located::Folder(path) => unchanged(path, ModelFolder::open_reward_model(path)?),
+        Located::Gguf(file) => Err(Error::model(format!(
+            "{} is a GGUF file, and a reward model has to be a folder of safetensors (a class such as LlamaForSequenceClassification).",
+            file.display()
+        ))),
+    }
+}
+
 /// The folder, if its files are those that were installed.
 pub fn whole(folder: &Path) -> Result<ModelFolder> {
-    let model = ModelFolder::open(folder)?;
+    unchanged(folder, ModelFolder::open(folder)?)
+}
+
+fn unchanged(folder: &Path, model: ModelFolder) -> Result<ModelFolder> {
     match seal::verify(&model)? {
         State::Whole | State::Unsealed => Ok(model),
         State::Changed(files) => Err(Error::model(format!(

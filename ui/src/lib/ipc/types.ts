@@ -137,12 +137,20 @@ name?: string,
 /**
  * 0 watches the part: it is scored and shown, and nothing is trained on it, so that it can tell a gain from an exploited reward.
  */
-weight: number, } & ({ "kind": "sentiment" } | { "kind": "topicality" } | { "kind": "length_band", min_words: number, max_words: number, } | { "kind": "regex", pattern: string, forbid: boolean, } | { "kind": "readability" });
+weight: number, } & ({ "kind": "sentiment" } | { "kind": "topicality" } | { "kind": "length_band", min_words: number, max_words: number, } | { "kind": "regex", pattern: string, forbid: boolean, } | { "kind": "readability" } | { "kind": "reward_model", 
+/**
+ * Name of an installed model, or the path of a Hugging Face folder.
+ */
+model: string, });
 
 /**
- * Rewards that are plain programs. Each returns a number whose range its documentation in `rewards` states.
+ * What scores an answer. Each returns a number whose range its documentation in `rewards` states.
  */
-export type RewardProgram = { "kind": "sentiment" } | { "kind": "topicality" } | { "kind": "length_band", min_words: number, max_words: number, } | { "kind": "regex", pattern: string, forbid: boolean, } | { "kind": "readability" };
+export type RewardProgram = { "kind": "sentiment" } | { "kind": "topicality" } | { "kind": "length_band", min_words: number, max_words: number, } | { "kind": "regex", pattern: string, forbid: boolean, } | { "kind": "readability" } | { "kind": "reward_model", 
+/**
+ * Name of an installed model, or the path of a Hugging Face folder.
+ */
+model: string, };
 
 /**
  * How the prompter is trained.
@@ -1153,7 +1161,11 @@ export type Model = { name: string,
 /**
  * Null, as are `parameters`, when the folder cannot be used.
  */
-architecture: string | null, parameters: number | null, 
+architecture: string | null, 
+/**
+ * It scores answers and writes none.
+ */
+is_reward_model: boolean, parameters: number | null, 
 /**
  * Of all its files.
  */

@@ -21,7 +21,10 @@ export function machineInWords({ checks, models }: Overview): { lines: { label: 
 const withoutGpu = (finding: string) =>
   sentence(finding.startsWith('none: ') ? `No GPU found: ${finding.slice('none: '.length)}` : finding);
 
-export const usable = (models: Overview['models']) => models.filter((model) => model.problem === null);
+/** Those that write. */
+export const usable = (models: Overview['models']) => models.filter((model) => model.problem === null && !model.is_reward_model);
+/** Those that score. */
+export const rewardModels = (models: Overview['models']) => models.filter((model) => model.problem === null && model.is_reward_model);
 
 /** With how many threads a worker computes where none are set; null where the check does not say. */
 export function threadsOf({ checks }: Overview): number | null {

@@ -12,7 +12,7 @@ export const KINDS: { kind: RewardPart['kind']; word: string; range: string; mea
     kind: 'topicality',
     word: 'Topicality',
     range: '0 to 1',
-    meaning: 'How much of what the prompt asks about the answer speaks of. The only part that looks at the prompt.',
+    meaning: 'How much of what the prompt asks about the answer speaks of. The only program that looks at the prompt.',
   },
   {
     kind: 'length_band',
@@ -27,12 +27,19 @@ export const KINDS: { kind: RewardPart['kind']; word: string; range: string; mea
     range: '0 to 1',
     meaning: 'Flesch reading ease divided by 100: short words in short sentences. English only.',
   },
+  {
+    kind: 'reward_model',
+    word: 'Reward model',
+    range: 'Without bounds',
+    meaning: 'What a model that was trained on preferences gives the prompt and the answer. Weigh it by the spread of its scores.',
+  },
 ];
 
 /** A new part of a kind, with values that make sense to begin with. */
 export function asKind(kind: RewardPart['kind'], weight: number): RewardPart {
   if (kind === 'length_band') return { kind, weight, min_words: 20, max_words: 40 };
   if (kind === 'regex') return { kind, weight, pattern: '', forbid: false };
+  if (kind === 'reward_model') return { kind, weight, model: '' };
   return { kind, weight };
 }
 

@@ -1,0 +1,86 @@
+//! What a reward is worth by preferences of people, as `alignpro reward bench SPEC PAIRS --json` prints it.
+use crate::figures::Interval;
+use serde::{Deserialize, Serialize};
+
+/// A share, or a correlation, with its 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Bounded {
+    pub value: f64,
+    pub interval: Option<Interval>,
+}
+
+/// One reward, or one part of it, on all pairs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Agreement {
+    /// `reward`, the label of a part, or `length`, the rule that the longer answer is the better one.
+    pub name: String,
+    /// Pairs whose answers are worth the same.
+    pub ties: usize,
+    /// Share of pairs whose chosen answer is worth more, ties as half.
+    pub accuracy: Option<Bounded>,
+    pub where_shorter: Option<Bounded>,
+    pub where_longer: Option<Bounded>,
+    /// Spearman's rank correlation of what the chosen answer is worth more with how many words more it has.
+    pub with_length: Option<Bounded>,
+}
+
+/// A reward held against a file of pairs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RewardBench {
+    pub pairs: usize,
+    /// Lines of the file that hold no pair: how many, and the first few with their reasons.
+    pub skipped: usize,
+    pub reasons: Vec<String>,
+    /// Pairs that are left out because the reward could not score one of their answers, with the first reason.
+    pub unscored: usize,
+    pub unscored_because: Option<String>,
+    /// The reward, its parts in the spec's order, and the rule of length.
+    pub rewards: Vec<Agreement>,
+    /// Answers scored a second of wall-clock time.
+    pub answers_per_second: f64,
+    /// Hex SHA-256 of the file.
+    pub checksum: String,
+}
+
+/// Pairs to which a reward model gives a like probability.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reliability {
+    /// Probabilities, of the answer that is worth more.
+    pub low: f64,
+    pub high: f64,
+    pub pairs: usize,
+    /// Mean of the probabilities.
+    pub predicted: f64,
+    /// Share of the pairs of which people chose that answer.
+    pub observed: Option<Bounded>,
+}
+
+/// A reward model that was trained on preferences, as `alignpro reward train PAIRS NAME --json` prints it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RewardTrained {
+    /// Path of its folder.
+    pub folder: String,
+    /// Name of the model that it was made from.
+    pub base: String,
+    /// Pairs that it was trained on, and those that were left out because a conversation is too long.
+    pub pairs: usize,
+    pub too_long: usize,
+    pub steps: usize,
+    /// Mean of −log P(chosen) over the last tenth of the steps, nats.
+    pub training_loss: f64,
+    pub seconds: f64,
+    /// On pairs that it did not see, whose conversations begin otherwise.
+    pub held_out: RewardBench,
+    /// The same: whether its probabilities mean what they say.
+    pub calibration: Option<Calibration>,
+}
+
+/// Whether σ(r(chosen) − r(rejected)) means what it says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    pub bins: Vec<Reliability>,
+    /// Expected calibration error.
+    pub error: f64,
+    /// Mean of −log P(chosen), nats; log 2 is chance.
+    pub loss: f64,
+}

@@ -1,0 +1,189 @@
+//! A reward model from preferences of people: Bradley and Terry (1952), P(chosen) = σ(r(chosen) − r(rejected)), by maximum likelihood.
+use candle_core::Var;
+use contract::{Error, Result};
+use datasets::preferences::{Preference, Preferences};
+use lm::{AdamW, AdamWConfig, Gradients, Message, RewardModel, Stream, Tensor, stream};
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+/// How a reward model is trained.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RewardTraining {
+    /// Decides the order of pairs, the adapter's first values and its dropout.
+    pub seed: u64,
+    pub epochs: usize,
+    /// Pairs of one step, B.
+    pub pairs_per_step: usize,
+    /// Of the adapter, rising linearly over the first tenth of the steps and falling linearly to 0.
+    pub learning_rate: f64,
+    /// The same of the score's weight, which begins at 0.
+    pub score_learning_rate: f64,
+    pub max_gradient_norm: f64,
+    /// Pairs with a longer conversation are left out.
+    pub max_tokens: usize,
+}
+
+impl Default for RewardTraining {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            epochs: 1,
+            pairs_per_step: 8,
+            learning_rate: 2e-4,
+            score_learning_rate: 1e-3,
+            max_gradient_norm: 1.0,
+            max_tokens: 512,
+        }
+    }
+}
+
+/// A step of the training.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RewardStep {
+    /// From 1 on, of `steps`.
+    pub step: usize,
+    pub steps: usize,
+    /// Mean of −log P(chosen) over the pairs of the step.
+    pub loss: f64,
+    /// Share of them whose chosen answer is worth more, ties as half.
+    pub accuracy: f64,
+    pub gradient_norm: f64,
+}
+
+/// A pair as tokens.
+struct Pair {
+    chosen: Vec<u32>,
+    rejected: Vec<u32>,
+}
+
+/// The conversation of a preference with one of its answers.
+pub fn conversation(pair: &Preference, answer: &str) -> Vec<Message> {
+    let message = |role: &str, content: &str| Message { role: role.into(), content: content.into() };
+    pair.before.iter().map(|turn| message(&turn.role, &turn.content)).chain([message("assistant", answer)]).collect()
+}
+
+/// Pairs to train on, and pairs to be held out: about this share, of those whose conversations begin with the same message all or none.
+pub fn split(file: Preferences, held_out: f64, seed: u64) -> (Preferences, Preferences) {
+    let beginning = |pair: &Preference| pair.before.iter().find(|turn| turn.role == "user").map(|turn| datasets::normalised(&turn.content));
+    let (mut beginnings, mut seen) = (Vec::new(), HashSet::new());
+    for of_pair in file.pairs.iter().map(beginning) {
+        if seen.insert(of_pair.clone()) {
+            beginnings.push(of_pair);
+        }
+    }
+    let order = Stream::new(stream::seed(seed, "held out", &[])).permutation(beginnings.len());
+    let count = (held_out * beginnings.len() as f64).round() as usize;
+    let chosen: HashSet<&Option<String>> = order.into_iter().take(count).map(|i| &beginnings[i]).collect();
+    let (test, train) = file.pairs.into_iter().partition(|pair| chosen.contains(&beginning(pair)));
+    let part = |pairs| Preferences { pairs, skipped: file.skipped.clone(), checksum: file.checksum.clone() };
+    (part(train), part(test))
+}
+
+/// Trains `model`, which is [`RewardModel::untrained`], on these pairs; how many were left out because they are too long. `on_step` hears of every
+/// step, and can break ([`contract::Code::Stopped`]).
+///
+/// # Errors
+/// [`contract::Code::Data`] where no pair is short enough; [`contract::Code::Reward`] where the loss is no number any more.
+pub fn train(
+    model: &mut RewardModel,
+    pairs: &[Preference],
+    settings: &RewardTraining,
+    on_step: &mut dyn FnMut(RewardStep) -> ControlFlow<()>,
+) -> Result<usize> {
+    let mut tokens = Vec::new();
+    for pair in pairs {
+        let of = |answer: &str| model.tokens(&conversation(pair, answer));
+        let pair = Pair { chosen: of(&pair.chosen)?, rejected: of(&pair.rejected)? };
+        if pair.chosen.len().max(pair.rejected.len()) <= settings.max_tokens.min(model.context()) {
+            tokens.push(pair);
+        }
+    }
+    let left_out = pairs.len() - tokens.len();
+    if tokens.is_empty() {
+        return Err(Error::data(format!("No pair is of at most {} tokens; allow longer ones.", settings.max_tokens)));
+    }
+    let weight = Var::from_slice(model.weight(), model.weight().len(), model.device()).map_err(lm::Error::from)?;
+    let adapter = model.adapter().map(lm::Adapter::vars).unwrap_or_default();
+    let vars = [adapter, vec![weight.clone()]];
+    let mut optimisers = [AdamW::new(vars[0].clone(), AdamWConfig::default())?, AdamW::new(vars[1].clone(), AdamWConfig::default())?];
+    let order = order(tokens.len(), settings);
+    let steps = order.chunks(settings.pairs_per_step).count();
+    for (step, batch) in order.chunks(settings.pairs_per_step).enumerate() {
+        let texts: Vec<Vec<u32>> = batch.iter().flat_map(|&i| [tokens[i].chosen.clone(), tokens[i].rejected.clone()]).collect();
+        let dropout = stream::seed(settings.seed, "reward dropout", &[step as u64]);
+        let scores = model.differentiable(weight.as_tensor(), &texts, Some(dropout))?;
+        let (loss, margins) = likelihood(&scores).map_err(lm::Error::from)?;
+        let value = f64::from(loss.to_scalar::<f32>().map_err(lm::Error::from)?);
+        if !value.is_finite() {
+            return Err(Error::reward(format!("The loss is {value} after {step} steps; lower the learning rate.")));
+        }
+        let gradients = loss.backward().map_err(lm::Error::from)?;
+        let all: Vec<Var> = vars.concat();
+        let mut joint = Gradients::new(&all);
+        joint.add(&all, &gradients)?;
+        let gradient_norm = joint.clip(settings.max_gradient_norm)?;
+        let share = rate(step, steps);
+        let [of_adapter, of_weight] = joint.split(vars[0].len());
+        optimisers[0].step(&of_adapter, share * settings.learning_rate)?;
+        optimisers[1].step(&of_weight, share * settings.score_learning_rate)?;
+        let right = margins.iter().map(|&margin| if margin == 0.0 { 0.5 } else { f64::from(u8::from(margin > 0.0)) }).sum::<f64>();
+        let told = RewardStep { step: step + 1, steps, loss: value, accuracy: right / margins.len() as f64, gradient_norm };
+        if on_step(told).is_break() {
+            return Err(Error::stopped("Stopped before the reward model was trained; nothing is kept of it."));
+        }
+    }
+    model.set_weight(weight.to_vec1().map_err(lm::Error::from)?)?;
+    Ok(left_out)
+}
+
+/// Numbers of the pairs of every epoch, each epoch in an order of its own.
+fn order(pairs: usize, settings: &RewardTraining) -> Vec<usize> {
+    let epoch = |epoch: usize| Stream::new(stream::seed(settings.seed, "pair order", &[epoch as u64])).permutation(pairs);
+    (0..settings.epochs).flat_map(epoch).collect()
+}
+
+/// Of the learning rate, what is left at a step: it rises over the first tenth and would reach 0 one step after the last.
+fn rate(step: usize, steps: usize) -> f64 {
+    let warmup = steps.div_ceil(10);
+    if step < warmup { (step + 1) as f64 / warmup as f64 } else { (steps - step) as f64 / (steps - warmup + 1) as f64 }
+}
+
+/// −mean log σ(r(chosen) − r(rejected)) of scores that stand as chosen, rejected, chosen, …; and the differences.
+fn likelihood(scores: &Tensor) -> candle_core::Result<(Tensor, Vec<f32>)> {
+    let pairs = scores.reshape(((), 2))?;
+    let margins = (pairs.narrow(1, 0, 1)? - pairs.narrow(1, 1, 1)?)?.flatten_all()?;
+    // log(1 + e^−m) without overflow: max(−m, 0) + log(1 + e^−|m|).
+    let loss = (margins.neg()?.relu()? + (margins.abs()?.neg()?.exp()? + 1.0)?.log()?)?.mean_all()?;
+    Ok((loss, margins.to_vec1()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lm::Device;
+
+    #[test]
+    fn the_likelihood_is_bradleys_and_terrys_and_does_not_overflow() {
+        let scores = Tensor::new(&[1.5f32, 0.5, -200.0, 200.0, 3.0, 3.0], &Device::Cpu).unwrap();
+        let (loss, margins) = likelihood(&scores).unwrap();
+        assert_eq!(margins, [1.0, -400.0, 0.0]);
+        let expected = ((1.0 + (-1.0f64).exp()).ln() + 400.0 + 2f64.ln()) / 3.0;
+        assert!((f64::from(loss.to_scalar::<f32>().unwrap()) / expected - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn every_pair_comes_once_an_epoch_and_the_rate_rises_and_falls() {
+        let settings = RewardTraining { epochs: 2, ..RewardTraining::default() };
+        let order = order(7, &settings);
+        for epoch in order.chunks(7) {
+            let mut sorted = epoch.to_vec();
+            sorted.sort_unstable();
+            assert_eq!(sorted, (0..7).collect::<Vec<_>>());
+        }
+        assert_ne!(order[..7], order[7..]);
+        let rates: Vec<f64> = (0..20).map(|step| rate(step, 20)).collect();
+        assert_eq!((rates[0], rates[1], rates[2]), (0.5, 1.0, 18.0 / 19.0));
+        assert!(rates[2..].windows(2).all(|w| w[1] < w[0]) && rates[19] > 0.0, "{rates:?}");
+        assert_eq!(rate(0, 1), 1.0);
+    }
+}

@@ -1,0 +1,118 @@
+//! The shape of the model, from a GGUF file's metadata.
+use super::header::Gguf;
+use crate::{Architecture, LlamaConfig, Output, Result, Rope};
+use candle_core::Tensor;
+
+/// Frequencies by which the scaled ones are stored divided: Llama 3's.
+const FREQUENCIES: &str = "rope_freqs.weight";
+const SHORT: &str = "rope_factors_short.weight";
+const LONG: &str = "rope_factors_long.weight";
+
+/// What llama.cpp calls an architecture that can be imported; it takes a Mistral for a Llama.
+pub(super) fn known(name: &str) -> Option<Architecture> {
+    Architecture::ALL.into_iter().find(|known| *known != Architecture::Mistral && known.model_type() == name)
+}
+
+pub(super) fn named_architecture(gguf: &Gguf) -> Result<&str> {
+    gguf.text("general.architecture")?.ok_or_else(|| gguf.wrong("metadata `general.architecture` is missing, so the model cannot be built"))
+}
+
+/// Reads the shape; `tokens`: how many there are.
+pub(super) fn read(gguf: &mut Gguf, tokens: usize) -> Result<LlamaConfig> {
+    let name = named_architecture(gguf)?;
+    let Some(architecture) = known(name) else {
+        return Err(gguf.wrong(&format!("its architecture is \"{name}\"; \"llama\", \"qwen2\", \"qwen3\" and \"phi3\" can be imported")));
+    };
+    if gguf.size_if_any("split.count")?.is_some_and(|parts| parts > 1) {
+        return Err(gguf.wrong("it is one part of a model in several files; join them first with `llama-gguf-split --merge`"));
+    }
+    let key = |key: &str| format!("{}.{key}", architecture.model_type());
+    if gguf.size_if_any(&key("expert_count"))?.is_some_and(|experts| experts > 0) {
+        return Err(gguf.wrong("it is a mixture of experts, which is not supported"));
+    }
+    let hidden_size = gguf.size(&key("embedding_length"))?;
+    let heads = gguf.size(&key("attention.head_count"))?;
+    let head_dim = match gguf.size_if_any(&key("attention.key_length"))? {
+        Some(width) => width,
+        None => hidden_size.checked_div(heads).unwrap_or(0),
+    };
+    let mut config = LlamaConfig {
+        architecture,
+        output: Output::Tokens,
+        hidden_size,
+        intermediate_size: gguf.size(&key("feed_forward_length"))?,
+        num_hidden_layers: gguf.size(&key("block_count"))?,
+        num_attention_heads: heads,
+        num_key_value_heads: gguf.size_if_any(&key("attention.head_count_kv"))?.unwrap_or(heads),
+        head_dim,
+        vocab_size: gguf.shape("token_embd.weight").and_then(|shape| shape.first().copied()).unwrap_or(tokens),
+        max_position_embeddings: gguf.size(&key("context_length"))?,
+        sliding_window: gguf.size_if_any(&key("attention.sliding_window"))?.filter(|window| *window > 0),
+        rms_norm_eps: gguf.number(&key("attention.layer_norm_rms_epsilon"))?.unwrap_or(1e-5),
+        rope_theta: gguf.number(&key("rope.freq_base"))?.unwrap_or(10_000.0),
+        rotary_dim: gguf.size_if_any(&key("rope.dimension_count"))?.unwrap_or(head_dim),
+        rope: Rope::Plain,
+        tie_word_embeddings: !gguf.has("output.weight"),
+    };
+    if tokens > config.vocab_size {
+        let rows = config.vocab_size;
+        return Err(gguf.wrong(&format!("there are {tokens} tokens, but the embedding has only {rows} rows; fetch the file again")));
+    }
+    config.check().map_err(|reason| gguf.wrong(&format!("the metadata do not fit together: {reason}")))?;
+    if config.rotary_dim != head_dim && architecture != Architecture::Phi3 {
+        return Err(gguf.wrong("its rotary embeddings turn only a part of each head, which is not supported for this architecture"));
+    }
+    config.rope = rope(gguf, &config, &key)?;
+    config.check().map_err(|reason| gguf.wrong(&format!("the metadata do not fit together: {reason}")))?;
+    Ok(config)
+}
+
+fn rope(gguf: &mut Gguf, config: &LlamaConfig, key: &dyn Fn(&str) -> String) -> Result<Rope> {
+    if gguf.has(SHORT) {
+        return long(gguf, config, key);
+    }
+    let kind = gguf.text(&key("rope.scaling.type"))?.filter(|kind| *kind != "none").map(str::to_owned);
+    match kind.as_deref() {
+        Some("linear") => match gguf.number(&key("rope.scaling.factor"))? {
+            Some(factor) if factor > 0.0 => Ok(Rope::Linear { factor }),
+            _ => Err(gguf.wrong(&format!("metadata `{}` must be a positive number", key("rope.scaling.factor")))),
+        },
+        Some(kind) => Err(gguf.wrong(&format!("its rotary embeddings are scaled as \"{kind}\", which is not supported; \"linear\" is"))),
+        None if gguf.has(FREQUENCIES) => llama3(gguf, config),
+        None => Ok(Rope::Plain),
+    }
+}
+
+fn values(tensor: &Tensor) -> Result<Vec<f64>> {
+    // By their shortest decimal form: 1.05 is 1.05 and not 1.0499999523162842.
+    let values: Vec<f32> = tensor.flatten_all()?.to_vec1()?;
+    Ok(values.iter().map(|value| value.to_string().parse().unwrap_or(f64::from(*value))).collect())
+}
+
+/// The file has the divisors of the frequencies and not what they were computed from: the numbers of Llama 3.1 and 3.2, which are all that are known,
+/// are held against them.
+fn llama3(gguf: &mut Gguf, config: &LlamaConfig) -> Result<Rope> {
+    let divisors = values(&gguf.tensor(FREQUENCIES)?)?;
+    let factor = divisors.iter().copied().fold(1.0, f64::max);
+    let rope = Rope::Llama3 { factor, low_freq_factor: 1.0, high_freq_factor: 4.0, original: 8192 };
+    let frequencies = |rope: &Rope| rope.frequencies(config.rope_theta, config.rotary_dim);
+    let expected = frequencies(&Rope::Plain).into_iter().zip(frequencies(&rope)).map(|(plain, scaled)| f64::from(plain / scaled));
+    let is_it = divisors.len() == config.rotary_dim / 2 && expected.zip(&divisors).all(|(a, b)| (a / b - 1.0).abs() < 1e-4);
+    if is_it {
+        Ok(rope)
+    } else {
+        Err(gguf.wrong(&format!("tensor `{FREQUENCIES}` scales rotary embeddings in another way than Llama 3 does")))
+    }
+}
+
+fn long(gguf: &mut Gguf, config: &LlamaConfig, key: &dyn Fn(&str) -> String) -> Result<Rope> {
+    let original = gguf.size(&key("rope.scaling.original_context_length"))?;
+    let grown = config.max_position_embeddings as f64 / original.max(1) as f64;
+    let usual = Rope::usual_attention_factor(grown, original as f64);
+    // The file has it in f32: the usual one is meant where it is as near as that.
+    let attention_factor = gguf.number(&key("rope.scaling.attn_factor"))?.filter(|factor| (factor / usual - 1.0).abs() > 1e-6);
+    let attention_factor = attention_factor.unwrap_or(usual);
+    let factors = values(&gguf.tensor(SHORT)?)?;
+    let long_factors = if gguf.has(LONG) { values(&gguf.tensor(LONG)?)? } else { factors.clone() };
+    Ok(Rope::Long { factors, long_factors, original, attention_factor })
+}

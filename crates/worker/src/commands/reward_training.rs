@@ -1,0 +1,152 @@
+//! `alignpro reward train PAIRS NAME`: a reward model from preferences of people.
+use super::Context;
+use super::reward::shown;
+use crate::models::check_name;
+use crate::models::resolve::{as_folder, locate};
+use crate::progress::{Bars, counting};
+use crate::signals;
+use crate::table::{absent, columns, headed, interval, plain};
+use contract::bench::{Bounded, RewardBench, RewardTrained};
+use contract::spec::{LORA_TARGETS, Reward as Spec, RewardPart, RewardProgram};
+use contract::{Error, Result};
+use datasets::preferences::{Preferences, preferences};
+use experiment::reward_bench::{calibration, with_margins};
+use experiment::reward_training::{RewardStep, RewardTraining, split, train as learn};
+use home::create_folder;
+use lm::{Llama, LoraConfig, ModelFolder, RewardModel};
+use rewards::{Reward, Scorer, Scorers};
+use std::fmt::Write;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What is asked for.
+pub struct Asked {
+    pub name: String,
+    pub base: String,
+    pub only: Option<usize>,
+    pub held_out: f64,
+    pub settings: RewardTraining,
+}
+
+pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> {
+    signals::listen();
+    check(asked)?;
+    let folder = context.home.models().join(&asked.name);
+    if folder.exists() {
+        return Err(Error::model(format!("{} is there already; choose another name, or remove the folder.", folder.display())));
+    }
+    let mut pairs = preferences(file)?;
+    pairs.pairs.truncate(asked.only.unwrap_or(usize::MAX));
+    let (training, held_out) = split(pairs, asked.held_out, asked.settings.seed);
+    if training.pairs.is_empty() || held_out.pairs.is_empty() {
+        return Err(Error::data(format!(
+            "{} has too few pairs to hold {} of them out: {} to train on and {} held out.",
+            file.display(),
+            asked.held_out,
+            training.pairs.len(),
+            held_out.pairs.len()
+        )));
+    }
+    let base = as_folder(&context.home, &locate(&context.home, &asked.base, Path::new("."), "--base")?)?;
+    create_folder(&context.home.models())?;
+    let begun = Instant::now();
+    let (losses, too_long) = learned(&base, &training, &folder, asked)?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let (held_out, margins) = measured(&folder, &held_out)?;
+    let last = &losses[losses.len() - losses.len().div_ceil(10)..];
+    let trained = RewardTrained {
+        folder: folder.display().to_string(),
+        base: asked.base.clone(),
+        pairs: training.pairs.len() - too_long,
+        too_long,
+        steps: losses.len(),
+        training_loss: last.iter().sum::<f64>() / last.len() as f64,
+        seconds,
+        calibration: calibration(&margins),
+        held_out,
+    };
+    context.output.result(&trained, || text(&trained))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(asked: &Asked) -> Result<()> {
+    check_name(&asked.name)?;
+    let wrong = |what: String| Err(Error::spec(what));
+    if !(asked.held_out > 0.0 && asked.held_out < 1.0) {
+        return wrong(format!("--held-out is {}; it must be above 0 and below 1.", asked.held_out));
+    }
+    if !(asked.settings.learning_rate > 0.0 && asked.settings.learning_rate.is_finite()) {
+        return wrong(format!("--learning-rate is {}; it must be a positive number.", asked.settings.learning_rate));
+    }
+    Ok(())
+}
+
+/// Trains and writes the folder; the loss of each step, and how many pairs were too long.
+fn learned(base: &ModelFolder, pairs: &Preferences, folder: &Path, asked: &Asked) -> Result<(Vec<f64>, usize)> {
+    let bars = Bars::new();
+    bars.say("Loading the model …");
+    let lora = LoraConfig { rank: 16, alpha: 32.0, dropout: 0.0, targets: LORA_TARGETS.map(String::from).to_vec() };
+    let mut model = RewardModel::untrained(Llama::load(base, &lm::best_device())?, base, lora, asked.settings.seed)?;
+    let bar = counting("training", "steps", (0, 0));
+    let mut losses = Vec::new();
+    let mut on_step = |told: RewardStep| {
+        bar.set_length(told.steps as u64);
+        bar.set_position(told.step as u64);
+        losses.push(told.loss);
+        let recent = &losses[losses.len().saturating_sub(20)..];
+        bar.set_message(format!("loss {:.3}", recent.iter().sum::<f64>() / recent.len() as f64));
+        if signals::stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let too_long = learn(&mut model, &pairs.pairs, &asked.settings, &mut on_step)?;
+    bar.finish_and_clear();
+    model.write(base, folder)?;
+    Ok((losses, too_long))
+}
+
+/// The folder as it was written, on pairs that it has not seen; and what each chosen answer is worth more there.
+fn measured(folder: &Path, held_out: &Preferences) -> Result<(RewardBench, Vec<f64>)> {
+    const PART: &str = "reward_model";
+    let model = RewardModel::load(&ModelFolder::open_reward_model(folder)?, &lm::best_device())?;
+    let program = RewardProgram::RewardModel { model: PART.into() };
+    let reward = Reward::new(&Spec { parts: vec![RewardPart { name: None, weight: 1.0, program }] })?;
+    let reward = reward.with_models(&Scorers::from([(PART.into(), Arc::new(model) as Arc<dyn Scorer>)]));
+    let bar = counting("measuring", "pairs", (0, held_out.pairs.len()));
+    let mut on_progress = |done: usize| {
+        bar.set_position(done as u64);
+        ControlFlow::Continue(())
+    };
+    let (mut bench, margins) = with_margins(&reward, held_out, &mut on_progress)?;
+    bar.finish_and_clear();
+    // The reward is its only part.
+    bench.rewards.retain(|agreement| agreement.name != PART);
+    Ok((bench, margins))
+}
+
+fn text(trained: &RewardTrained) -> String {
+    let mut text = format!(
+        "{} from {}: {} pairs in {} steps, {:.0} s; loss at the end {:.3}\n",
+        trained.folder, trained.base, trained.pairs, trained.steps, trained.seconds, trained.training_loss
+    );
+    if trained.too_long > 0 {
+        let _ = writeln!(text, "{} pairs are too long and were left out.", trained.too_long);
+    }
+    let _ = writeln!(text, "\nOn pairs that it did not see\n\n{}", shown(&trained.held_out));
+    let percent = |share: f64| format!("{:.0} %", 100.0 * share);
+    let observed =
+        |share: Option<Bounded>| share.map_or_else(absent, |s| format!("{} {}", percent(s.value), interval(s.interval, percent)));
+    let Some(calibration) = &trained.calibration else { return text };
+    let rows = calibration.bins.iter().map(|bin| {
+        vec![
+            format!("{} to {}", percent(bin.low), percent(bin.high)),
+            percent(bin.predicted),
+            observed(bin.observed),
+            bin.pairs.to_string(),
+        ]
+    });
+    text.push_str(&columns(&headed(&["so sure it is", "mean", "so often it is right [95 % interval]", "pairs"], rows), &[0]));
+    let _ = writeln!(text, "\nCalibration error {}, loss {} nats (chance: 0.693).", plain(calibration.error), plain(calibration.loss));
+    text
+}

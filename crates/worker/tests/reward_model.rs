@@ -1,0 +1,82 @@
+//! A reward model in an experiment: the embedded model with one number in the place of its vocabulary.
+#![allow(clippy::unwrap_used)] // The lint sees only functions that are marked as tests.
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use tests::{Lab, argument};
+
+/// Width of the embedded model.
+const WIDTH: usize = 576;
+
+/// A folder of safetensors with this one tensor, [1, width].
+fn score_file(path: &Path, weight: impl Fn(usize) -> f32) {
+    let header = json!({"score.weight": {"dtype": "F32", "shape": [1, WIDTH], "data_offsets": [0, 4 * WIDTH]}}).to_string();
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.as_bytes());
+    bytes.extend((0..WIDTH).flat_map(|i| weight(i).to_le_bytes()));
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// Installs the embedded model as a reward model, its weights linked.
+fn reward_model(lab: &Lab, name: &str) -> PathBuf {
+    let folder = lab.link_model(name, &["config.json", "model.safetensors", "alignpro.json"]);
+    let mut config: Value = serde_json::from_slice(&std::fs::read(tests::model().join("config.json")).unwrap()).unwrap();
+    config["architectures"] = json!(["LlamaForSequenceClassification"]);
+    std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
+    std::os::unix::fs::symlink(tests::model().join("model.safetensors"), folder.join("base.safetensors")).unwrap();
+    score_file(&folder.join("score.safetensors"), |i| if i % 2 == 0 { 0.01 } else { -0.01 });
+    let index = json!({"weight_map": {"model.norm.weight": "base.safetensors", "score.weight": "score.safetensors"}});
+    std::fs::write(folder.join("model.safetensors.index.json"), index.to_string()).unwrap();
+    folder
+}
+
+fn spec(lab: &Lab, model: &str) -> String {
+    lab.tiny_spec("tiny.toml", |text| {
+        let text = text.replace("iterations = 3", "iterations = 2").replace("test = 8", "test = 4");
+        let part =
+            format!("[[reward.parts]]\nkind = \"reward_model\"\nname = \"preferred\"\nmodel = \"{model}\"\nweight = 0.5\n\n[training]");
+        text.replace("[training]", &part) + "\n[arms]\noracle = true\n"
+    })
+}
+
+#[test]
+fn a_reward_model_scores_answers_beside_programs() {
+    let lab = Lab::new(env!("CARGO_BIN_EXE_alignpro"));
+    let folder = reward_model(&lab, "scorer");
+    let listed = lab.json(&["models", "list"]);
+    let found = listed.as_array().unwrap().iter().find(|model| model["name"] == "scorer").unwrap();
+    assert_eq!((&found["is_reward_model"], &found["problem"], &found["architecture"]), (&json!(true), &Value::Null, &json!("llama")));
+    assert_eq!(found["parameters"], 134_515_008 + WIDTH);
+
+    let shown = lab.json(&["run", &spec(&lab, "scorer"), "--db", "a.db"]);
+    assert_eq!(shown["status"], "finished", "{shown}");
+    for arm in shown["arms"].as_array().unwrap() {
+        let part = |label: &str| arm["reward_parts"][label].as_f64().unwrap();
+        let sum = part("sentiment") + 0.5 * part("topicality") + 0.5 * part("preferred");
+        assert!((arm["reward_mean"].as_f64().unwrap() - sum).abs() < 1e-9 && part("preferred") != 0.0, "{arm}");
+    }
+    assert!(shown["arms"].as_array().unwrap().iter().any(|arm| arm["name"] == "oracle"));
+    assert_eq!(shown["facts"]["model.reward.scorer.checksum"].as_str().map(str::len), Some(64), "{}", shown["facts"]);
+    let tried = lab.json(&["try", "1", "Why do people like tea?", "--db", "a.db"]);
+    assert!(tried["arms"][0]["reward_parts"]["preferred"].is_number(), "{tried}");
+
+    // Another model under the same name is another reward.
+    score_file(&folder.join("score.safetensors"), |i| i as f32 * 1e-4);
+    let refused = lab.error(&["try", "1", "Why do people like tea?", "--db", "a.db"], 1, "run");
+    assert!(refused.contains("model.reward.scorer.checksum is not what it was"), "{refused}");
+}
+
+#[test]
+fn what_is_no_reward_model_is_refused_with_what_would_be_one() {
+    let lab = Lab::new(env!("CARGO_BIN_EXE_alignpro"));
+    let refused =
+        |model: &str, code: &str| lab.error(&["run", &spec(&lab, model), "--db", "none.db"], if code == "spec" { 2 } else { 1 }, code);
+    assert!(refused("smollm2-135m-instruct", "model").contains("is no reward model"));
+    let missing = refused("absent", "model");
+    assert!(missing.contains("reward.parts[2].model") && missing.contains("absent"), "{missing}");
+    assert!(refused(argument(&tests::gguf()), "model").contains("has to be a folder of safetensors"));
+    assert!(refused("", "spec").contains("reward.parts[2].model"));
+    let folder = reward_model(&lab, "scorer");
+    std::fs::remove_file(folder.join("score.safetensors")).unwrap();
+    assert!(refused("scorer", "model").contains("score.safetensors"));
+    assert!(!lab.path("none.db").exists());
+}

@@ -1,0 +1,54 @@
+//! A reward model is trained, installed, measured and used, through the command line.
+#![allow(clippy::unwrap_used)] // The lint sees only functions that are marked as tests.
+use serde_json::json;
+use tests::{Lab, argument};
+
+/// People choose the polite answer, whatever is asked.
+fn pairs() -> String {
+    let subjects = ["bread", "rain", "cats", "chess", "tea", "rivers", "maps", "owls", "soup", "trains", "paint", "salt"];
+    let line = |subject: &&str| {
+        let chosen = format!("Gladly! {subject} is a fine subject, thank you.");
+        json!({"prompt": format!("Tell me about {subject}."), "chosen": chosen, "rejected": "Go away, you fool."}).to_string() + "\n"
+    };
+    subjects.iter().map(line).collect()
+}
+
+#[test]
+fn a_reward_model_is_trained_on_preferences_and_used() {
+    let lab = Lab::new(env!("CARGO_BIN_EXE_alignpro"));
+    let file = lab.write("pairs.jsonl", pairs());
+    let train = ["reward", "train", argument(&file), "polite", "--epochs", "3", "--held-out", "0.25", "--learning-rate", "1e-3"];
+    let trained = lab.json(&train);
+    assert_eq!((&trained["pairs"], &trained["held_out"]["pairs"], &trained["too_long"]), (&json!(9), &json!(3), &json!(0)), "{trained}");
+    let accuracy = |i: usize| trained["held_out"]["rewards"][i]["accuracy"]["value"].as_f64();
+    assert_eq!((&trained["held_out"]["rewards"][0]["name"], accuracy(0)), (&json!("reward"), Some(1.0)), "{trained}");
+    // log 2 is where it began, and what chance has.
+    assert!(trained["training_loss"].as_f64().unwrap() < 0.6 && trained["calibration"]["loss"].as_f64().unwrap() < 0.6, "{trained}");
+    let found =
+        lab.json(&["models", "list"]).as_array().unwrap().iter().any(|model| model["name"] == "polite" && model["is_reward_model"] == true);
+    assert!(found, "it is installed");
+    assert!(lab.error(&train, 1, "model").contains("is there already"));
+
+    // The same seed trains the same model.
+    let again =
+        lab.json(&["reward", "train", argument(&file), "polite2", "--epochs", "3", "--held-out", "0.25", "--learning-rate", "1e-3"]);
+    assert_eq!(again["held_out"]["rewards"], trained["held_out"]["rewards"]);
+
+    let part = "[[reward.parts]]\nkind = \"reward_model\"\nmodel = \"polite\"\n\n[training]";
+    let spec = lab.tiny_spec("tiny.toml", |text| text.replace("[training]", part));
+    let bench = lab.json(&["reward", "bench", &spec, argument(&file)]);
+    let names: Vec<&str> = bench["rewards"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"reward_model"), "{names:?}");
+}
+
+#[test]
+fn bad_wishes_are_refused_before_anything_is_loaded() {
+    let lab = Lab::empty(env!("CARGO_BIN_EXE_alignpro"));
+    let file = lab.write("pairs.jsonl", pairs());
+    let refused = |more: &[&str], exit, code| lab.error(&[&["reward", "train", argument(&file)], more].concat(), exit, code);
+    assert!(refused(&["polite", "--held-out", "1.5"], 2, "spec").contains("--held-out is 1.5"));
+    assert!(refused(&["polite", "--learning-rate", "0"], 2, "spec").contains("--learning-rate"));
+    assert!(refused(&["polite", "--held-out", "0.001"], 1, "data").contains("too few pairs"));
+    assert!(refused(&["polite"], 1, "model").contains("models fetch"));
+    assert!(!lab.path("home/models/polite").exists());
+}
