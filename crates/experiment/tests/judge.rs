@@ -69,6 +69,7 @@ fn row(arm: &str, prompt: usize, answer: usize, text: &str) -> EvaluationAnswer 
         arm: arm.into(),
         prompt_index: prompt,
         answer_index: answer,
+        cluster: None,
         prompt: format!("What is {prompt}?"),
         rewrite: (arm != "raw").then(|| "a rewrite".into()),
         answer: text.into(),

@@ -117,6 +117,7 @@ pub fn answer(split: Split, iteration: usize, arm: &str, prompt_index: usize, an
         arm: arm.into(),
         prompt_index,
         answer_index,
+        cluster: (prompt_index % 3 < 2).then_some(prompt_index / 2),
         prompt: format!("prompt {prompt_index}"),
         rewrite: has_rewrite.then(|| AWKWARD.into()),
         answer: format!("answer of {arm}"),
