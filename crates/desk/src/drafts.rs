@@ -112,7 +112,13 @@ impl Desk {
     pub async fn design(&self, spec: Spec, seeds: u64, deviation: Option<f64>) -> Result<DesignPower> {
         let seeds = usize::try_from(seeds).unwrap_or(usize::MAX);
         let precedent = experiment::design::precedent(self.store().await?, &spec, Path::new("/"), seeds).await?;
-        blocking(move || experiment::design::compute(&spec, seeds, precedent.as_ref(), deviation)).await
+        refuse_relative(&spec.data)?;
+        blocking(move || {
+            let is_clustered = spec.data.cluster_column.is_some();
+            let clusters = if is_clustered { datasets::load(&spec.data, Path::new("/"))?.test_clusters() } else { None };
+            experiment::design::compute(&spec, seeds, precedent.as_ref(), deviation, clusters)
+        })
+        .await
     }
 
     /// Time and memory that a spec will take on this machine; takes seconds, and ends as [`contract::Code::Stopped`] when another estimate or a

@@ -249,6 +249,33 @@ async fn both_orders_are_asked_and_kept_as_they_were_said() {
 }
 
 #[tokio::test]
+async fn shares_resample_clusters_of_prompts() {
+    let clustered = |n: usize| -> Vec<EvaluationAnswer> {
+        rows(12).into_iter().map(|row| EvaluationAnswer { cluster: Some(row.prompt_index / n), ..row }).collect()
+    };
+    // The judge prefers the arm on the first eight prompts, and the baseline on the others.
+    let win_rate = async |rows: &[EvaluationAnswer]| {
+        let (_folder, store, run) = run_with(rows).await;
+        let pairs = judge::pairs(&run, rows, "tuned", "raw").unwrap();
+        let prefers = |question: &str| {
+            let is_long = |answer: &str| answer.starts_with("much");
+            let wants_long = (0..8).any(|n| question.contains(&format!("What is {n}?")));
+            (if is_long(first(question)) == wants_long { "A" } else { "B" }.into(), false)
+        };
+        store.commit_judgements(run.id, &asked("tuned", "raw"), &judged_by(&mut judge_that(prefers), &pairs).concat()).await.unwrap();
+        let found = judge::of_run(&store, &run).await.unwrap().remove(0);
+        store.close().await;
+        (found.prompts, found.clusters, found.win_rate.unwrap())
+    };
+    let (alone, together) = (win_rate(&rows(12)).await, win_rate(&clustered(4)).await);
+    assert_eq!((alone.0, alone.1, together.0, together.1), (12, None, 12, Some(3)));
+    assert_eq!(alone.2.share, together.2.share);
+    let width = |share: contract::figures::ShareOfPrompts| share.interval.map(|i| i.high - i.low).unwrap();
+    assert!(width(together.2) > width(alone.2), "{together:?} {alone:?}");
+    assert_eq!(win_rate(&clustered(1)).await.2, alone.2);
+}
+
+#[tokio::test]
 async fn a_judge_that_looks_at_the_position_is_called_so() {
     let rows = rows(12);
     let (_folder, store, run) = run_with(&rows).await;
