@@ -363,6 +363,69 @@ def equal_length(rng):
     return out
 
 
+def of_clusters(columns, of):
+    """Columns of prompts added up by cluster."""
+    return [np.array([column[of == c].sum() for c in np.unique(of)]) for column in columns]
+
+
+def crossed_clusters(rng, tables, counts):
+    """Ratios of each table's total to that of the counts, over seeds and whole clusters drawn with replacement, by NumPy's own indexing."""
+    S, K = tables[0].shape
+    seeds, clusters = rng.integers(0, S, (RESAMPLES // 2, S)), rng.integers(0, K, (RESAMPLES // 2, K))
+    total = lambda table: np.concatenate(  # noqa: E731
+        [table[s[:, :, None], c[:, None, :]].sum((1, 2)) for s, c in zip(np.array_split(seeds, 50), np.array_split(clusters, 50))]
+    )
+    number = total(np.tile(counts, (S, 1)))
+    return [total(table) / number for table in tables]
+
+
+def in_clusters(rng):
+    """What stands on prompts elsewhere, where they belong together: clusters of unequal sizes, some of them of one."""
+    out = []
+    for S, P, K in ((1, 48, 12), (3, 60, 20), (5, 40, 8)):
+        of = np.sort(np.concatenate([np.arange(K), rng.integers(0, K, P - K)]))
+        rng.shuffle(of)
+        shared, ones = rng.normal(0, 0.3, K)[of], np.ones(P)
+        y = 0.1 + rng.normal(0, 0.1, (S, 1)) + shared + rng.normal(0, 0.15, (1, P)) + rng.normal(0, 0.2, (S, P))
+        wide = y + 0.8 + rng.normal(0, 0.1, (1, P))
+        y, wide = np.round(y, 3), np.round(wide, 3)
+        counts = of_clusters([ones], of)[0]
+        sums, widths = (np.array([of_clusters([row], of)[0] for row in table]) for table in (y, wide))
+        means, gaps = crossed_clusters(rng, [sums, widths], counts)
+        # One value a cluster, whose mean is that of the prompts: its variance is the cluster-robust one of the mean.
+        alike = y.mean() + (sums - counts * y.mean()) * K / P
+        robust = [OLS(row, ones).fit(cov_type="cluster", cov_kwds={"groups": of}).bse[0] for row in y]
+        own = [(np.array(of_clusters([row], of)[0]) - counts * row.mean()) * K / P for row in y]
+        assert np.allclose([z.std(ddof=1) / np.sqrt(K) for z in own], robust)
+        student = None
+        if S > 1:
+            rest = alike - alike.mean(1, keepdims=True) - alike.mean(0) + alike.mean()
+            squares = np.array([y.mean(1).var(ddof=1) / S, alike.mean(0).var(ddof=1) / K, (rest**2).sum() / ((S - 1) * (K - 1) * S * K)])
+            variance = max(squares[0] + squares[1] - squares[2], *squares[:2])
+            freedom = max(variance**2 / (squares**2 / [S - 1, K - 1, (S - 1) * (K - 1)]).sum(), min(S - 1, K - 1))
+            student = stats.t.interval(0.95, freedom, y.mean(), np.sqrt(variance))
+        arm, baseline = [[np.round(p + rng.normal(0, s, rng.integers(1, 4)), 3) for p in shared] for s in (0.4, 0.6)]
+        columns = [np.array([f(r) for r in rows]) for rows in (arm, baseline) for f in (len, np.sum, lambda r: (r**2).sum())]
+        # At equal length, with one answer to each prompt: the line through the differences.
+        lengths = np.round(10 * shared + rng.normal(15, 20, P))
+        rewards = np.round(0.15 + 0.01 * lengths + shared + rng.normal(0, 0.2, P), 3)
+        line = [ones, lengths, lengths**2, rewards, lengths * rewards]
+        assert np.isclose(normal_equations(*line, axis=-1), np.polyfit(lengths, rewards, 1)[1])
+        verdicts = [[p, int(c), *(int(v) for v in rng.choice(3, 2, p=[0.5, 0.3, 0.2]))] for p, c in enumerate(of)]
+        wins = np.array([(one == 0) + (two == 1) + ((one == 2) + (two == 2)) / 2 for _, _, one, two in verdicts])
+        out.append({
+            "values": y.tolist(), "wide": wide.tolist(), "clusters": of.tolist(), "mean": y.mean(), "robust": robust,
+            "one": close_to(rng, ratio, (sums[0], counts)), "crossed": ends(means), "student": student,
+            "share": y.mean() / wide.mean(), "gap": ends(means / gaps), "width": ends(gaps),
+            "arm": [r.tolist() for r in arm], "baseline": [r.tolist() for r in baseline],
+            "log_ratio": log_variances(*columns, axis=0), "spread": close_to(rng, log_variances, of_clusters(columns, of)),
+            "rewards": rewards.tolist(), "lengths": lengths.tolist(), "at_equal_length": float(normal_equations(*line, axis=-1)),
+            "length": close_to(rng, normal_equations, of_clusters(line, of)),
+            "verdicts": verdicts, "win_rate": wins.sum() / (2 * P), "wins": close_to(rng, ratio, of_clusters([wins, 2 * ones], of)),
+        })  # fmt: skip
+    return out
+
+
 def main():
     rng = np.random.default_rng(20261123)
     cases = {"moments": [], "bootstrap": [], "paired": []}
@@ -412,7 +475,7 @@ def main():
             }
         )
     # Each with a generator of its own, so that none moves the figures of another.
-    for number, make in enumerate((clustered, components, over_seeds, spread, families, gap, wins, equal_length)):
+    for number, make in enumerate((clustered, components, over_seeds, spread, families, gap, wins, equal_length, in_clusters)):
         cases[make.__name__] = make(np.random.default_rng([20261201, number]))
     cases["power"] = power()
     OUT.parent.mkdir(parents=True, exist_ok=True)

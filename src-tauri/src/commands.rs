@@ -3,8 +3,8 @@ use crate::files as downloaded;
 use crate::opening::{self, Waiting};
 use contract::design::DesignPower;
 use contract::desk::{
-    DataPreview, EpisodeRow, Estimate, Load, Merged, OpenFile, Overview, RunChange, RunDetail, RunNews, RunSummary, Sample, ScoreRow,
-    Settings, Share, SpecCheck, Tried, TryNews,
+    DataColumns, DataPreview, EpisodeRow, Estimate, Load, Merged, OpenFile, Overview, RunChange, RunDetail, RunNews, RunSummary, Sample,
+    ScoreRow, Settings, Share, SpecCheck, Tried, TryNews,
 };
 use contract::judged::{JudgeProgress, Judged, ToJudge};
 use contract::profiles::Profiles;
@@ -127,7 +127,7 @@ async fn score(desk: Desk<'_>, reward: Reward, prompt: String, answer: String) -
 }
 
 #[tauri::command]
-async fn columns(desk: Desk<'_>, data: Data) -> Result<Vec<String>> {
+async fn columns(desk: Desk<'_>, data: Data) -> Result<DataColumns> {
     desk.columns(data).await
 }
 

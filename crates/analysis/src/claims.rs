@@ -1,5 +1,5 @@
 //! Sentences on variances and on several seeds; the one on a run's means is in `verdict`.
-use crate::verdict::{claim, join};
+use crate::verdict::{claim, join, test_prompts};
 use crate::{Finding, OverSeeds, Spread};
 
 /// One sentence on the claim that a trained prompter gives the least variance: whether the tuned prompter's rewards vary less or more than
@@ -32,8 +32,9 @@ fn ratio(spread: &Spread) -> String {
 }
 
 /// One sentence on paired differences over seeds: whether training makes the prompter better than the raw prompt and than the untuned
-/// prompter. [`OverSeeds::reported`] decides. With one seed the sentence says that it is about this one prompter.
-pub fn seeds_verdict(against_raw: &OverSeeds, against_untuned: &OverSeeds, prompts: usize) -> String {
+/// prompter. [`OverSeeds::reported`] decides. With one seed the sentence says that it is about this one prompter. There are as many `clusters` as
+/// prompts where these do not belong together.
+pub fn seeds_verdict(against_raw: &OverSeeds, against_untuned: &OverSeeds, prompts: usize, clusters: usize) -> String {
     let finding = |over: &OverSeeds| over.reported().map_or(Finding::Unknown, Finding::of);
     let findings = (finding(against_raw), finding(against_untuned));
     if findings.0 == Finding::Unknown || findings.1 == Finding::Unknown {
@@ -42,16 +43,16 @@ pub fn seeds_verdict(against_raw: &OverSeeds, against_untuned: &OverSeeds, promp
     let raw = format!("the raw prompt ({})", difference(against_raw));
     let untuned = format!("the untuned prompter ({})", difference(against_untuned));
     let claims = join(claim, findings, &raw, &untuned);
-    let noun = if prompts == 1 { "prompt" } else { "prompts" };
+    let prompts = test_prompts(prompts, clusters);
     match against_raw.seeds {
         1 => format!(
-            "With one seed, on {prompts} test {noun}, this tuned prompter {claims}; whether training gives such prompters takes \
+            "With one seed, on {prompts}, this tuned prompter {claims}; whether training gives such prompters takes \
              three seeds or more."
         ),
         seeds => {
             let unclear = findings.0 == Finding::Unclear || findings.1 == Finding::Unclear;
             let advice = if unclear { ": to tell, train more seeds or test on more prompts" } else { "" };
-            format!("Over {seeds} seeds on {prompts} test {noun} the tuned prompter {claims}{advice}.")
+            format!("Over {seeds} seeds on {prompts} the tuned prompter {claims}{advice}.")
         }
     }
 }
@@ -103,21 +104,25 @@ mod tests {
 
     #[test]
     fn over_few_seeds_student_decides() {
-        let text = seeds_verdict(&over(3, 0.2, 0.1), &over(3, 0.05, 0.08), 96);
+        let text = seeds_verdict(&over(3, 0.2, 0.1), &over(3, 0.05, 0.08), 96, 96);
         assert_eq!(
             text,
             "Over 3 seeds on 96 test prompts the tuned prompter is better than the raw prompt (mean difference +0.200, 95 % interval by \
              Student's t +0.100 to +0.300) but cannot be told apart from the untuned prompter (mean difference +0.050, 95 % interval by \
              Student's t -0.030 to +0.130): to tell, train more seeds or test on more prompts."
         );
-        let many = seeds_verdict(&over(12, 0.05, 0.08), &over(12, 0.05, 0.08), 96);
-        assert!(many.contains("is better than the raw prompt") && many.contains("interval by bootstrap +0.010 to +0.090"), "{many}");
+        let many = seeds_verdict(&over(12, 0.05, 0.08), &over(12, 0.05, 0.08), 96, 24);
+        assert!(
+            many.starts_with("Over 12 seeds on 96 test prompts in 24 clusters the tuned prompter is better than the raw prompt")
+                && many.contains("interval by bootstrap +0.010 to +0.090"),
+            "{many}"
+        );
         // Both intervals are [0, 0]; the bootstrap's is the one reported.
-        let alike = seeds_verdict(&over(12, 0.0, 0.0), &over(12, 0.0, 0.0), 96);
+        let alike = seeds_verdict(&over(12, 0.0, 0.0), &over(12, 0.0, 0.0), 96, 96);
         assert!(alike.contains("interval by bootstrap +0.000 to +0.000") && !alike.contains("Student's t"), "{alike}");
-        let one = seeds_verdict(&over(1, 0.2, 0.1), &over(1, 0.2, 0.1), 1);
+        let one = seeds_verdict(&over(1, 0.2, 0.1), &over(1, 0.2, 0.1), 1, 1);
         assert!(one.starts_with("With one seed, on 1 test prompt, this tuned prompter is better") && one.contains("three seeds"), "{one}");
         let none = OverSeeds { mean: None, interval: None, student: None, ..over(2, 0.0, 0.0) };
-        assert!(seeds_verdict(&none, &none, 0).starts_with("The arms cannot be compared over seeds"));
+        assert!(seeds_verdict(&none, &none, 0, 0).starts_with("The arms cannot be compared over seeds"));
     }
 }

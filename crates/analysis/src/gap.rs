@@ -1,6 +1,6 @@
 //! How much of the gap between a baseline and the oracle the tuned prompter closes.
 use crate::pigeonhole::{canonical, crossed_totals};
-use crate::resampling::{Interval, RESAMPLES, percentiles, stream, total};
+use crate::resampling::{Interval, RESAMPLES, alone, by_number, percentiles, stream, total};
 use std::fmt;
 
 /// Why no share of the gap is given.
@@ -62,27 +62,42 @@ pub struct Gap {
 /// withheld where the gap's own interval holds 0: a ratio to a denominator that may be 0 has no interval of finite length at 95 %
 /// (Fieller 1954).
 pub fn gap(tuned: &[Vec<f64>], baseline: &[Vec<f64>], oracle: &[Vec<f64>], resamples: usize, seed: u64) -> Gap {
+    gap_in_clusters(tuned, baseline, oracle, &alone(tuned.first().map_or(0, Vec::len)), resamples, seed)
+}
+
+/// As [`gap`], where prompts that belong together carry the same number in `clusters[prompt]`: whole clusters are drawn. Where every prompt is
+/// a cluster of its own, the result is that of [`gap`], to the last bit; one cluster is like one prompt.
+pub fn gap_in_clusters(
+    tuned: &[Vec<f64>],
+    baseline: &[Vec<f64>],
+    oracle: &[Vec<f64>],
+    clusters: &[usize],
+    resamples: usize,
+    seed: u64,
+) -> Gap {
     let arms = [tuned, baseline, oracle];
     let (seeds, prompts) = (arms.iter().map(|a| a.len()).max().unwrap_or(0), tuned.first().map_or(0, Vec::len));
     let unknown = |reason: Withheld| Gap { seeds, prompts, gained: None, width: None, width_interval: None, closed: Err(reason) };
     let fits = |arm: &&[Vec<f64>]| (arm.len() == seeds || arm.len() == 1) && arm.iter().all(|row| row.len() == prompts);
-    if !arms.iter().all(fits) {
+    if !arms.iter().all(fits) || clusters.len() != prompts {
         return unknown(Withheld::Unpaired);
     }
     let at = |arm: &[Vec<f64>], s: usize, p: usize| arm[if arm.len() == 1 { 0 } else { s }][p];
-    let cell = |s: usize, p: usize| [at(tuned, s, p) - at(baseline, s, p), at(oracle, s, p) - at(baseline, s, p)];
-    let cells: Vec<Vec<[f64; 2]>> = (0..seeds).map(|s| (0..prompts).map(|p| cell(s, p)).collect()).collect();
+    // What is gained, the gap's width, and the number of prompts.
+    let cell = |s: usize, p: usize| [at(tuned, s, p) - at(baseline, s, p), at(oracle, s, p) - at(baseline, s, p), 1.0];
+    let cells: Vec<Vec<[f64; 3]>> = (0..seeds).map(|s| by_number((0..prompts).map(|p| cell(s, p)), clusters)).collect();
     let table = canonical(&cells).unwrap_or_default();
-    let count = (seeds * prompts) as f64;
-    let [gained, width] = total(&table.concat()).map(|sum| sum / count);
+    let [gained, width, count] = total(&table.concat());
+    let [gained, width] = [gained, width].map(|sum| sum / count);
     if !(gained.is_finite() && width.is_finite()) {
         return unknown(Withheld::NotFinite);
     }
     let known = Gap { gained: Some(gained), width: Some(width), ..unknown(Withheld::NoInterval) };
     // Prompts are what the share speaks about: with one of them, seeds alone would give an interval too narrow.
-    let drawn = if prompts > 1 { crossed_totals(&table, resamples, &mut stream(seed, RESAMPLES)) } else { Vec::new() };
-    let widths: Vec<f64> = drawn.iter().map(|[_, width]| width / count).collect();
-    let ratios: Vec<f64> = drawn.iter().map(|[gained, width]| gained / width).collect();
+    let several = table.first().is_some_and(|row| row.len() > 1);
+    let drawn = if several { crossed_totals(&table, resamples, &mut stream(seed, RESAMPLES)) } else { Vec::new() };
+    let widths: Vec<f64> = drawn.iter().map(|[_, width, count]| width / count).collect();
+    let ratios: Vec<f64> = drawn.iter().map(|[gained, width, _]| gained / width).collect();
     let (Some(widths), ratios) = (percentiles(&widths, 0.99), percentiles(&ratios, 0.95)) else { return known };
     let closed = match ratios {
         _ if widths.high < 0.0 => Err(Withheld::OracleWorse),

@@ -1,5 +1,5 @@
 //! What is left of a difference between two arms when their answers are equally long: reward models often pay for length.
-use crate::resampling::{Interval, RESAMPLES, finite_mean, percentiles, sort_rows, stream, total, totals};
+use crate::resampling::{Interval, RESAMPLES, alone, by_cluster, finite_mean, percentiles, sort_rows, stream, total, totals};
 
 /// Two arms' rewards compared at equal length, by the regression reward = prompt + arm + `per_unit` · length.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,31 +30,45 @@ pub struct EqualLength {
 /// None without a shared prompt, with slices of different lengths, a value that is not finite, or lengths that differ between the arms
 /// but not otherwise (the same amount on every prompt, as with one answer to one prompt): nothing then tells length from arm.
 pub fn equal_length(arm: &[Vec<[f64; 2]>], baseline: &[Vec<[f64; 2]>], resamples: usize, seed: u64) -> Option<EqualLength> {
-    if arm.len() != baseline.len() {
+    equal_length_in_clusters(arm, baseline, &alone(arm.len()), resamples, seed)
+}
+
+/// As [`equal_length`], where prompts that belong together carry the same number in `clusters[i]`: whole clusters are drawn. Where every
+/// prompt is a cluster of its own, the result is that of [`equal_length`], to the last bit.
+///
+/// None as [`equal_length`], and with `clusters` of another length; one cluster has no interval.
+pub fn equal_length_in_clusters(
+    arm: &[Vec<[f64; 2]>],
+    baseline: &[Vec<[f64; 2]>],
+    clusters: &[usize],
+    resamples: usize,
+    seed: u64,
+) -> Option<EqualLength> {
+    if arm.len() != baseline.len() || arm.len() != clusters.len() {
         return None;
     }
-    let both: Vec<_> = arm.iter().zip(baseline).filter(|(a, b)| !a.is_empty() && !b.is_empty()).collect();
+    let all = arm.iter().zip(baseline).zip(clusters).filter(|((a, b), _)| !a.is_empty() && !b.is_empty());
+    let (both, clusters): (Vec<_>, Vec<usize>) = all.map(|(both, cluster)| (both, *cluster)).unzip();
     let cells: Vec<[Cell; 2]> = both.iter().map(|(a, b)| [cell(a), cell(b)]).collect();
     let differences = |of: usize| cells.iter().map(|[a, b]| a.means[of] - b.means[of]).collect::<Vec<f64>>();
     let (rewards, lengths) = (differences(0), differences(1));
     let apart = [finite_mean(&rewards)?, finite_mean(&lengths)?];
-    // Differences of the arms and sums of squares and products, a prompt each, about the mean differences.
+    // For each prompt 1, differences of the arms, and sums of squares and products about the mean differences.
     let row = |([a, b], (reward, length)): (&[Cell; 2], (&f64, &f64))| {
         let (r, l) = (reward - apart[0], length - apart[1]);
         let between = [r * r, r * l, l * l];
         let [rr, rl, ll] = [0, 1, 2].map(|i| a.squares[i] + b.squares[i] + between[i] / 2.0);
-        [r, l, rr, rl, ll]
+        [1.0, r, l, rr, rl, ll]
     };
-    let mut rows: Vec<[f64; 5]> = cells.iter().zip(rewards.iter().zip(&lengths)).map(row).collect();
-    sort_rows(&mut rows);
+    let rows = by_cluster(cells.iter().zip(rewards.iter().zip(&lengths)).map(row), &clusters);
     let answers = || both.iter().flat_map(|(a, b)| a.iter().chain(*b));
     let largest = answers().fold([0.0; 2], |most: [f64; 2], answer| [0, 1].map(|of| most[of].max(answer[of].abs())));
-    let regression = Regression { prompts: rows.len(), apart, rounding: largest.map(|most| 1e-12 * most) };
+    let regression = Regression { apart, rounding: largest.map(|most| 1e-12 * most) };
     let (per_unit, correlation) = regression.slope(&total(&rows));
     let difference = Some(apart[0] - per_unit * apart[1]).filter(|d| d.is_finite())?;
     let drawn = totals(&rows, if rows.len() > 1 { resamples } else { 0 }, &mut stream(seed, RESAMPLES));
     let interval = percentiles(&drawn.iter().map(|sums| regression.difference(sums)).collect::<Vec<f64>>(), 0.99);
-    let (prompts, answers) = (rows.len(), answers().count());
+    let (prompts, answers) = (cells.len(), answers().count());
     Some(EqualLength { prompts, answers, difference, interval, per_unit, correlation, unadjusted: apart[0] })
 }
 
@@ -78,7 +92,6 @@ fn cell(answers: &[[f64; 2]]) -> Cell {
 
 /// What all resamples share.
 struct Regression {
-    prompts: usize,
     /// Mean differences of reward and length.
     apart: [f64; 2],
     /// By how much rewards, and lengths, that are the same may differ.
@@ -86,10 +99,9 @@ struct Regression {
 }
 
 impl Regression {
-    /// Slope and correlation from the sums of the rows of as many prompts, after the arm's effect is taken out. The slope is NaN where
+    /// Slope and correlation from the sums of the rows of n prompts, after the arm's effect is taken out. The slope is NaN where
     /// nothing tells length from arm.
-    fn slope(&self, [r, l, rr, rl, ll]: &[f64; 5]) -> (f64, Option<f64>) {
-        let n = self.prompts as f64;
+    fn slope(&self, [n, r, l, rr, rl, ll]: &[f64; 6]) -> (f64, Option<f64>) {
         // Below the rounding of the squares, or of the values, nothing varies.
         let varies = |about: f64, squares: f64, rounding: f64| about > 1e-12 * squares + n * rounding.powi(2);
         let [reward, product, length] = [rr - r * r / (2.0 * n), rl - r * l / (2.0 * n), ll - l * l / (2.0 * n)];
@@ -103,8 +115,8 @@ impl Regression {
     }
 
     /// The difference at equal length, from the same sums.
-    fn difference(&self, sums: &[f64; 5]) -> f64 {
-        let [reward, length] = [0, 1].map(|of| self.apart[of] + sums[of] / self.prompts as f64);
+    fn difference(&self, sums: &[f64; 6]) -> f64 {
+        let [reward, length] = [0, 1].map(|of| self.apart[of] + sums[1 + of] / sums[0]);
         reward - self.slope(sums).0 * length
     }
 }

@@ -1,12 +1,11 @@
 //! The paired comparison of two arms.
 use crate::distributions::{normal_below, normal_quantile};
 use crate::resampling::{
-    Interval, RESAMPLES, SIGNS, deviation, finite_mean, percentiles, quantile, sort_rows, sorted, stream, total, totals,
+    Interval, RESAMPLES, SIGNS, alone, by_cluster, deviation, finite_mean, percentiles, quantile, sorted, stream, total, totals,
 };
 use crate::share::{Share, share};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::RngCore;
-use std::collections::BTreeMap;
 
 /// A paired comparison over prompts.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,8 +36,7 @@ pub struct Paired {
 /// Degenerate: no prompt, a reward that is not finite, or slices of different lengths (nothing is paired then) give NaN for the
 /// difference and its interval, and p = 1. One prompt gives an interval of no width and p = 1.
 pub fn paired(arm: &[f64], baseline: &[f64], resamples: usize, permutations: usize, seed: u64) -> Paired {
-    let singletons: Vec<usize> = (0..arm.len()).collect();
-    paired_in_clusters(arm, baseline, &singletons, resamples, permutations, seed)
+    paired_in_clusters(arm, baseline, &alone(arm.len()), resamples, permutations, seed)
 }
 
 /// As [`paired`], where prompts that belong together (paraphrases, turns of one conversation) carry the same number in `clusters[i]`:
@@ -52,7 +50,9 @@ pub fn paired_in_clusters(arm: &[f64], baseline: &[f64], clusters: &[usize], res
     if finite_mean(&differences).is_none() {
         return nothing(differences.len());
     }
-    let rows = cluster_rows(&differences, clusters);
+    // For each cluster: the sum of its differences, their number, and how many are above 0, ties as half.
+    let better = |d: f64| if d == 0.0 { 0.5 } else { f64::from(u8::from(d > 0.0)) };
+    let rows = by_cluster(differences.iter().map(|d| [*d, 1.0, better(*d)]), clusters);
     let [sum, prompts, _] = total(&rows);
     let mean = sum / prompts;
     let (interval, accelerated, drawn) = if rows.len() == 1 || resamples == 0 {
@@ -87,19 +87,6 @@ fn nothing(prompts: usize) -> Paired {
         effect_size: None,
         improvement: None,
     }
-}
-
-/// For each cluster: the sum of its differences, their number, and how many are above 0, ties as half. Sorted, within and among clusters.
-fn cluster_rows(differences: &[f64], clusters: &[usize]) -> Vec<[f64; 3]> {
-    let mut members: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
-    for (difference, cluster) in differences.iter().zip(clusters) {
-        members.entry(*cluster).or_default().push(*difference);
-    }
-    let better = |d: f64| if d == 0.0 { 0.5 } else { f64::from(u8::from(d > 0.0)) };
-    let row = |members: &Vec<f64>| [sorted(members).iter().sum(), members.len() as f64, members.iter().map(|d| better(*d)).sum()];
-    let mut rows: Vec<[f64; 3]> = members.values().map(row).collect();
-    sort_rows(&mut rows);
-    rows
 }
 
 /// The bias-corrected and accelerated interval (Efron 1987; Efron and Tibshirani 1993, section 14.3) from sorted replicates of an

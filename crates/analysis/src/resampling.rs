@@ -1,6 +1,7 @@
 //! The bootstrap of a mean over prompts, and what every resampling here shares: streams, draws, quantiles.
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
+use std::collections::BTreeMap;
 
 /// A 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,15 +30,48 @@ pub(crate) const SIGNS: u64 = 1;
 /// Degenerate: no value, or one that is not finite, gives NaN at both ends. One value, or no resample, gives an interval of no width at
 /// the mean, which says nothing about its precision: look at the number of prompts before you trust it.
 pub fn bootstrap_mean(values: &[f64], resamples: usize, seed: u64) -> Interval {
-    let Some(mean) = finite_mean(values) else { return Interval::UNKNOWN };
-    if values.len() == 1 || resamples == 0 {
+    bootstrap_mean_in_clusters(values, &alone(values.len()), resamples, seed)
+}
+
+/// As [`bootstrap_mean`], where prompts that belong together carry the same number in `clusters[i]`: whole clusters are drawn, as many as there
+/// are. The mean is still the one over prompts, a ratio of sums. Where every prompt is a cluster of its own, the result is that of
+/// [`bootstrap_mean`], to the last bit.
+///
+/// Degenerate: as [`bootstrap_mean`], and one cluster is like one value; `clusters` of another length gives NaN.
+pub fn bootstrap_mean_in_clusters(values: &[f64], clusters: &[usize], resamples: usize, seed: u64) -> Interval {
+    let Some(mean) = finite_mean(values).filter(|_| values.len() == clusters.len()) else { return Interval::UNKNOWN };
+    let rows = by_cluster(values.iter().map(|value| [*value, 1.0]), clusters);
+    if rows.len() == 1 || resamples == 0 {
         return Interval { low: mean, high: mean };
     }
-    let rows: Vec<[f64; 1]> = sorted(values).into_iter().map(|value| [value]).collect();
-    let n = rows.len() as f64;
-    let mut means: Vec<f64> = totals(&rows, resamples, &mut stream(seed, RESAMPLES)).into_iter().map(|[sum]| sum / n).collect();
+    let mut means: Vec<f64> = totals(&rows, resamples, &mut stream(seed, RESAMPLES)).into_iter().map(|[sum, n]| sum / n).collect();
     means.sort_unstable_by(f64::total_cmp);
     middle(&means)
+}
+
+/// Clusters of prompts that do not belong together.
+pub(crate) fn alone(prompts: usize) -> Vec<usize> {
+    (0..prompts).collect()
+}
+
+/// The rows of each cluster added up, sorted; `clusters[i]` is that of row i. Only the contents of the rows decide the result, to the last bit.
+pub(crate) fn by_cluster<const M: usize>(rows: impl IntoIterator<Item = [f64; M]>, clusters: &[usize]) -> Vec<[f64; M]> {
+    let mut rows = by_number(rows, clusters);
+    sort_rows(&mut rows);
+    rows
+}
+
+/// As [`by_cluster`], by the clusters' numbers: the same place for each cluster of several lists.
+pub(crate) fn by_number<const M: usize>(rows: impl IntoIterator<Item = [f64; M]>, clusters: &[usize]) -> Vec<[f64; M]> {
+    let mut members: BTreeMap<usize, Vec<[f64; M]>> = BTreeMap::new();
+    for (row, cluster) in rows.into_iter().zip(clusters) {
+        members.entry(*cluster).or_default().push(row);
+    }
+    let sum = |mut members: Vec<[f64; M]>| {
+        sort_rows(&mut members);
+        total(&members)
+    };
+    members.into_values().map(sum).collect()
 }
 
 /// Sums over as many rows as there are, drawn with replacement; one such sum for each resample. The caller has sorted the rows, so that

@@ -2,14 +2,20 @@
 use crate::distributions::{student_beyond, student_quantile};
 use crate::pigeonhole::{canonical, crossed_totals};
 use crate::power::crossed_error;
-use crate::resampling::{Interval, RESAMPLES, bootstrap_mean, deviation, finite_mean, index, percentiles, sorted_lists, stream};
+use crate::resampling::{
+    Interval, RESAMPLES, alone, bootstrap_mean_in_clusters, by_number, deviation, finite_mean, index, percentiles, sorted_lists, stream,
+};
 use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeSet;
 
 /// Which prompts the seeds were tested on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TestPrompts {
+pub enum TestPrompts<'a> {
     /// The same, in the same order: one draw of prompts serves all seeds.
     Shared,
+    /// The same, in the same order, where those that belong together carry the same number here: one draw of whole clusters serves all
+    /// seeds. Clusters of one are as [`TestPrompts::Shared`], to the last bit.
+    Clustered(&'a [usize]),
     /// Every seed has its own: prompts are drawn within each drawn seed.
     PerSeed,
 }
@@ -39,7 +45,8 @@ pub struct OverSeeds {
     pub deviation: Option<f64>,
     /// 95 % interval by Student's t, mean ± t · standard error. It is right for few seeds, where the bootstrap is too narrow, as far as
     /// means of prompts are normal. Prompts per seed: from the seeds' means alone, seeds − 1 degrees of freedom. Shared prompts: seeds
-    /// and prompts both random, with Satterthwaite's degrees of freedom (see [`crate::smallest_detectable`]). None with one seed.
+    /// and prompts, or clusters of them, both random, with Satterthwaite's degrees of freedom (see [`crate::smallest_detectable`]).
+    /// None with one seed.
     pub student: Option<Interval>,
     /// Two-sided p of the t test that belongs to `student`, of a true mean of 0: below 0.05 where that interval excludes 0, and 0 where the
     /// values do not vary and their mean is not 0. None with one seed, or where the values are 0 throughout.
@@ -68,8 +75,9 @@ impl OverSeeds {
 /// worth, such as the baseline's reward, or the difference 0. It is never dropped, for an average over the runs that went well is not
 /// what training gives.
 ///
-/// Degenerate: no seed, shared prompts of different number, or `diverged_as` not finite where it is needed leave mean and intervals None.
-pub fn over_seeds(values: &[Vec<f64>], prompts: TestPrompts, diverged_as: f64, resamples: usize, seed: u64) -> OverSeeds {
+/// Degenerate: no seed, shared prompts of different number, clusters for another number of prompts, or `diverged_as` not finite where it is
+/// needed leave mean and intervals None.
+pub fn over_seeds(values: &[Vec<f64>], prompts: TestPrompts<'_>, diverged_as: f64, resamples: usize, seed: u64) -> OverSeeds {
     let failed = |row: &[f64]| finite_mean(row).is_none();
     let width = values.iter().map(Vec::len).max().unwrap_or(0).max(1);
     let stand_in = |row: &Vec<f64>| {
@@ -88,13 +96,21 @@ pub fn over_seeds(values: &[Vec<f64>], prompts: TestPrompts, diverged_as: f64, r
         p_value: None,
     };
     let Some(means) = table.iter().map(|row| finite_mean(row)).collect::<Option<Vec<f64>>>() else { return result };
-    let unequal = table.iter().any(|row| row.len() != width);
-    let Some(mean) = finite_mean(&means).filter(|_| prompts == TestPrompts::PerSeed || !unequal) else { return result };
-    if let [one] = table.as_slice() {
-        let interval = Some(bootstrap_mean(one, resamples, seed)).filter(|_| one.len() > 1 && resamples > 0);
+    // Of one seed they are always the same.
+    let clusters = match prompts {
+        TestPrompts::Clustered(clusters) => Some(clusters.to_vec()),
+        TestPrompts::Shared => Some(alone(width)),
+        TestPrompts::PerSeed if table.len() == 1 => Some(alone(width)),
+        TestPrompts::PerSeed => None,
+    };
+    let fits = |clusters: &Vec<usize>| clusters.len() == width && table.iter().all(|row| row.len() == width);
+    let Some(mean) = finite_mean(&means).filter(|_| clusters.as_ref().is_none_or(fits)) else { return result };
+    if let ([one], Some(clusters)) = (table.as_slice(), &clusters) {
+        let several = clusters.iter().collect::<BTreeSet<_>>().len() > 1;
+        let interval = Some(bootstrap_mean_in_clusters(one, clusters, resamples, seed)).filter(|_| several && resamples > 0);
         return OverSeeds { mean: Some(mean), interval, ..result };
     }
-    let crossed = (prompts == TestPrompts::Shared).then(|| ordered(&table));
+    let crossed = clusters.map(|clusters| ordered(&table, &clusters));
     let replicates = match &crossed {
         Some(crossed) => crossed_means(crossed, resamples, seed),
         None => nested_means(&table, resamples, seed),
@@ -102,7 +118,7 @@ pub fn over_seeds(values: &[Vec<f64>], prompts: TestPrompts, diverged_as: f64, r
     let deviation = deviation(&means);
     let own = deviation.map(|d| (d * d / means.len() as f64, (means.len() - 1) as f64));
     let error = match &crossed {
-        Some(crossed) if width > 1 => own.and_then(|_| shared_error(crossed)),
+        Some(crossed) if crossed.first().is_some_and(|row| row.len() > 1) => own.and_then(|_| shared_error(&linear(crossed))),
         _ => own,
     };
     let half_width = error.and_then(|(variance, freedom)| Some(student_quantile(0.05, freedom)? * variance.sqrt()));
@@ -116,28 +132,47 @@ pub fn over_seeds(values: &[Vec<f64>], prompts: TestPrompts, diverged_as: f64, r
     }
 }
 
-/// The canonical table of single values; of no rows where they differ in length.
-fn ordered(table: &[Vec<f64>]) -> Vec<Vec<[f64; 1]>> {
-    let cells: Vec<Vec<[f64; 1]>> = table.iter().map(|row| row.iter().map(|x| [*x]).collect()).collect();
-    canonical(&cells).unwrap_or_default()
+/// One value a cluster in place of `values[seed][prompt]`, with the same means of every seed and of all, which vary as means over clusters of
+/// prompts do, to first order (see [`TestPrompts::Clustered`] for `clusters`, and `docs/algorithms/statistics.md`). What takes prompts as
+/// independent, such as [`crate::components`] before [`crate::smallest_detectable`], takes these instead.
+pub fn one_a_cluster(values: &[Vec<f64>], clusters: &[usize]) -> Vec<Vec<f64>> {
+    linear(&summed(values, clusters))
+}
+
+/// For each seed and cluster the sum of its values and their number.
+fn summed(values: &[Vec<f64>], clusters: &[usize]) -> Vec<Vec<[f64; 2]>> {
+    values.iter().map(|row| by_number(row.iter().map(|value| [*value, 1.0]), clusters)).collect()
+}
+
+/// [`summed`] in an order that only the values decide. The rows are of one length.
+fn ordered(table: &[Vec<f64>], clusters: &[usize]) -> Vec<Vec<[f64; 2]>> {
+    canonical(&summed(table, clusters)).unwrap_or_default()
+}
+
+/// A table of single values whose means of rows, of columns and of all vary as the ratios Σ sums / Σ numbers do, to first order: a cell's
+/// value is the mean of all + (sum − number · mean) over the mean number. Where each cluster is one prompt these are the values themselves.
+fn linear(table: &[Vec<[f64; 2]>]) -> Vec<Vec<f64>> {
+    let cells = || table.iter().flatten();
+    let [sum, number] = cells().fold([0.0; 2], |[s, n], cell| [s + cell[0], n + cell[1]]);
+    let (mean, size, alone) = (sum / number, number / cells().count() as f64, cells().all(|[_, n]| *n == 1.0));
+    let value = |[sum, n]: &[f64; 2]| if alone { *sum } else { mean + (sum - n * mean) / size };
+    table.iter().map(|row| row.iter().map(value).collect()).collect()
 }
 
 /// Variance of the mean and its degrees of freedom, by the mean squares of a two-way table without replication.
-fn shared_error(table: &[Vec<[f64; 1]>]) -> Option<(f64, f64)> {
+fn shared_error(table: &[Vec<f64>]) -> Option<(f64, f64)> {
     let (s, n) = (table.len() as f64, table.first()?.len() as f64);
-    let rows: Vec<f64> = table.iter().map(|row| row.iter().map(|[x]| x).sum::<f64>() / n).collect();
-    let columns: Vec<f64> = (0..table[0].len()).map(|p| table.iter().map(|row| row[p][0]).sum::<f64>() / s).collect();
+    let rows: Vec<f64> = table.iter().map(|row| row.iter().sum::<f64>() / n).collect();
+    let columns: Vec<f64> = (0..table[0].len()).map(|p| table.iter().map(|row| row[p]).sum::<f64>() / s).collect();
     let mean = rows.iter().sum::<f64>() / s;
-    let residual =
-        |row: &Vec<[f64; 1]>, of_row: &f64| row.iter().zip(&columns).map(|([x], c)| (x - of_row - c + mean).powi(2)).sum::<f64>();
+    let residual = |row: &Vec<f64>, of_row: &f64| row.iter().zip(&columns).map(|(x, c)| (x - of_row - c + mean).powi(2)).sum::<f64>();
     let residuals = table.iter().zip(&rows).map(|(row, of_row)| residual(row, of_row)).sum::<f64>();
     let (seed, prompt) = (deviation(&rows)?.powi(2) / s, deviation(&columns)?.powi(2) / n);
     Some(crossed_error([seed, prompt, residuals / ((s - 1.0) * (n - 1.0)) / (n * s)], s, n)).filter(|e| e.1.is_finite())
 }
 
-fn crossed_means(table: &[Vec<[f64; 1]>], resamples: usize, seed: u64) -> Vec<f64> {
-    let cells = table.iter().map(Vec::len).sum::<usize>() as f64;
-    crossed_totals(table, resamples, &mut stream(seed, RESAMPLES)).into_iter().map(|[sum]| sum / cells).collect()
+fn crossed_means(table: &[Vec<[f64; 2]>], resamples: usize, seed: u64) -> Vec<f64> {
+    crossed_totals(table, resamples, &mut stream(seed, RESAMPLES)).into_iter().map(|[sum, n]| sum / n).collect()
 }
 
 fn nested_means(table: &[Vec<f64>], resamples: usize, seed: u64) -> Vec<f64> {

@@ -1,6 +1,6 @@
 //! Whether two arms differ in the variance of their rewards.
 use crate::distributions::fisher_above;
-use crate::resampling::{Interval, RESAMPLES, finite_mean, percentiles, quantile, sort_rows, sorted, stream, total, totals};
+use crate::resampling::{Interval, RESAMPLES, alone, by_cluster, finite_mean, percentiles, quantile, sorted, stream, total, totals};
 
 /// The variances of two arms, compared.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,11 +20,17 @@ pub struct Spread {
 ///
 /// Degenerate: no prompt, a reward that is not finite, or slices of different lengths leave everything None.
 pub fn spread(arm: &[Vec<f64>], baseline: &[Vec<f64>], resamples: usize, seed: u64) -> Spread {
-    let both: Vec<(&Vec<f64>, &Vec<f64>)> = if arm.len() == baseline.len() {
-        arm.iter().zip(baseline).filter(|(a, b)| !a.is_empty() && !b.is_empty()).collect()
-    } else {
-        vec![]
-    };
+    spread_in_clusters(arm, baseline, &alone(arm.len()), resamples, seed)
+}
+
+/// As [`spread`], where prompts that belong together carry the same number in `clusters[i]`: whole clusters are drawn, for both arms the
+/// same. Where every prompt is a cluster of its own, the result is that of [`spread`], to the last bit.
+///
+/// Degenerate: as [`spread`]; one cluster is like one prompt, and `clusters` of another length leaves everything None.
+pub fn spread_in_clusters(arm: &[Vec<f64>], baseline: &[Vec<f64>], clusters: &[usize], resamples: usize, seed: u64) -> Spread {
+    let is_paired = arm.len() == baseline.len() && arm.len() == clusters.len();
+    let all = arm.iter().zip(baseline).zip(clusters).filter(|((a, b), _)| is_paired && !a.is_empty() && !b.is_empty());
+    let (both, clusters): (Vec<_>, Vec<usize>) = all.map(|(both, cluster)| (both, *cluster)).unzip();
     let prompts = both.len();
     let (all_a, all_b): (Vec<&[f64]>, Vec<&[f64]>) = both.iter().map(|(a, b)| (a.as_slice(), b.as_slice())).unzip();
     let (Some(a), Some(b)) = (finite_mean(&all_a.concat()), finite_mean(&all_b.concat())) else {
@@ -38,10 +44,9 @@ pub fn spread(arm: &[Vec<f64>], baseline: &[Vec<f64>], resamples: usize, seed: u
         let ([n, s, q], [m, t, u]) = (sums(x, a), sums(y, b));
         [n, s, q, m, t, u]
     };
-    let mut rows: Vec<[f64; 6]> = both.iter().map(row).collect();
-    sort_rows(&mut rows);
+    let rows = by_cluster(both.iter().map(row), &clusters);
     let observed = Some(log_ratio(&total(&rows))).filter(|l| l.is_finite());
-    let drawn = totals(&rows, if prompts > 1 { resamples } else { 0 }, &mut stream(seed, RESAMPLES));
+    let drawn = totals(&rows, if rows.len() > 1 { resamples } else { 0 }, &mut stream(seed, RESAMPLES));
     let interval = percentiles(&drawn.iter().map(log_ratio).collect::<Vec<f64>>(), 0.99).filter(|_| observed.is_some());
     Spread { prompts, log_ratio: observed, interval }
 }

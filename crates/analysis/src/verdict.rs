@@ -53,8 +53,9 @@ pub fn verdict(against_raw: &Paired, against_untuned: &Paired) -> String {
     let findings = (against_raw.finding(), against_untuned.finding());
     if findings.0 == Finding::Unknown || findings.1 == Finding::Unknown {
         return format!(
-            "The arms cannot be compared on {}: at least 2 test prompts with a finite reward in every arm are needed.",
-            prompts(against_raw, against_untuned)
+            "The arms cannot be compared on {}: at least 2 test prompts{} with a finite reward in every arm are needed.",
+            prompts(against_raw, against_untuned),
+            if against_raw.clusters < against_raw.prompts { " of different clusters" } else { "" }
         );
     }
     let raw = format!("the raw prompt ({})", figures(against_raw));
@@ -82,8 +83,17 @@ pub(crate) fn claim(finding: Finding) -> &'static str {
 }
 
 fn prompts(a: &Paired, b: &Paired) -> String {
-    let noun = if a.prompts == 1 && b.prompts == 1 { "prompt" } else { "prompts" };
-    if a.prompts == b.prompts { format!("{} test {noun}", a.prompts) } else { format!("{} and {} test {noun}", a.prompts, b.prompts) }
+    if (a.prompts, a.clusters) == (b.prompts, b.clusters) {
+        return test_prompts(a.prompts, a.clusters);
+    }
+    format!("{} and {}", test_prompts(a.prompts, a.clusters), test_prompts(b.prompts, b.clusters))
+}
+
+/// "96 test prompts", "96 test prompts in 24 clusters".
+pub(crate) fn test_prompts(prompts: usize, clusters: usize) -> String {
+    let of = |n: usize, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
+    let within = if clusters < prompts { format!(" in {}", of(clusters, "cluster")) } else { String::new() };
+    format!("{}{within}", of(prompts, "test prompt"))
 }
 
 fn figures(paired: &Paired) -> String {
@@ -111,8 +121,9 @@ fn advice(against_raw: &Paired, against_untuned: &Paired) -> String {
     match needed {
         // Beyond twenty times the prompts there are, "more prompts" is no longer practical advice.
         Some(n) if n <= 20.0 * against_raw.prompts as f64 => format!(
-            ": to tell, raise data.test to about {} prompts, which is what a difference of this size needs, or train longer",
-            round_up(n)
+            ": to tell, raise data.test to about {} prompts{}, which is what a difference of this size needs, or train longer",
+            round_up(n),
+            if against_raw.clusters < against_raw.prompts { ", in as many more clusters" } else { "" }
         ),
         _ => {
             ": a difference this small is out of reach of more prompts, so train longer, or look for a reward that training can move".into()
@@ -157,6 +168,17 @@ mod tests {
         let text = verdict(&paired(0.0, 0.0, 0.0, 1.0), &paired(0.0001, -0.1, 0.1, 0.9));
         assert!(text.contains("cannot be told apart from the raw prompt (") && text.contains(", nor from the untuned prompter ("));
         assert!(text.contains("out of reach of more prompts"), "{text}");
+    }
+
+    #[test]
+    fn clusters_are_named_where_there_are_fewer_than_prompts() {
+        let clustered = |d: f64| Paired { clusters: 24, ..paired(d, d - 0.06, d + 0.06, 0.3) };
+        let text = verdict(&clustered(0.21), &clustered(0.03));
+        assert!(text.starts_with("On 96 test prompts in 24 clusters the tuned prompter is better than the raw prompt ("), "{text}");
+        assert!(text.contains("to about 390 prompts, in as many more clusters, which"), "{text}");
+        let one = Paired { clusters: 1, ..paired(0.2, 0.2, 0.2, 1.0) };
+        let text = verdict(&one, &one);
+        assert!(text.contains("on 96 test prompts in 1 cluster: at least 2 test prompts of different clusters with"), "{text}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Pairwise verdicts of a judge, who saw each pair of answers in both orders.
-use crate::resampling::{RESAMPLES, add, sort_rows, stream, totals};
+use crate::resampling::{RESAMPLES, by_cluster, stream, totals};
 use crate::share::{Share, share};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// What the judge chose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum Choice {
 pub struct JudgedPair {
     /// The prompt that both answer: pairs of one prompt are not independent.
     pub prompt: usize,
+    /// Pairs of prompts that belong together are not either; the prompt itself where none do.
+    pub cluster: usize,
     /// The choice when the arm's answer stood first.
     pub arm_first: Choice,
     /// The choice when it stood second.
@@ -27,6 +29,8 @@ pub struct JudgedPair {
 pub struct Wins {
     pub pairs: usize,
     pub prompts: usize,
+    /// Independent units that were resampled.
+    pub clusters: usize,
     /// Share of verdicts for the arm, ties as half, over both orders of every pair: 0.5 is no difference. A judge's preference for a
     /// position cancels, because the arm stood as often first as second.
     pub win_rate: Option<Share>,
@@ -36,21 +40,18 @@ pub struct Wins {
     pub agreement: Option<Share>,
 }
 
-/// Win rate, position bias and the judge's agreement with itself; intervals resample whole prompts. A pair judged in one order only
+/// Win rate, position bias and the judge's agreement with itself; intervals resample whole clusters of prompts. A pair judged in one order only
 /// belongs into neither figure: leave it out, and say how many there were.
 ///
 /// Degenerate: no pair leaves every share None.
 pub fn wins(pairs: &[JudgedPair], resamples: usize, seed: u64) -> Wins {
-    let mut prompts: BTreeMap<usize, [f64; 6]> = BTreeMap::new();
-    for pair in pairs {
-        add(prompts.entry(pair.prompt).or_default(), &counts(pair), 1.0);
-    }
-    let mut rows: Vec<[f64; 6]> = prompts.into_values().collect();
-    sort_rows(&mut rows);
+    let clusters: Vec<usize> = pairs.iter().map(|pair| pair.cluster).collect();
+    let rows = by_cluster(pairs.iter().map(counts), &clusters);
     let drawn = totals(&rows, resamples, &mut stream(seed, RESAMPLES));
     Wins {
         pairs: pairs.len(),
-        prompts: rows.len(),
+        prompts: pairs.iter().map(|pair| pair.prompt).collect::<BTreeSet<_>>().len(),
+        clusters: rows.len(),
         win_rate: share(&rows, &drawn, 0, 1),
         first_position: share(&rows, &drawn, 2, 3),
         agreement: share(&rows, &drawn, 4, 5),

@@ -201,7 +201,7 @@ fn tasks_that_cannot_be_put_together() {
 fn wins_agree() {
     let choice = |c: usize| [Choice::First, Choice::Second, Choice::Tie][c];
     for case in fixtures::<Fixtures>().wins {
-        let pair = |p: &(usize, usize, usize)| JudgedPair { prompt: p.0, arm_first: choice(p.1), arm_second: choice(p.2) };
+        let pair = |p: &(usize, usize, usize)| JudgedPair { prompt: p.0, cluster: p.0, arm_first: choice(p.1), arm_second: choice(p.2) };
         let pairs: Vec<JudgedPair> = case.pairs.iter().map(pair).collect();
         let ours = wins(&pairs, RESAMPLES, 3);
         assert_eq!(ours.pairs, case.pairs.len());
@@ -217,11 +217,11 @@ fn wins_agree() {
 
 #[test]
 fn a_judge_who_looks_at_the_position_alone() {
-    let pair = |prompt: usize| JudgedPair { prompt, arm_first: Choice::First, arm_second: Choice::First };
+    let pair = |prompt: usize| JudgedPair { prompt, cluster: prompt, arm_first: Choice::First, arm_second: Choice::First };
     let ours = wins(&(0..8).map(pair).collect::<Vec<_>>(), 100, 1);
     assert_eq!((ours.win_rate, ours.prompts), (Some(Share { share: 0.5, interval: None }), 8));
     assert_eq!((ours.first_position.unwrap().share, ours.agreement.unwrap().share), (1.0, 0.0));
-    let tie = JudgedPair { prompt: 0, arm_first: Choice::Tie, arm_second: Choice::Tie };
+    let tie = JudgedPair { prompt: 0, cluster: 0, arm_first: Choice::Tie, arm_second: Choice::Tie };
     let ties = wins(&[tie], 100, 1);
     assert!(ties.first_position.is_none() && ties.agreement.unwrap().share == 1.0);
     assert!(wins(&[], 100, 1).win_rate.is_none());

@@ -208,9 +208,9 @@ fn samples_that_say_nothing_give_none() {
     for bad in [vec![], vec![vec![]], vec![vec![0.1], vec![f64::NAN]], vec![vec![f64::MAX, f64::MAX]]] {
         assert!(resampled(&bad, 1.0).is_none() && best_of_rewrites(&bad, 1).is_none() && convergence(&[bad], 1.0, 9, 0).is_none());
     }
-    assert!(resampled(&good, -0.1).is_none() && resampled(&good, f64::NAN).is_none() && resampled_mean(&[], 1.0, 9, 0).is_none());
+    assert!(resampled(&good, -0.1).is_none() && resampled(&good, f64::NAN).is_none() && resampled_mean(&[], &[], 1.0, 9, 0).is_none());
     assert!(best_of_rewrites(&good, 0).is_none() && best_of_rewrites(&good, 3).is_none() && expected_best(&[], 1).is_none());
-    assert!(convergence(std::slice::from_ref(&good), 1.0, 0, 0).is_none() && estimate(&[None], 9, 0).is_none());
+    assert!(convergence(std::slice::from_ref(&good), 1.0, 0, 0).is_none() && estimate(&[None], &[0], 9, 0).is_none());
     assert!(tuned(&good, &[-1.0], &[-1.0, -2.0], 1.0).is_none() && tuned(&good, &[f64::NAN, 0.0], &[0.0, 0.0], 1.0).is_none());
     assert!(divergence(&[1.0], &[0.0]).is_none() && divergence(&[1.0], &[]).is_none() && total_variation(&[1.0], &[]).is_none());
     assert!(best_of(&[0.0], &[1.0], 2).is_none() && tilt(&[1.0], &[1.0, 2.0], 1.0).is_none());
@@ -220,7 +220,7 @@ fn samples_that_say_nothing_give_none() {
     assert_eq!(resampled_oracle(&[0.1, 0.5], 0.1), Some(single));
     let greedy = resampled(&good, 0.0).unwrap();
     assert!(greedy.weights == [0.0, 1.0] && greedy.reward_inflation.is_none() && (greedy.cross_fitted.unwrap() - 0.3).abs() < 1e-15);
-    let mixed = resampled_mean(&[good.clone(), vec![], vec![vec![0.4], vec![0.6]]], 1.0, 99, 0).unwrap();
+    let mixed = resampled_mean(&[good.clone(), vec![], vec![vec![0.4], vec![0.6]]], &[0, 1, 2], 1.0, 99, 0).unwrap();
     assert_eq!((mixed.prompts[1].is_none(), mixed.reward.prompts, mixed.gain.unwrap().prompts), (true, 2, 1));
     // A tuned prompter that is the untuned one.
     let same = tuned(&good, &[-3.0, -4.0], &[-3.0, -4.0], 0.0).unwrap();
@@ -265,7 +265,7 @@ proptest! {
         best_of(&weights, &values, k);
         best_of_rewrites(&rewards, k);
         expected_best(&values, k);
-        resampled_mean(std::slice::from_ref(&rewards), lambda, k, 0);
+        resampled_mean(std::slice::from_ref(&rewards), &[0], lambda, k, 0);
         convergence(std::slice::from_ref(&rewards), lambda, k, 0);
         tuned(&rewards, &values, &weights, lambda);
     }

@@ -267,16 +267,21 @@ fn random_subsets_stand_for_all_subsets() {
     assert_eq!(convergence(&rewards, 0.5, 40, 7), convergence(&turned, 0.5, 40, 7));
     assert_ne!(convergence(&rewards, 0.5, 40, 7), convergence(&rewards, 0.5, 40, 8));
     // Ends: one rewrite is the untuned prompter, all are the resampled optimum.
-    let mean = resampled_mean(&rewards, 0.5, 9, 0).unwrap();
+    let mean = resampled_mean(&rewards, &alone(&rewards), 0.5, 9, 0).unwrap();
     assert!((every[0].reward - mean.untuned_reward.mean).abs() < 1e-12 && every[0].kl.abs() < 1e-12);
     assert!((every[4].reward - mean.reward.mean).abs() < 1e-12 && (every[4].kl - mean.kl.mean).abs() < 1e-12);
     assert!((every[4].cross_fitted.unwrap() - mean.cross_fitted.unwrap().mean).abs() < 1e-12);
 }
 
+/// Prompts of which each is a cluster of its own.
+fn alone(rewards: &[Vec<Vec<f64>>]) -> Vec<usize> {
+    (0..rewards.len()).collect()
+}
+
 #[test]
 fn means_over_prompts_have_the_bootstraps_interval() {
     let rewards = run(&mut Random(10), 30, 8);
-    let mean = resampled_mean(&rewards, 0.5, 2000, 4).unwrap();
+    let mean = resampled_mean(&rewards, &alone(&rewards), 0.5, 2000, 4).unwrap();
     let gains: Vec<f64> = mean.prompts.iter().flatten().map(|r| r.cross_fitted.unwrap() - r.untuned_reward).collect();
     let gain = mean.gain.unwrap();
     assert_eq!((gain.prompts, gain.interval), (30, bootstrap_mean(&gains, 2000, 4)));
@@ -285,5 +290,5 @@ fn means_over_prompts_have_the_bootstraps_interval() {
     assert!(mean.reward.mean > mean.cross_fitted.unwrap().mean && (1.0..=8.0).contains(&mean.effective_rewrites));
     let mut turned = rewards;
     turned.reverse();
-    assert_eq!(resampled_mean(&turned, 0.5, 2000, 4).unwrap().gain, mean.gain);
+    assert_eq!(resampled_mean(&turned, &alone(&turned), 0.5, 2000, 4).unwrap().gain, mean.gain);
 }

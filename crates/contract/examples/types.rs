@@ -94,6 +94,8 @@ fn main() {
         desk::ReportedRun,
         seeds::SeedsFound,
         desk::SpecCheck,
+        desk::DataColumns,
+        desk::ClusterCounts,
         desk::DataPreview,
         desk::ScoreRow,
         desk::Tried,

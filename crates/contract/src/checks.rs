@@ -51,6 +51,12 @@ impl Spec {
         let d = &self.data;
         c.require(!d.source.is_empty(), "data.source", "is empty; write \"shipped\" or the path of a .jsonl or .csv file");
         c.require(!d.column.is_empty(), "data.column", "is empty; name the column that holds the prompts");
+        if let Some(column) = &d.cluster_column {
+            let path = "data.cluster_column";
+            c.require(!column.is_empty(), path, "is empty; name the column that says which prompts belong together, or leave it out");
+            c.require(column.is_empty() || *column != d.column, path, "is the column of the prompts; name another one, or leave it out");
+            c.require(d.source != "shipped", path, "is for a file of your own: the shipped prompts have no clusters; leave it out");
+        }
         c.require(i64::try_from(d.split_seed).is_ok(), "data.split_seed", format!("is {}; it must be at most {}", d.split_seed, i64::MAX));
         c.at_least(d.train, 1, "data.train");
         c.at_least(d.test, 2, "data.test");

@@ -35,7 +35,7 @@ pub struct Assumed {
     pub is_usual: bool,
 }
 
-/// The smallest difference that is found with so many test prompts, all else as planned.
+/// The smallest difference that is found with so many test prompts (and clusters in proportion), all else as planned.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
 pub struct AtPrompts {
     pub prompts: usize,
@@ -60,6 +60,8 @@ pub struct DesignPower {
     pub seeds: usize,
     /// Test prompts.
     pub prompts: usize,
+    /// Clusters of them, which are what is counted; null where the prompts do not belong together.
+    pub clusters: Option<usize>,
     /// Answers of an arm to one prompt.
     pub answers: usize,
     /// One of this and `assumed` is null.

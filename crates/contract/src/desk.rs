@@ -234,6 +234,25 @@ pub struct SpecCheck {
     pub toml: String,
 }
 
+/// Columns of a data file that a spec may name, in the file's order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct DataColumns {
+    /// That can hold prompts.
+    pub prompts: Vec<String>,
+    /// That can say which prompts belong together.
+    pub clusters: Vec<String>,
+}
+
+/// How many clusters of prompts each split has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct ClusterCounts {
+    pub train: usize,
+    pub validation: usize,
+    pub test: usize,
+    /// Prompts that no split may have: the rest of clusters of which a split took a part.
+    pub unused: usize,
+}
+
 /// Prompts of a data source, split as the spec says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct DataPreview {
@@ -245,6 +264,8 @@ pub struct DataPreview {
     /// Words of the median and of the longest prompt.
     pub median_words: usize,
     pub longest_words: usize,
+    /// Null where the spec names no column for clusters.
+    pub clusters: Option<ClusterCounts>,
 }
 
 /// What an answer is worth under a reward.

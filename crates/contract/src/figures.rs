@@ -13,7 +13,7 @@ pub struct Interval {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
 pub struct ShareOfPrompts {
     pub share: f64,
-    /// Resampling prompts; null where nothing says how precise the share is.
+    /// Resampling prompts, or clusters of them; null where nothing says how precise the share is.
     pub interval: Option<Interval>,
 }
 
@@ -22,9 +22,10 @@ pub struct ShareOfPrompts {
 pub struct VarianceRatio {
     /// Variance of the arm / variance of the baseline; below 1 where the arm's rewards vary less. Null where a variance is 0.
     pub ratio: Option<f64>,
-    /// Percentile bootstrap of the log ratio over prompts, the same prompts drawn for both arms; null where too few prompts differ.
+    /// Percentile bootstrap of the log ratio over prompts, or clusters of them, the same drawn for both arms; null where too few prompts differ.
     pub interval: Option<Interval>,
-    /// Test of Brown and Forsythe on the first answers to each prompt. It takes the arms as independent, and is cautious as they are not.
+    /// Test of Brown and Forsythe on the first answers to each prompt. It takes the arms as independent, and is cautious as they are not. It takes
+    /// prompts as independent too, and is null where they are in clusters.
     pub p_value: Option<f64>,
 }
 
@@ -33,7 +34,8 @@ pub struct VarianceRatio {
 pub struct Component {
     /// Unbiased, hence negative now and then where the true value is near 0.
     pub variance: f64,
-    /// Percentile bootstrap over seeds and prompts; null where there are fewer than three of what it varies over.
+    /// Percentile bootstrap over seeds and prompts; null where there are fewer than three of what it varies over, and where prompts are in
+    /// clusters.
     pub interval: Option<Interval>,
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 /// The verdicts of one judge on the test answers of two arms, from stored rows. Every pair of answers was shown in both orders; shares are
-/// of verdicts or pairs, their 95 % intervals resample prompts.
+/// of verdicts or pairs, their 95 % intervals resample prompts, or clusters of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct Judged {
     /// The judge's name where it was asked.
@@ -22,6 +22,9 @@ pub struct Judged {
     /// Pairs of answers with a verdict in both orders: n of all shares.
     pub pairs: usize,
     pub prompts: usize,
+    /// Clusters of prompts, which are resampled; null where the prompts do not belong together.
+    #[serde(default)]
+    pub clusters: Option<usize>,
     /// Pairs that both arms have answers for, judged or not.
     pub available: usize,
     /// Pairs left out because a verdict could not be read.

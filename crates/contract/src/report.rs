@@ -14,8 +14,11 @@ pub struct Arm {
     /// Answers scored (prompts × answers per prompt).
     pub n: usize,
     pub prompts: usize,
+    /// Clusters of prompts, which are the unit of all intervals; null where the prompts do not belong together.
+    #[serde(default)]
+    pub clusters: Option<usize>,
     pub reward_mean: f64,
-    /// 95 % percentile-bootstrap interval of the mean, resampling prompts.
+    /// 95 % percentile-bootstrap interval of the mean, resampling prompts or clusters of them.
     pub reward_ci_low: f64,
     pub reward_ci_high: f64,
     /// Sample variance over all answers (the paper's figure 3).
@@ -24,7 +27,8 @@ pub struct Arm {
     pub between_prompt_variance: Option<f64>,
     /// Unbiased variance of answers within a prompt.
     pub within_prompt_variance: Option<f64>,
-    /// The same split with intervals, of this one seed; null in reports of versions that did not count it.
+    /// The same split with intervals, of this one seed, but for prompts in clusters, whose intervals are null; null in reports of versions that
+    /// did not count it.
     #[serde(default)]
     pub components: Option<Components>,
     /// Mean of each part of the reward, unweighted, by its label.
@@ -49,11 +53,14 @@ pub struct Comparison {
     pub arm: String,
     pub baseline: String,
     pub prompts: usize,
+    /// Clusters of prompts, which are resampled and swapped whole; null where the prompts do not belong together.
+    #[serde(default)]
+    pub clusters: Option<usize>,
     /// Mean over prompts of (arm's mean reward − baseline's).
     pub mean_difference: f64,
     pub ci_low: f64,
     pub ci_high: f64,
-    /// Two-sided sign-flip permutation test over prompts.
+    /// Two-sided sign-flip permutation test over prompts, or clusters of them.
     pub p_value: f64,
     /// The same, adjusted after Holm for all comparisons of the report.
     #[serde(default)]
@@ -176,7 +183,7 @@ pub struct Instruction {
     pub tried: usize,
 }
 
-/// A mean over prompts with its interval, resampling prompts.
+/// A mean over prompts with its interval, resampling prompts or clusters of them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
 pub struct Estimated {
     pub mean: f64,

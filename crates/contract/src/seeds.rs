@@ -38,7 +38,7 @@ pub struct MeanOverSeeds {
     pub failed: usize,
     /// Each seed counts the same.
     pub mean: f64,
-    /// Bootstrap over seeds and prompts, crossed; with one seed over prompts alone, and then about this one prompter.
+    /// Bootstrap over seeds and prompts, or clusters of them, crossed; with one seed over these alone, and then about this one prompter.
     pub bootstrap: Option<Interval>,
     /// Student's t with seeds and prompts both random; the one to report below ten seeds. Null with one seed.
     pub student: Option<Interval>,
@@ -77,9 +77,9 @@ pub struct ComparisonOverSeeds {
 pub struct Power {
     /// With as many seeds, prompts and answers as here.
     pub smallest: f64,
-    /// With twice the test prompts, all else the same; here and below.
+    /// With twice the test prompts, in twice the clusters where they are in some, all else the same; here and below.
     pub twice_prompts: Option<f64>,
-    /// With twice the answers to each prompt, each to a rewrite of its own.
+    /// With twice the answers to each prompt, each to a rewrite of its own; null where prompts are in clusters, whose answers are counted together.
     pub twice_answers: Option<f64>,
     /// Null with one seed, where two would ask another question: whether training is better, not this prompter.
     pub twice_seeds: Option<f64>,
@@ -95,6 +95,9 @@ pub struct SeedsReport {
     pub runs: Vec<SeedRun>,
     /// Test prompts, the same for all seeds.
     pub prompts: usize,
+    /// Clusters of them, which are the unit of all intervals; null where the prompts do not belong together.
+    #[serde(default)]
+    pub clusters: Option<usize>,
     /// Answers of an arm to one prompt.
     pub answers: usize,
     pub arms: Vec<ArmOverSeeds>,

@@ -43,6 +43,11 @@ pub struct Data {
     pub source: String,
     /// Name of the column (CSV) or key (JSONL) that holds the prompt.
     pub column: String,
+    /// Name of the column (CSV) or key (JSONL) that says which prompts belong together: those of one user, topic, template or
+    /// conversation, as text or a whole number. A cluster is in one split only, and intervals and tests count clusters, not prompts.
+    /// Absent: prompts are unrelated. The shipped prompts have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_column: Option<String>,
     /// How many prompts go into each split. Splits are drawn by `split_seed` and never overlap; prompts that are
     /// equal after normalising case and white space fall into one split.
     pub train: usize,
@@ -55,7 +60,15 @@ pub struct Data {
 
 impl Default for Data {
     fn default() -> Self {
-        Self { source: "shipped".into(), column: "prompt".into(), train: 256, validation: 48, test: 96, split_seed: 0 }
+        Self {
+            source: "shipped".into(),
+            column: "prompt".into(),
+            cluster_column: None,
+            train: 256,
+            validation: 48,
+            test: 96,
+            split_seed: 0,
+        }
     }
 }
 

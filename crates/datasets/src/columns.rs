@@ -1,5 +1,10 @@
 //! How column and key names appear in messages.
 
+/// What is to be done where the column of the prompts is not there.
+pub(crate) const PROMPT: &str = "name the one with the prompts in data.column";
+/// The same of the column of the clusters.
+pub(crate) const CLUSTER: &str = "name the one that says which prompts belong together in data.cluster_column, or leave that out";
+
 /// `"a", "b" and "c"`; long lists end in a count, and long names in an ellipsis.
 pub(crate) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     const SHOWN: usize = 12;

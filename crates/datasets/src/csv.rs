@@ -1,42 +1,49 @@
 //! CSV after RFC 4180: commas, a header row, fields with commas, line ends or quotation marks between quotation marks.
 use crate::columns;
-use crate::file::{check_prompt, line_at};
+use crate::file::{Row, check_cluster, check_prompt, line_at};
 use ::csv::{ErrorKind, Position, ReaderBuilder, StringRecord};
+use contract::desk::DataColumns;
 use contract::{Error, Result};
 
-/// The prompts of all rows below the header, in their order. Blank lines are passed over.
-pub(crate) fn prompts(text: &str, name: &str, column: &str) -> Result<Vec<String>> {
+/// The prompts of all rows below the header, in their order, with what they belong to where a column is named for it. Blank lines are
+/// passed over.
+pub(crate) fn rows(text: &str, name: &str, column: &str, cluster_column: Option<&str>) -> Result<Vec<Row>> {
     check_quotes(text).map_err(|(position, wrong)| {
         let line = line_at(text.as_bytes(), position);
         Error::data(format!("{name}, line {line}: {wrong}"))
     })?;
     let mut reader = ReaderBuilder::new().from_reader(text.as_bytes());
     let header = reader.headers().map_err(|e| row_error(&e, 1, name))?.clone();
-    let index = find(&header, name, column)?;
+    let index = find(&header, name, column, columns::PROMPT)?;
+    let clusters = cluster_column.map(|column| Ok((column, find(&header, name, column, columns::CLUSTER)?))).transpose()?;
     let mut lines = LineCounter { text: text.as_bytes(), byte: 0, line: 1 };
-    let mut prompts = Vec::new();
+    let mut rows = Vec::new();
     let mut record = StringRecord::new();
     loop {
         let more = reader.read_record(&mut record).map_err(|e| row_error(&e, lines.of(e.position()), name))?;
         if !more {
-            return Ok(prompts);
+            return Ok(rows);
         }
         // The reader has checked that every row is as long as the header.
         let prompt = record.get(index).unwrap_or_default();
-        check_prompt(prompt, name, lines.of(record.position()), column)?;
-        prompts.push(prompt.to_owned());
+        let line = lines.of(record.position());
+        check_prompt(prompt, name, line, column)?;
+        let cluster =
+            clusters.map(|(column, index)| check_cluster(record.get(index).unwrap_or_default(), name, line, column)).transpose()?;
+        rows.push(Row { prompt: prompt.to_owned(), cluster });
     }
 }
 
-/// The header's names.
-pub(crate) fn names(text: &str, name: &str) -> Result<Vec<String>> {
+/// The header's names, each of which may hold anything.
+pub(crate) fn names(text: &str, name: &str) -> Result<DataColumns> {
     let mut reader = ReaderBuilder::new().from_reader(text.as_bytes());
     let header = reader.headers().map_err(|e| row_error(&e, 1, name))?;
-    Ok(header.iter().map(String::from).collect())
+    let names: Vec<String> = header.iter().map(String::from).collect();
+    Ok(DataColumns { prompts: names.clone(), clusters: names })
 }
 
-/// Where the wanted column stands in the header.
-fn find(header: &StringRecord, name: &str, column: &str) -> Result<usize> {
+/// Where the wanted column stands in the header; `wanted` ends a message.
+fn find(header: &StringRecord, name: &str, column: &str, wanted: &str) -> Result<usize> {
     let mut places = header.iter().enumerate().filter(|(_, h)| *h == column).map(|(i, _)| i);
     match (places.next(), places.next()) {
         (Some(index), None) => Ok(index),
@@ -45,7 +52,7 @@ fn find(header: &StringRecord, name: &str, column: &str) -> Result<usize> {
             let only = header.get(0).filter(|h| header.len() == 1 && h.contains([';', '\t']));
             let hint = if only.is_some() { " (is it separated by semicolons or tabs? Save it with commas)" } else { "" };
             Err(Error::data(format!(
-                "{name}, line 1: there is no column {column:?}; the header names {}{hint}: name the one with the prompts in data.column",
+                "{name}, line 1: there is no column {column:?}; the header names {}{hint}: {wanted}",
                 columns::list(header.iter())
             )))
         }

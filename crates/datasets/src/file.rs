@@ -1,5 +1,7 @@
 //! From a path to a list of prompts: checks that hold for every kind of file.
 use crate::{csv, jsonl};
+use contract::desk::DataColumns;
+use contract::spec::Data;
 use contract::{Error, Result};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -26,21 +28,30 @@ pub(crate) fn read(path: &Path, source: &str) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|e| unreadable(path, &e))
 }
 
-/// The prompts in the file's content, in its order, with repetitions.
-pub(crate) fn prompts(bytes: &[u8], path: &Path, column: &str) -> Result<Vec<String>> {
-    let (name, text) = content(bytes, path)?;
-    let prompts = match kind(path)? {
-        Kind::Jsonl => jsonl::prompts(text, &name, column)?,
-        Kind::Csv => csv::prompts(text, &name, column)?,
-    };
-    if prompts.is_empty() {
-        return Err(Error::data(format!("{name} has a header but no rows; it must hold prompts")));
-    }
-    Ok(prompts)
+/// A prompt as its file has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub prompt: String,
+    /// What it belongs to; None where the spec names no column for it.
+    pub cluster: Option<String>,
 }
 
-/// The names of its columns that can hold prompts.
-pub(crate) fn columns(bytes: &[u8], path: &Path) -> Result<Vec<String>> {
+/// The prompts in the file's content, in its order, with repetitions, from the columns that `spec` names.
+pub(crate) fn rows(bytes: &[u8], path: &Path, spec: &Data) -> Result<Vec<Row>> {
+    let (name, text) = content(bytes, path)?;
+    let cluster = spec.cluster_column.as_deref();
+    let rows = match kind(path)? {
+        Kind::Jsonl => jsonl::rows(text, &name, &spec.column, cluster)?,
+        Kind::Csv => csv::rows(text, &name, &spec.column, cluster)?,
+    };
+    if rows.is_empty() {
+        return Err(Error::data(format!("{name} has a header but no rows; it must hold prompts")));
+    }
+    Ok(rows)
+}
+
+/// The names of its columns that a spec may name.
+pub(crate) fn columns(bytes: &[u8], path: &Path) -> Result<DataColumns> {
     let (name, text) = content(bytes, path)?;
     match kind(path)? {
         Kind::Jsonl => jsonl::names(text, &name),
@@ -64,6 +75,17 @@ pub(crate) fn check_prompt(prompt: &str, name: &str, line: usize, column: &str) 
         return Err(Error::data(format!("{name}, line {line}: the prompt in {column:?} is empty; write one or remove the line")));
     }
     Ok(())
+}
+
+/// What a prompt belongs to, without the white space around it. Refused where nothing is left: that a prompt stands alone has to be said by a
+/// name of its own, or a forgotten one would make intervals too narrow unseen.
+pub(crate) fn check_cluster(cluster: &str, name: &str, line: usize, column: &str) -> Result<String> {
+    match cluster.trim() {
+        "" => Err(Error::data(format!(
+            "{name}, line {line}: {column:?} is empty; say what the prompt belongs to, or give it a name that no other has"
+        ))),
+        cluster => Ok(cluster.to_owned()),
+    }
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -1,32 +1,52 @@
 //! JSON Lines: one JSON object a line, the prompt under the key that the spec names. Blank lines are passed over.
 use crate::columns;
-use crate::file::check_prompt;
+use crate::file::{Row, check_cluster, check_prompt};
+use contract::desk::DataColumns;
 use contract::{Error, Result};
 use serde_json::{Map, Value};
 
-/// The prompts of all lines, in their order.
-pub(crate) fn prompts(text: &str, name: &str, column: &str) -> Result<Vec<String>> {
-    let mut prompts = Vec::new();
+/// The prompts of all lines, in their order, with what they belong to where a key is named for it.
+pub(crate) fn rows(text: &str, name: &str, column: &str, cluster_column: Option<&str>) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
     // `lines` takes LF and CRLF; a lone CR is white space to JSON, so that such a file reads as one malformed line.
     for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let prompt = prompt(line, column).map_err(|wrong| Error::data(format!("{name}, line {}: {wrong}", i + 1)))?;
+        let refuse = |wrong: String| Error::data(format!("{name}, line {}: {wrong}", i + 1));
+        let mut object = object(line, column).map_err(refuse)?;
+        let cluster = match cluster_column {
+            Some(column) => Some(check_cluster(&cluster(&object, column).map_err(refuse)?, name, i + 1, column)?),
+            None => None,
+        };
+        let prompt = take(&mut object, column).map_err(refuse)?;
         check_prompt(&prompt, name, i + 1, column)?;
-        prompts.push(prompt);
+        rows.push(Row { prompt, cluster });
     }
-    Ok(prompts)
+    Ok(rows)
 }
 
-/// The keys of the first line that hold a string.
-pub(crate) fn names(text: &str, name: &str) -> Result<Vec<String>> {
+/// The keys of the first line that hold a string, and those that hold a string or a whole number.
+pub(crate) fn names(text: &str, name: &str) -> Result<DataColumns> {
     let first = text.lines().enumerate().find(|(_, line)| !line.trim().is_empty());
     let (i, line) = first.ok_or_else(|| Error::data(format!("{name} is empty; it must hold prompts")))?;
     let object = object(line, "prompt").map_err(|wrong| Error::data(format!("{name}, line {}: {wrong}", i + 1)))?;
-    Ok(object.into_iter().filter(|(_, value)| value.is_string()).map(|(key, _)| key).collect())
+    let names = |fits: fn(&Value) -> bool| object.iter().filter(|(_, value)| fits(value)).map(|(key, _)| key.clone()).collect();
+    Ok(DataColumns { prompts: names(Value::is_string), clusters: names(|value| value.is_string() || is_whole(value)) })
 }
 
-/// The prompt of one line, or what is wrong with the line.
-fn prompt(line: &str, column: &str) -> Result<String, String> {
-    take(object(line, column)?, column)
+fn is_whole(value: &Value) -> bool {
+    value.is_i64() || value.is_u64()
+}
+
+/// What a line says that its prompt belongs to, or what is wrong with it.
+fn cluster(object: &Map<String, Value>, column: &str) -> Result<String, String> {
+    match object.get(column) {
+        Some(Value::String(cluster)) => Ok(cluster.clone()),
+        Some(value) if is_whole(value) => Ok(value.to_string()),
+        Some(other) => Err(format!(
+            "{column:?} holds {}, not text or a whole number; say what the prompt belongs to, or give it a name that no other has",
+            describe(other)
+        )),
+        None => Err(missing(object, column, columns::CLUSTER)),
+    }
 }
 
 fn object(line: &str, column: &str) -> Result<Map<String, Value>, String> {
@@ -38,7 +58,7 @@ fn object(line: &str, column: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
-fn take(mut object: Map<String, Value>, column: &str) -> Result<String, String> {
+fn take(object: &mut Map<String, Value>, column: &str) -> Result<String, String> {
     match object.remove(column) {
         Some(Value::String(prompt)) => Ok(prompt),
         Some(Value::Array(items)) => Err(format!(
@@ -49,11 +69,12 @@ fn take(mut object: Map<String, Value>, column: &str) -> Result<String, String> 
         Some(other) => {
             Err(format!("{column:?} holds {}, not a string; every prompt must be text between quotation marks", describe(&other)))
         }
-        None => Err(format!(
-            "has no key {column:?}; its keys are {}: name the one with the prompts in data.column",
-            columns::list(object.keys().map(String::as_str))
-        )),
+        None => Err(missing(object, column, columns::PROMPT)),
     }
+}
+
+fn missing(object: &Map<String, Value>, column: &str, wanted: &str) -> String {
+    format!("has no key {column:?}; its keys are {}: {wanted}", columns::list(object.keys().map(String::as_str)))
 }
 
 fn describe(value: &Value) -> &'static str {

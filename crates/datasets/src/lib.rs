@@ -14,6 +14,7 @@ mod split;
 
 pub use checksum::Checksums;
 use contract::Result;
+use contract::desk::DataColumns;
 use contract::spec::Data;
 pub use shipped::NAME as SHIPPED;
 pub use split::normalised;
@@ -25,8 +26,35 @@ pub struct Splits {
     pub train: Vec<String>,
     pub validation: Vec<String>,
     pub test: Vec<String>,
+    /// Which prompts belong together; None where the spec names no column for it.
+    pub clusters: Option<Clusters>,
     /// Hex SHA-256 of the bytes the prompts were read from: the whole file, whichever of its prompts are used.
     pub source_checksum: String,
+}
+
+impl Splits {
+    /// How many clusters the test prompts are in; None where the spec names no column for them.
+    pub fn test_clusters(&self) -> Option<usize> {
+        self.clusters.as_ref().map(|clusters| Clusters::count(&clusters.test))
+    }
+}
+
+/// The cluster of each prompt, split by split, in their order. Clusters are numbered from 0 in the order in which they were drawn, so that no
+/// number stands in two splits, and those of the test do not depend on how much is drawn after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clusters {
+    pub train: Vec<usize>,
+    pub validation: Vec<usize>,
+    pub test: Vec<usize>,
+    /// Prompts that no split may have: the rest of clusters of which a split took a part.
+    pub unused: usize,
+}
+
+impl Clusters {
+    /// How many different ones there are in a split.
+    pub fn count(of_split: &[usize]) -> usize {
+        of_split.iter().collect::<std::collections::BTreeSet<_>>().len()
+    }
 }
 
 /// Reads the source that the spec names (relative paths are relative to `base`) and splits it.
@@ -35,28 +63,32 @@ pub struct Splits {
 /// prompts of a file are drawn by `split_seed`, the test split first, then validation, then training: asking for more or
 /// fewer training or validation prompts leaves the test prompts as they were.
 ///
+/// With `cluster_column` whole clusters are drawn, all equally likely whatever their size, until a split has its prompts; so that it has exactly as
+/// many as the spec says, it takes a part of its last cluster, chosen by `split_seed`, and the rest of that cluster is left unused. Of prompts
+/// that are equal the first counts, with its cluster. Where every prompt is a cluster of its own, the splits are those without clusters.
+///
 /// # Errors
 /// [`contract::Code::Data`] where the file is missing, of an unknown kind, empty or malformed (with the line), has no such
-/// column, or holds too few distinct prompts; [`contract::Code::Io`] where it cannot be read.
+/// column, or holds too few distinct prompts or clusters; [`contract::Code::Io`] where it cannot be read.
 pub fn load(spec: &Data, base: &Path) -> Result<Splits> {
     if spec.source == shipped::NAME {
         return shipped::load(spec);
     }
     let path = base.join(&spec.source);
     let bytes = file::read(&path, &spec.source)?;
-    let prompts = file::prompts(&bytes, &path, &spec.column)?;
+    let rows = file::rows(&bytes, &path, spec)?;
     let name = path.display().to_string();
-    split::draw(prompts, spec, &name, checksum::of_bytes(&bytes))
+    split::draw(rows, spec, &name, checksum::of_bytes(&bytes))
 }
 
-/// Columns of the source that a spec may name: those of a CSV file's header, or the keys of a JSONL file's first line that hold text, in the file's
-/// order. None for the shipped prompts. `data.column` is not looked at.
+/// Columns of the source that a spec may name: those of a CSV file's header, or the keys of a JSONL file's first line that hold text (or, for clusters,
+/// a whole number), in the file's order. None for the shipped prompts. What the spec names is not looked at.
 ///
 /// # Errors
 /// As [`load`], but for what is wrong further down the file.
-pub fn columns(spec: &Data, base: &Path) -> Result<Vec<String>> {
+pub fn columns(spec: &Data, base: &Path) -> Result<DataColumns> {
     if spec.source == shipped::NAME {
-        return Ok(Vec::new());
+        return Ok(DataColumns { prompts: Vec::new(), clusters: Vec::new() });
     }
     let path = base.join(&spec.source);
     file::columns(&file::read(&path, &spec.source)?, &path)

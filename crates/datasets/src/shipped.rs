@@ -45,6 +45,9 @@ pub(crate) fn load(spec: &Data) -> Result<Splits> {
     if spec.column != COLUMN {
         return Err(Error::data(format!("data.column is {:?}, but the shipped prompts are in {COLUMN:?}", spec.column)));
     }
+    if spec.cluster_column.is_some() {
+        return Err(Error::data("data.cluster_column is for a file of your own: the shipped prompts have no clusters; leave it out"));
+    }
     let all = prompts()?;
     let first = |split: Split, wanted: usize, key: &str| {
         let of_split: Vec<_> = all.iter().filter(|p| p.split == split).map(|p| p.prompt.clone()).collect();
@@ -60,6 +63,7 @@ pub(crate) fn load(spec: &Data) -> Result<Splits> {
         train: first(Split::Train, spec.train, "train")?,
         validation: first(Split::Validation, spec.validation, "validation")?,
         test: first(Split::Test, spec.test, "test")?,
+        clusters: None,
         source_checksum: checksum::of_bytes(CONTENT.as_bytes()),
     })
 }

@@ -1,9 +1,10 @@
 //! Experiments before they run.
 use crate::{Desk, blocking};
 use contract::design::DesignPower;
-use contract::desk::{DataPreview, Estimate, ScoreRow, SpecCheck};
+use contract::desk::{ClusterCounts, DataColumns, DataPreview, Estimate, ScoreRow, SpecCheck};
 use contract::spec::{Data, Problem, Reward};
 use contract::{Error, Result, Spec};
+use datasets::Clusters;
 use experiment::prepare::Prepared;
 use rewards::Pair;
 use serde_json::Value;
@@ -59,6 +60,12 @@ impl Desk {
                 test: splits.test.len(),
                 median_words: words.get(words.len() / 2).copied().unwrap_or(0),
                 longest_words: words.last().copied().unwrap_or(0),
+                clusters: splits.clusters.map(|Clusters { train, validation, test, unused }| ClusterCounts {
+                    train: Clusters::count(&train),
+                    validation: Clusters::count(&validation),
+                    test: Clusters::count(&test),
+                    unused,
+                }),
                 examples: splits.train.into_iter().take(EXAMPLES).collect(),
             })
         })
@@ -66,7 +73,7 @@ impl Desk {
     }
 
     /// The columns of a file that a spec may name. Fails as [`datasets::columns`].
-    pub async fn columns(&self, data: Data) -> Result<Vec<String>> {
+    pub async fn columns(&self, data: Data) -> Result<DataColumns> {
         refuse_relative(&data)?;
         blocking(move || datasets::columns(&data, Path::new("/"))).await
     }
@@ -105,7 +112,13 @@ impl Desk {
     pub async fn design(&self, spec: Spec, seeds: u64, deviation: Option<f64>) -> Result<DesignPower> {
         let seeds = usize::try_from(seeds).unwrap_or(usize::MAX);
         let precedent = experiment::design::precedent(self.store().await?, &spec, Path::new("/"), seeds).await?;
-        blocking(move || experiment::design::compute(&spec, seeds, precedent.as_ref(), deviation)).await
+        refuse_relative(&spec.data)?;
+        blocking(move || {
+            let is_clustered = spec.data.cluster_column.is_some();
+            let clusters = if is_clustered { datasets::load(&spec.data, Path::new("/"))?.test_clusters() } else { None };
+            experiment::design::compute(&spec, seeds, precedent.as_ref(), deviation, clusters)
+        })
+        .await
     }
 
     /// Time and memory that a spec will take on this machine; takes seconds, and ends as [`contract::Code::Stopped`] when another estimate or a

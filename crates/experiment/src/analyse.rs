@@ -1,4 +1,5 @@
 //! Several seeds of one experiment together, from stored rows alone.
+use crate::clusters::{Clusters, are_related, different};
 use crate::metrics::mean;
 use crate::report::{COMPARISONS, latest, nested};
 use crate::streams::Streams;
@@ -70,7 +71,7 @@ pub(crate) fn together(seeds: &[Seed]) -> Result<SeedsReport> {
     let compared = adjusted(COMPARISONS.iter().filter_map(|pair| table.comparison(*pair)).collect());
     let find = |(arm, baseline)| compared.iter().find(|(_, c)| (c.arm.as_str(), c.baseline.as_str()) == (arm, baseline));
     let verdict = match (find(COMPARISONS[0]), find(COMPARISONS[1])) {
-        (Some((raw, _)), Some((untuned, _))) => analysis::seeds_verdict(raw, untuned, table.prompts.len()),
+        (Some((raw, _)), Some((untuned, _))) => analysis::seeds_verdict(raw, untuned, table.prompts.len(), different(&table.clusters)),
         _ => "There is no verdict on training: the tuned prompter and both baselines have to answer the test prompts first.".into(),
     };
     let Run { name, spec: first, .. } = &seeds[0].run;
@@ -78,6 +79,7 @@ pub(crate) fn together(seeds: &[Seed]) -> Result<SeedsReport> {
         name: name.clone(),
         experiment: spec::experiment(first)?,
         prompts: table.prompts.len(),
+        clusters: table.clusters_named,
         answers: first.evaluation.answers_per_prompt,
         arms: arms.collect(),
         comparisons: compared.into_iter().map(|(_, comparison)| comparison).collect(),
@@ -162,6 +164,10 @@ type Rewards = BTreeMap<usize, BTreeMap<usize, f64>>;
 pub(crate) struct Table<'a> {
     pub(crate) spec: &'a Spec,
     prompts: BTreeSet<usize>,
+    /// A number for each prompt, equal for those that belong together.
+    clusters: Vec<usize>,
+    /// How many clusters there are; None where the prompts do not belong together.
+    clusters_named: Option<usize>,
     /// For each seed: whether it is measured, and its arms.
     seeds: Vec<(bool, BTreeMap<&'a str, Rewards>)>,
 }
@@ -172,11 +178,11 @@ impl<'a> Table<'a> {
         let Some(first) = measured.first() else {
             return Err(Error::run("None of these runs has finished with finite rewards, so there is nothing to analyse yet."));
         };
-        let texts = texts(&first.rows);
+        let (texts, clusters) = (texts(&first.rows), Clusters::of(&first.rows));
         for seed in &measured[1..] {
             let theirs = self::texts(&seed.rows);
             let known = !first.run.without_texts && !seed.run.without_texts;
-            if !texts.keys().eq(theirs.keys()) || (known && texts != theirs) {
+            if !texts.keys().eq(theirs.keys()) || (known && texts != theirs) || clusters != Clusters::of(&seed.rows) {
                 return Err(Error::run(format!(
                     "Runs {} and {} were tested on different prompts though their specs agree: the data file has changed between them; \
                      analyse them apart.",
@@ -188,7 +194,9 @@ impl<'a> Table<'a> {
             let rewards = |name: &&'a str| Some((*name, rewards(&seed.rows, name))).filter(|(_, r)| !r.is_empty());
             (*counted == Counted::Measured, arm::ALL.iter().filter_map(rewards).collect())
         });
-        Ok(Self { spec: &first.run.spec, prompts: texts.into_keys().collect(), seeds: seeds.collect() })
+        let prompts: BTreeSet<usize> = texts.into_keys().collect();
+        let (named, clusters) = (clusters.count(&prompts), clusters.numbers(&prompts));
+        Ok(Self { spec: &first.run.spec, prompts, clusters, clusters_named: named, seeds: seeds.collect() })
     }
 
     /// Mean of `arm`, less that of a baseline, on each prompt: one list a seed. What no training has made is left out where it is not whole;
@@ -221,8 +229,9 @@ impl<'a> Table<'a> {
     }
 
     pub(crate) fn over(&self, name: &str, values: &[Vec<f64>], failed_as: f64) -> Option<OverSeeds> {
+        let prompts = TestPrompts::Clustered(&self.clusters);
         (!values.is_empty())
-            .then(|| analysis::over_seeds(values, TestPrompts::Shared, failed_as, self.resamples(), self.stream(&format!("{name} seeds"))))
+            .then(|| analysis::over_seeds(values, prompts, failed_as, self.resamples(), self.stream(&format!("{name} seeds"))))
     }
 
     fn arm(&self, name: &str, failed_as: f64) -> Option<OverSeeds> {
@@ -240,8 +249,8 @@ impl<'a> Table<'a> {
             if tuned.is_empty() || oracle.is_empty() {
                 return None;
             }
-            let gap =
-                analysis::gap(&tuned, &[vec![0.0; self.prompts.len()]], &oracle, self.resamples(), self.stream(&format!("gap {baseline}")));
+            let (nothing, stream) = (vec![0.0; self.prompts.len()], self.stream(&format!("gap {baseline}")));
+            let gap = analysis::gap_in_clusters(&tuned, &[nothing], &oracle, &self.clusters, self.resamples(), stream);
             Some(figures::gap(baseline, &gap))
         };
         [arm::RAW, arm::UNTUNED].iter().filter_map(of).collect()
@@ -250,20 +259,43 @@ impl<'a> Table<'a> {
     fn comparison(&self, (arm, baseline): (&str, &str)) -> Option<(OverSeeds, ComparisonOverSeeds)> {
         let over = self.over(&format!("{arm}-{baseline}"), &self.means(arm, Some(baseline)), 0.0)?;
         let components = self.components(arm, Some(baseline));
-        let plan = Plan { seeds: over.seeds, prompts: self.prompts.len(), rewrites: self.spec.evaluation.answers_per_prompt, answers: 1 };
         let difference = reported(&over, &components)?;
-        let (p_value, power) = (over.p_value.and_then(figures::finite), power(&(&components).into(), plan));
+        let rewrites = self.spec.evaluation.answers_per_prompt;
+        let power = match self.variances_of_clusters(arm, baseline) {
+            None => power(&(&components).into(), Plan { seeds: over.seeds, prompts: self.prompts.len(), rewrites, answers: 1 }),
+            Some(of_clusters) => {
+                let plan = Plan { seeds: over.seeds, prompts: of_clusters.prompts, rewrites: 1, answers: 1 };
+                // All answers of a cluster are one value: what more of them would buy cannot be told.
+                power(&(&of_clusters).into(), plan).map(|power| Power { twice_answers: None, ..power })
+            }
+        };
+        let p_value = over.p_value.and_then(figures::finite);
         Some((over, ComparisonOverSeeds { arm: arm.into(), baseline: baseline.into(), difference, p_value, p_holm: None, power }))
     }
 
-    /// Of the seeds that are measured.
+    /// Of the seeds that are measured; without intervals where prompts belong together, which theirs would take as independent.
     fn components(&self, arm: &str, baseline: Option<&str>) -> analysis::Components {
-        self.components_resampled(arm, baseline, self.resamples())
+        self.components_resampled(arm, baseline, if are_related(&self.clusters) { 0 } else { self.resamples() })
     }
 
     /// The same without intervals.
     pub(crate) fn variances(&self, arm: &str, baseline: &str) -> analysis::Components {
         self.components_resampled(arm, Some(baseline), 0)
+    }
+
+    /// The same where prompts belong together, with clusters in place of prompts and all answers of one as one value.
+    pub(crate) fn variances_of_clusters(&self, arm: &str, baseline: &str) -> Option<analysis::Components> {
+        if !are_related(&self.clusters) {
+            return None;
+        }
+        let measured = self.seeds.iter().filter(|(measured, _)| *measured);
+        let means = |prompts: Vec<Vec<f64>>| prompts.into_iter().map(mean).collect::<Option<Vec<f64>>>();
+        let table: Vec<Vec<f64>> = measured.filter_map(|(_, arms)| means(self.answers(arms, arm, Some(baseline))?)).collect();
+        let cells: Vec<Vec<Vec<Vec<f64>>>> = analysis::one_a_cluster(&table, &self.clusters)
+            .into_iter()
+            .map(|row| row.into_iter().map(|value| vec![vec![value]]).collect())
+            .collect();
+        Some(analysis::components(&cells, 0, 0))
     }
 
     fn components_resampled(&self, arm: &str, baseline: Option<&str>, resamples: usize) -> analysis::Components {

@@ -33,7 +33,8 @@ pub struct Precedent {
 
 /// The runs to learn from: finished ones with the same prompter and frozen model that compared the tuned prompter with a baseline, all
 /// seeds of their experiment. First come those with the same data and reward, then those with the same reward, then with the same data;
-/// of these, where several seeds are planned, those that have several; and of these the newest. None where no run will do. `folder` is
+/// of these those with the same clusters of prompts; of these, where several seeds are planned, those that have several; and of these the
+/// newest. None where no run will do. `folder` is
 /// where relative paths of the spec start.
 ///
 /// # Errors
@@ -76,6 +77,7 @@ struct Group {
     runs: Vec<Run>,
     same_data: bool,
     same_reward: bool,
+    same_clusters: bool,
 }
 
 /// By experiment, best first; `runs` are newest first.
@@ -88,6 +90,7 @@ fn ranked(runs: Vec<(Run, (PathBuf, String))>, planned: &Spec, data: &(PathBuf, 
             None => groups.push(Group {
                 same_data: experiment.1 == *data,
                 same_reward: trained_on(&run.spec.reward) == trained_on(&planned.reward),
+                same_clusters: run.spec.data.cluster_column == planned.data.cluster_column,
                 experiment,
                 runs: vec![run],
             }),
@@ -95,7 +98,7 @@ fn ranked(runs: Vec<(Run, (PathBuf, String))>, planned: &Spec, data: &(PathBuf, 
     }
     let can_tell = |group: &Group| seeds == 1 || group.runs.iter().map(|run| run.spec.seed).collect::<BTreeSet<u64>>().len() > 1;
     // The sort is stable: what is equal stays newest first.
-    groups.sort_by_key(|group| Reverse((group.same_reward, group.same_data, can_tell(group))));
+    groups.sort_by_key(|group| Reverse((group.same_reward, group.same_data, group.same_clusters, can_tell(group))));
     Ok(groups)
 }
 
@@ -120,18 +123,23 @@ struct Known {
     noise: Noise,
     seeds: bool,
     answers: bool,
+    /// Whether it is of clusters of prompts, with all answers of one as one value.
+    of_clusters: bool,
 }
 
 impl Known {
-    fn of(table: &Table<'_>, (arm, baseline): (&str, &str)) -> Option<Self> {
-        let found = table.variances(arm, baseline);
+    /// Of clusters where the plan has some, and the runs had.
+    fn of(table: &Table<'_>, (arm, baseline): (&str, &str), has_clusters: bool) -> Option<Self> {
+        let of_clusters = if has_clusters { table.variances_of_clusters(arm, baseline) } else { None };
+        let is_of_clusters = of_clusters.is_some();
+        let found = of_clusters.unwrap_or_else(|| table.variances(arm, baseline));
         let answers = found.rewrite.or(found.answer).is_some();
-        (found.answers > 0).then(|| Self { noise: (&found).into(), seeds: found.seed.is_some(), answers })
+        (found.answers > 0).then(|| Self { noise: (&found).into(), seeds: found.seed.is_some(), answers, of_clusters: is_of_clusters })
     }
 
     fn assumed(deviation: f64) -> Self {
         let noise = Noise { seed: 0.0, prompt: deviation * deviation, interaction: 0.0, rewrite: 0.0, answer: 0.0 };
-        Self { noise, seeds: false, answers: false }
+        Self { noise, seeds: false, answers: false, of_clusters: false }
     }
 }
 
@@ -139,12 +147,21 @@ impl Known {
 /// deviation over prompts of the paired difference, with as many answers as planned) or there is no precedent, from an assumption, which
 /// the notes name.
 ///
+/// `clusters` is how many clusters the test prompts are in, which are then counted in place of prompts: by how much clusters of the precedent vary,
+/// or where nothing says how alike prompts of one cluster are, each as one prompt, which is cautious.
+///
 /// With several seeds the question is whether training is better. Where nothing says how much seeds differ, as after one run or from an
 /// assumption, it is told of one seed's prompter, and the notes say so.
 ///
 /// # Errors
 /// [`contract::Code::Spec`] for a deviation that is not above 0, or no seed.
-pub fn compute(planned: &Spec, seeds: usize, precedent: Option<&Precedent>, deviation: Option<f64>) -> Result<DesignPower> {
+pub fn compute(
+    planned: &Spec,
+    seeds: usize,
+    precedent: Option<&Precedent>,
+    deviation: Option<f64>,
+    clusters: Option<usize>,
+) -> Result<DesignPower> {
     if let Some(wrong) = deviation.filter(|d| !(d.is_finite() && *d > 0.0)) {
         return Err(Error::spec(format!("The assumed standard deviation is {wrong}; it must be a number above 0.")));
     }
@@ -155,17 +172,21 @@ pub fn compute(planned: &Spec, seeds: usize, precedent: Option<&Precedent>, devi
     let table = precedent.map(|precedent| table(&precedent.seeds)).transpose()?;
     let pairs: Vec<(&str, &str)> = PAIRS.into_iter().filter(|(a, b)| planned.arms.has(a) && planned.arms.has(b)).collect();
     let usual = deviation.unwrap_or(USUAL_DEVIATION);
-    let known: Vec<Option<Known>> =
-        pairs.iter().map(|pair| table.as_ref().map_or_else(|| Some(Known::assumed(usual)), |table| Known::of(table, *pair))).collect();
+    let known_of = |pair: &(&str, &str)| match &table {
+        Some(table) => Known::of(table, *pair, clusters.is_some()),
+        None => Some(Known::assumed(usual)),
+    };
+    let known: Vec<Option<Known>> = pairs.iter().map(known_of).collect();
     let knows_seeds = known.iter().flatten().all(|known| known.seeds) && known.iter().any(Option::is_some);
     let question = if seeds > 1 && knows_seeds { Question::Training } else { Question::Prompter };
     let (prompts, answers) = (planned.data.test, planned.evaluation.answers_per_prompt);
     let plan = Plan { seeds: if question == Question::Training { seeds } else { 1 }, prompts, rewrites: answers, answers: 1 };
-    let found = pairs.iter().zip(&known).map(|(pair, known)| found(*pair, known.as_ref(), plan)).collect();
+    let found = pairs.iter().zip(&known).map(|(pair, known)| found(*pair, known.as_ref(), plan, clusters)).collect();
     let mut design = DesignPower {
         question,
         seeds,
         prompts,
+        clusters,
         answers,
         learned: precedent.map(Precedent::listed),
         assumed: precedent.is_none().then_some(Assumed { deviation: usual, is_usual: deviation.is_none() }),
@@ -178,14 +199,20 @@ pub fn compute(planned: &Spec, seeds: usize, precedent: Option<&Precedent>, devi
     Ok(design)
 }
 
-fn found((arm, baseline): (&str, &str), known: Option<&Known>, plan: Plan) -> PairPower {
+fn found((arm, baseline): (&str, &str), known: Option<&Known>, plan: Plan, clusters: Option<usize>) -> PairPower {
+    // What is independent among so many prompts, with what each holds.
+    let with = |known: &Known, prompts: usize| Plan {
+        prompts: clusters.map_or(prompts, |clusters| clusters.saturating_mul(prompts) / plan.prompts.max(1)),
+        rewrites: if known.of_clusters { 1 } else { plan.rewrites },
+        ..plan
+    };
     let found = known.and_then(|known| {
         // What more answers would buy cannot be told where their part of the variance is not known.
         let answers = |power: Power| Power { twice_answers: power.twice_answers.filter(|_| known.answers), ..power };
-        Some((known, power(&known.noise, plan).map(answers)?))
+        Some((known, power(&known.noise, with(known, plan.prompts)).map(answers)?))
     });
     let at = |known: &Known, prompts: usize| {
-        let smallest = figures::finite(smallest_detectable(&known.noise, Plan { prompts, ..plan }, ALPHA, POWER)?.difference)?;
+        let smallest = figures::finite(smallest_detectable(&known.noise, with(known, prompts), ALPHA, POWER)?.difference)?;
         Some(AtPrompts { prompts, smallest })
     };
     PairPower {
@@ -229,11 +256,15 @@ fn finding(design: &DesignPower) -> String {
     if design.prompts < 2 {
         return format!("With {} test prompt no difference can be found; raise data.test to 2 at least.", design.prompts);
     }
+    if design.clusters.is_some_and(|clusters| clusters < 2) {
+        return "With one cluster of test prompts no difference can be found; raise data.test, or name another data.cluster_column.".into();
+    }
     let pair = |pair: &PairPower| Some(format!("{:.3} or more ({} − {})", pair.power?.smallest, pair.arm, pair.baseline));
     let pairs: Vec<String> = design.pairs.iter().filter_map(pair).collect();
     if pairs.is_empty() {
         return "How small a difference this design finds cannot be told: the differences of those runs do not vary.".into();
     }
+    let within = design.clusters.map_or_else(String::new, |clusters| format!(", with {clusters} clusters of test prompts,"));
     let subject = match (design.question, design.seeds) {
         (Question::Training, _) => format!("Over its {} seeds this design", design.seeds),
         (Question::Prompter, 1) => "This design".into(),
@@ -251,7 +282,7 @@ fn finding(design: &DesignPower) -> String {
         }
         None => "as is assumed".into(),
     };
-    format!("{subject} finds a difference of {} with 80 % power, two-sided at 5 %, if differences vary {how}.", pairs.join(" and "))
+    format!("{subject}{within} finds a difference of {} with 80 % power, two-sided at 5 %, if differences vary {how}.", pairs.join(" and "))
 }
 
 fn notes(design: &DesignPower, known: &[Option<Known>]) -> Vec<String> {
@@ -286,7 +317,21 @@ fn notes(design: &DesignPower, known: &[Option<Known>]) -> Vec<String> {
     for (pair, _) in design.pairs.iter().zip(known).filter(|(_, known)| known.is_none()) {
         notes.push(format!("Of {} − {} nothing can be told: those runs do not have both arms.", pair.arm, pair.baseline));
     }
-    if learned.is_some() && known.iter().flatten().any(|known| !known.answers) {
+    let is_of_clusters = known.iter().flatten().any(|known| known.of_clusters);
+    if is_of_clusters {
+        notes.push(
+            "Counted are clusters of prompts, each with as many prompts and answers as in those runs: what more answers would buy cannot be \
+             told, and twice the prompts are twice the clusters."
+                .into(),
+        );
+    } else if design.clusters.is_some() {
+        notes.push(
+            "How alike the prompts of one cluster are is not known, so that each cluster is counted as one prompt: the true figures are no \
+             larger. Twice the prompts are twice the clusters."
+                .into(),
+        );
+    }
+    if !is_of_clusters && learned.is_some() && known.iter().flatten().any(|known| !known.answers) {
         notes.push("What more answers would buy cannot be told from runs with one answer to a prompt.".into());
     }
     notes

@@ -13,6 +13,8 @@ pub struct Plan<'a> {
     /// Iterations trained so far (0 for an arm that no training makes).
     pub iteration: usize,
     pub prompts: &'a [String],
+    /// Of each prompt, where some belong together.
+    pub clusters: Option<&'a [usize]>,
     /// S; of a pool, all that is drawn for a prompt.
     pub answers_per_prompt: usize,
     pub answers_per_batch: usize,
@@ -43,6 +45,7 @@ impl<'a> Plan<'a> {
             arm: arm.into(),
             prompt_index: key.0,
             answer_index: key.1,
+            cluster: self.clusters.map(|clusters| clusters[key.0]),
             prompt: item.prompt.into(),
             kl: rewrite.map(|r| r.kl()),
             closeness: trial.closeness,

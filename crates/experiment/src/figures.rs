@@ -15,13 +15,13 @@ pub(crate) fn share(share: &analysis::Share) -> ShareOfPrompts {
     ShareOfPrompts { share: share.share, interval: interval(share.interval) }
 }
 
-/// From the log ratio, and a test on the answers that have the same number in both arms, one to a prompt.
-pub(crate) fn variance(spread: &analysis::Spread, arm: &[f64], baseline: &[f64]) -> VarianceRatio {
+/// From the log ratio, and a test on the answers that have the same number in both arms, one to a prompt, where there is one.
+pub(crate) fn variance(spread: &analysis::Spread, tested: Option<&[Vec<f64>; 2]>) -> VarianceRatio {
     let raised = |i: analysis::Interval| analysis::Interval { low: i.low.exp(), high: i.high.exp() };
     VarianceRatio {
         ratio: spread.log_ratio.and_then(|log| finite(log.exp())),
         interval: interval(spread.interval.map(raised)),
-        p_value: analysis::brown_forsythe(&[arm, baseline]).map(|test| test.p_value),
+        p_value: tested.and_then(|[arm, baseline]| analysis::brown_forsythe(&[arm, baseline])).map(|test| test.p_value),
     }
 }
 

@@ -280,9 +280,24 @@ pub fn not_finite(loss: f64, gradient_norm: f64) -> Alarm {
     )
 }
 
-/// After the evaluation: does the tuned arm's gain over a baseline come from leaving the subject? Looks at the topicality of answers and,
-/// against the untuned arm, at closeness; the raw arm rewrites nothing.
+/// Of so many clusters of test prompts every interval is too narrow.
+const FEW_CLUSTERS: usize = 10;
+
+/// After the evaluation: are there enough clusters of prompts to tell by, and does the tuned arm's gain over a baseline come from leaving the
+/// subject? The latter looks at the topicality of answers and, against the untuned arm, at closeness; the raw arm rewrites nothing.
 pub fn of_arms(arms: &[report::Arm]) -> Vec<Alarm> {
+    let clusters = arms.iter().filter_map(|arm| arm.clusters).min();
+    let few = clusters.filter(|clusters| *clusters <= FEW_CLUSTERS).map(|clusters| {
+        Alarm::new(
+            "few_clusters",
+            format!("The test prompts are in {clusters} clusters, and intervals of {FEW_CLUSTERS} or fewer are too narrow."),
+            "Raise data.test where there are prompts of other clusters, or read the intervals as the least there is to doubt.",
+        )
+    });
+    few.into_iter().chain(off_the_subject(arms)).collect()
+}
+
+fn off_the_subject(arms: &[report::Arm]) -> Vec<Alarm> {
     let find = |name: &str| arms.iter().find(|a| a.name == name);
     let Some(tuned) = find(arm::TUNED) else { return Vec::new() };
     let untuned = find(arm::UNTUNED).and_then(|a| a.answer_topicality);

@@ -1,4 +1,5 @@
 //! Lemma 5.1 on a real run: what the rewrites and answers that were drawn without training say of ρ\*, and of the tuned prompter beside it.
+use crate::clusters::Clusters;
 use crate::figures;
 use crate::metrics::mean;
 use crate::pools::Pool;
@@ -24,10 +25,11 @@ pub fn of_run(spec: &Spec, rows: &[EvaluationAnswer], events: &[StoredEvent]) ->
     let drawn = Pool::of(rows, arm::REWRITE_POOL);
     let whole: Vec<(usize, &[&EvaluationAnswer])> = drawn.whole(k * m).collect();
     let nested = |rows: &[&EvaluationAnswer]| rows.chunks(m).map(|answers| answers.iter().map(|row| row.reward).collect()).collect();
+    let clusters = Clusters::of(rows).numbers(whole.iter().map(|(prompt, _)| prompt));
     let rewards: Vec<Vec<Vec<f64>>> = whole.iter().map(|(_, rows)| nested(rows)).collect();
     let (resamples, streams) = (spec.evaluation.bootstrap_resamples, Streams::new(spec.seed));
     let seed = streams.statistics("optimum theory");
-    let found = theory::resampled_mean(&rewards, lambda, resamples, seed)?;
+    let found = theory::resampled_mean(&rewards, &clusters, lambda, resamples, seed)?;
     let tuned: Vec<Option<theory::Tuned>> =
         whole.iter().zip(&rewards).map(|((_, rows), rewards)| tuned(rows, m, rewards, lambda)).collect();
     let of_arm = latest(rows, arm::TUNED);
@@ -52,7 +54,7 @@ pub fn of_run(spec: &Spec, rows: &[EvaluationAnswer], events: &[StoredEvent]) ->
         effective_rewrites: found.effective_rewrites,
         convergence: convergence(&rewards, lambda, seed),
         best_answers: best_answers(spec, rows),
-        tuned: of_tuned(&tuned, resamples, streams.statistics("tuned theory")),
+        tuned: of_tuned(&tuned, &clusters, resamples, streams.statistics("tuned theory")),
         by_prompt: by_prompt.collect(),
     })
 }
@@ -78,10 +80,10 @@ fn of_prompt(prompt_index: usize, optimum: &ResampledOptimum, tuned: Option<&the
     }
 }
 
-fn of_tuned(prompts: &[Option<theory::Tuned>], resamples: usize, seed: u64) -> Option<TunedTheory> {
+fn of_tuned(prompts: &[Option<theory::Tuned>], clusters: &[usize], resamples: usize, seed: u64) -> Option<TunedTheory> {
     let over = |figure: fn(&theory::Tuned) -> Option<f64>| {
         let values: Vec<Option<f64>> = prompts.iter().map(|tuned| tuned.as_ref().and_then(figure)).collect();
-        theory::estimate(&values, resamples, seed).as_ref().map(estimated)
+        theory::estimate(&values, clusters, resamples, seed).as_ref().map(estimated)
     };
     Some(TunedTheory {
         effective_rewrites: theory::lower_median(prompts.iter().flatten().map(|tuned| tuned.effective_rewrites))?,

@@ -12,6 +12,7 @@
 //! a model compare the answers of a run, [`reward_bench`] holds a reward against preferences of people. Nothing here prints or loads weights.
 pub mod algorithms;
 pub mod analyse;
+mod clusters;
 pub mod costs;
 pub mod design;
 pub mod evaluation;

@@ -1,4 +1,5 @@
 //! What a run found, from stored rows alone.
+use crate::clusters::{Clusters, are_related};
 use crate::metrics::mean;
 use crate::streams::Streams;
 use crate::{costs, figures, guards, lemma};
@@ -107,7 +108,8 @@ fn verdict(spec: &Spec, arms: &[Arm], compared: &[Compared]) -> String {
 /// Every arm that has rows in `rows` (of one split), in the order of [`arm::ALL`], each at its latest iteration. Without components,
 /// which take a bootstrap.
 pub fn arms(spec: &Spec, rows: &[EvaluationAnswer]) -> Vec<Arm> {
-    arm::ALL.iter().filter_map(|name| summarise(spec, name, &latest(rows, name))).collect()
+    let clusters = Clusters::of(rows);
+    arm::ALL.iter().filter_map(|name| summarise(spec, name, &latest(rows, name), &clusters)).collect()
 }
 
 /// Rows of an arm at its latest iteration.
@@ -124,12 +126,12 @@ fn by_prompt(rows: &[&EvaluationAnswer]) -> BTreeMap<usize, Vec<f64>> {
     rewards
 }
 
-fn summarise(spec: &Spec, name: &str, rows: &[&EvaluationAnswer]) -> Option<Arm> {
-    let rewards: Vec<Vec<f64>> = by_prompt(rows).into_values().collect();
+fn summarise(spec: &Spec, name: &str, rows: &[&EvaluationAnswer], clusters: &Clusters) -> Option<Arm> {
+    let (prompts, rewards): (Vec<usize>, Vec<Vec<f64>>) = by_prompt(rows).into_iter().unzip();
     let moments = analysis::moments(&rewards);
     let means = means(&rewards);
     let seed = Streams::new(spec.seed).statistics(name);
-    let interval = analysis::bootstrap_mean(&means, spec.evaluation.bootstrap_resamples, seed);
+    let interval = analysis::bootstrap_mean_in_clusters(&means, &clusters.numbers(&prompts), spec.evaluation.bootstrap_resamples, seed);
     let labels: BTreeSet<&String> = rows.iter().flat_map(|r| r.reward_parts.keys()).collect();
     let part = |label: &String| mean(rows.iter().filter_map(|r| r.reward_parts.get(label).copied()));
     let share = |flag: bool| f64::from(u8::from(flag));
@@ -137,6 +139,7 @@ fn summarise(spec: &Spec, name: &str, rows: &[&EvaluationAnswer]) -> Option<Arm>
         name: name.into(),
         n: moments.n,
         prompts: moments.prompts,
+        clusters: clusters.count(&prompts),
         reward_mean: moments.mean,
         reward_ci_low: interval.low,
         reward_ci_high: interval.high,
@@ -159,12 +162,14 @@ fn with_components(arms: Vec<Arm>, spec: &Spec, rows: &[EvaluationAnswer]) -> Ve
     arms.into_iter().map(|arm| Arm { components: components(spec, rows, &arm.name), ..arm }).collect()
 }
 
-/// Where one seed's variance of an arm comes from. Each answer has a rewrite of its own; the raw prompt stands for one rewrite.
+/// Where one seed's variance of an arm comes from. Each answer has a rewrite of its own; the raw prompt stands for one rewrite. Without
+/// intervals where prompts belong together: theirs would take prompts as independent.
 fn components(spec: &Spec, rows: &[EvaluationAnswer], name: &str) -> Option<Components> {
     let rewards = by_prompt(&latest(rows, name));
+    let resamples = if are_related(&Clusters::of(rows).numbers(rewards.keys())) { 0 } else { spec.evaluation.bootstrap_resamples };
     let table = vec![rewards.into_values().map(|answers| nested(name, answers)).collect()];
     let seed = Streams::new(spec.seed).statistics(&format!("{name} components"));
-    let found = analysis::components(&table, spec.evaluation.bootstrap_resamples, seed);
+    let found = analysis::components(&table, resamples, seed);
     (found.answers > 0).then(|| figures::components(&found))
 }
 
@@ -179,6 +184,8 @@ pub(crate) fn nested(arm: &str, answers: Vec<f64>) -> Vec<Vec<f64>> {
 struct Compared {
     arm: &'static str,
     baseline: &'static str,
+    /// None where the prompts do not belong together.
+    clusters: Option<usize>,
     paired: Paired,
     spread: Spread,
     variance: VarianceRatio,
@@ -187,42 +194,70 @@ struct Compared {
 }
 
 fn compare(spec: &Spec, rows: &[EvaluationAnswer]) -> Vec<Compared> {
-    COMPARISONS.iter().filter_map(|&pair| compare_pair(spec, rows, pair)).collect()
+    let clusters = Clusters::of(rows);
+    COMPARISONS.iter().filter_map(|&pair| compare_pair(spec, rows, &clusters, pair)).collect()
 }
 
 /// None if there are no prompts that both arms answered.
-fn compare_pair(spec: &Spec, rows: &[EvaluationAnswer], (arm, baseline): (&'static str, &'static str)) -> Option<Compared> {
+fn compare_pair(
+    spec: &Spec,
+    rows: &[EvaluationAnswer],
+    clusters: &Clusters,
+    (arm, baseline): (&'static str, &'static str),
+) -> Option<Compared> {
     let (arm_rows, baseline_rows) = (latest(rows, arm), latest(rows, baseline));
-    let [a, b] = on_shared_prompts([&arm_rows, &baseline_rows], |row| Some(row.reward));
+    let both = Both::new([&arm_rows, &baseline_rows], clusters);
+    let [a, b] = both.values(|row| Some(row.reward));
     let firsts = |rewards: &[Vec<f64>]| rewards.iter().filter_map(|answers| answers.first().copied()).collect::<Vec<f64>>();
     let streams = Streams::new(spec.seed);
     let (seed, again) = (streams.statistics(&format!("{arm}-{baseline}")), streams.statistics(&format!("{arm}-{baseline} variance")));
     let resamples = spec.evaluation.bootstrap_resamples;
-    let spread = analysis::spread(&a, &b, resamples, again);
+    let spread = analysis::spread_in_clusters(&a, &b, &both.clusters, resamples, again);
+    // The test takes every value as independent.
+    let tested = (!are_related(&both.clusters)).then(|| [firsts(&a), firsts(&b)]);
     (!a.is_empty()).then(|| Compared {
         arm,
         baseline,
-        paired: analysis::paired(&means(&a), &means(&b), resamples, spec.evaluation.permutations, seed),
-        variance: figures::variance(&spread, &firsts(&a), &firsts(&b)),
-        at_equal_length: at_equal_length(spec, &arm_rows, &baseline_rows, streams.statistics(&format!("{arm}-{baseline} length"))),
-        watched: watched(spec, &arm_rows, &baseline_rows, seed),
+        clusters: clusters.count(&both.prompts),
+        paired: both.paired(&means(&a), &means(&b), resamples, spec.evaluation.permutations, seed),
+        variance: figures::variance(&spread, tested.as_ref()),
+        at_equal_length: at_equal_length(spec, &both, streams.statistics(&format!("{arm}-{baseline} length"))),
+        watched: watched(spec, &both, seed),
         spread,
     })
 }
 
-/// Values of the answers to the prompts that both arms answered, by prompt.
-fn on_shared_prompts<T>(rows: [&[&EvaluationAnswer]; 2], value: impl Fn(&EvaluationAnswer) -> Option<T>) -> [Vec<Vec<T>>; 2] {
-    let prompts = rows.map(|rows| rows.iter().map(|row| row.prompt_index).collect::<BTreeSet<usize>>());
-    let shared: Vec<usize> = prompts[0].intersection(&prompts[1]).copied().collect();
-    rows.map(|rows| {
-        let mut values: BTreeMap<usize, Vec<T>> = shared.iter().map(|prompt| (*prompt, Vec::new())).collect();
-        for row in rows {
-            if let Some(values) = values.get_mut(&row.prompt_index) {
-                values.extend(value(row));
+/// Rows of two arms on the prompts that both answered.
+struct Both<'a> {
+    rows: [&'a [&'a EvaluationAnswer]; 2],
+    prompts: Vec<usize>,
+    /// A number for each prompt, equal for those that belong together.
+    clusters: Vec<usize>,
+}
+
+impl<'a> Both<'a> {
+    fn new(rows: [&'a [&'a EvaluationAnswer]; 2], clusters: &Clusters) -> Self {
+        let of_arms = rows.map(|rows| rows.iter().map(|row| row.prompt_index).collect::<BTreeSet<usize>>());
+        let prompts: Vec<usize> = of_arms[0].intersection(&of_arms[1]).copied().collect();
+        Self { rows, clusters: clusters.numbers(&prompts), prompts }
+    }
+
+    /// Values of each arm's answers, by prompt.
+    fn values<T>(&self, value: impl Fn(&EvaluationAnswer) -> Option<T>) -> [Vec<Vec<T>>; 2] {
+        self.rows.map(|rows| {
+            let mut values: BTreeMap<usize, Vec<T>> = self.prompts.iter().map(|prompt| (*prompt, Vec::new())).collect();
+            for row in rows {
+                if let Some(values) = values.get_mut(&row.prompt_index) {
+                    values.extend(value(row));
+                }
             }
-        }
-        values.into_values().collect()
-    })
+            values.into_values().collect()
+        })
+    }
+
+    fn paired(&self, arm: &[f64], baseline: &[f64], resamples: usize, permutations: usize, seed: u64) -> Paired {
+        analysis::paired_in_clusters(arm, baseline, &self.clusters, resamples, permutations, seed)
+    }
 }
 
 /// Mean of each prompt's answers; prompts without any are left out.
@@ -230,9 +265,9 @@ fn means(prompts: &[Vec<f64>]) -> Vec<f64> {
     prompts.iter().filter_map(|answers| mean(answers.iter().copied())).collect()
 }
 
-fn at_equal_length(spec: &Spec, arm: &[&EvaluationAnswer], baseline: &[&EvaluationAnswer], seed: u64) -> Option<AtEqualLength> {
-    let [a, b] = on_shared_prompts([arm, baseline], |row| Some([row.reward, row.answer_tokens as f64]));
-    let found = analysis::equal_length(&a, &b, spec.evaluation.bootstrap_resamples, seed)?;
+fn at_equal_length(spec: &Spec, both: &Both<'_>, seed: u64) -> Option<AtEqualLength> {
+    let [a, b] = both.values(|row| Some([row.reward, row.answer_tokens as f64]));
+    let found = analysis::equal_length_in_clusters(&a, &b, &both.clusters, spec.evaluation.bootstrap_resamples, seed)?;
     Some(AtEqualLength {
         difference: figures::finite(found.difference)?,
         interval: figures::interval(found.interval),
@@ -241,14 +276,14 @@ fn at_equal_length(spec: &Spec, arm: &[&EvaluationAnswer], baseline: &[&Evaluati
 }
 
 /// Of every part with a weight of 0.
-fn watched(spec: &Spec, arm: &[&EvaluationAnswer], baseline: &[&EvaluationAnswer], seed: u64) -> Vec<WatchedDifference> {
+fn watched(spec: &Spec, both: &Both<'_>, seed: u64) -> Vec<WatchedDifference> {
     let of_part = |part: &RewardPart| {
         let label = part.label();
-        let [a, b] = on_shared_prompts([arm, baseline], |row| row.reward_parts.get(&label).copied()).map(|prompts| means(&prompts));
-        if a.is_empty() || a.len() != b.len() {
+        let [a, b] = both.values(|row| row.reward_parts.get(&label).copied()).map(|prompts| means(&prompts));
+        if a.is_empty() || [&a, &b].iter().any(|means| means.len() != both.prompts.len()) {
             return None;
         }
-        let found = analysis::paired(&a, &b, spec.evaluation.bootstrap_resamples, 0, seed);
+        let found = both.paired(&a, &b, spec.evaluation.bootstrap_resamples, 0, seed);
         let difference = figures::finite(found.mean_difference)?;
         Some(WatchedDifference { label, difference, interval: figures::interval(Some(found.interval)) })
     };
@@ -258,14 +293,18 @@ fn watched(spec: &Spec, arm: &[&EvaluationAnswer], baseline: &[&EvaluationAnswer
 /// Of both baselines, where the oracle and the tuned prompter have answered.
 fn gaps(spec: &Spec, rows: &[EvaluationAnswer]) -> Vec<GapClosed> {
     let [tuned, oracle] = [arm::TUNED, arm::ORACLE].map(|name| by_prompt(&latest(rows, name)));
+    let clusters = Clusters::of(rows);
     let of = |baseline: &&str| {
         let theirs = by_prompt(&latest(rows, baseline));
-        let shared: Vec<&usize> = tuned.keys().filter(|prompt| oracle.contains_key(prompt) && theirs.contains_key(prompt)).collect();
+        let is_shared = |prompt: &&usize| oracle.contains_key(prompt) && theirs.contains_key(prompt);
+        let shared: Vec<usize> = tuned.keys().filter(is_shared).copied().collect();
         let means = |arm: &BTreeMap<usize, Vec<f64>>| {
-            vec![shared.iter().filter_map(|prompt| mean(arm[*prompt].iter().copied())).collect::<Vec<f64>>()]
+            vec![shared.iter().filter_map(|prompt| mean(arm[prompt].iter().copied())).collect::<Vec<f64>>()]
         };
         let seed = Streams::new(spec.seed).statistics(&format!("gap {baseline}"));
-        let gap = analysis::gap(&means(&tuned), &means(&theirs), &means(&oracle), spec.evaluation.bootstrap_resamples, seed);
+        let [tuned, theirs, oracle] = [&tuned, &theirs, &oracle].map(means);
+        let resamples = spec.evaluation.bootstrap_resamples;
+        let gap = analysis::gap_in_clusters(&tuned, &theirs, &oracle, &clusters.numbers(&shared), resamples, seed);
         (!shared.is_empty()).then(|| figures::gap(baseline, &gap))
     };
     [arm::RAW, arm::UNTUNED].iter().filter_map(of).collect()
@@ -277,6 +316,7 @@ fn comparisons(compared: &[Compared]) -> Vec<Comparison> {
         arm: c.arm.into(),
         baseline: c.baseline.into(),
         prompts: c.paired.prompts,
+        clusters: c.clusters,
         mean_difference: c.paired.mean_difference,
         ci_low: c.paired.interval.low,
         ci_high: c.paired.interval.high,

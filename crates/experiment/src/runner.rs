@@ -13,6 +13,7 @@ use crate::training::{Step, Trainer};
 use crate::{guards, metrics, oracle, report};
 use contract::event::{Event, Phase, Spent, Stage, Status};
 use contract::report::Report;
+use contract::spec::Evaluation;
 use contract::{Code, Error, Result, Spec, arm};
 use datasets::Splits;
 use inference::FrozenModel;
@@ -398,13 +399,13 @@ impl Policy {
 }
 
 fn plan<'a>(spec: &Spec, splits: &'a Splits, split: Split, iteration: usize) -> Plan<'a> {
-    let prompts = match split {
-        Split::Validation => &splits.validation,
-        Split::Test => &splits.test,
+    let clusters = splits.clusters.as_ref();
+    let (prompts, clusters) = match split {
+        Split::Validation => (&splits.validation, clusters.map(|clusters| clusters.validation.as_slice())),
+        Split::Test => (&splits.test, clusters.map(|clusters| clusters.test.as_slice())),
     };
-    let e = &spec.evaluation;
-    let streams = Streams::new(spec.seed);
-    Plan { split, iteration, prompts, answers_per_prompt: e.answers_per_prompt, answers_per_batch: e.answers_per_batch, streams }
+    let Evaluation { answers_per_prompt, answers_per_batch, .. } = spec.evaluation;
+    Plan { split, iteration, prompts, clusters, answers_per_prompt, answers_per_batch, streams: Streams::new(spec.seed) }
 }
 
 /// An iteration in one line.

@@ -192,6 +192,7 @@ fn home_of(key: &str) -> Option<&'static str> {
             "max_rewrite_tokens" | "meta_prompt" | "rewrite_template" | "ends_after" | "lora" => Some("prompter"),
             "parts" => Some("reward"),
             // Left out of the default above.
+            "cluster_column" => Some("data"),
             "normalise_by" | "clip_ratio_high" | "kl_in_loss" | "kl_target" | "kl_gain" => Some("training"),
             "gae_lambda" | "value_clip" | "value_learning_rate" => Some("training"),
             _ => None,

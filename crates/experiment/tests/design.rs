@@ -57,7 +57,7 @@ impl Lab {
 
     fn design(&self, spec: &Spec, seeds: usize, deviation: Option<f64>) -> DesignPower {
         let precedent = self.runtime.block_on(precedent(&self.store, spec, Path::new("/"), seeds)).expect("no error");
-        compute(spec, seeds, precedent.as_ref(), deviation).expect("a design")
+        compute(spec, seeds, precedent.as_ref(), deviation, None).expect("a design")
     }
 
     /// Two more seeds of the shipped run that did better and worse.
@@ -173,6 +173,49 @@ fn one_seed_says_nothing_of_seeds() {
     assert!(five.notes[0].contains("one finished seed to learn from") && five.notes[0].contains("over all 5 seeds"), "{:?}", five.notes);
 }
 
+#[test]
+fn clusters_are_counted_where_the_plan_has_some() {
+    let lab = Lab::new();
+    let planned = small(|spec| spec.data.cluster_column = Some("user".into())).0;
+    let of = |clusters: Option<usize>, deviation: Option<f64>| {
+        let precedent = lab.runtime.block_on(precedent(&lab.store, &planned, Path::new("/"), 1)).expect("no error");
+        compute(&planned, 1, precedent.as_ref(), deviation, clusters).expect("a design")
+    };
+    // Nothing says how alike the prompts of a cluster are: each cluster is one prompt.
+    let mut three = planned.clone();
+    three.data.test = 3;
+    let (assumed, alone) = (of(Some(3), Some(0.2)), compute(&three, 1, None, Some(0.2), None).expect("a design"));
+    assert_eq!((assumed.prompts, assumed.clusters, assumed.pairs[0].power), (6, Some(3), alone.pairs[0].power));
+    assert!(assumed.finding.contains("This design, with 3 clusters of test prompts, finds"), "{}", assumed.finding);
+    assert!(
+        assumed.notes.iter().any(|note| note.starts_with("How alike the prompts of one cluster are is not known")),
+        "{:?}",
+        assumed.notes
+    );
+    assert!(assumed.pairs[0].by_prompts.iter().any(|at| at.prompts == 6 && Some(at.smallest) == alone.pairs[0].power.map(|p| p.smallest)));
+    assert!(of(Some(1), None).finding.starts_with("With one cluster"));
+
+    // A run without clusters, and then one with them, which is the nearer.
+    let (spec, rows) = small(|_| ());
+    lab.add(spec, &rows, Status::Finished);
+    assert!(of(Some(3), None).notes.iter().any(|note| note.contains("each cluster is counted as one prompt")));
+    let rows: Vec<EvaluationAnswer> = rows.into_iter().map(|row| EvaluationAnswer { cluster: Some(row.prompt_index / 2), ..row }).collect();
+    let run = lab.add(planned.clone(), &rows, Status::Finished);
+    lab.add(Spec { seed: 9, ..small(|_| ()).0 }, &small(|_| ()).1, Status::Finished);
+    let design = of(Some(3), None);
+    assert_eq!(design.learned.clone().expect("the run with clusters").runs, [run]);
+    let run = lab.runtime.block_on(lab.store.run(run)).expect("a run");
+    let after = analyse(vec![Seed { run, rows }]).expect("one seed");
+    for pair in &design.pairs {
+        let after = after.comparisons.iter().find(|c| (&c.arm, &c.baseline) == (&pair.arm, &pair.baseline)).expect("the same pair");
+        assert_eq!(pair.power, after.power, "what is said after the run");
+    }
+    assert!(design.notes.iter().any(|note| note.starts_with("Counted are clusters of prompts")), "{:?}", design.notes);
+    assert!(!design.notes.iter().any(|note| note.contains("with one answer to a prompt")), "{:?}", design.notes);
+    // Twice the clusters find what twice the prompts do.
+    assert_eq!(of(Some(6), None).pairs[0].power.map(|p| p.smallest), design.pairs[0].power.and_then(|p| p.twice_prompts));
+}
+
 /// The run of `rows`, whose tuned arm gains more on later prompts.
 fn small(change: impl Fn(&mut Spec)) -> (Spec, Vec<EvaluationAnswer>) {
     let mut spec = rows::run().spec;
@@ -282,9 +325,9 @@ fn without_a_precedent_it_is_said_what_is_assumed() {
     let given = lab.design(&spec, 4, Some(0.3));
     assert!(given.learned.is_none() && given.question == Question::Prompter && given.notes[1].contains("nothing was run"), "{given:?}");
     for wrong in [0.0, -0.1, f64::NAN, f64::INFINITY] {
-        assert_eq!(compute(&spec, 1, None, Some(wrong)).expect_err("no deviation").code, Code::Spec);
+        assert_eq!(compute(&spec, 1, None, Some(wrong), None).expect_err("no deviation").code, Code::Spec);
     }
-    assert_eq!(compute(&spec, 0, None, None).expect_err("no seed").code, Code::Spec);
+    assert_eq!(compute(&spec, 0, None, None, None).expect_err("no seed").code, Code::Spec);
 }
 
 #[test]

@@ -108,6 +108,7 @@ fn a_gain_that_leaves_the_subject_is_called_one() {
         name: name.into(),
         n: 10,
         prompts: 5,
+        clusters: None,
         reward_mean: reward,
         reward_ci_low: reward,
         reward_ci_high: reward,
@@ -141,6 +142,13 @@ fn a_gain_that_leaves_the_subject_is_called_one() {
         cause.contains("the topicality of answers fell from 0.60 to 0.40 and the closeness of rewrites fell from 0.80 to 0.50"),
         "{cause}"
     );
+    let of = |clusters: [Option<usize>; 2]| {
+        let arms = clusters.map(|clusters| Arm { clusters, ..arm("raw", 0.6, 0.7, 0.0) });
+        guards::of_arms(&arms).iter().map(|alarm| (alarm.guard, alarm.cause.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!((of([None; 2]), of([Some(24), Some(11)])), (vec![], vec![]));
+    let [(guard, cause)] = &of([Some(24), Some(4)])[..] else { panic!("four clusters are few") };
+    assert!(*guard == "few_clusters" && cause.starts_with("The test prompts are in 4 clusters"), "{cause}");
 }
 
 #[test]

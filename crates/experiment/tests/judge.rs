@@ -69,6 +69,7 @@ fn row(arm: &str, prompt: usize, answer: usize, text: &str) -> EvaluationAnswer 
         arm: arm.into(),
         prompt_index: prompt,
         answer_index: answer,
+        cluster: None,
         prompt: format!("What is {prompt}?"),
         rewrite: (arm != "raw").then(|| "a rewrite".into()),
         answer: text.into(),
@@ -245,6 +246,33 @@ async fn both_orders_are_asked_and_kept_as_they_were_said() {
     assert_eq!((of_seven.arm_first, of_seven.arm_second), (Verdict::First, Verdict::Unparsed));
     assert_eq!(of_seven.arm_second_text.as_deref(), Some("Both are fine answers."));
     store.close().await;
+}
+
+#[tokio::test]
+async fn shares_resample_clusters_of_prompts() {
+    let clustered = |n: usize| -> Vec<EvaluationAnswer> {
+        rows(12).into_iter().map(|row| EvaluationAnswer { cluster: Some(row.prompt_index / n), ..row }).collect()
+    };
+    // The judge prefers the arm on the first eight prompts, and the baseline on the others.
+    let win_rate = async |rows: &[EvaluationAnswer]| {
+        let (_folder, store, run) = run_with(rows).await;
+        let pairs = judge::pairs(&run, rows, "tuned", "raw").unwrap();
+        let prefers = |question: &str| {
+            let is_long = |answer: &str| answer.starts_with("much");
+            let wants_long = (0..8).any(|n| question.contains(&format!("What is {n}?")));
+            (if is_long(first(question)) == wants_long { "A" } else { "B" }.into(), false)
+        };
+        store.commit_judgements(run.id, &asked("tuned", "raw"), &judged_by(&mut judge_that(prefers), &pairs).concat()).await.unwrap();
+        let found = judge::of_run(&store, &run).await.unwrap().remove(0);
+        store.close().await;
+        (found.prompts, found.clusters, found.win_rate.unwrap())
+    };
+    let (alone, together) = (win_rate(&rows(12)).await, win_rate(&clustered(4)).await);
+    assert_eq!((alone.0, alone.1, together.0, together.1), (12, None, 12, Some(3)));
+    assert_eq!(alone.2.share, together.2.share);
+    let width = |share: contract::figures::ShareOfPrompts| share.interval.map(|i| i.high - i.low).unwrap();
+    assert!(width(together.2) > width(alone.2), "{together:?} {alone:?}");
+    assert_eq!(win_rate(&clustered(1)).await.2, alone.2);
 }
 
 #[tokio::test]

@@ -62,6 +62,31 @@ fn toml_and_json_round_trip_to_the_same_hash() {
 }
 
 #[test]
+fn a_column_of_clusters_is_left_out_where_there_is_none_and_checked_where_there_is() {
+    let spec = parse(GOOD, "a.toml").unwrap();
+    assert!(!to_toml(&spec).unwrap().contains("cluster") && !canonical_json(&spec).unwrap().contains("cluster"));
+    let with =
+        |data: contract::spec::Data| contract::Spec { data: contract::spec::Data { source: "p.csv".into(), ..data }, ..spec.clone() };
+    let clustered = with(contract::spec::Data { cluster_column: Some("user".into()), ..spec.data.clone() });
+    assert!(clustered.problems().is_empty());
+    assert_eq!(parse(&to_toml(&clustered).unwrap(), "again").unwrap(), clustered);
+    assert_ne!(hash(&clustered).unwrap(), hash(&with(spec.data.clone())).unwrap());
+    let problem = |spec: &contract::Spec| spec.problems().into_iter().map(|p| format!("{} {}", p.path, p.message)).collect::<Vec<_>>();
+    for (column, source, wanted) in [
+        ("", "p.csv", "data.cluster_column is empty; name the column"),
+        ("prompt", "p.csv", "data.cluster_column is the column of the prompts"),
+        ("topic", "shipped", "data.cluster_column is for a file of your own"),
+    ] {
+        let mut wrong = clustered.clone();
+        (wrong.data.cluster_column, wrong.data.source) = (Some(column.into()), source.into());
+        let [only] = &problem(&wrong)[..] else { panic!("{:?}", problem(&wrong)) };
+        assert!(only.starts_with(wanted), "{only}");
+    }
+    let message = refusal("iterations = 10", "cluster_column = \"user\"");
+    assert!(message.ends_with("training.cluster_column is not a key of the spec; it belongs under [data]."), "{message}");
+}
+
+#[test]
 fn unknown_keys_get_their_path_line_and_the_nearest_known_key() {
     assert_eq!(
         refusal("iterations = 10", "iteratons = 10"),

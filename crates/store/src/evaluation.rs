@@ -27,6 +27,7 @@ struct Row {
     answer_truncated: bool,
     rewrite_seed: Option<i64>,
     answer_seed: i64,
+    cluster: Option<i64>,
 }
 
 impl Store {
@@ -53,11 +54,12 @@ impl Store {
         let answer_tokens = integer(answer.answer_tokens, "an answer's answer_tokens")?;
         let rewrite_seed = optional_integer(answer.rewrite_seed, "an answer's rewrite_seed")?;
         let answer_seed = integer(answer.answer_seed, "an answer's answer_seed")?;
+        let cluster = optional_integer(answer.cluster, "an answer's cluster")?;
         sqlx::query!(
             "INSERT OR REPLACE INTO evaluation_answers (run, split, iteration, arm, prompt_index, answer_index, prompt, rewrite, answer,
                  reward, reward_parts, kl, closeness, rewrite_tokens, answer_tokens, rewrite_truncated, answer_truncated, rewrite_seed,
-                 answer_seed)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 answer_seed, cluster)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             run,
             split,
             iteration,
@@ -76,7 +78,8 @@ impl Store {
             answer.rewrite_truncated,
             answer.answer_truncated,
             rewrite_seed,
-            answer_seed
+            answer_seed,
+            cluster
         )
         .execute(connection)
         .await
@@ -92,7 +95,7 @@ impl Store {
             Row,
             r#"SELECT split, iteration, arm, prompt_index, answer_index, prompt, rewrite, answer, reward, reward_parts, kl, closeness,
                    rewrite_tokens, answer_tokens, rewrite_truncated AS "rewrite_truncated: bool",
-                   answer_truncated AS "answer_truncated: bool", rewrite_seed, answer_seed
+                   answer_truncated AS "answer_truncated: bool", rewrite_seed, answer_seed, cluster
                FROM evaluation_answers WHERE run = ?1 AND split = coalesce(?2, split)
                ORDER BY split = 'test', iteration,
                    CASE arm WHEN 'raw' THEN 0 WHEN 'untuned' THEN 1 WHEN 'tuned' THEN 2 WHEN 'optimum' THEN 3 WHEN 'best_rewrite' THEN 4
@@ -178,6 +181,7 @@ impl TryFrom<Row> for EvaluationAnswer {
             answer_truncated: row.answer_truncated,
             rewrite_seed: optional_unsigned(row.rewrite_seed, "evaluation_answers.rewrite_seed")?,
             answer_seed: unsigned(row.answer_seed, "evaluation_answers.answer_seed")?,
+            cluster: optional_unsigned(row.cluster, "evaluation_answers.cluster")?,
         })
     }
 }

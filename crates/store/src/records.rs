@@ -148,6 +148,8 @@ pub struct EvaluationAnswer {
     pub prompt_index: usize,
     /// 0..S.
     pub answer_index: usize,
+    /// Equal for prompts that belong together; None where the spec says of none that they do.
+    pub cluster: Option<usize>,
     pub prompt: String,
     /// None in the raw arm.
     pub rewrite: Option<String>,

@@ -1,6 +1,6 @@
 //! What judges said, as text for a terminal.
 use crate::output::{one_line, printable};
-use crate::table::{absent, columns, headed, interval};
+use crate::table::{absent, columns, headed, in_clusters, interval};
 use contract::figures::ShareOfPrompts;
 use contract::judged::Judged;
 use std::fmt::Write;
@@ -19,7 +19,7 @@ pub fn judged(all: &[Judged]) -> String {
             cell(j.first_position),
             cell(j.agreement),
             format!("{} of {}", j.pairs, j.available),
-            j.prompts.to_string(),
+            in_clusters(j.prompts.to_string(), j.clusters),
             j.unparsed.to_string(),
             j.too_long.to_string(),
         ]

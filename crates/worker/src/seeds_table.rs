@@ -1,7 +1,7 @@
 //! What several seeds found, as text for a terminal.
 use crate::arms_table::gaps;
 use crate::output::{one_line, printable};
-use crate::table::{absent, columns, headed, interval, number, plain, probability, signed};
+use crate::table::{IN_CLUSTERS, absent, columns, headed, in_clusters, interval, number, plain, probability, signed};
 use contract::figures::Component;
 use contract::seeds::{ComparisonOverSeeds, MeanOverSeeds, Power, SeedsReport};
 use std::fmt::Write;
@@ -14,11 +14,11 @@ pub fn list<Of>(items: &[Of], show: impl Fn(&Of) -> String) -> String {
 /// What `alignpro analyse` says of one experiment.
 pub fn report(report: &SeedsReport) -> String {
     let mut text = format!(
-        "{} · runs {} · seeds {} · {} test prompts, {} answers each\n\n",
+        "{} · runs {} · seeds {} · {}, {} answers each\n\n",
         one_line(&report.name, 60),
         list(&report.runs, |r| r.run.to_string()),
         list(&report.runs, |r| r.seed.to_string()),
-        report.prompts,
+        in_clusters(format!("{} test prompts", report.prompts), report.clusters),
         report.answers
     );
     for table in [arms(report), differences(report), gaps(&report.gaps), components(report), power(report)] {
@@ -26,6 +26,9 @@ pub fn report(report: &SeedsReport) -> String {
             text.push_str(&columns(&table, &[0]));
             text.push('\n');
         }
+    }
+    if report.clusters.is_some() {
+        let _ = writeln!(text, "{IN_CLUSTERS}\n");
     }
     let _ = writeln!(text, "{}", printable(&report.verdict));
     for warning in &report.warnings {

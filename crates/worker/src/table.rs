@@ -56,12 +56,27 @@ pub fn report(report: &Report, rows: &str) -> String {
     if let Some(instruction) = &report.instruction {
         let _ = writeln!(text, "{}\n", arms_table::instruction(instruction));
     }
+    if report.comparisons.iter().any(|c| c.clusters.is_some()) || report.arms.iter().any(|a| a.clusters.is_some()) {
+        let _ = writeln!(text, "{IN_CLUSTERS}\n");
+    }
     let _ = writeln!(text, "{}", printable(&report.verdict));
     for warning in &report.warnings {
         let _ = writeln!(text, "Warning: {}", printable(warning));
     }
     let _ = writeln!(text, "\n{rows}");
     text
+}
+
+/// What is said of prompts that belong together, here and over seeds.
+pub const IN_CLUSTERS: &str = "Intervals and tests count clusters of prompts, which are resampled and swapped whole. Left out, because they take prompts \
+                               as independent: intervals of variance components, and the p of Brown and Forsythe.";
+
+/// "96 prompts", "96 prompts in 24 clusters".
+pub fn in_clusters(prompts: String, clusters: Option<usize>) -> String {
+    match clusters {
+        None => prompts,
+        Some(n) => format!("{prompts} in {n} cluster{}", if n == 1 { "" } else { "s" }),
+    }
 }
 
 /// More would not fit into a terminal.
@@ -74,7 +89,7 @@ fn arms(arms: &[Arm]) -> Vec<Vec<String>> {
     let mut rows = vec![
         row("", &|a| a.name.clone()),
         row("answers (n)", &|a| a.n.to_string()),
-        row("prompts", &|a| a.prompts.to_string()),
+        row("prompts", &|a| in_clusters(a.prompts.to_string(), a.clusters)),
         row("reward, mean", &|a| number(Some(a.reward_mean))),
         row("  95 % interval", &|a| interval(Some(Interval { low: a.reward_ci_low, high: a.reward_ci_high }), plain)),
         row("reward, variance", &|a| number(a.reward_variance)),
@@ -110,7 +125,7 @@ fn comparisons(report: &Report) -> Vec<Vec<String>> {
             c.improvement.map_or_else(absent, |s| format!("{:.0} %", 100.0 * s.share)),
             probability(Some(c.p_value)),
             probability(c.p_holm),
-            c.prompts.to_string(),
+            in_clusters(c.prompts.to_string(), c.clusters),
         ]
     });
     headed(&words, rows)
@@ -213,6 +228,7 @@ mod tests {
             name: name.into(),
             n: 16,
             prompts: 8,
+            clusters: Some(3),
             reward_mean: mean,
             reward_ci_low: mean - 0.1,
             reward_ci_high: mean + 0.1,
@@ -236,6 +252,7 @@ mod tests {
             arm: "tuned".into(),
             baseline: "raw".into(),
             prompts: 8,
+            clusters: Some(3),
             mean_difference: 0.25,
             ci_low: -0.05,
             ci_high: 0.5,
@@ -274,11 +291,13 @@ mod tests {
         for expected in [
             "Run 3 · quick\u{fffd}start · finished · seed 7",
             "answers (n)",
-            "[0.150, 0.350]  [0.400, 0.600]",
+            "8 in 3 clusters  8 in 3 clusters",
+            "Intervals and tests count clusters of prompts",
+            "[0.150, 0.350]   [0.400, 0.600]",
             "between prompts           −0.001",
             "within a prompt                –",
             "part topicality",
-            "tuned − raw          +0.250  [−0.050, +0.500]  [−0.040, +0.500]  −0.50       75 %  < 0.0001  < 0.0001        8",
+            "tuned − raw          +0.250  [−0.050, +0.500]  [−0.040, +0.500]  −0.50       75 %  < 0.0001  < 0.0001  8 in 3 clusters",
             "tuned / raw         0.50              –            0.2500",
             "tuned − raw                 −0.125              –    +0.0025",
             "polite: tuned − raw           +0.500  [+0.250, +0.750]",

@@ -298,7 +298,8 @@ async fn the_machine_and_drafts_are_looked_at() {
     let mut missing = tiny.clone();
     missing.frozen.model = "no-such-model".into();
     assert!(desk.estimate(missing).await.unwrap_err().message.contains("no-such-model"));
-    assert_eq!(desk.columns(tiny.data).await.unwrap(), ["prompt"]);
+    let columns = desk.columns(tiny.data).await.unwrap();
+    assert_eq!((columns.prompts, columns.clusters), (vec!["prompt".to_owned()], vec!["prompt".to_owned()]));
 
     let preview = desk.preview(spec.data.clone()).await.unwrap();
     assert_eq!((preview.train, preview.validation, preview.test), (256, 48, 96));

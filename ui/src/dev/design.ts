@@ -61,6 +61,7 @@ export function designed(spec: Spec, seeds: number, deviation: number | null, ru
     question: isTraining ? 'training' : 'prompter',
     seeds,
     prompts,
+    clusters: spec.data.cluster_column == null ? null : Math.ceil(prompts / 4),
     answers,
     learned: before && { runs: learned, name: before.name, same_data: true, same_reward: true },
     assumed: before ? null : { deviation: deviation ?? USUAL, is_usual: deviation === null },

@@ -1,6 +1,7 @@
 import type { Arms, EpisodeRow, IterationNews, Report, RewardPart, RunSummary, Spec, Status, Training } from '$ipc';
 import { runsWithArms } from './arms';
 import { cellRuns } from './cells';
+import { clusteredRuns } from './clusters';
 import { arm, compared } from './figures';
 import { stream } from './random';
 import { ADDITIONS, ANSWERS, PROMPTS } from './texts';
@@ -19,6 +20,8 @@ export type SpecChanges = {
   prompter?: string;
   frozen?: string;
   training?: Partial<Training>;
+  /** The column that says which prompts belong together. */
+  clusters?: string;
   /** Parts beside those that are trained on. */
   watched?: RewardPart[];
 };
@@ -26,7 +29,12 @@ export function spec(changes: SpecChanges = {}): Spec {
   return {
     name: changes.name ?? 'quickstart',
     seed: changes.seed ?? 1,
-    data: { source: changes.source ?? 'shipped', column: 'prompt', train: 256, validation: 48, test: 96, split_seed: 0 },
+    data: {
+      source: changes.source ?? 'shipped',
+      column: 'prompt',
+      ...(changes.clusters && { cluster_column: changes.clusters }),
+      ...{ train: 256, validation: 48, test: 96, split_seed: 0 },
+    },
     prompter: {
       model: changes.prompter ?? 'smollm2-135m-instruct',
       meta_prompt: '\n{prompt}\n\nWrite one short sentence that asks for a warm, positive and enthusiastic answer to this.',
@@ -284,6 +292,7 @@ export const others: RunSummary[] = [
   ...runsWithArms(summary, opened),
   ...watchedRuns(summary, opened),
   ...cellRuns(summary, opened),
+  ...clusteredRuns(summary, opened),
 ];
 
 export const COLLEAGUE = '/home/ada/Downloads/colleague.alignpro';

@@ -1,5 +1,5 @@
 // The boundary answered from fixtures: for looking at pages in a browser and for component tests.
-import type { Data, Reward, RunChange, RunDetail, RunSummary, Settings, Spec, SpecCheck, TheoryWorld, ToJudge } from '$ipc';
+import type { ClusterCounts, Data, Reward, RunChange, RunDetail, RunSummary, Settings, Spec, SpecCheck, TheoryWorld, ToJudge } from '$ipc';
 import { answerWith } from '$lib/ipc/mock';
 import { armsOf, needsRewrites, whole } from '$lib/state/arms';
 import { labelOf } from '$lib/state/rewards';
@@ -11,6 +11,7 @@ import { profiled } from './profiles';
 import { loadOf, workerLog } from './worker';
 import { ARMS_OF } from './arms';
 import { cellSpec } from './cells';
+import { CLUSTERED, CLUSTERED_SPEC } from './clusters';
 import { COLLEAGUE, episodes, EXAMPLE, spec } from './fixtures';
 import { overview } from './overview';
 import { samples } from './samples';
@@ -29,6 +30,7 @@ function specOf(run: RunSummary): Spec {
   const cell = cellSpec(run.experiment);
   if (cell) return spec({ ...cell, name: run.name, seed: run.seed });
   if (run.experiment === WATCHED) return spec({ ...WATCHED_SPEC, name: run.name, seed: run.seed });
+  if (run.experiment === CLUSTERED) return spec({ ...CLUSTERED_SPEC, name: run.name, seed: run.seed });
   return spec({ name: run.name, seed: run.seed, source: run.data, kl: run.experiment === 'cc77' ? 0.002 : arms ? 0.1 : 0.01, arms });
 }
 
@@ -51,8 +53,18 @@ function toml(s: Spec): string {
   ].join('\n');
 }
 
+/** Clusters of four prompts, of which the last of a split is cut. */
+function clustersOf({ train, validation, test }: Data): ClusterCounts {
+  const of = (prompts: number) => Math.ceil(prompts / 4);
+  const cut = (prompts: number) => 4 * of(prompts) - prompts;
+  return { train: of(train), validation: of(validation), test: of(test), unused: cut(test) + cut(validation) };
+}
+
 function check(s: Spec): SpecCheck {
   const problems = [];
+  const { cluster_column } = s.data;
+  if (cluster_column != null && cluster_column === s.data.column)
+    problems.push({ path: 'data.cluster_column', message: 'is the column of the prompts; name another one, or leave it out' });
   if (s.training.group_size < 2)
     problems.push({
       path: 'training.group_size',
@@ -189,7 +201,10 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     },
     quickstart: () => spec(),
     check: ({ spec: s }) => check(s as Spec),
-    columns: ({ data }) => ((data as Data).source.endsWith('.csv') ? ['question', 'topic'] : ['instruction', 'prompt', 'answer']),
+    columns: ({ data }) =>
+      (data as Data).source.endsWith('.csv')
+        ? { prompts: ['question', 'topic'], clusters: ['question', 'topic'] }
+        : { prompts: ['instruction', 'prompt', 'answer'], clusters: ['instruction', 'prompt', 'answer', 'user'] },
     listening: () => null,
     preview: ({ data }) => {
       const d = data as Data;
@@ -205,6 +220,7 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
           .map((row) => row.prompt),
         median_words: 13,
         longest_words: 41,
+        clusters: d.cluster_column == null ? null : clustersOf(d),
       };
     },
     score: ({ reward, answer }) => {

@@ -30,6 +30,7 @@ export function judged(what: ToJudge, done: number): Judged {
     baseline: what.baseline,
     pairs,
     prompts: Math.min(96, pairs),
+    clusters: null,
     available: ALL,
     unparsed,
     too_long: 0,

@@ -1,5 +1,6 @@
 // The seeds of one experiment together, from the reports of the fixtures.
 import type { MeanOverSeeds, RunSummary, SeedsReport } from '$ipc';
+import { promptsInWords } from '$lib/state/clusters';
 import { holm } from '$lib/state/compare';
 
 /** Half an interval by Student's t. */
@@ -50,6 +51,7 @@ export function analysed(chosen: RunSummary[]): SeedsReport {
       message,
     })),
     prompts: 96,
+    clusters: first?.arms[0]?.clusters ?? null,
     answers: 2,
     arms: (first?.arms ?? []).map(({ name }, i) => ({
       arm: name,
@@ -67,7 +69,7 @@ export function analysed(chosen: RunSummary[]): SeedsReport {
       power: { smallest: 0.24, twice_prompts: 0.235, twice_answers: 0.237, twice_seeds: 0.157 },
     })),
     gaps: first?.gaps ?? [],
-    verdict: `Over ${reports.length + failed} seeds on 96 test prompts the tuned prompter cannot be told apart from the raw prompt (mean difference +0.143, 95 % interval by Student's t -0.047 to +0.333) but is better than the untuned prompter (mean difference +0.207, 95 % interval by Student's t +0.017 to +0.397): to tell, train more seeds or test on more prompts.`,
+    verdict: `Over ${reports.length + failed} seeds on ${promptsInWords(96, first?.arms[0]?.clusters, 'test prompt')} the tuned prompter cannot be told apart from the raw prompt (mean difference +0.143, 95 % interval by Student's t -0.047 to +0.333) but is better than the untuned prompter (mean difference +0.207, 95 % interval by Student's t +0.017 to +0.397): to tell, train more seeds or test on more prompts.`,
     warnings: runs
       .filter((run) => run.report === null && run.status !== 'failed')
       .map((run) => `Run ${run.id}, seed ${run.seed}, is ${run.status} and is left out until it has finished.`),

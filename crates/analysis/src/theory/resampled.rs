@@ -1,7 +1,7 @@
 //! ρ\* from samples of ρ_sft, without training: re-weight K rewrites by exp(R̂/λ).
 use super::finite::{Tilted, dot, finite, tilt};
 use crate::resampling::{finite_mean, sorted};
-use crate::{Interval, bootstrap_mean};
+use crate::{Interval, bootstrap_mean_in_clusters};
 
 /// The resampled optimum of one prompt, from K rewrites drawn from ρ_sft with answers to each.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,14 +86,16 @@ pub struct Estimate {
     /// Prompts that have the figure.
     pub prompts: usize,
     pub mean: f64,
-    /// Percentile bootstrap over prompts; of no width for one prompt. It covers chance, not bias.
+    /// Percentile bootstrap over clusters of prompts; of no width for one. It covers chance, not bias.
     pub interval: Interval,
 }
 
-/// Mean over the prompts that have the figure, with [`bootstrap_mean`]'s interval; None if no prompt has it or a value is not finite.
-pub fn estimate(values: &[Option<f64>], resamples: usize, seed: u64) -> Option<Estimate> {
-    let values: Vec<f64> = values.iter().flatten().copied().collect();
-    Some(Estimate { prompts: values.len(), mean: finite_mean(&values)?, interval: bootstrap_mean(&values, resamples, seed) })
+/// Mean over the prompts that have the figure, with the interval of [`bootstrap_mean_in_clusters`], where those that belong together carry the
+/// same number in `clusters[i]`; None if no prompt has it or a value is not finite.
+pub fn estimate(values: &[Option<f64>], clusters: &[usize], resamples: usize, seed: u64) -> Option<Estimate> {
+    let (values, clusters): (Vec<f64>, Vec<usize>) = values.iter().zip(clusters).filter_map(|(value, c)| Some(((*value)?, *c))).unzip();
+    let interval = bootstrap_mean_in_clusters(&values, &clusters, resamples, seed);
+    Some(Estimate { prompts: values.len(), mean: finite_mean(&values)?, interval })
 }
 
 /// The resampled optimum over prompts.
@@ -116,13 +118,14 @@ pub struct ResampledMean {
     pub effective_rewrites: f64,
 }
 
-/// [`resampled`] for every prompt of `rewards[prompt][rewrite][answer]`, means over prompts and their intervals.
+/// [`resampled`] for every prompt of `rewards[prompt][rewrite][answer]`, means over prompts and their intervals, of which those that belong
+/// together carry the same number in `clusters[prompt]`.
 ///
 /// None: λ is negative or not finite, or no prompt can be estimated. Prompts that cannot are left out.
-pub fn resampled_mean(rewards: &[Vec<Vec<f64>>], lambda: f64, resamples: usize, seed: u64) -> Option<ResampledMean> {
+pub fn resampled_mean(rewards: &[Vec<Vec<f64>>], clusters: &[usize], lambda: f64, resamples: usize, seed: u64) -> Option<ResampledMean> {
     let prompts: Vec<Option<ResampledOptimum>> = rewards.iter().map(|r| resampled(r, lambda)).collect();
     let mean = |figure: fn(&ResampledOptimum) -> Option<f64>| {
-        estimate(&prompts.iter().map(|r| r.as_ref().and_then(figure)).collect::<Vec<_>>(), resamples, seed)
+        estimate(&prompts.iter().map(|r| r.as_ref().and_then(figure)).collect::<Vec<_>>(), clusters, resamples, seed)
     };
     Some(ResampledMean {
         lambda,

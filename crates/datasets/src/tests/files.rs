@@ -149,8 +149,11 @@ fn many_columns_are_cut_in_the_message() {
 #[test]
 fn the_columns_that_can_hold_prompts() {
     let of = |name, content: &str| Given::file(name, content).columns();
-    assert_eq!(of("p.csv", "id,\"the prompt\",note\n1,a,b").unwrap(), ["id", "the prompt", "note"]);
-    assert_eq!(of("p.jsonl", "\n{\"id\": 3, \"turns\": [\"a\"], \"q\": \"Why?\", \"a\": \"So.\"}\nnot JSON").unwrap(), ["q", "a"]);
+    let csv = of("p.csv", "id,\"the prompt\",note\n1,a,b").unwrap();
+    assert_eq!((&csv.prompts[..], &csv.clusters), (&["id", "the prompt", "note"].map(String::from)[..], &csv.prompts));
+    let jsonl = "\n{\"id\": 3, \"turns\": [\"a\"], \"q\": \"Why?\", \"a\": \"So.\", \"x\": 1.5}\nnot JSON";
+    let jsonl = of("p.jsonl", jsonl).unwrap();
+    assert_eq!((jsonl.prompts, jsonl.clusters), (vec!["q".to_owned(), "a".into()], vec!["id".to_owned(), "q".into(), "a".into()]));
     assert!(of("p.jsonl", "[1]").unwrap_err().message.contains("line 1"));
     assert!(of("p.csv", " \n").unwrap_err().message.contains("is empty"));
     assert!(of("p.json", "{}").unwrap_err().message.contains(".jsonl"));

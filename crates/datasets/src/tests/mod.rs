@@ -1,7 +1,9 @@
+mod clusters;
 mod files;
 mod shipped;
 mod splits;
 
+use contract::desk::DataColumns;
 use contract::spec::Data;
 use contract::{Code, Error};
 use std::path::PathBuf;
@@ -31,6 +33,11 @@ impl Given {
         self
     }
 
+    fn clusters(mut self, column: &str) -> Self {
+        self.spec.cluster_column = Some(column.into());
+        self
+    }
+
     fn path(&self) -> PathBuf {
         self.folder.path().join(&self.spec.source)
     }
@@ -39,7 +46,7 @@ impl Given {
         crate::load(&self.spec, self.folder.path())
     }
 
-    fn columns(&self) -> Result<Vec<String>, Error> {
+    fn columns(&self) -> Result<DataColumns, Error> {
         crate::columns(&self.spec, self.folder.path())
     }
 

@@ -76,9 +76,9 @@ fn the_default_spec_takes_them_all() {
     let splits = crate::load(&Data::default(), Path::new("nowhere")).unwrap();
     assert_eq!((splits.train.len(), splits.validation.len(), splits.test.len()), (256, 48, 96));
     let taken: HashSet<_> = [&splits.train[..], &splits.validation, &splits.test].concat().into_iter().collect();
-    let mut as_file = crate::jsonl::prompts(CONTENT, "prompts.jsonl", "prompt").unwrap();
+    let mut as_file = crate::jsonl::rows(CONTENT, "prompts.jsonl", "prompt", None).unwrap();
     assert_eq!(as_file.len(), 400);
-    as_file.retain(|p| !taken.contains(p));
+    as_file.retain(|row| !taken.contains(&row.prompt));
     assert!(as_file.is_empty(), "{as_file:?}");
 }
 

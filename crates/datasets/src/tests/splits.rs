@@ -1,5 +1,6 @@
 //! Splits never overlap, do not move, and their checksums tell them apart.
 use super::Given;
+use crate::file::Row;
 use crate::split::{draw, normalised};
 use crate::{Checksums, Splits};
 use contract::spec::Data;
@@ -11,7 +12,8 @@ fn asked(train: usize, validation: usize, test: usize, split_seed: u64) -> Data 
 }
 
 fn drawn(prompts: &[String], spec: &Data) -> Splits {
-    draw(prompts.to_vec(), spec, "prompts.csv", String::new()).unwrap()
+    let rows = prompts.iter().map(|prompt| Row { prompt: prompt.clone(), cluster: None });
+    draw(rows.collect(), spec, "prompts.csv", String::new()).unwrap()
 }
 
 fn numbered(n: usize) -> Vec<String> {
@@ -93,6 +95,7 @@ fn checksums_are_sha256_of_length_prefixed_prompts() {
         train: train.iter().map(|&p| p.to_owned()).collect(),
         validation: vec![],
         test: vec!["Hi".into()],
+        clusters: None,
         source_checksum: "abc".into(),
     };
     // printf '\2\0\0\0\0\0\0\0Hi' | sha256sum, and of nothing.

@@ -1,5 +1,6 @@
 //! What stored judgements say, of the arms and of the judge.
 use super::paired;
+use crate::clusters::Clusters;
 use crate::figures;
 use crate::streams::Streams;
 use analysis::{Choice, JudgedPair};
@@ -27,7 +28,8 @@ pub async fn of_run(store: &Store, run: &Run) -> Result<Vec<Judged>> {
 
 pub(super) fn judged(run: &Run, judging: Judging, rows: &[EvaluationAnswer]) -> Judged {
     let Judging { asked, began_at_ms, ended_at_ms, judgements } = judging;
-    let pairs: Vec<JudgedPair> = judgements.iter().filter_map(whole).collect();
+    let clusters = Clusters::of(rows);
+    let pairs: Vec<JudgedPair> = judgements.iter().filter_map(|judgement| whole(judgement, &clusters)).collect();
     let is = |verdict| judgements.iter().filter(|j| [j.arm_first, j.arm_second].contains(&verdict)).count();
     let name = format!("judged {} {} {}-{}", asked.checksum, asked.template_hash, asked.arm, asked.baseline);
     let found = analysis::wins(&pairs, run.spec.evaluation.bootstrap_resamples, Streams::new(run.spec.seed).statistics(&name));
@@ -44,6 +46,7 @@ pub(super) fn judged(run: &Run, judging: Judging, rows: &[EvaluationAnswer]) -> 
         baseline: asked.baseline,
         pairs: found.pairs,
         prompts: found.prompts,
+        clusters: clusters.count(pairs.iter().map(|pair| &pair.prompt)),
         unparsed: is(Verdict::Unparsed),
         too_long: is(Verdict::TooLong),
         win_rate,
@@ -58,7 +61,7 @@ pub(super) fn judged(run: &Run, judging: Judging, rows: &[EvaluationAnswer]) -> 
 }
 
 /// A pair with a verdict in both orders.
-fn whole(judgement: &Judgement) -> Option<JudgedPair> {
+fn whole(judgement: &Judgement, clusters: &Clusters) -> Option<JudgedPair> {
     let choice = |verdict| match verdict {
         Verdict::First => Some(Choice::First),
         Verdict::Second => Some(Choice::Second),
@@ -66,7 +69,8 @@ fn whole(judgement: &Judgement) -> Option<JudgedPair> {
         Verdict::Unparsed | Verdict::TooLong => None,
     };
     let (arm_first, arm_second) = choice(judgement.arm_first).zip(choice(judgement.arm_second))?;
-    Some(JudgedPair { prompt: judgement.prompt_index, arm_first, arm_second })
+    let prompt = judgement.prompt_index;
+    Some(JudgedPair { prompt, cluster: clusters.numbers([&prompt])[0], arm_first, arm_second })
 }
 
 fn warnings(judged: &Judged) -> Vec<String> {

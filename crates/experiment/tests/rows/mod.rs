@@ -38,6 +38,7 @@ pub fn row(arm: &str, iteration: usize, prompt: usize, answer: usize, reward: f6
         arm: arm.into(),
         prompt_index: prompt,
         answer_index: answer,
+        cluster: None,
         prompt: "p".into(),
         rewrite: rewrites.then(|| "w".into()),
         answer: "a".into(),

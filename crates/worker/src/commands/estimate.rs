@@ -50,7 +50,7 @@ struct Whole {
 
 pub async fn estimate(context: &Context, file: &Path, with: &With, asked: &Design) -> Result<ExitCode> {
     let prepared = tokio::task::block_in_place(|| read_spec(file, with))?;
-    let design = plan(context, &prepared.spec, folder_of(file), asked).await?;
+    let design = plan(context, &prepared, folder_of(file), asked).await?;
     let estimate = tokio::task::block_in_place(|| measure(context, file, prepared))?;
     let whole = Whole { estimate, design };
     context.output.result(&whole, || text(&whole))?;
@@ -58,7 +58,8 @@ pub async fn estimate(context: &Context, file: &Path, with: &With, asked: &Desig
 }
 
 /// How small a difference the design finds. Where there is no database yet, there is no run to learn from.
-async fn plan(context: &Context, spec: &Spec, folder: &Path, asked: &Design) -> Result<DesignPower> {
+async fn plan(context: &Context, prepared: &Prepared, folder: &Path, asked: &Design) -> Result<DesignPower> {
+    let (spec, clusters) = (&prepared.spec, prepared.splits.test_clusters());
     let precedent = if context.database().exists() {
         let store = context.open().await?;
         let precedent = design::precedent(&store, spec, folder, asked.seeds).await?;
@@ -67,7 +68,7 @@ async fn plan(context: &Context, spec: &Spec, folder: &Path, asked: &Design) -> 
     } else {
         None
     };
-    tokio::task::block_in_place(|| design::compute(spec, asked.seeds, precedent.as_ref(), asked.deviation))
+    tokio::task::block_in_place(|| design::compute(spec, asked.seeds, precedent.as_ref(), asked.deviation, clusters))
 }
 
 fn measure(context: &Context, file: &Path, prepared: Prepared) -> Result<Estimate> {

@@ -1,7 +1,8 @@
 // What a forest shows, as rows: a run's paired differences, ratios of variances, differences over seeds.
 import type { Comparison, ComparisonOverSeeds, Interval, VarianceRatio } from '$ipc';
-import { fixed, interval, percent, probability, signed, signedInterval } from '$lib/format';
+import { fixed, interval, NONE, percent, probability, signed, signedInterval } from '$lib/format';
 import type { CellGain, CellRatio } from '$lib/state/cells';
+import { areClustered } from '$lib/state/clusters';
 import { armWord } from './palette';
 
 export interface ForestRow {
@@ -56,7 +57,10 @@ const CELLS: [head: string, from: number, show: (c: Comparison) => string][] = [
 ];
 
 export function differenceForest(rows: { label?: string; comparison: Comparison }[], width: number): ForestOf {
-  const cells = CELLS.filter(([, from]) => width >= from);
+  const clusters: typeof CELLS = areClustered(rows.map(({ comparison }) => comparison))
+    ? [['clusters', 0, (c) => (c.clusters == null ? NONE : String(c.clusters))]]
+    : [];
+  const cells = [...CELLS, ...clusters].filter(([, from]) => width >= from);
   return {
     title: 'Paired differences',
     heads: ['difference [95 % interval]', ...cells.map(([head]) => head)],

@@ -4,6 +4,7 @@ import { listen } from '@tauri-apps/api/event';
 import { failure, forWindow } from './failure';
 import type {
   Data,
+  DataColumns,
   DataPreview,
   DesignPower,
   EpisodeRow,
@@ -54,8 +55,8 @@ export const episodes = (id: number, iteration: number) => invoke<EpisodeRow[]>(
 export const samples = (id: number) => invoke<Sample[]>('samples', { id });
 export const quickstart = () => invoke<Spec>('quickstart');
 export const check = (spec: Spec) => invoke<SpecCheck>('check', { spec });
-/** The columns of a file that can hold the prompts; none for the shipped ones. */
-export const columns = (data: Data) => invoke<string[]>('columns', { data });
+/** The columns of a file that can hold the prompts, and that can say which belong together; none for the shipped ones. */
+export const columns = (data: Data) => invoke<DataColumns>('columns', { data });
 export const preview = (data: Data) => invoke<DataPreview>('preview', { data });
 export const score = (reward: Reward, prompt: string, answer: string) => invoke<ScoreRow>('score', { reward, prompt, answer });
 /** Runs with so many seeds, from the spec's own on; the first begins and the others wait for their turn. */

@@ -41,6 +41,10 @@ source: string,
  */
 column: string, 
 /**
+ * Which prompts belong together.
+ */
+cluster_column?: string | null, 
+/**
  * How many prompts go into each split. Splits are drawn by `split_seed` and never overlap; prompts that are
  * equal after normalising case and white space fall into one split.
  */
@@ -425,6 +429,10 @@ template_hash: string, arm: string, baseline: string,
  */
 pairs: number, prompts: number, 
 /**
+ * Clusters.
+ */
+clusters: number | null, 
+/**
  * Pairs that both arms have answers for, judged or not.
  */
 available: number, 
@@ -482,7 +490,11 @@ name: string,
 /**
  * Answers scored (prompts × answers per prompt).
  */
-n: number, prompts: number, reward_mean: number, 
+n: number, prompts: number, 
+/**
+ * Clusters.
+ */
+clusters: number | null, reward_mean: number, 
 /**
  * 95 % percentile-bootstrap interval of the mean, resampling prompts.
  */
@@ -543,6 +555,10 @@ export type WatchedDifference = { label: string, difference: number, interval: I
  * them, until `experiment::report::complete` adds them.
  */
 export type Comparison = { arm: string, baseline: string, prompts: number, 
+/**
+ * Clusters.
+ */
+clusters: number | null, 
 /**
  * Mean over prompts of (arm's mean reward − baseline's).
  */
@@ -967,6 +983,7 @@ runs: Array<SeedRun>,
 /**
  * Test prompts, the same for all seeds.
  */
+clusters: number | null,
 prompts: number, 
 /**
  * Answers of an arm to one prompt.
@@ -1049,6 +1066,7 @@ export type DesignPower = { question: Question, seeds: number,
 /**
  * Test prompts.
  */
+clusters: number | null,
 prompts: number, 
 /**
  * Answers of an arm to one prompt.
@@ -1368,7 +1386,11 @@ export type SpecCheck = { problems: Array<Problem>, toml: string, };
 /**
  * Prompts of a data source, split as the spec says.
  */
-export type DataPreview = { train: number, validation: number, test: number, 
+export type DataColumns = { prompts: Array<string>, clusters: Array<string>, };
+
+export type ClusterCounts = { train: number, validation: number, test: number, unused: number, };
+
+export type DataPreview = { clusters: ClusterCounts | null, train: number, validation: number, test: number, 
 /**
  * The first prompts of the training split, whole.
  */

@@ -17,7 +17,9 @@ export const precedent = (runs: RunSummary[], spec: Spec): RunSummary | null =>
 /** What of a spec decides how small a difference it finds. */
 export function powerKey(spec: Spec, seeds: number): string {
   const { prompter, frozen, data, reward, evaluation } = spec;
-  const of = [prompter.model, frozen.model, data.source, data.column, data.test, reward, evaluation.answers_per_prompt, whole(spec).arms];
+  const { source, column, cluster_column, split_seed, test } = data;
+  const drawn = [source, column, cluster_column, cluster_column == null ? null : split_seed, test];
+  const of = [prompter.model, frozen.model, ...drawn, reward, evaluation.answers_per_prompt, whole(spec).arms];
   return JSON.stringify([...of, seeds]);
 }
 

@@ -3,6 +3,7 @@ import type { Judged, Report, ShareOfPrompts } from '$ipc';
 import type { ForestOf, ForestRow } from '$lib/charts/forest';
 import { armWord } from '$lib/charts/palette';
 import { capital, csv, dateTime, percent } from '$lib/format';
+import { areClustered, inClusters } from './clusters';
 import { ends, within } from './tables';
 
 const shares = (low: number, high: number) => `[${percent(low)}, ${percent(high)}]`;
@@ -42,7 +43,7 @@ export const JUDGES: { head: string; isNumber?: boolean; show: (judged: Judged) 
   { head: 'Judge', show: ({ judge }) => judge },
   { head: 'Arms', show: ({ arm, baseline }) => `${armWord(arm)} against ${armWord(baseline).toLowerCase()}` },
   { head: 'Pairs', isNumber: true, show: ({ pairs, available }) => `${pairs} of ${available}` },
-  { head: 'Prompts', isNumber: true, show: ({ prompts }) => String(prompts) },
+  { head: 'Prompts', isNumber: true, show: ({ prompts, clusters }) => inClusters(String(prompts), clusters) },
   { head: 'No verdict', isNumber: true, show: ({ unparsed }) => String(unparsed) },
   { head: 'Too long', isNumber: true, show: ({ too_long }) => String(too_long) },
   { head: 'Checksum', show: ({ checksum }) => short(checksum), whole: ({ checksum }) => checksum },
@@ -73,6 +74,7 @@ export function judgedCsv({ run, name, seed, judged }: Report): string {
     'template_hash',
     'pairs',
     'prompts',
+    ...(areClustered(judged) ? (['clusters'] as const) : []),
     'available',
     'unparsed',
     'too_long',

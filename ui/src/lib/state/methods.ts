@@ -2,6 +2,7 @@
 import type { Report, ReportedRun, RunDetail, SeedsReport, Spec } from '$ipc';
 import { armWord } from '$lib/charts/palette';
 import { capital, listed, plural } from '$lib/format';
+import { areClustered, countedIn, promptsInWords, unitOf } from './clusters';
 import { armsOf, trained, validations, whole } from './arms';
 import { grouped } from './experiments';
 import { watchedIn } from './rewards';
@@ -19,20 +20,23 @@ function sentences({ spec, program_version, summary }: RunDetail, report: Report
   const { evaluation } = spec;
   const resamples = plural(evaluation.bootstrap_resamples, 'resample');
   const signs = plural(evaluation.permutations, 'permutation');
+  const [unit, isClustered] = [unitOf(countedIn(report)), areClustered(countedIn(report))];
   return [
     trainedInWords(spec, summary.iterations_done, seeds ? seeds.runs.map(({ seed }) => seed) : [report.seed]),
     ...(seeds ? [] : chosenInWords(spec, story)),
     comparedInWords(spec, report),
     ...armsInDetail(spec, report),
-    `The prompt is the unit of all intervals and tests.`,
-    `Means have 95 % percentile bootstrap intervals over prompts (${resamples}).`,
+    isClustered
+      ? `Prompts that belong together (one cluster for each value of ${spec.data.cluster_column ?? 'a column of the data'}) are not independent: the cluster is the unit of all intervals and tests, and of the splits, so that no cluster is in two of them.`
+      : `The prompt is the unit of all intervals and tests.`,
+    `Means have 95 % percentile bootstrap intervals over ${unit} (${resamples}).`,
     report.comparisons.length > 0 &&
-      `Paired differences of the prompts' mean rewards have percentile and BCa bootstrap intervals, the effect size d_z (mean over standard deviation of the differences), and the probability of improvement (share of prompts, ties as half); p is of a two-sided sign-flip permutation test over prompts (exact, or at most ${signs}), given as it is and adjusted after Holm for ${plural(report.comparisons.length, 'comparison')}.`,
+      `Paired differences of the prompts' mean rewards have percentile and BCa bootstrap intervals, the effect size d_z (mean over standard deviation of the differences), and the probability of improvement (share of prompts, ties as half); p is of a two-sided sign-flip permutation test over ${unit} (exact, or at most ${signs}), given as it is and adjusted after Holm for ${plural(report.comparisons.length, 'comparison')}.`,
     report.comparisons.length > 0 &&
-      `Variances over all answers were compared by their ratio, with a percentile bootstrap interval of its logarithm from the same resampled prompts in both arms, and by the Brown-Forsythe test on the first answer to each prompt.`,
-    `Variance within and between prompts is split by unbiased analysis-of-variance estimators of a one-way random-effects model.`,
+      `Variances over all answers were compared by their ratio, with a percentile bootstrap interval of its logarithm from the same resampled ${unit} in both arms${isClustered ? '' : ', and by the Brown-Forsythe test on the first answer to each prompt'}.`,
+    `Variance within and between prompts is split by unbiased analysis-of-variance estimators of a one-way random-effects model${isClustered ? '; their intervals would take prompts as independent, and are not given' : ''}.`,
     report.comparisons.some((c) => c.at_equal_length !== null) &&
-      `Differences are also given at equal length of answers: by a regression of the reward on prompt, arm and number of tokens, with bootstrap intervals over prompts.`,
+      `Differences are also given at equal length of answers: by a regression of the reward on prompt, arm and number of tokens, with bootstrap intervals over ${unit}.`,
     watchedInWords(spec),
     ...lemmaInWords(report),
     ...judgedInWords(report),
@@ -58,9 +62,10 @@ export function methodsTogether(runs: ReportedRun[], seeds: SeedsReport[]): stri
   return [...own, ...(shared.length ? [`All of them: ${shared.join(' ')}`] : [])];
 }
 
-function overSeedsInWords({ runs, prompts }: SeedsReport): string {
+function overSeedsInWords({ runs, prompts, clusters }: SeedsReport): string {
+  const unit = unitOf([{ clusters }]);
   const failed = runs.filter(({ counted }) => counted === 'failed').length;
-  return `The whole was repeated with ${plural(runs.length, 'training seed')} on the same ${plural(prompts, 'test prompt')}: the training run is the replicate, crossed with prompts. Means and differences over seeds have 95 % intervals by Student's t with seeds and prompts both random (Satterthwaite's degrees of freedom), beside a crossed bootstrap over seeds and prompts, which is too narrow for few seeds; a seed that fails counts as no difference (${failed === 0 ? 'none did' : `${failed} did`}).`;
+  return `The whole was repeated with ${plural(runs.length, 'training seed')} on the same ${promptsInWords(prompts, clusters, 'test prompt')}: the training run is the replicate, crossed with ${unit}. Means and differences over seeds have 95 % intervals by Student's t with seeds and ${unit} both random (Satterthwaite's degrees of freedom), beside a crossed bootstrap over seeds and ${unit}, which is too narrow for few seeds; a seed that fails counts as no difference (${failed === 0 ? 'none did' : `${failed} did`}).`;
 }
 
 function trainedInWords(spec: Spec, iterations: number, seeds: number[]): string {
@@ -89,10 +94,10 @@ function chosenInWords(spec: Spec, story: Story): string[] {
 }
 
 function comparedInWords(spec: Spec, { arms, comparisons }: Report): string {
-  const prompts = Math.min(...comparisons.map((c) => c.prompts), ...arms.map((arm) => arm.prompts));
+  const least = [...comparisons, ...arms].toSorted((a, b) => a.prompts - b.prompts)[0];
   const names = arms.map((arm) => `the ${IN_PROSE[arm.name] ?? armWord(arm.name)}`);
   const apart = arms.some((arm) => arm.name === 'best_answer') ? ', but for the best of N answers, which has its own' : '';
-  return `${capital(listed(names))} ${names.length > 1 ? 'were compared' : 'was evaluated'} on ${plural(prompts, 'held-out test prompt')}, ${plural(spec.evaluation.answers_per_prompt, 'answer')} of each arm to each prompt, with the same decoding seeds in all arms${apart}.`;
+  return `${capital(listed(names))} ${names.length > 1 ? 'were compared' : 'was evaluated'} on ${promptsInWords(least?.prompts ?? 0, least?.clusters, 'held-out test prompt')}, ${plural(spec.evaluation.answers_per_prompt, 'answer')} of each arm to each prompt, with the same decoding seeds in all arms${apart}.`;
 }
 const IN_PROSE: Record<string, string> = {
   raw: 'raw prompt',
@@ -135,10 +140,10 @@ function watchedInWords(spec: Spec): string | false {
   );
 }
 
-function lemmaInWords({ theory }: Report): string[] {
+function lemmaInWords({ theory, ...report }: Report): string[] {
   if (!theory) return [];
   return [
-    `Figures of Lemma 5.1 are self-normalised estimates from those rewrites, with percentile bootstrap intervals over prompts.`,
+    `Figures of Lemma 5.1 are self-normalised estimates from those rewrites, with percentile bootstrap intervals over ${unitOf(report.arms)}.`,
     ...(theory.answers > 1
       ? [
           `Cross-fitted ones weigh with one half of the answers and are rewarded by the other; extrapolated ones are twice the figure of all answers less the mean of its halves.`,

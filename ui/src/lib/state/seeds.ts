@@ -1,6 +1,7 @@
 // What several seeds of one experiment found, as rows: shown, copied and saved from one source.
 import type { Component, ComparisonOverSeeds, Interval, MeanOverSeeds, SeedsReport } from '$ipc';
 import { fixed, interval, NONE, signed, signedInterval } from '$lib/format';
+import { areClustered } from './clusters';
 import { ends, measuresCsv, testMeasures, within, type Measure } from './tables';
 
 /** Rewards of an arm, or with their sign differences of two. */
@@ -24,8 +25,18 @@ export function seedMeasures<Of>(get: (of: Of) => MeanOverSeeds, isDifference = 
   });
   return [
     { label: 'Mean over seeds', show: (x) => number(get(x).mean), raw: [['mean', (x) => get(x).mean]] },
-    between('… 95 % by Student’s t', 'student', 'Seeds and prompts both random; right for few seeds', (m) => m.student),
-    between('… 95 % by bootstrap', 'bootstrap', 'Seeds and prompts resampled, crossed; too narrow below ten seeds', (m) => m.bootstrap),
+    between(
+      '… 95 % by Student’s t',
+      'student',
+      'Seeds and prompts, or clusters of them, both random; right for few seeds',
+      (m) => m.student,
+    ),
+    between(
+      '… 95 % by bootstrap',
+      'bootstrap',
+      'Seeds and prompts, or clusters of them, resampled, crossed; too narrow below ten seeds',
+      (m) => m.bootstrap,
+    ),
     {
       label: 'Deviation of the seeds’ means',
       title: 'Standard deviation over seeds',
@@ -54,7 +65,9 @@ export function seedMeasures<Of>(get: (of: Of) => MeanOverSeeds, isDifference = 
 }
 
 /** Whether a difference over seeds is more than chance. */
-export const overSeedsMeasures = testMeasures('Two-sided, of the t test with seeds and prompts both random; none with one seed');
+export const overSeedsMeasures = testMeasures(
+  'Two-sided, of the t test with seeds and prompts, or clusters of them, both random; none with one seed',
+);
 
 const CHANCE = 'The smallest true difference that is found with a probability of 80 % at a level of 5 %';
 type WithPower = Pick<ComparisonOverSeeds, 'power'>;
@@ -77,7 +90,13 @@ export function seedsCsv(report: SeedsReport): string {
     ...report.arms.map(({ arm, reward }) => ({ arm, baseline: null, mean: reward, p_value: null, p_holm: null, power: null })),
     ...report.comparisons.map(({ difference, ...rest }) => ({ ...rest, mean: difference })),
   ];
-  return measuresCsv(['name', 'arm', 'baseline', 'prompts'], rows, ({ arm, baseline }) => [report.name, arm, baseline, report.prompts], [
+  const clustered = areClustered([report]);
+  const heads = ['name', 'arm', 'baseline', 'prompts', ...(clustered ? ['clusters'] : [])];
+  const lead = ({ arm, baseline }: (typeof rows)[number]) => [
+    ...[report.name, arm, baseline, report.prompts],
+    ...(clustered ? [report.clusters] : []),
+  ];
+  return measuresCsv(heads, rows, lead, [
     ...seedMeasures((row: (typeof rows)[number]) => row.mean),
     ...overSeedsMeasures,
     ...powerMeasures,

@@ -1,5 +1,6 @@
 // The tables behind the charts, as rows: shown, copied and saved from one source.
 import type { Arm, Comparison, Component, Interval, Report } from '$ipc';
+import { areClustered, inClusters } from './clusters';
 import { csv, fixed, interval, NONE, percent, probability, signed, signedInterval } from '$lib/format';
 
 /** A figure of an arm, a comparison … */
@@ -26,6 +27,10 @@ export function measuresCsv<Of>(heads: string[], of: Of[], lead: (of: Of) => (st
   const columns = all.flatMap((measure) => measure.raw);
   return csv([[...heads, ...columns.map(([key]) => key)], ...of.map((one) => [...lead(one), ...columns.map(([, get]) => get(one))])]);
 }
+
+/** Clusters of prompts, where any prompts belong together. */
+const clustersOf = <Of extends { clusters: number | null }>(all: Of[]): [string, (of: Of) => number | null][] =>
+  areClustered(all) ? [['clusters', (of) => of.clusters]] : [];
 
 /** A part's label, with what there is to know of it. */
 export const partWord = (label: string, watched: string[]) => (watched.includes(label) ? `${label} (watched)` : label);
@@ -71,11 +76,8 @@ export function measures(arms: Arm[], watched: string[] = []): Measure<Arm>[] {
     },
     {
       label: 'Answers (prompts)',
-      show: (a) => `${a.n} (${a.prompts})`,
-      raw: [
-        ['n', (a) => a.n],
-        ['prompts', (a) => a.prompts],
-      ],
+      show: (a) => `${a.n} (${inClusters(String(a.prompts), a.clusters)})`,
+      raw: [['n', (a) => a.n], ['prompts', (a) => a.prompts], ...clustersOf(arms)],
     },
     ...labels.map((label) =>
       one(
@@ -160,7 +162,7 @@ function watchedMeasure(label: string): Measure<Comparison> {
 const ofMeans: Measure<Comparison>[] = [
   {
     label: 'Difference of means [95 % interval]',
-    title: 'Mean over prompts; percentile bootstrap over prompts',
+    title: 'Mean over prompts; percentile bootstrap over prompts, or clusters of them',
     show: (c) => `${signed(c.mean_difference)} ${signedInterval(c.ci_low, c.ci_high)}`,
     raw: [
       ['mean_difference', (c) => c.mean_difference],
@@ -201,21 +203,25 @@ const ofPrompts: Measure<Comparison>[] = [
         : NONE,
     raw: [['improvement', (c) => c.improvement?.share ?? null], ...ends('improvement', (c: Comparison) => c.improvement?.interval)],
   },
-  ...testMeasures('Two-sided sign-flip permutation test over prompts'),
+  ...testMeasures('Two-sided sign-flip permutation test over prompts, or clusters of them'),
   {
     label: 'Ratio of variances [95 % interval]',
-    title: 'Below 1 the first arm varies less; bootstrap of the log ratio over prompts',
+    title: 'Below 1 the first arm varies less; bootstrap of the log ratio over prompts, or clusters of them',
     show: (c) => `${fixed(c.variance?.ratio, 2)} ${within(c.variance?.interval, (a, b) => interval(a, b, 2))}`.trim(),
     raw: [['variance_ratio', (c) => c.variance?.ratio ?? null], ...ends('variance_ratio', (c: Comparison) => c.variance?.interval)],
   },
   {
     label: '… Brown-Forsythe p',
-    title: 'Test of equal variances on the first answer to each prompt',
+    title: 'Test of equal variances on the first answer to each prompt; not of prompts in clusters, which it takes as independent',
     show: (c) => probability(c.variance?.p_value),
     raw: [['variance_p_value', (c) => c.variance?.p_value ?? null]],
   },
-  { label: 'Prompts', show: (c) => String(c.prompts), raw: [['prompts', (c) => c.prompts]] },
 ];
+const counted = (comparisons: Comparison[]): Measure<Comparison> => ({
+  label: 'Prompts',
+  show: (c) => inClusters(String(c.prompts), c.clusters),
+  raw: [['prompts', (c) => c.prompts], ...clustersOf(comparisons)],
+});
 
 /** What is known of a comparison of two arms, of those that there are. */
 export const pairMeasures = (comparisons: Comparison[]): Measure<Comparison>[] => [
@@ -223,6 +229,7 @@ export const pairMeasures = (comparisons: Comparison[]): Measure<Comparison>[] =
   equalLength,
   ...[...new Set(comparisons.flatMap((c) => c.watched.map(({ label }) => label)))].map(watchedMeasure),
   ...ofPrompts,
+  counted(comparisons),
 ];
 
 export const comparisonsCsv = ({ run, name, seed, comparisons }: Report) =>
