@@ -5,6 +5,7 @@ pub mod arm;
 mod checks;
 pub mod design;
 pub mod desk;
+pub mod endpoint;
 pub mod error;
 pub mod event;
 pub mod figures;
