@@ -3,6 +3,7 @@ import type { Report, ReportedRun, RunDetail, SeedsReport, Spec } from '$ipc';
 import { armWord } from '$lib/charts/palette';
 import { capital, listed, plural } from '$lib/format';
 import { armsOf, trained, validations, whole } from './arms';
+import { endpointInWords } from './endpoint';
 import { grouped } from './experiments';
 import { watchedIn } from './rewards';
 import { beginning, told, type Story } from './run';
@@ -15,7 +16,7 @@ import { bestOf } from './validation';
 export const methods = (detail: RunDetail, report: Report, story: Story = beginning(), seeds: SeedsReport | null = null): string =>
   sentences(detail, report, story, seeds).join(' ');
 
-function sentences({ spec, program_version, summary }: RunDetail, report: Report, story: Story, seeds: SeedsReport | null): string[] {
+function sentences({ spec, facts, program_version, summary }: RunDetail, report: Report, story: Story, seeds: SeedsReport | null): string[] {
   const { evaluation } = spec;
   const resamples = plural(evaluation.bootstrap_resamples, 'resample');
   const signs = plural(evaluation.permutations, 'permutation');
@@ -23,6 +24,7 @@ function sentences({ spec, program_version, summary }: RunDetail, report: Report
     trainedInWords(spec, summary.iterations_done, seeds ? seeds.runs.map(({ seed }) => seed) : [report.seed]),
     ...(seeds ? [] : chosenInWords(spec, story)),
     comparedInWords(spec, report),
+    endpointInWords(spec, facts),
     ...armsInDetail(spec, report),
     `The prompt is the unit of all intervals and tests.`,
     `Means have 95 % percentile bootstrap intervals over prompts (${resamples}).`,
