@@ -6,6 +6,7 @@ use contract::desk::{
     DataColumns, DataPreview, EpisodeRow, Estimate, Load, Merged, OpenFile, Overview, RunChange, RunDetail, RunNews, RunSummary, Sample,
     ScoreRow, Settings, Share, SpecCheck, Tried, TryNews,
 };
+use contract::endpoint::{Endpoint, EndpointFindings};
 use contract::judged::{JudgeProgress, Judged, ToJudge};
 use contract::profiles::Profiles;
 use contract::seeds::SeedsReport;
@@ -39,9 +40,14 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         design,
         estimate,
         leave_estimate,
+        endpoint_models,
+        try_endpoint,
+        keys,
+        keep_key,
         start,
         stop,
         resume,
+        resume_with_budget,
         change,
         remove,
         try_prompt,
@@ -153,6 +159,26 @@ async fn leave_estimate(desk: Desk<'_>) -> Result<()> {
 }
 
 #[tauri::command]
+async fn endpoint_models(desk: Desk<'_>, endpoint: Endpoint) -> Result<Option<Vec<String>>> {
+    desk.endpoint_models(&endpoint).await
+}
+
+#[tauri::command]
+async fn try_endpoint(desk: Desk<'_>, endpoint: Endpoint, model: String) -> Result<EndpointFindings> {
+    desk.try_endpoint(&endpoint, &model).await
+}
+
+#[tauri::command]
+async fn keys(desk: Desk<'_>) -> Result<Vec<String>> {
+    desk.keys().await
+}
+
+#[tauri::command]
+async fn keep_key(desk: Desk<'_>, name: String, key: String) -> Result<()> {
+    desk.keep_key(&name, &key).await
+}
+
+#[tauri::command]
 async fn start(desk: Desk<'_>, spec: Spec, seeds: u64) -> Result<Vec<i64>> {
     desk.start(spec, seeds).await
 }
@@ -165,6 +191,11 @@ async fn stop(desk: Desk<'_>, id: i64) -> Result<()> {
 #[tauri::command]
 async fn resume(desk: Desk<'_>, ids: Vec<i64>) -> Result<()> {
     desk.resume(&ids).await
+}
+
+#[tauri::command]
+async fn resume_with_budget(desk: Desk<'_>, id: i64, tokens: Option<u64>, money: Option<f64>) -> Result<()> {
+    desk.resume_with_budget(id, tokens, money).await
 }
 
 #[tauri::command]

@@ -1,5 +1,5 @@
 //! Prints the TypeScript of everything that crosses to the window; `scripts/write_types.sh` keeps it in `ui/src/lib/ipc/types.ts`.
-use contract::{arm, design, desk, error, event, figures, judged, profiles, report, seeds, spec, theory};
+use contract::{arm, design, desk, endpoint, error, event, figures, judged, profiles, report, seeds, spec, theory};
 use ts_rs::{Config, TS};
 
 macro_rules! declarations {
@@ -21,6 +21,10 @@ fn main() {
         spec::Lora,
         spec::Frozen,
         spec::Engine,
+        endpoint::Endpoint,
+        endpoint::Seeds,
+        endpoint::EndpointFindings,
+        endpoint::EndpointSpent,
         spec::Reward,
         spec::RewardPart,
         spec::RewardProgram,
@@ -108,6 +112,7 @@ fn main() {
         desk::Merged,
         desk::PhaseEstimate,
         desk::Estimate,
+        desk::EndpointEstimate,
         desk::Connection,
         desk::Settings,
         desk::Load,

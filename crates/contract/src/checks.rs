@@ -39,6 +39,7 @@ impl Spec {
         c.require(i64::try_from(self.seed).is_ok(), "seed", format!("is {}; it must be at most {}", self.seed, i64::MAX));
         self.check_data(&mut c);
         self.check_models(&mut c);
+        self.check_endpoint(&mut c);
         self.check_reward(&mut c);
         self.check_training(&mut c);
         self.check_algorithm(&mut c);
@@ -115,6 +116,40 @@ impl Spec {
             "frozen.quantisation",
             "needs engine = \"mistralrs\" or \"auto\": the built-in engine runs models as they are on disk",
         );
+    }
+
+    fn check_endpoint(&self, c: &mut Checker) {
+        let f = &self.frozen;
+        let is_chosen = f.engine == Engine::Endpoint;
+        match &f.endpoint {
+            None => c.require(
+                !is_chosen,
+                "frozen.endpoint",
+                "is not given; with engine = \"endpoint\" it says where: [frozen.endpoint] with url = \"http://127.0.0.1:8000/v1\"",
+            ),
+            Some(endpoint) => {
+                c.require(
+                    is_chosen,
+                    "frozen.engine",
+                    "must be \"endpoint\" where [frozen.endpoint] is given; set it, or take the table out",
+                );
+                for (key, problem) in endpoint.problems() {
+                    c.require(false, format!("frozen.endpoint.{key}"), problem);
+                }
+            }
+        }
+        if is_chosen {
+            c.require(
+                f.quantisation.is_none(),
+                "frozen.quantisation",
+                "is for models that are loaded here; an endpoint has its model as it is. Take it out",
+            );
+            c.require(
+                !self.arms.oracle,
+                "arms.oracle",
+                "trains the frozen model's own weights, which an endpoint does not show; switch it off",
+            );
+        }
     }
 
     fn check_reward(&self, c: &mut Checker) {

@@ -392,7 +392,23 @@ pub struct Estimate {
     pub longest_prompter_tokens: usize,
     pub longest_frozen_tokens: usize,
     pub prompter_context: usize,
-    pub frozen_context: usize,
+    /// Null for a model behind an endpoint, which is not asked.
+    pub frozen_context: Option<usize>,
+    /// What a frozen model behind an endpoint will be asked; null for one on this machine.
+    pub endpoint: Option<EndpointEstimate>,
+}
+
+/// What a run will ask of an endpoint, at most: an answer that is there already is not asked for again, and most end before their limit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct EndpointEstimate {
+    pub url: String,
+    pub model: String,
+    pub requests: u64,
+    /// Estimated from the texts.
+    pub tokens_in: u64,
+    pub tokens_out: u64,
+    /// Null without prices.
+    pub money: Option<f64>,
 }
 
 /// A connection to another machine.

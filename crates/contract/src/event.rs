@@ -12,7 +12,7 @@ pub enum Status {
     /// A worker has it in its queue and takes it when those before it have ended.
     Waiting,
     Running,
-    /// Ended by the user; can be resumed.
+    /// Ended by the user, or paused because what it needs is out of reach; can be resumed.
     Stopped,
     /// Its worker is gone without a word; can be resumed.
     Interrupted,

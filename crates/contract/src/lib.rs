@@ -6,6 +6,7 @@ pub mod bench;
 mod checks;
 pub mod design;
 pub mod desk;
+pub mod endpoint;
 pub mod error;
 pub mod event;
 pub mod figures;

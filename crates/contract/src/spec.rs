@@ -3,6 +3,7 @@
 //! Units are in the names, every default is written out by [`Default`], unknown keys are refused.
 //! Parsing from text (with the path of a wrong key) and hashing live in `experiment::spec`.
 use crate::arm::Arms;
+use crate::endpoint::Endpoint;
 use serde::{Deserialize, Deserializer, Serialize};
 use ts_rs::TS;
 
@@ -149,10 +150,14 @@ impl Default for Lora {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(deny_unknown_fields)]
 pub struct Frozen {
-    /// Name of an installed model, or the path of a Hugging Face folder or GGUF file.
+    /// Name of an installed model, or the path of a Hugging Face folder or GGUF file; with an endpoint, the name that it serves the model under.
     pub model: String,
     #[serde(default)]
     pub engine: Engine,
+    /// With `engine = "endpoint"`: where the model answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
+    pub endpoint: Option<Endpoint>,
     /// Quantisation applied while loading (mistral.rs only), such as `"q8_0"` or `"q4k"`. Absent: as on disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantisation: Option<String>,
@@ -186,6 +191,8 @@ pub enum Engine {
     Auto,
     Builtin,
     Mistralrs,
+    /// An OpenAI-compatible address, [`Frozen::endpoint`].
+    Endpoint,
 }
 
 /// r(x, y) of the original prompt x and the answer y: Σ weight·part.

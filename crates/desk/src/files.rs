@@ -165,7 +165,9 @@ impl Desk {
     /// Removes deleted runs for good.
     pub async fn remove(&self, runs: &[i64]) -> Result<()> {
         let runs = runs.iter().map(|run| self.own(*run)).collect::<Result<Vec<_>>>()?;
-        self.store().await?.remove(&runs).await
+        let store = self.store().await?;
+        store.remove(&runs).await?;
+        crate::answers::sweep(store).await
     }
 
     /// Opens the finished experiment that comes with the program, out of the home folder.

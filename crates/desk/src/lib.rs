@@ -1,7 +1,9 @@
 //! What the window asks for, answered from the store and the worker; knows no window, so that tests call it without one.
 //!
 //! Facts come from the store, work is done by `alignpro` as a process of its own, which goes on when the window is closed or crashes.
+mod answers;
 mod drafts;
+mod endpoints;
 mod files;
 mod load;
 mod places;
@@ -12,6 +14,7 @@ mod settings;
 mod theory;
 mod worker;
 
+pub use answers::answers_of;
 pub use places::save_new;
 
 use contract::{Error, Result};
@@ -72,6 +75,7 @@ impl Desk {
                 let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
                 let long_ago = now.saturating_sub(KEPT_WHEN_DELETED).as_millis();
                 store.remove_deleted_before(i64::try_from(long_ago).unwrap_or(0)).await?;
+                answers::sweep(&store).await?;
                 Ok(store)
             })
             .await

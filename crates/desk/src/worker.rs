@@ -11,8 +11,8 @@ use serde_json::Value;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use std::process::{Output, Stdio};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 
 pub(crate) struct Worker {
@@ -33,12 +33,28 @@ impl Worker {
     }
 
     /// The one JSON document that a command prints, or the error that it holds.
-    async fn ask(&self, arguments: &[&str], last: &[&str]) -> Result<Value> {
+    pub(crate) async fn ask(&self, arguments: &[&str], last: &[&str]) -> Result<Value> {
         let output = self.question(arguments, last).output().await.map_err(|e| self.missing(&e))?;
+        self.document(&output)
+    }
+
+    fn document(&self, output: &Output) -> Result<Value> {
         match serde_json::from_slice(&output.stdout) {
             Ok(document) => refused(document),
             Err(e) => Err(self.speechless(&format!("{e}\n{}", String::from_utf8_lossy(&output.stderr)))),
         }
+    }
+
+    /// The same of a command that reads `text` from its standard input.
+    pub(crate) async fn tell(&self, arguments: &[&str], last: &[&str], text: &str) -> Result<Value> {
+        let mut command = self.question(arguments, last);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(|e| self.missing(&e))?;
+        if let Some(mut input) = child.stdin.take() {
+            // Why it would not listen, it says itself.
+            let _ = input.write_all(text.as_bytes()).await;
+        }
+        self.document(&child.wait_with_output().await.map_err(|e| self.missing(&e))?)
     }
 
     /// The same of a command that prints a document a line, all of them news that are told at once, but for the last, which is the answer.
@@ -115,7 +131,7 @@ fn refused(document: Value) -> Result<Value> {
     }
 }
 
-fn read<T: DeserializeOwned>(value: Value) -> Result<T> {
+pub(crate) fn read<T: DeserializeOwned>(value: Value) -> Result<T> {
     serde_json::from_value(value).map_err(|e| Error::internal("The worker's answer is not of this version.").with_detail(e))
 }
 
@@ -138,6 +154,11 @@ impl Desk {
 
     /// Goes on with runs that are not finished, one after another in one worker; a new one begins. How each goes on, or why not, is in its news.
     pub async fn resume(&self, runs: &[i64]) -> Result<()> {
+        self.go_on(runs, &[]).await
+    }
+
+    /// The same with more options.
+    pub(crate) async fn go_on(&self, runs: &[i64], options: &[String]) -> Result<()> {
         let store = self.store().await?;
         for run in runs {
             let status = store.run(self.own(*run)?).await?.status;
@@ -149,7 +170,7 @@ impl Desk {
         let logs = self.home.logs();
         home::create_folder(&logs)?;
         let numbers: Vec<String> = runs.iter().map(i64::to_string).collect();
-        let arguments: Vec<&str> = ["resume"].into_iter().chain(numbers.iter().map(String::as_str)).collect();
+        let arguments: Vec<&str> = ["resume"].into_iter().chain(options.iter().chain(&numbers).map(String::as_str)).collect();
         let log = logs.join(format!("run-{first}.log"));
         for run in &runs[1..] {
             let own = logs.join(format!("run-{run}.log"));

@@ -125,13 +125,14 @@ impl Runner {
 
     /// Runs to the end, or until `stop` returns true or the store holds a request to stop; the running iteration is finished and
     /// checkpointed first. Picks up where the rows in the store end, whether the run is new, was stopped or was killed. Sets the run's
-    /// status: an error becomes `failed` with its message and is returned.
+    /// status: an error becomes `failed` with its message and is returned; so is [`Code::Paused`], which leaves the run stopped and kept.
     pub fn run(&mut self, stop: &dyn Fn() -> bool, observe: &mut dyn FnMut(&Progress)) -> Result<Outcome> {
         let result = self.phases(stop, observe);
         let (status, message) = match &result {
             Ok(Outcome::Finished(_)) => return result,
             Ok(Outcome::Stopped) => (Status::Stopped, None),
             Err(e) if e.code == Code::Stopped => (Status::Stopped, None),
+            Err(e) if e.code == Code::Paused => (Status::Stopped, Some(e.message.clone())),
             Err(e) => (Status::Failed, Some(e.message.clone())),
         };
         let Record { store, handle, run, .. } = &self.record;
@@ -234,20 +235,21 @@ impl Runner {
         let total = self.spec.training.iterations;
         self.record.begin(policy.phase(), total)?;
         // A run may have been killed between an iteration and the validation that belongs to it.
-        let mut flow = self.validate(policy, trainer, stop, observe)?;
-        while trainer.iteration < total && flow == Flow::On && self.trained(policy).is_some() {
+        let mut flow = self.validate(policy, trainer, stop, observe);
+        while trainer.iteration < total && flow == Ok(Flow::On) && self.trained(policy).is_some() {
             if let Some(best) = trainer.ran_out_of_patience(&self.spec.training) {
                 self.record.append(&Event::EndedEarly { arm: policy.arm().into(), iteration: trainer.iteration, best })?;
                 break;
             }
-            flow = if stop.requested()? { Flow::Stop } else { self.iterate(policy, trainer, stop, observe)? };
+            flow = if stop.requested()? { Ok(Flow::Stop) } else { self.iterate(policy, trainer, stop, observe) };
         }
-        // At a stop, or at an early end.
-        if trainer.iteration < total && trainer.is_unsaved() {
+        let is_whole = flow.as_ref().map_or_else(|e| matches!(e.code, Code::Paused | Code::Stopped), |_| true);
+        // At a stop, a pause, or an early end. An iteration that could not be finished has changed nothing.
+        if is_whole && trainer.iteration < total && trainer.is_unsaved() {
             self.record.put_checkpoint(policy.arm(), &trainer.checkpoint()?)?;
             trainer.mark_saved();
         }
-        Ok(flow)
+        flow
     }
 
     /// One iteration with its rows, and the validation if it is due.

@@ -35,6 +35,7 @@ pub fn choose(engine: Engine, has_room: bool, builtin_supports: bool, quantised:
             )));
         }
         (Engine::Builtin, None) => (EngineKind::BuiltIn, "the spec names it".into()),
+        (Engine::Endpoint, _) => return Err(Error::internal("An endpoint answers elsewhere; no engine of this machine is to be chosen.")),
         (Engine::Mistralrs, _) => (EngineKind::MistralRs, "the spec names it".into()),
         (Engine::Auto, Some(obstacle)) => (EngineKind::MistralRs, obstacle.what.into()),
         (Engine::Auto, None) if !has_room => (EngineKind::MistralRs, "the GPU has too little room for its weights in f32".into()),

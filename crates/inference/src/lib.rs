@@ -45,13 +45,16 @@ pub struct AnswerRequest {
     pub seed: u64,
 }
 
+/// A token of which only is known that it was drawn: the engine does not tell its number in the vocabulary.
+pub const UNKNOWN_TOKEN: u32 = u32::MAX;
+
 /// One answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     pub text: String,
-    /// Drawn tokens, the stop token included if one was drawn.
+    /// Drawn tokens, the stop token included if one was drawn; [`UNKNOWN_TOKEN`] for each where the engine tells only how many.
     pub tokens: Vec<u32>,
-    /// Log-probability of each token ([`lm::Drawn::log_prob`]).
+    /// Log-probability of each token ([`lm::Drawn::log_prob`]); empty from an endpoint that does not give them.
     pub log_probs: Vec<f32>,
     /// Cut at `max_tokens`.
     pub truncated: bool,

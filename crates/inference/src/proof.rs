@@ -34,7 +34,7 @@ pub struct Proof {
     pub prompts: usize,
     /// Together and one by one agree: the engine may answer several requests at a time.
     pub batched: bool,
-    /// Largest difference of a token's log-probability, in nats; null where one was not a number.
+    /// Largest difference of a token's log-probability, in nats; null where one was not a number, or an endpoint gives none.
     pub max_log_prob_difference: Option<f64>,
     /// How many of the prompts got another text.
     pub texts_differ: usize,

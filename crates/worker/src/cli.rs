@@ -57,6 +57,12 @@ pub enum Command {
     Resume {
         #[arg(required = true, value_name = "RUN")]
         runs: Vec<i64>,
+        /// Tokens that a run may cost at its endpoint, in the place of frozen.endpoint.budget_tokens; kept with the run
+        #[arg(long, value_name = "N")]
+        budget_tokens: Option<u64>,
+        /// Money that a run may cost at its endpoint, in the place of frozen.endpoint.budget_money; kept with the run
+        #[arg(long, value_name = "SUM")]
+        budget_money: Option<f64>,
     },
     /// Ask a run's worker to checkpoint and end
     Stop { run: i64 },
@@ -96,9 +102,12 @@ pub enum Command {
     /// Let a model compare the answers of two arms of a run, in both orders; asked again, it goes on where it stopped
     Judge {
         run: i64,
-        /// The judge: an installed model, a folder or a GGUF file. Better one that is larger than what it judges
+        /// The judge: an installed model, a folder or a GGUF file; with --url, the name that an endpoint serves it under. Better one that is larger than
+        /// what it judges
         #[arg(long, value_name = "MODEL")]
         judge: String,
+        #[command(flatten)]
+        endpoint: AtEndpoint,
         #[arg(long, value_name = "ARM", default_value = contract::arm::TUNED)]
         arm: String,
         #[arg(long, value_name = "ARM", default_value = contract::arm::RAW)]
@@ -149,6 +158,16 @@ pub enum Command {
         /// Assume this standard deviation over prompts of the paired difference, instead of what earlier runs show
         #[arg(long, value_name = "SD")]
         deviation: Option<f64>,
+    },
+    /// Models behind OpenAI-compatible addresses
+    Endpoint {
+        #[command(subcommand)]
+        command: EndpointCommand,
+    },
+    /// Keys of endpoints, in the system's keychain
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
     },
     /// The paper's optimum, oracle and bound on a small exact world; no model runs
     Theory {
@@ -224,4 +243,69 @@ pub enum ModelsCommand {
         #[arg(long)]
         name: Option<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EndpointCommand {
+    /// List the models that an endpoint serves
+    Models {
+        /// Where the protocol's paths begin, such as http://127.0.0.1:8000/v1
+        url: String,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Find out what an endpoint can be relied on for: seeds, log-probabilities, counted tokens, equal answers one by one and together. Some thirty small requests
+    Try {
+        /// Where the protocol's paths begin, such as http://127.0.0.1:8000/v1
+        url: String,
+        /// The name that it serves the model under
+        #[arg(long, value_name = "NAME")]
+        model: String,
+        #[command(flatten)]
+        access: Access,
+        /// Requests under way at a time
+        #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=256))]
+        requests_at_once: u64,
+    },
+}
+
+/// How an endpoint is spoken to.
+#[derive(Debug, Clone, Args)]
+pub struct Access {
+    /// Name of the key (`alignpro key set NAME`)
+    #[arg(long, value_name = "NAME")]
+    pub key: Option<String>,
+    /// Speak without encryption to a machine outside of the private networks
+    #[arg(long)]
+    pub allow_http: bool,
+}
+
+/// An endpoint in the place of a model on this machine.
+#[derive(Debug, Clone, Args)]
+pub struct AtEndpoint {
+    /// Where the endpoint's paths begin, such as http://127.0.0.1:8000/v1
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Name of its key (`alignpro key set NAME`)
+    #[arg(long, value_name = "NAME", requires = "url")]
+    pub key: Option<String>,
+    /// Speak without encryption to a machine outside of the private networks
+    #[arg(long, requires = "url")]
+    pub allow_http: bool,
+    /// Tokens that it may cost
+    #[arg(long, value_name = "N", requires = "url")]
+    pub budget_tokens: Option<u64>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Keep a key; it is read from standard input, and not shown
+    Set {
+        /// What specs call it: small letters, digits, - and _
+        name: String,
+    },
+    /// List the names of the keys
+    List,
+    /// Remove a key
+    Remove { name: String },
 }

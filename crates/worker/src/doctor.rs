@@ -5,6 +5,7 @@ use crate::models::{EMBEDDED, embedded, installed};
 use crate::table::{bytes, count};
 use contract::Error;
 use contract::desk::{Check, Health};
+use endpoint::keys;
 use home::Home;
 use lm::{ModelFolder, seal};
 use std::io::Read;
@@ -29,6 +30,7 @@ pub async fn examine(home: &Home, database: &Path) -> Vec<Check> {
         gpu(),
         home_folder(home),
         python(home),
+        keychain(),
     ];
     checks.extend(models(home));
     checks.push(database_file(database).await);
@@ -116,6 +118,21 @@ fn python(home: &Home) -> Check {
             "pip",
             "no Python 3, whose pip fetches the embedded model",
             format!("`apt-get install python3 python3-pip`. {by_hand}"),
+        ),
+    }
+}
+
+/// Runs ask it for the keys of endpoints only.
+fn keychain() -> Check {
+    let name = "keychain";
+    match keys::list() {
+        Ok(names) if names.is_empty() => Check::good(name, "there, with no key of an endpoint in it"),
+        Ok(names) => Check::good(name, format!("keys of endpoints: {}", names.join(", "))),
+        Err(e) => Check::not(
+            Health::Missing,
+            name,
+            e.message,
+            "nothing, unless an endpoint asks for a key: then set ALIGNPRO_KEY_NAME to it, with the name that the spec gives it",
         ),
     }
 }

@@ -1,7 +1,11 @@
 //! From a spec's models to a loaded prompter, a frozen model that has proved itself, and reward models; the same for a judge.
 use crate::models::resolve::{Located, as_folder, as_reward_model, locate};
+use crate::output::note;
+use crate::served;
+use contract::endpoint::{Endpoint as Settings, EndpointFindings};
 use contract::spec::{Engine, RewardProgram};
 use contract::{Error, Result, Spec};
+use endpoint::{Account, Endpoint};
 use experiment::Prompter;
 use experiment::prepare::{Prepared, unchanged};
 use home::Home;
@@ -18,11 +22,18 @@ use store::Fact;
 /// The models on disk, checked as far as that goes without their weights.
 pub struct Found {
     prompter: ModelFolder,
-    frozen: Frozen,
+    frozen: Place,
     /// The frozen model as the built-in engine reads it; where the spec has an oracle.
     oracle: Option<ModelFolder>,
     /// By the name that the spec gives them.
     reward_models: BTreeMap<String, ModelFolder>,
+}
+
+/// Where a frozen model is.
+enum Place {
+    Here(Frozen),
+    /// Behind an address, which is not asked before the weights are loaded.
+    Elsewhere(Settings),
 }
 
 /// A frozen model on disk, and what will compute its answers.
@@ -42,12 +53,27 @@ enum FrozenFiles {
 /// The models with their weights.
 pub struct Loaded {
     pub prompter: Prompter,
-    frozen: Box<dyn FrozenModel>,
+    frozen: Answering,
     /// The frozen model as a policy to train; where the spec has an oracle.
     pub oracle: Option<Prompter>,
     scorers: Scorers,
     /// Identities of the models and of the engine, to be kept with the run.
     pub facts: Vec<Fact>,
+}
+
+/// What answers in a run.
+enum Answering {
+    Here(Box<dyn FrozenModel>),
+    Elsewhere(Box<Endpoint>),
+}
+
+impl Answering {
+    fn model(&self) -> &dyn FrozenModel {
+        match self {
+            Self::Here(model) => model.as_ref(),
+            Self::Elsewhere(endpoint) => endpoint.as_ref(),
+        }
+    }
 }
 
 /// Finds the spec's models. Relative paths start at `base`.
@@ -57,13 +83,17 @@ pub fn find(home: &Home, spec: &Spec, base: &Path) -> Result<Found> {
     }
     let located = locate(home, &spec.prompter.model, base, "prompter.model")?;
     let prompter = as_folder(home, &located)?;
+    let reward_models = reward_models(home, spec, base)?;
+    if let Some(settings) = &spec.frozen.endpoint {
+        return Ok(Found { prompter, frozen: Place::Elsewhere(settings.clone()), oracle: None, reward_models });
+    }
     let frozen = locate(home, &spec.frozen.model, base, "frozen.model")?;
     let oracle = spec.arms.oracle.then(|| if frozen == located { Ok(prompter.clone()) } else { as_folder(home, &frozen) }).transpose();
     let oracle = oracle.map_err(|e| Error { message: format!("arms.oracle trains the frozen model itself. {}", e.message), ..e })?;
     // Read once where both are the same.
     let same = (frozen == located).then_some(&prompter);
     let frozen = Frozen::find(home, frozen, spec.frozen.engine, spec.frozen.quantisation.is_some(), same)?;
-    Ok(Found { prompter, frozen, oracle, reward_models: reward_models(home, spec, base)? })
+    Ok(Found { prompter, frozen: Place::Here(frozen), oracle, reward_models })
 }
 
 /// The folders of the spec's reward models, by the name that it gives them.
@@ -142,8 +172,17 @@ pub fn judge(home: &Home, name: &str, stop: &dyn Fn() -> bool) -> Result<Box<dyn
     Ok(Box::new(Cached::new(judge, Cached::<dyn FrozenModel>::DEFAULT_MAX_BYTES)))
 }
 
+/// The same for a model behind an address, with what it costs.
+pub fn judge_elsewhere(home: &Home, settings: &Settings, name: &str, stop: &dyn Fn() -> bool) -> Result<(Box<dyn FrozenModel>, Account)> {
+    let mut endpoint = served::open(home, settings, name)?;
+    let (findings, _) = endpoint.probe(&mut until(stop))?;
+    findings.remarks.iter().for_each(|remark| note(&format!("warning: {remark}")));
+    let account = endpoint.account();
+    Ok((Box::new(endpoint), account))
+}
+
 /// What goes on until `stop` says so.
-fn until(stop: &dyn Fn() -> bool) -> impl FnMut(usize) -> ControlFlow<()> {
+pub fn until(stop: &dyn Fn() -> bool) -> impl FnMut(usize) -> ControlFlow<()> {
     move |_| if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
@@ -168,13 +207,32 @@ fn is_of_another_architecture(located: &Located) -> bool {
 impl Found {
     /// Of the files that hold the weights; those that both models share count once.
     pub fn weight_bytes(&self) -> u64 {
-        let frozen = self.frozen.path();
-        let other = if frozen == self.prompter.path { 0 } else { weights_in(frozen) };
+        let other = match &self.frozen {
+            Place::Here(frozen) if frozen.path() != self.prompter.path => weights_in(frozen.path()),
+            _ => 0,
+        };
         weights_in(&self.prompter.path) + other + self.reward_models.values().map(|folder| weights_in(&folder.path)).sum::<u64>()
     }
 
-    /// Loads the weights, once where both models are the same folder.
-    pub fn load(self, spec: &Spec) -> Result<Loaded> {
+    /// Where the frozen model answers, if it is behind an address.
+    pub fn endpoint(&self) -> Option<&Settings> {
+        match &self.frozen {
+            Place::Here(_) => None,
+            Place::Elsewhere(settings) => Some(settings),
+        }
+    }
+
+    /// Loads the weights, once where both models are the same folder, and looks whether an endpoint is there.
+    pub fn load(self, home: &Home, spec: &Spec) -> Result<Loaded> {
+        self.load_with(spec, |settings| Ok(Answering::Elsewhere(Box::new(served::open(home, settings, &spec.frozen.model)?))))
+    }
+
+    /// The same without asking an endpoint: `stand_in` answers in its place.
+    pub fn load_without_network(self, spec: &Spec, stand_in: Box<dyn FrozenModel>) -> Result<Loaded> {
+        self.load_with(spec, |_| Ok(Answering::Here(stand_in)))
+    }
+
+    fn load_with(self, spec: &Spec, elsewhere: impl FnOnce(&Settings) -> Result<Answering>) -> Result<Loaded> {
         let device = lm::best_device();
         // The checksum is asked for below; it takes as long as the weights.
         let (base, checksum) = rayon::join(|| Llama::load(&self.prompter, &device), || self.prompter.checksum());
@@ -191,13 +249,19 @@ impl Found {
             let shared = folder.path == self.prompter.path || folder.checksum()? == checksum;
             if shared { Ok(base) } else { Ok(Llama::load(folder, &device)?) }
         };
-        let frozen = self.frozen.load(spec.frozen.quantisation.as_deref(), spec.evaluation.answers_per_batch, weights)?;
+        let (frozen, reason) = match &self.frozen {
+            Place::Here(frozen) => {
+                let model = frozen.load(spec.frozen.quantisation.as_deref(), spec.evaluation.answers_per_batch, weights)?;
+                (Answering::Here(model), frozen.choice.reason.as_str())
+            }
+            Place::Elsewhere(settings) => (elsewhere(settings)?, "the spec names it"),
+        };
         let fact = |key: &str, value: String| Fact { key: key.into(), value };
         let mut facts = vec![
             fact("model.prompter.path", self.prompter.path.display().to_string()),
             fact("model.prompter.checksum", checksum),
-            fact("model.frozen.checksum", frozen.identity().to_string()),
-            fact(ENGINE, format!("{}, because {}", frozen.describe(), self.frozen.choice.reason)),
+            fact("model.frozen.checksum", frozen.model().identity().to_string()),
+            fact(ENGINE, format!("{}, because {reason}", frozen.model().describe())),
         ];
         for (name, folder) in &self.reward_models {
             facts.push(fact(&format!("model.reward.{name}.checksum"), folder.checksum()?));
@@ -227,12 +291,20 @@ pub struct Admitted {
     pub oracle: Option<Prompter>,
     pub scorers: Scorers,
     pub proof: Proof,
+    /// Of an endpoint.
+    pub endpoint: Option<Admission>,
+}
+
+/// What an endpoint was found to do, and what it costs.
+pub struct Admission {
+    pub findings: EndpointFindings,
+    pub account: Account,
 }
 
 impl Loaded {
     /// Refuses prompts that do not fit into a model's context.
     pub fn check_lengths(&self, prepared: &Prepared) -> Result<()> {
-        prepared.check_lengths(&self.prompter, self.frozen.as_ref())
+        prepared.check_lengths(&self.prompter, self.frozen.model())
     }
 
     /// Refuses models that are not those that the run began with.
@@ -241,14 +313,53 @@ impl Loaded {
         unchanged(stored, &now)
     }
 
+    /// Where an endpoint answers: keeps its answers in a file, and asks `stop` while it waits for them.
+    pub fn keep_answers_in(&mut self, path: &Path, stop: Box<dyn Fn() -> bool + Send>) -> Result<()> {
+        if let Answering::Elsewhere(endpoint) = &mut self.frozen {
+            endpoint.set_stop(stop);
+            endpoint.keep_in(path)?;
+        }
+        Ok(())
+    }
+
+    /// For a few answers: as [`Self::admit`], but an endpoint, which may cost money, is not made to prove itself.
+    pub fn admit_for_a_few(self, stop: &dyn Fn() -> bool) -> Result<Admitted> {
+        match self.frozen {
+            Answering::Here(_) => self.admit(stop),
+            Answering::Elsewhere(mut frozen) => {
+                frozen.learn(&mut until(stop))?;
+                let engine = frozen.describe();
+                let detail = format!("{engine} was not made to prove itself");
+                let proof = Proof { engine, prompts: 0, batched: false, max_log_prob_difference: None, texts_differ: 0, detail };
+                Ok(Admitted { prompter: self.prompter, frozen, oracle: self.oracle, scorers: self.scorers, proof, endpoint: None })
+            }
+        }
+    }
+
     /// Lets the frozen model prove itself and puts a cache before it. Ends with [`contract::Code::Stopped`] where `stop` says so.
     pub fn admit(self, stop: &dyn Fn() -> bool) -> Result<Admitted> {
-        let (frozen, proof) = admit(self.frozen, &mut until(stop))?;
+        let frozen = match self.frozen {
+            Answering::Here(model) => model,
+            // It remembers what it has answered by itself.
+            Answering::Elsewhere(mut endpoint) => {
+                let (findings, proof) = endpoint.probe(&mut until(stop))?;
+                let admission = Some(Admission { findings, account: endpoint.account() });
+                return Ok(Admitted {
+                    prompter: self.prompter,
+                    frozen: endpoint,
+                    oracle: self.oracle,
+                    scorers: self.scorers,
+                    proof,
+                    endpoint: admission,
+                });
+            }
+        };
+        let (frozen, proof) = admit(frozen, &mut until(stop))?;
         let cached = Cached::new(frozen, Cached::<dyn FrozenModel>::DEFAULT_MAX_BYTES);
         // One by one, an answer does not depend on what is asked beside it. In a batch it may, in the last bits, so there the memory
         // lasts for one call: a resumed run, which remembers nothing, then sends the same batches as an uninterrupted one.
         let frozen: Box<dyn FrozenModel> = if proof.batched { Box::new(Forgetful(cached)) } else { Box::new(cached) };
-        Ok(Admitted { prompter: self.prompter, frozen, oracle: self.oracle, scorers: self.scorers, proof })
+        Ok(Admitted { prompter: self.prompter, frozen, oracle: self.oracle, scorers: self.scorers, proof, endpoint: None })
     }
 }
 

@@ -2,6 +2,7 @@
 mod arms_table;
 mod cli;
 mod commands;
+mod connections;
 mod doctor;
 mod energy;
 mod engine;
@@ -11,6 +12,7 @@ mod models;
 mod output;
 mod progress;
 mod seeds_table;
+mod served;
 mod several_table;
 mod signals;
 mod table;
@@ -46,7 +48,7 @@ fn main() -> ExitCode {
             output.failure(&error);
             ExitCode::from(match error.code {
                 Code::Spec => EXIT_USAGE,
-                Code::Stopped => EXIT_STOPPED,
+                Code::Stopped | Code::Paused => EXIT_STOPPED,
                 _ => EXIT_FAILURE,
             })
         }

@@ -1,54 +1,14 @@
 //! Stopping, killing and resuming: a resumed run must equal one left alone, bit for bit.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // The lint sees only functions that are marked as tests.
-use contract::arm;
-use contract::event::Status;
+mod kept;
+
+use kept::{assert_equal, kept};
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
 use std::time::{Duration, Instant};
-use store::{Checkpoint, Episode, EvaluationAnswer, Store};
 use tests::{Lab, said, signal};
 
 fn lab() -> Lab {
     Lab::new(env!("CARGO_BIN_EXE_alignpro"))
-}
-
-/// All of a run that must not depend on when it was interrupted.
-#[derive(PartialEq)]
-struct Kept {
-    episodes: Vec<Episode>,
-    answers: Vec<EvaluationAnswer>,
-    metrics: Vec<Vec<(String, Option<u64>)>>,
-    checkpoint: Option<Checkpoint>,
-    arms: String,
-}
-
-fn kept(database: &Path) -> Kept {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        let store = Store::open_existing(database).await.unwrap();
-        assert_eq!(store.run(1).await.unwrap().status, Status::Finished);
-        let report = store.report(1).await.unwrap().unwrap();
-        let metrics = store.iterations(1, arm::TUNED, 1).await.unwrap().into_iter().map(|iteration| {
-            // Times and memory are the machine's, all else is the run's.
-            let own = iteration.metrics.into_iter().filter(|(name, _)| !experiment::metrics::is_timing(name));
-            own.map(|(name, value)| (name, value.map(f64::to_bits))).collect()
-        });
-        Kept {
-            metrics: metrics.collect(),
-            episodes: store.episodes(1, arm::TUNED, None).await.unwrap(),
-            answers: store.evaluation(1, None).await.unwrap(),
-            checkpoint: store.checkpoint(1, arm::TUNED).await.unwrap(),
-            arms: format!("{:?} {:?} {}", report.arms, report.comparisons, report.verdict),
-        }
-    })
-}
-
-fn assert_equal(uninterrupted: &Kept, other: &Kept, how: &str) {
-    assert!(uninterrupted.episodes == other.episodes, "{how}: the episodes differ");
-    assert!(uninterrupted.metrics == other.metrics, "{how}: the metrics differ");
-    assert!(uninterrupted.answers == other.answers, "{how}: the evaluation differs");
-    assert!(uninterrupted.checkpoint == other.checkpoint, "{how}: adapter or optimiser differ");
-    assert_eq!(uninterrupted.arms, other.arms, "{how}");
 }
 
 /// A few pseudo-random fractions of 1 (a linear congruential generator with Knuth's constants).

@@ -35,6 +35,9 @@ export async function estimated(spec: Spec): Promise<Estimate> {
     longest_prompter_tokens: 84,
     longest_frozen_tokens: 132,
     prompter_context: 2048,
-    frozen_context: 2048,
+    frozen_context: spec.frozen.endpoint ? null : 2048,
+    endpoint: spec.frozen.endpoint
+      ? { url: spec.frozen.endpoint.url, model: spec.frozen.model, requests: 1083, tokens_in: 140_790, tokens_out: 51_984, money: null }
+      : null,
   };
 }

@@ -1,10 +1,24 @@
 // The boundary answered from fixtures: for looking at pages in a browser and for component tests.
-import type { ClusterCounts, Data, Reward, RunChange, RunDetail, RunSummary, Settings, Spec, SpecCheck, TheoryWorld, ToJudge } from '$ipc';
+import type {
+  ClusterCounts,
+  Data,
+  Endpoint,
+  Reward,
+  RunChange,
+  RunDetail,
+  RunSummary,
+  Settings,
+  Spec,
+  SpecCheck,
+  TheoryWorld,
+  ToJudge,
+} from '$ipc';
 import { answerWith } from '$lib/ipc/mock';
 import { armsOf, needsRewrites, whole } from '$lib/state/arms';
 import { labelOf } from '$lib/state/rewards';
 import { Desk } from './desk';
 import { designed } from './design';
+import { foundAt, namesAt } from './endpoint';
 import { estimated } from './estimate';
 import { news } from './news';
 import { profiled } from './profiles';
@@ -234,10 +248,15 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     design: ({ spec: s, seeds, deviation }) => designed(s as Spec, seeds as number, deviation as number | null, desk.current()),
     estimate: ({ spec: s }) => estimated(s as Spec),
     leave_estimate: () => null,
+    endpoint_models: ({ endpoint }) => wait(200, endpoint).then(() => namesAt(endpoint as Endpoint)),
+    try_endpoint: ({ endpoint, model }) => wait(300, model).then(() => foundAt(endpoint as Endpoint, model as string)),
+    keys: () => ['hosted'],
+    keep_key: () => wait(100, null),
     appear: () => null,
     start: ({ spec: s, seeds }) => desk.start(s as Spec, seeds as number),
     stop: ({ id }) => desk.stop(id as number),
     resume: ({ ids }) => desk.resume(ids as number[]),
+    resume_with_budget: ({ id }) => desk.resume([id as number]),
     change: ({ ids, change }) => desk.change(ids as number[], change as RunChange),
     remove: ({ ids }) => desk.remove(ids as number[]),
     export_runs: ({ ids }) => wait(300, `/home/ada/Downloads/${(ids as number[]).length === 1 ? 'run' : 'runs'}.alignpro`),

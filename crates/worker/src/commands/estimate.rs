@@ -7,12 +7,15 @@ use crate::machine::{Machine, reset_peak_memory};
 use crate::output::printable;
 use crate::progress::Bars;
 use crate::seeds_table::smallest;
+use crate::served::StandIn;
 use crate::table::{absent, columns};
 use contract::design::DesignPower;
-use contract::desk::{Estimate, PhaseEstimate};
+use contract::desk::{EndpointEstimate, Estimate, PhaseEstimate};
+use contract::endpoint::Endpoint as Settings;
 use contract::event::Phase;
 use contract::seeds::Power;
 use contract::{Result, Spec};
+use endpoint::estimated_prompt;
 use experiment::design;
 use experiment::metrics::peak_memory_bytes;
 use experiment::prepare::{Longest, Prepared};
@@ -30,6 +33,8 @@ use store::Split;
 const BUDGET: f64 = 1.2e12;
 /// Tokens that a rewrite or an answer costs besides its own: its prompt, and the passes over it.
 const AROUND: usize = 200;
+/// Of the proof that an endpoint gives.
+const PROOF_REQUESTS: u64 = 27;
 /// Of the free memory, what a run may take: the rest is for the system and the window.
 const SAFE: f64 = 0.9;
 
@@ -74,15 +79,17 @@ async fn plan(context: &Context, prepared: &Prepared, folder: &Path, asked: &Des
 fn measure(context: &Context, file: &Path, prepared: Prepared) -> Result<Estimate> {
     let bars = Bars::new();
     let found = engine::find(&context.home, &prepared.spec, folder_of(file))?;
+    let endpoint = found.endpoint().map(|settings| of_endpoint(&prepared, settings));
     let (free, weights) = (Machine::look().memory_available_bytes, found.weight_bytes());
     if weights as f64 > SAFE * free as f64 {
         let basis = "The models' files alone are larger than the free memory; nothing was measured.".into();
         let load = PhaseEstimate { phase: Phase::Load, seconds: None, peak_bytes: weights };
-        return Ok(whole(vec![load], [None; 2], free, basis, &Longest::default()));
+        let estimate = whole(vec![load], [None; 2], free, basis, &Longest::default());
+        return Ok(Estimate { endpoint, ..estimate });
     }
     bars.say("Loading the models …");
     let begun = Instant::now();
-    let loaded = found.load(&prepared.spec)?;
+    let loaded = found.load_without_network(&prepared.spec, Box::new(StandIn))?;
     loaded.check_lengths(&prepared)?;
     let Admitted { prompter, frozen, oracle, scorers, .. } = loaded.admit(&|| false)?;
     let longest = prepared.longest(&prompter, frozen.as_ref())?;
@@ -136,7 +143,41 @@ fn measure(context: &Context, file: &Path, prepared: Prepared) -> Result<Estimat
     }
     phases.push(phase(Phase::Evaluate, costs.evaluation(&spec, splits.test.len()), tuned.1));
     let more = [costs.tested(&spec, splits.test.len()), costs.twice_answers(&spec, splits.test.len(), splits.validation.len())].map(Some);
-    Ok(whole(phases, more, free, part.basis, &longest))
+    let estimate = whole(phases, more, free, part.basis, &longest);
+    Ok(match endpoint {
+        None => estimate,
+        Some(_) => Estimate {
+            basis: format!("{} What the endpoint takes is not in these times: it was not asked.", estimate.basis),
+            frozen_context: None,
+            endpoint,
+            ..estimate
+        },
+    })
+}
+
+/// What a run will ask of its endpoint, at most.
+fn of_endpoint(prepared: &Prepared, settings: &Settings) -> EndpointEstimate {
+    let Prepared { spec, splits, .. } = prepared;
+    // An answer is one request, whatever stands before it.
+    let (count, arms) = (Costs { answer: 1.0, rewrite: 0.0 }, &spec.arms);
+    let trained = if arms.tuned { episodes(spec) as f64 + count.validation(spec, splits.validation.len()) } else { 0.0 };
+    let searched = if arms.instruction { episodes(spec) as f64 } else { 0.0 };
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count, not below zero
+    let requests = (trained + searched + count.tested(spec, splits.test.len())) as u64 + PROOF_REQUESTS;
+    let prompts = || splits.train.iter().chain(&splits.validation).chain(&splits.test);
+    let longest = prompts().map(|prompt| estimated_prompt(prompt)).max().unwrap_or(0);
+    let (tokens_in, tokens_out) =
+        (requests * (longest + spec.prompter.max_rewrite_tokens as u64), requests * spec.frozen.max_answer_tokens as u64);
+    let money = settings.money(tokens_in, tokens_out);
+    EndpointEstimate { url: settings.url.clone(), model: spec.frozen.model.clone(), requests, tokens_in, tokens_out, money }
+}
+
+fn endpoint_in_words(asked: &EndpointEstimate) -> String {
+    let EndpointEstimate { url, model, requests, tokens_in, tokens_out, money } = asked;
+    let money = money.map_or_else(String::new, |money| format!(", {money:.2} in money"));
+    format!(
+        "At most {requests} requests to {model} at {url}: {tokens_in} tokens read and {tokens_out} written{money}. Estimated from the texts."
+    )
 }
 
 /// Rewrites, and so reward calls, of the whole training.
@@ -294,7 +335,8 @@ fn whole(
         longest_prompter_tokens: longest.prompter,
         longest_frozen_tokens: longest.frozen,
         prompter_context: longest.prompter_context,
-        frozen_context: longest.frozen_context,
+        frozen_context: Some(longest.frozen_context),
+        endpoint: None,
     }
 }
 
@@ -348,5 +390,6 @@ fn text(whole: &Whole) -> String {
     let fits = if estimate.fits { "It fits" } else { "It does not fit" };
     let mut lines = vec![columns(&rows, &[0]), format!("{fits}: {} are free. {}", gigabytes(estimate.free_bytes), estimate.basis)];
     lines.extend(estimate.advice.iter().cloned());
+    lines.extend(estimate.endpoint.as_ref().map(endpoint_in_words));
     format!("{}\n\n{}", printable(&lines.join("\n")), found(whole))
 }

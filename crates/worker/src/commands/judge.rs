@@ -1,5 +1,8 @@
 //! `alignpro judge RUN --judge MODEL`: a model says which of two arms' answers are better.
 use super::Context;
+use super::endpoint::of_judge;
+use crate::cli::AtEndpoint;
+use crate::output::note;
 use crate::progress::{Bars, counting};
 use crate::{engine, judged_table, signals};
 use contract::judged::{JudgeProgress, Judged, ToJudge};
@@ -14,7 +17,7 @@ use store::{Asked, Run, Split, Store};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
-pub async fn judge(context: &Context, run: i64, to_judge: &ToJudge, each: bool) -> Result<ExitCode> {
+pub async fn judge(context: &Context, run: i64, to_judge: &ToJudge, at: &AtEndpoint, each: bool) -> Result<ExitCode> {
     signals::listen();
     let store = context.open().await?;
     let record = store.run(run).await?;
@@ -27,12 +30,21 @@ pub async fn judge(context: &Context, run: i64, to_judge: &ToJudge, each: bool) 
         Code::Stopped => Error::stopped("Stopped before the first pair was judged."),
         _ => e,
     };
-    let mut model = block_in_place(|| engine::judge(&context.home, judge, &signals::stop_requested)).map_err(stopped)?;
+    let elsewhere = of_judge(at)?;
+    let (mut model, account) = block_in_place(|| match &elsewhere {
+        None => engine::judge(&context.home, judge, &signals::stop_requested).map(|model| (model, None)),
+        Some(settings) => {
+            engine::judge_elsewhere(&context.home, settings, judge, &signals::stop_requested).map(|(model, account)| (model, Some(account)))
+        }
+    })
+    .map_err(stopped)?;
     let asked = asked(model.as_ref(), &name_of(judge), arm, baseline);
     let work = Work { context, store: &store, run: &record, asked: &asked, each };
     let (rest, total) = work.left(pairs).await?;
     let handle = Handle::current();
-    block_in_place(|| work.ask(model.as_mut(), &rest, total, &handle))?;
+    let outcome = block_in_place(|| work.ask(model.as_mut(), &rest, total, &handle));
+    account.inspect(|account| note(&format!("network: the judge has cost {}", account.spent().in_words())));
+    outcome?;
     let judged = work.found().await?;
     context.output.result(&judged, || judged_table::judged(std::slice::from_ref(&judged)))?;
     Ok(ExitCode::SUCCESS)
@@ -86,6 +98,13 @@ impl Work<'_> {
             Code::Stopped => {
                 Error::stopped(format!("Stopped: {kept} of {total} pairs are judged. The same command goes on with the rest."))
             }
+            Code::Paused => Error {
+                message: format!(
+                    "Paused: {kept} of {total} pairs are judged and kept; the same command goes on with the rest. {}",
+                    e.message
+                ),
+                ..e
+            },
             _ => e,
         })
     }

@@ -2,8 +2,10 @@
 pub mod adapter;
 pub mod analyse;
 pub mod doctor;
+pub mod endpoint;
 pub mod estimate;
 pub mod judge;
+pub mod key;
 pub mod models;
 pub mod queue;
 pub mod report;
@@ -19,6 +21,7 @@ pub mod try_prompt;
 
 use crate::cli::{Cli, Command, Common, RewardCommand};
 use crate::output::Output;
+use crate::served::Budgets;
 use contract::Result;
 use contract::desk::Share;
 use contract::judged::ToJudge;
@@ -79,20 +82,22 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Run { spec, seed, seeds, arms, go_on } => {
             let with = With { seed, arms };
             match if go_on { run::earlier(&context, &spec, &with).await? } else { None } {
-                Some(run) => run::resume(&context, &[run]).await,
+                Some(run) => run::resume(&context, &[run], Budgets::default()).await,
                 None => run::start(&context, &spec, &with, seeds).await,
             }
         }
-        Command::Resume { runs } => run::resume(&context, &runs).await,
+        Command::Resume { runs, budget_tokens, budget_money } => {
+            run::resume(&context, &runs, Budgets { tokens: budget_tokens, money: budget_money }).await
+        }
         Command::Stop { run } => stop::stop(&context, run).await,
         Command::Runs => runs::runs(&context).await,
         Command::Show { run } => show::show(&context, run).await,
         Command::Analyse { runs } => analyse::analyse(&context, &runs).await,
         Command::Models { command } => models::models(&context, command),
         Command::Try { run, prompt, seed, each } => try_prompt::try_prompt(&context, run, &prompt, seed, each).await,
-        Command::Judge { run, judge, arm, baseline, pairs, each } => {
+        Command::Judge { run, judge, endpoint, arm, baseline, pairs, each } => {
             let pairs = pairs.and_then(|pairs| usize::try_from(pairs).ok());
-            judge::judge(&context, run, &ToJudge { judge, arm, baseline, pairs }, each).await
+            judge::judge(&context, run, &ToJudge { judge, arm, baseline, pairs }, &endpoint, each).await
         }
         Command::Adapter { run, folder } => adapter::adapter(&context, run, &folder).await,
         Command::Export { file, runs, without_texts, prompters } => {
@@ -118,6 +123,8 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
             let random = |seed| TheoryWorld::Random { seed, prompts, rewrites, answers };
             theory::theory(&context, seed.map_or(TheoryWorld::Example, random), &lambdas)
         }
+        Command::Endpoint { command } => endpoint::endpoint(&context, command),
+        Command::Key { command } => key::key(&context, command),
         Command::Doctor => doctor::doctor(&context).await,
     }
 }

@@ -75,5 +75,5 @@ async fn give_back(store: Store, waiting: std::sync::Weak<Mutex<VecDeque<(i64, R
 
 /// Whether the runs behind one that ended so still have their turn: what is wrong with one need not be wrong with the next.
 pub fn goes_on(error: &Error) -> bool {
-    !matches!(error.code, Code::Stopped | Code::Io | Code::Database)
+    !matches!(error.code, Code::Stopped | Code::Paused | Code::Io | Code::Database)
 }

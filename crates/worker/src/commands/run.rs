@@ -4,13 +4,16 @@ use super::queue::{Queue, goes_on};
 use super::show::print;
 use crate::cli::EXIT_STOPPED;
 use crate::energy::joules;
-use crate::engine::{self, Admitted, ENGINE, Loaded, PROOF, proof_fact};
+use crate::engine::{self, Admission, Admitted, ENGINE, Loaded, PROOF, proof_fact};
 use crate::machine::{CPU, Machine, THREADS};
 use crate::output::{Output, note};
 use crate::progress::Bars;
+use crate::served::{self, Budgets};
 use crate::signals;
+use contract::endpoint::EndpointFindings;
 use contract::event::{Event, Phase, Status};
 use contract::{Code, Error, Result, arm};
+use endpoint::Account;
 use experiment::StopSignal;
 use experiment::prepare::{Prepared, base_folder, from_spec};
 use experiment::runner::{Inputs, Outcome, Progress, Runner};
@@ -39,7 +42,7 @@ pub async fn start(context: &Context, file: &Path, with: &With, seeds: u64) -> R
         let more = (1..seeds).map(|n| read_spec(file, &With { seed: Some(first.saturating_add(n)), ..with.clone() }));
         let more = more.collect::<Result<Vec<_>>>()?;
         bars.say("Loading the models …");
-        let loaded = engine::find(&context.home, &prepared.spec, folder_of(file))?.load(&prepared.spec)?;
+        let loaded = engine::find(&context.home, &prepared.spec, folder_of(file))?.load(&context.home, &prepared.spec)?;
         loaded.check_lengths(&prepared)?;
         Ok::<_, Error>((prepared, more, loaded))
     })?;
@@ -64,7 +67,7 @@ pub async fn start(context: &Context, file: &Path, with: &With, seeds: u64) -> R
     bars.say(&format!("Run {id} of {}", store.path().display()));
     let first = work(context, Held { id, _lock: lock, store: store.clone() }, prepared, loaded, &mut bars).await;
     let code = match first {
-        Ok(code) => work_off(context, &store, queue, code).await,
+        Ok(code) => work_off(context, &store, queue, code, Budgets::default()).await,
         // The others would use the same models.
         Err(e) => queue.stop().await.and(Err(e)),
     };
@@ -94,7 +97,7 @@ pub async fn earlier(context: &Context, file: &Path, with: &With) -> Result<Opti
 }
 
 /// Goes on with runs, one after another, or begins those that were only written.
-pub async fn resume(context: &Context, runs: &[i64]) -> Result<ExitCode> {
+pub async fn resume(context: &Context, runs: &[i64], budgets: Budgets) -> Result<ExitCode> {
     signals::listen();
     let store = context.open().await?;
     let mut left = Vec::new();
@@ -108,8 +111,8 @@ pub async fn resume(context: &Context, runs: &[i64]) -> Result<ExitCode> {
     }
     let code = match left[..] {
         [] => Ok(ExitCode::SUCCESS),
-        [run] => resume_held(context, Held { id: run, _lock: store.lock(run)?, store: store.clone() }).await,
-        _ => work_off(context, &store, Queue::take(store.clone(), &left).await?, ExitCode::SUCCESS).await,
+        [run] => resume_held(context, Held { id: run, _lock: store.lock(run)?, store: store.clone() }, budgets).await,
+        _ => work_off(context, &store, Queue::take(store.clone(), &left).await?, ExitCode::SUCCESS, budgets).await,
     };
     // Whatever happened: the log goes into the file, which may then be copied alone.
     store.close().await;
@@ -117,7 +120,7 @@ pub async fn resume(context: &Context, runs: &[i64]) -> Result<ExitCode> {
 }
 
 /// All runs of a queue. What is wrong with one is said, and the next has its turn; the first error is returned in the end.
-async fn work_off(context: &Context, store: &Store, queue: Queue, first: ExitCode) -> Result<ExitCode> {
+async fn work_off(context: &Context, store: &Store, queue: Queue, first: ExitCode, budgets: Budgets) -> Result<ExitCode> {
     let (mut code, mut failed) = (first, None);
     while let Some((run, lock)) = queue.next().await? {
         if signals::stop_requested() {
@@ -126,7 +129,7 @@ async fn work_off(context: &Context, store: &Store, queue: Queue, first: ExitCod
             code = ExitCode::from(EXIT_STOPPED);
             break;
         }
-        match resume_held(context, Held { id: run, _lock: lock, store: store.clone() }).await {
+        match resume_held(context, Held { id: run, _lock: lock, store: store.clone() }, budgets).await {
             Ok(ended) if ended == ExitCode::SUCCESS => {}
             Ok(ended) => code = ended,
             Err(e) if goes_on(&e) => {
@@ -142,7 +145,7 @@ async fn work_off(context: &Context, store: &Store, queue: Queue, first: ExitCod
     failed.map_or(Ok(code), Err)
 }
 
-async fn resume_held(context: &Context, held: Held) -> Result<ExitCode> {
+async fn resume_held(context: &Context, held: Held, budgets: Budgets) -> Result<ExitCode> {
     let mut bars = Bars::new();
     let run = held.id;
     // What it was before it was put into a queue.
@@ -157,7 +160,7 @@ async fn resume_held(context: &Context, held: Held) -> Result<ExitCode> {
         Status::Waiting => Status::Failed,
         other => other,
     };
-    match block_in_place(|| load_again(context, &held, record, &mut bars)) {
+    match block_in_place(|| load_again(context, &held, record, budgets, &mut bars)) {
         Ok((prepared, loaded)) => work(context, held, prepared, loaded, &mut bars).await,
         Err(e) => {
             // The first error says more than one about noting it.
@@ -169,14 +172,25 @@ async fn resume_held(context: &Context, held: Held) -> Result<ExitCode> {
 
 /// Data and models of a run, which must be those that it began with. What the run does not yet know of them and of the machine is noted;
 /// what is different now, and may show in the last digits, is said.
-fn load_again(context: &Context, held: &Held, record: Run, bars: &mut Bars) -> Result<(Prepared, Loaded)> {
+fn load_again(context: &Context, held: &Held, record: Run, budgets: Budgets, bars: &mut Bars) -> Result<(Prepared, Loaded)> {
     let handle = Handle::current();
     let facts = handle.block_on(held.store.facts(held.id))?;
     let base = base_folder(&facts);
-    let prepared = from_spec(record.spec, &base)?;
+    let mut prepared = from_spec(record.spec, &base)?;
     prepared.check_unchanged(&facts)?;
+    let budgets = budgets.or_kept(&facts);
+    match &mut prepared.spec.frozen.endpoint {
+        Some(settings) => {
+            budgets.put_into(settings);
+            handle.block_on(held.store.set_facts(held.id, &budgets.facts()))?;
+        }
+        None if budgets != Budgets::default() => {
+            return Err(Error::run(format!("Run {} asks no endpoint, so that it has no budget; resume it without one.", held.id)));
+        }
+        None => {}
+    }
     bars.say("Loading the models …");
-    let loaded = engine::find(&context.home, &prepared.spec, &base)?.load(&prepared.spec)?;
+    let loaded = engine::find(&context.home, &prepared.spec, &base)?.load(&context.home, &prepared.spec)?;
     loaded.check_unchanged(&facts)?;
     loaded.check_lengths(&prepared)?;
     let now: Vec<Fact> = loaded.facts.iter().cloned().chain(Machine::look().facts()).collect();
@@ -246,11 +260,12 @@ async fn work(context: &Context, held: Held, prepared: Prepared, loaded: Loaded,
     let (id, store) = (held.id, held.store.clone());
     let handle = Handle::current();
     let outcome = block_in_place(|| match admitted(&handle, &store, id, prepared, loaded, bars) {
-        Ok(runner) => watch(runner, &handle, &store, id, bars),
+        Ok((runner, account)) => run_with_account(runner, account.as_ref(), &handle, &store, id, bars),
         Err(e) if e.code == Code::Stopped => handle.block_on(store.set_status(id, Status::Stopped, None)).map(|()| Outcome::Stopped),
         Err(e) => {
+            let status = if e.code == Code::Paused { Status::Stopped } else { Status::Failed };
             // The first error says more than one about noting it.
-            let _ = handle.block_on(store.set_status(id, Status::Failed, Some(&e.message)));
+            let _ = handle.block_on(store.set_status(id, status, Some(&e.message)));
             Err(e)
         }
     });
@@ -262,18 +277,32 @@ async fn work(context: &Context, held: Held, prepared: Prepared, loaded: Loaded,
             let printed = if context.output == Output::Json { print(context, &store, id).await } else { Ok(()) };
             printed.map(|()| ExitCode::from(EXIT_STOPPED))
         }
+        Err(e) if e.code == Code::Paused => {
+            Err(Error { message: format!("Run {id} is paused and kept; `alignpro resume {id}` goes on with it. {}", e.message), ..e })
+        }
         Err(e) => Err(e),
     }
 }
 
-/// Lets the engine prove itself, notes the proof, and makes the runner.
-fn admitted(handle: &Handle, store: &Store, run: i64, prepared: Prepared, loaded: Loaded, bars: &mut Bars) -> Result<Runner> {
+/// Lets the engine prove itself, notes the proof, and makes the runner; with what an endpoint costs.
+fn admitted(
+    handle: &Handle,
+    store: &Store,
+    run: i64,
+    prepared: Prepared,
+    mut loaded: Loaded,
+    bars: &mut Bars,
+) -> Result<(Runner, Option<Account>)> {
+    loaded.keep_answers_in(&served::answers(store, run), served::stop_of(store.clone(), handle.clone(), run))?;
     bars.say("The engine proves itself on eight prompts …");
     let stop = StopSignal::new(&signals::stop_requested, store.clone(), handle.clone(), run);
     // A store that cannot be read ends nothing here: the next query says why.
-    let Admitted { prompter, frozen, oracle, scorers, proof } = loaded.admit(&|| stop.requested().unwrap_or(false))?;
-    let before = handle.block_on(store.facts(run))?;
-    let before = before.iter().find(|fact| fact.key == PROOF).and_then(|fact| serde_json::from_str::<Proof>(&fact.value).ok());
+    let Admitted { prompter, frozen, oracle, scorers, proof, endpoint } = loaded.admit(&|| stop.requested().unwrap_or(false))?;
+    let facts = handle.block_on(store.facts(run))?;
+    if let Some(Admission { findings, .. }) = &endpoint {
+        note_findings(handle, store, run, &facts, findings)?;
+    }
+    let before = facts.iter().find(|fact| fact.key == PROOF).and_then(|fact| serde_json::from_str::<Proof>(&fact.value).ok());
     if before.as_ref().is_some_and(|before| before.batched != proof.batched) {
         let now = if proof.batched { "in batches, and did not" } else { "one by one, and did not" };
         remark(
@@ -293,7 +322,42 @@ fn admitted(handle: &Handle, store: &Store, run: i64, prepared: Prepared, loaded
     let Prepared { spec, splits, reward, .. } = prepared;
     let reward = reward.with_models(&scorers);
     let (store, handle, energy) = (store.clone(), handle.clone(), joules());
-    Runner::new(Inputs { store, handle, run, spec, splits, reward, prompter, frozen, oracle, energy })
+    let runner = Runner::new(Inputs { store, handle, run, spec, splits, reward, prompter, frozen, oracle, energy })?;
+    Ok((runner, endpoint.map(|admission| admission.account)))
+}
+
+/// What an endpoint was found to do: kept with the run, and what a person should know said, once.
+fn note_findings(handle: &Handle, store: &Store, run: i64, before: &[Fact], findings: &EndpointFindings) -> Result<()> {
+    served::check_served(before, findings)?;
+    let facts = served::facts(findings);
+    let is_known = |fact: &Fact| before.iter().any(|known| known.key == fact.key && known.value == fact.value);
+    if !facts.iter().all(is_known) {
+        for message in &findings.remarks {
+            remark(handle, store, run, message)?;
+        }
+    }
+    handle.block_on(store.set_facts(run, &facts))
+}
+
+/// Runs, notes what an endpoint has cost, and removes its answers where all that is made of them is in the store.
+fn run_with_account(
+    runner: Runner,
+    account: Option<&Account>,
+    handle: &Handle,
+    store: &Store,
+    run: i64,
+    bars: &mut Bars,
+) -> Result<Outcome> {
+    let outcome = watch(runner, handle, store, run, bars);
+    let Some(account) = account else { return outcome };
+    note(&format!("network: the endpoint has cost {}", account.spent().in_words()));
+    let noted = handle.block_on(store.set_facts(run, &[served::spent_fact(&account.spent())]));
+    if matches!(outcome, Ok(Outcome::Finished(_))) {
+        // What cannot be removed is in the way of nothing.
+        let _ = std::fs::remove_file(served::answers(store, run));
+    }
+    // The run's own error says more.
+    outcome.and_then(|outcome| noted.map(|()| outcome))
 }
 
 /// Something about a run that whoever reads it later should know: kept with it, and said.

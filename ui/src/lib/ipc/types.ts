@@ -3,7 +3,7 @@
 /**
  * What kind of thing went wrong. A code exists only where a program acts on it.
  */
-export type Code = "spec" | "model" | "data" | "reward" | "database" | "run" | "busy" | "io" | "engine" | "network" | "stopped" | "internal";
+export type Code = "spec" | "model" | "data" | "reward" | "database" | "run" | "busy" | "io" | "engine" | "network" | "paused" | "stopped" | "internal";
 
 /**
  * `message` is one sentence for a person; `detail` holds the technical cause, if there is more to say.
@@ -104,9 +104,13 @@ targets: Array<string>, };
  */
 export type Frozen = { 
 /**
- * Name of an installed model, or the path of a Hugging Face folder or GGUF file.
+ * Name of an installed model, or the path of a Hugging Face folder or GGUF file; with an endpoint, the name that it serves the model under.
  */
 model: string, engine: Engine, 
+/**
+ * With `engine = "endpoint"`: where the model answers.
+ */
+endpoint?: Endpoint, 
 /**
  * Quantisation applied while loading (mistral.rs only), such as `"q8_0"` or `"q4k"`. Absent: as on disk.
  */
@@ -123,7 +127,115 @@ top_k: number, };
 /**
  * What computes the frozen model's answers.
  */
-export type Engine = "auto" | "builtin" | "mistralrs";
+export type Engine = "auto" | "builtin" | "mistralrs" | "endpoint";
+
+/**
+ * An address that speaks OpenAI's protocol and answers in the place of a model on this machine.
+ */
+export type Endpoint = { 
+/**
+ * Where the protocol's paths begin, such as `http://127.0.0.1:8000/v1`.
+ */
+url: string, 
+/**
+ * Name under which the key is kept (`alignpro key set NAME`), never the key itself. Absent: none is sent.
+ */
+key?: string, 
+/**
+ * Requests under way at a time, if the endpoint proves that it answers them as it answers one.
+ */
+requests_at_once: number, 
+/**
+ * After so long an answer that has not come is given up.
+ */
+timeout_seconds: number, 
+/**
+ * For so long a request that fails is tried again before the run pauses.
+ */
+patience_seconds: number, 
+/**
+ * Tokens, read and written together, that a run may cost. Absent: any number.
+ */
+budget_tokens?: number, 
+/**
+ * Money that a run may cost, in the currency of the prices. Absent: any sum.
+ */
+budget_money?: number, 
+/**
+ * Price of a million tokens read.
+ */
+price_in_per_million?: number, 
+/**
+ * Price of a million tokens written.
+ */
+price_out_per_million?: number, 
+/**
+ * Speak without encryption to a machine outside of the private networks.
+ */
+allow_http?: boolean, };
+
+/**
+ * What an endpoint makes of a seed.
+ */
+export type Seeds = "kept" | "ignored" | "constant";
+
+/**
+ * What an endpoint was seen to do, by some small requests.
+ */
+export type EndpointFindings = { url: string, 
+/**
+ * As it was asked for.
+ */
+model: string, 
+/**
+ * As the answers call it, which may be longer: a version.
+ */
+served: string, 
+/**
+ * Whatever else it says of itself: its program, where the weights come from, a fingerprint.
+ */
+version: string | null, 
+/**
+ * Tokens that it holds, where it says so.
+ */
+context: number | null, seeds: Seeds, log_probs: boolean, 
+/**
+ * Whether answers say how many tokens they cost.
+ */
+usage: boolean, 
+/**
+ * Whether the same question gets the same greedy answer twice.
+ */
+repeats: boolean, 
+/**
+ * Whether questions asked together are answered as they are one by one.
+ */
+together: boolean, 
+/**
+ * Of one short answer.
+ */
+seconds_per_answer: number, spent: EndpointSpent, 
+/**
+ * What a person should know before relying on it; a sentence each.
+ */
+remarks: Array<string>, };
+
+/**
+ * What an endpoint has cost.
+ */
+export type EndpointSpent = { 
+/**
+ * That were answered.
+ */
+requests: number, tokens_in: number, tokens_out: number, 
+/**
+ * Of the tokens, those that the endpoint did not count and that were estimated from the texts.
+ */
+tokens_estimated: number, 
+/**
+ * Null without prices.
+ */
+money: number | null, };
 
 /**
  * r(x, y) of the original prompt x and the answer y: Σ weight·part.
@@ -1537,7 +1649,28 @@ advice: Array<string>,
 /**
  * Of the longest prompt with all that goes around it, and what the prompter's and the frozen model's contexts hold.
  */
-longest_prompter_tokens: number, longest_frozen_tokens: number, prompter_context: number, frozen_context: number, };
+longest_prompter_tokens: number, longest_frozen_tokens: number, prompter_context: number, 
+/**
+ * Null for a model behind an endpoint, which is not asked.
+ */
+frozen_context: number | null, 
+/**
+ * What a frozen model behind an endpoint will be asked; null for one on this machine.
+ */
+endpoint: EndpointEstimate | null, };
+
+/**
+ * What a run will ask of an endpoint, at most: an answer that is there already is not asked for again, and most end before their limit.
+ */
+export type EndpointEstimate = { url: string, model: string, requests: number, 
+/**
+ * Estimated from the texts.
+ */
+tokens_in: number, tokens_out: number, 
+/**
+ * Null without prices.
+ */
+money: number | null, };
 
 /**
  * A connection to another machine.

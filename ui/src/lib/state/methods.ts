@@ -4,6 +4,7 @@ import { armWord } from '$lib/charts/palette';
 import { capital, listed, plural } from '$lib/format';
 import { areClustered, countedIn, promptsInWords, unitOf } from './clusters';
 import { armsOf, trained, validations, whole } from './arms';
+import { endpointInWords } from './endpoint';
 import { grouped } from './experiments';
 import { watchedIn } from './rewards';
 import { beginning, told, type Story } from './run';
@@ -16,7 +17,7 @@ import { bestOf } from './validation';
 export const methods = (detail: RunDetail, report: Report, story: Story = beginning(), seeds: SeedsReport | null = null): string =>
   sentences(detail, report, story, seeds).join(' ');
 
-function sentences({ spec, program_version, summary }: RunDetail, report: Report, story: Story, seeds: SeedsReport | null): string[] {
+function sentences({ spec, facts, program_version, summary }: RunDetail, report: Report, story: Story, seeds: SeedsReport | null): string[] {
   const { evaluation } = spec;
   const resamples = plural(evaluation.bootstrap_resamples, 'resample');
   const signs = plural(evaluation.permutations, 'permutation');
@@ -25,6 +26,7 @@ function sentences({ spec, program_version, summary }: RunDetail, report: Report
     trainedInWords(spec, summary.iterations_done, seeds ? seeds.runs.map(({ seed }) => seed) : [report.seed]),
     ...(seeds ? [] : chosenInWords(spec, story)),
     comparedInWords(spec, report),
+    endpointInWords(spec, facts),
     ...armsInDetail(spec, report),
     isClustered
       ? `Prompts that belong together (one cluster for each value of ${spec.data.cluster_column ?? 'a column of the data'}) are not independent: the cluster is the unit of all intervals and tests, and of the splits, so that no cluster is in two of them.`

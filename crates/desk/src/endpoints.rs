@@ -1,0 +1,48 @@
+//! Models behind addresses, as the window asks of them; each question is put by `alignpro`.
+use crate::Desk;
+use crate::worker::read;
+use contract::endpoint::{Endpoint, EndpointFindings};
+use contract::{Error, Result};
+
+impl Desk {
+    /// The names of the models that an endpoint serves; None where it has no such list. The network is used.
+    pub async fn endpoint_models(&self, endpoint: &Endpoint) -> Result<Option<Vec<String>>> {
+        let mut document = self.worker.ask(&[&["endpoint", "models"], &access(endpoint)[..]].concat(), &[&endpoint.url]).await?;
+        read(document["models"].take())
+    }
+
+    /// What an endpoint can be relied on for, found by some thirty small requests, which may cost money.
+    pub async fn try_endpoint(&self, endpoint: &Endpoint, model: &str) -> Result<EndpointFindings> {
+        let at_once = endpoint.requests_at_once.to_string();
+        let arguments = [&["endpoint", "try", "--model", model, "--requests-at-once", &at_once], &access(endpoint)[..]].concat();
+        read(self.worker.ask(&arguments, &[&endpoint.url]).await?)
+    }
+
+    /// The names of the keys that are kept.
+    pub async fn keys(&self) -> Result<Vec<String>> {
+        let mut document = self.worker.ask(&["key", "list"], &[]).await?;
+        read(document["keys"].take())
+    }
+
+    /// Keeps a key in the system's keychain. It is handed over on the standard input of the program that does it, where no list of processes shows it.
+    pub async fn keep_key(&self, name: &str, key: &str) -> Result<()> {
+        self.worker.tell(&["key", "set"], &[name], key).await.map(|_| ())
+    }
+
+    /// Goes on with a run whose budget was used up, with a larger one.
+    pub async fn resume_with_budget(&self, run: i64, tokens: Option<u64>, money: Option<f64>) -> Result<()> {
+        if tokens.is_none() && money.is_none() {
+            return Err(Error::spec("A larger budget is a number of tokens, or a sum; write one of them."));
+        }
+        let option = |name: &str, value: Option<String>| value.map(|value| [name.to_owned(), value]).into_iter().flatten();
+        let tokens = option("--budget-tokens", tokens.map(|tokens| tokens.to_string()));
+        let budget: Vec<String> = tokens.chain(option("--budget-money", money.map(|money| money.to_string()))).collect();
+        self.go_on(&[run], &budget).await
+    }
+}
+
+/// How an endpoint is spoken to, as options of the command line.
+fn access(endpoint: &Endpoint) -> Vec<&str> {
+    let key = endpoint.key.iter().flat_map(|key| ["--key", key.as_str()]);
+    key.chain(endpoint.allow_http.then_some("--allow-http")).collect()
+}

@@ -1,0 +1,232 @@
+//! One request over HTTP, and one that is tried again.
+use crate::failure::{Failure, Outcome, Remedy, of_status};
+use crate::patience::{asked, pause, used_up};
+use crate::secret::{Secret, without};
+use crate::wire::{self, Reply, Served, complaint};
+use contract::endpoint::{Endpoint as Settings, is_this_machine};
+use contract::{Error, Result};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, SERVER};
+use reqwest::redirect::Policy;
+use serde_json::Value;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// No answer is longer than this.
+const LONGEST_ANSWER: usize = 16 << 20;
+/// To reach a machine; to answer may take longer.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// The way to an endpoint.
+pub struct Client {
+    http: reqwest::Client,
+    url: String,
+    pub model: String,
+    key_name: Option<String>,
+    secret: Option<Secret>,
+    timeout: Duration,
+    patience: Duration,
+    /// Before then nothing is asked.
+    not_before: Mutex<Option<Instant>>,
+    /// True when those who wait should give up.
+    stopping: watch::Sender<bool>,
+    say: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+/// A body with what stood in its head.
+struct Answered {
+    text: String,
+    headers: HeaderMap,
+}
+
+impl Client {
+    /// `say` hears of every wait. Nothing is asked yet.
+    pub fn new(settings: &Settings, model: &str, secret: Option<Secret>, say: Box<dyn Fn(&str) + Send + Sync>) -> Result<Self> {
+        let timeout = Duration::from_secs(settings.timeout_seconds);
+        let mut builder = reqwest::Client::builder()
+            .redirect(Policy::none())
+            .connect_timeout(CONNECT.min(timeout))
+            .timeout(timeout)
+            .user_agent(concat!("alignpro/", env!("CARGO_PKG_VERSION")));
+        // What stays on this machine goes to no proxy.
+        if is_this_machine(&settings.url) {
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(|e| {
+            Error::network("Encrypted connections cannot be made; are the system's root certificates there?").with_detail(e)
+        })?;
+        Ok(Self {
+            http,
+            url: settings.url.trim_end_matches('/').into(),
+            model: model.into(),
+            key_name: settings.key.clone(),
+            secret,
+            timeout,
+            patience: Duration::from_secs(settings.patience_seconds),
+            not_before: Mutex::new(None),
+            stopping: watch::channel(false).0,
+            say,
+        })
+    }
+
+    /// Lets those who wait give up, or go on waiting from now on.
+    pub fn set_stopping(&self, stopping: bool) {
+        self.stopping.send_replace(stopping);
+    }
+
+    /// The endpoint as a sentence begins with it.
+    pub fn who(&self) -> String {
+        format!("The endpoint {}", self.url)
+    }
+
+    /// What is served, with the program that serves it; None where the endpoint has no such list.
+    pub async fn models(&self) -> Outcome<Option<(Vec<Served>, Option<String>)>> {
+        let answered = match self.exchange(self.http.get(format!("{}/models", self.url))).await {
+            Ok(Ok(answered)) => answered,
+            Ok(Err((404 | 405 | 501, _))) => return Ok(None),
+            Ok(Err((_, failure))) | Err(failure) => return Err(failure),
+        };
+        let models = wire::models(&without(self.secret.as_ref(), answered.text)).map_err(|what| self.lied(&what))?;
+        let program =
+            answered.headers.get(SERVER).and_then(|value| value.to_str().ok()).map(|text| without(self.secret.as_ref(), text.into()));
+        Ok(Some((models, program)))
+    }
+
+    /// One attempt.
+    async fn attempt(&self, body: &Value) -> Outcome<Reply> {
+        let request = self.http.post(format!("{}/chat/completions", self.url)).json(body);
+        let answered = self.exchange(request).await?.map_err(|(_, failure)| failure)?;
+        if let Some(wait) = used_up(&answered.headers) {
+            self.close(wait);
+        }
+        let clean = |text: String| without(self.secret.as_ref(), text);
+        let reply = wire::reply(&answered.text).map_err(|what| self.lied(&what))?;
+        Ok(Reply { text: clean(reply.text), model: reply.model.map(clean), fingerprint: reply.fingerprint.map(clean), ..reply })
+    }
+
+    /// Asks, and again where that may help, for as long as the spec is patient. [`Remedy::Again`] in a failure means that patience has run out.
+    pub async fn ask(&self, body: &Value) -> Outcome<Reply> {
+        let (begun, mut failed) = (Instant::now(), 0);
+        loop {
+            self.wait_for_turn(begun).await?;
+            let failure = match self.attempt(body).await {
+                Ok(reply) => return Ok(reply),
+                Err(failure) => failure,
+            };
+            let Remedy::Again { after } = failure.remedy else { return Err(failure) };
+            failed += 1;
+            let wait = pause(failed, after, rand::random());
+            if begun.elapsed() + wait > self.patience || *self.stopping.borrow() {
+                return Err(self.out_of_patience(failure, failed, after));
+            }
+            if after.is_some() {
+                self.close(wait);
+            }
+            if wait > Duration::from_secs(2) || failed == 3 {
+                (self.say)(&format!("{} Trying again in {:.0} s.", failure.message, wait.as_secs_f64()));
+            }
+            self.sleep(wait).await;
+        }
+    }
+
+    fn out_of_patience(&self, failure: Failure, failed: u32, after: Option<Duration>) -> Failure {
+        let tried = match after {
+            Some(after) if after > self.patience => {
+                format!("It asks to wait {} s, which is longer than patience_seconds = {}.", after.as_secs(), self.patience.as_secs())
+            }
+            _ => format!("It was tried {failed} times, for up to patience_seconds = {}.", self.patience.as_secs()),
+        };
+        Failure { message: format!("{} {tried}", failure.message), ..failure }
+    }
+
+    /// Until the endpoint may be asked again.
+    async fn wait_for_turn(&self, begun: Instant) -> Outcome<()> {
+        loop {
+            let until = *self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(wait) = until.and_then(|until| until.checked_duration_since(Instant::now())).filter(|wait| !wait.is_zero()) else {
+                return Ok(());
+            };
+            if begun.elapsed() + wait > self.patience || *self.stopping.borrow() {
+                let asked = format!("{} allows nothing more for {:.0} s.", self.who(), wait.as_secs_f64().ceil());
+                return Err(self.out_of_patience(Failure::new(Remedy::Again { after: Some(wait) }, asked), 1, Some(wait)));
+            }
+            self.sleep(wait).await;
+        }
+    }
+
+    fn close(&self, wait: Duration) {
+        let until = Instant::now() + wait;
+        let mut not_before = self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+        *not_before = Some(not_before.map_or(until, |before| before.max(until)));
+    }
+
+    /// Less, if those who wait should give up.
+    async fn sleep(&self, wait: Duration) {
+        let mut stopping = self.stopping.subscribe();
+        let _ = tokio::time::timeout(wait, stopping.wait_for(|stopping| *stopping)).await;
+    }
+
+    /// Sends a request and reads all of what comes: a body, or a status with what it means.
+    async fn exchange(&self, request: reqwest::RequestBuilder) -> Outcome<Result<Answered, (u16, Failure)>> {
+        let mut request = request.header(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(header) = self.secret.as_ref().and_then(Secret::header) {
+            request = request.header(AUTHORIZATION, header);
+        }
+        let mut response = request.send().await.map_err(|e| self.unreached(&e))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.unreached(&e))? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > LONGEST_ANSWER {
+                return Err(self.lied("it is longer than any answer"));
+            }
+        }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if status.is_success() {
+            return Ok(Ok(Answered { text, headers }));
+        }
+        let (said, kind) = complaint(&text);
+        let said = without(self.secret.as_ref(), said);
+        let after = asked(&headers).or_else(|| used_up(&headers));
+        Ok(Err((status.as_u16(), of_status(status.as_u16(), &self.who(), self.key_name.as_deref(), (&said, &kind), after))))
+    }
+
+    /// The failure of an answer that is not what it should be; `what` is a clause about it. A gateway may say such a thing for a moment only.
+    fn lied(&self, what: &str) -> Failure {
+        let message = format!(
+            "{} does not answer in OpenAI's protocol: {what}. Check the url: it is the address of the API, which mostly ends in /v1, not of a page.",
+            self.who()
+        );
+        Failure::new(Remedy::Again { after: None }, message)
+    }
+
+    fn unreached(&self, error: &reqwest::Error) -> Failure {
+        let who = self.who();
+        let message = if error.is_timeout() {
+            format!(
+                "{who} did not answer within timeout_seconds = {}. Is it overloaded? Raise timeout_seconds, or lower requests_at_once.",
+                self.timeout.as_secs()
+            )
+        } else if error.is_connect() {
+            format!("{who} cannot be reached. Is it running, and is the url right?")
+        } else if error.is_builder() {
+            return Failure::new(Remedy::Mend, format!("{who} cannot be asked: its url is not an address."));
+        } else {
+            format!("{who} broke off in the middle of an answer. Is it still running?")
+        };
+        Failure::new(Remedy::Again { after: None }, message).with_detail(without(self.secret.as_ref(), causes(error)))
+    }
+}
+
+/// An error's causes, the last one first: it says most.
+fn causes(error: &reqwest::Error) -> String {
+    let mut all = Vec::new();
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        all.push(next.to_string());
+        cause = next.source();
+    }
+    all.dedup();
+    all.reverse();
+    all.join("; ")
+}

@@ -1,0 +1,86 @@
+//! Keys of endpoints: in the system's keychain under a name, or in an environment variable. Never in a file of ours.
+#[cfg(target_os = "linux")]
+#[path = "keychain.rs"]
+mod keychain;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_keychain.rs"]
+mod keychain;
+
+use crate::secret::Secret;
+use contract::endpoint::key_name_problem;
+use contract::{Error, Result};
+
+/// The variable that stands for the keychain where there is none: `ALIGNPRO_KEY_HOSTED` for `hosted`.
+pub fn variable(name: &str) -> String {
+    format!("ALIGNPRO_KEY_{}", name.to_ascii_uppercase().replace('-', "_"))
+}
+
+/// Why a name cannot be one, as an error. It is not repeated: it may be the key.
+pub fn check(name: &str) -> Result<()> {
+    key_name_problem(name).map_or(Ok(()), |problem| Err(Error::new(contract::Code::Spec, format!("The name of the key {problem}."))))
+}
+
+/// The key of a name: from the environment, where it is set there, else from the keychain.
+///
+/// # Errors
+/// [`contract::Code::Network`] where there is none, with what to do.
+pub fn find(name: &str) -> Result<Secret> {
+    check(name)?;
+    let variable = variable(name);
+    if let Some(text) = std::env::var(&variable).ok().filter(|text| !text.trim().is_empty()) {
+        return Secret::new(&text).ok_or_else(|| Error::network(format!("{variable} holds no key: it must be one word of plain letters.")));
+    }
+    match keychain::get(name) {
+        Ok(Some(text)) => Secret::new(&text).ok_or_else(|| {
+            Error::network(format!("What the keychain has under \"{name}\" is no key; set it anew with `alignpro key set {name}`."))
+        }),
+        Ok(None) => Err(Error::network(format!("There is no key \"{name}\". Keep it with `alignpro key set {name}`, or set {variable}."))),
+        Err(e) => {
+            Err(Error { message: format!("The key \"{name}\" cannot be looked up: {} Or set {variable} to the key.", e.message), ..e })
+        }
+    }
+}
+
+/// Keeps a key in the keychain, in the place of one of the same name.
+pub fn set(name: &str, secret: &Secret) -> Result<()> {
+    check(name)?;
+    keychain::set(name, secret.reveal())
+        .map_err(|e| Error { message: format!("{} Where there is no keychain, set {} to the key.", e.message, variable(name)), ..e })
+}
+
+/// Names of the keys in the keychain and in the environment, in order.
+pub fn list() -> Result<Vec<String>> {
+    let of_environment = std::env::vars_os().filter_map(|(key, _)| Some(key.to_str()?.strip_prefix("ALIGNPRO_KEY_")?.to_ascii_lowercase()));
+    let mut names: Vec<String> = of_environment.collect();
+    match keychain::list() {
+        Ok(kept) => names.extend(kept),
+        // Those of the environment are all there is.
+        Err(_) if !names.is_empty() => {}
+        Err(e) => return Err(e),
+    }
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+/// Removes a key from the keychain; false where there was none.
+pub fn remove(name: &str) -> Result<bool> {
+    check(name)?;
+    keychain::remove(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_its_variable() {
+        assert_eq!(variable("my-host_2"), "ALIGNPRO_KEY_MY_HOST_2");
+    }
+
+    #[test]
+    fn a_key_in_the_place_of_a_name_is_refused_and_not_repeated() {
+        let error = find("sk-Secret123").err().unwrap();
+        assert!(error.code == contract::Code::Spec && !error.message.contains("Secret123"), "{}", error.message);
+    }
+}

@@ -1,0 +1,248 @@
+//! What an endpoint can be relied on for, found by some thirty small requests: the proof that every engine gives, as far as one can that is elsewhere.
+use crate::client::Client;
+use crate::failure::{Failure, Remedy};
+use crate::model::{Ask, Endpoint, Trouble, check_served, reach};
+use crate::secret::Secret;
+use crate::wire::Reply;
+use contract::endpoint::{Endpoint as Settings, EndpointFindings, Seeds};
+use contract::{Error, Result};
+use inference::{AnswerDecoding, AnswerRequest, FrozenModel, LOG_PROB_TOLERANCE, PROOF_PROMPTS, Proof};
+use std::ops::ControlFlow;
+use std::time::Instant;
+use tokio::runtime::Handle;
+
+/// What has many likely answers, so that two draws are hardly ever the same.
+const DRAWN: &str = "Write one sentence about the sea.";
+const DRAWING: AnswerDecoding = AnswerDecoding { max_tokens: 24, temperature: 1.0, top_p: 1.0, top_k: 0 };
+
+fn drawn(seed: u64) -> AnswerRequest {
+    AnswerRequest { prompt: DRAWN.into(), seed }
+}
+
+/// Of each answer of the proof, as for other engines.
+const PROOF_TOKENS: usize = 16;
+
+type OnProgress<'a> = &'a mut dyn FnMut(usize) -> ControlFlow<()>;
+
+/// The names of the models that an endpoint serves; None where it has no such list.
+pub fn listed(settings: &Settings, secret: Option<Secret>, handle: &Handle) -> Result<Option<Vec<String>>> {
+    let client = Client::new(settings, "", secret, Box::new(|_| ()))?;
+    let models = reach(handle, &client).map_err(Failure::of_command)?;
+    Ok(models.map(|(models, _)| models.into_iter().map(|served| served.id).collect()))
+}
+
+/// How the answers to the proof's prompts compare.
+struct Compared {
+    /// Numbers of the prompts whose texts differ.
+    texts: Vec<usize>,
+    /// Largest difference of a log-probability; None where none are given.
+    log_prob: Option<f64>,
+}
+
+impl Compared {
+    fn of(a: &[Reply], b: &[Reply]) -> Self {
+        let pairs = || a.iter().zip(b).enumerate();
+        let texts = pairs().filter(|(_, (a, b))| a.text != b.text || a.truncated != b.truncated).map(|(i, _)| i).collect();
+        let differences = pairs().flat_map(|(_, (a, b))| a.log_probs.iter().zip(&b.log_probs)).map(|(a, b)| f64::from((a - b).abs()));
+        Self { texts, log_prob: differences.reduce(f64::max) }
+    }
+
+    fn agree(&self) -> bool {
+        self.texts.is_empty() && self.log_prob.is_none_or(|difference| difference <= LOG_PROB_TOLERANCE)
+    }
+}
+
+/// What the proof came to.
+struct Proved {
+    repeats: bool,
+    together: bool,
+    compared: Compared,
+    seconds: f64,
+}
+
+impl Endpoint {
+    /// Finds out what the endpoint can be relied on for; it then works one by one if it answers otherwise when asked together. `on_progress` hears at
+    /// every look, and can break ([`contract::Code::Stopped`]).
+    pub fn probe(&mut self, on_progress: OnProgress<'_>) -> Result<(EndpointFindings, Proof)> {
+        let (seeds, usage) = self.try_seeds(on_progress)?;
+        let proved = self.try_together(on_progress)?;
+        if !proved.together && proved.repeats {
+            self.at_once = 1;
+        }
+        let findings = EndpointFindings {
+            url: self.asker.client.who().trim_start_matches("The endpoint ").into(),
+            model: self.asker.client.model.clone(),
+            served: self.served.clone().unwrap_or_else(|| self.asker.client.model.clone()),
+            version: self.version(),
+            context: self.listed.as_ref().and_then(|listed| listed.context()),
+            seeds,
+            log_probs: self.dialect.log_probs,
+            usage,
+            repeats: proved.repeats,
+            together: proved.together,
+            seconds_per_answer: proved.seconds,
+            spent: self.asker.account.spent(),
+            remarks: Vec::new(),
+        };
+        let findings = EndpointFindings { remarks: remarks(&findings), ..findings };
+        let proof = self.proof(&proved);
+        Ok((findings, proof))
+    }
+
+    fn version(&self) -> Option<String> {
+        let mut parts: Vec<String> = self.program.iter().map(|program| format!("server {program}")).collect();
+        parts.extend(self.listed.iter().flat_map(|listed| listed.version()));
+        parts.extend(self.fingerprint.iter().map(|fingerprint| format!("fingerprint {fingerprint}")));
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+
+    /// Finds out with one request what the endpoint takes, and asks one by one from then on: for who wants a few answers and no proof.
+    pub fn learn(&mut self, on_progress: OnProgress<'_>) -> Result<()> {
+        self.at_once = 1;
+        self.first_draw(on_progress).map(drop)
+    }
+
+    /// One answer, to a request without what the endpoint refuses.
+    fn first_draw(&mut self, on_progress: OnProgress<'_>) -> Result<Vec<Reply>> {
+        let first = loop {
+            match self.try_out(&[drawn(1)], &DRAWING, 1, on_progress) {
+                Ok(replies) => break replies,
+                Err(Trouble::Failed(Failure { remedy: Remedy::None, message, detail })) => {
+                    let refused = Failure { remedy: Remedy::None, message, detail };
+                    let Some(less) = self.dialect.without(refused.detail.as_deref().unwrap_or_default()) else {
+                        return Err(refused.of_run());
+                    };
+                    self.dialect = less;
+                }
+                Err(trouble) => return Err(trouble.of_run()),
+            }
+        };
+        // Some take the wish for log-probabilities and give none.
+        self.dialect.log_probs &= first.iter().all(|reply| !reply.log_probs.is_empty());
+        self.fingerprint = first.iter().find_map(|reply| reply.fingerprint.clone());
+        Ok(first)
+    }
+
+    /// Draws three times, twice with the same seed. Also whether the endpoint counts tokens.
+    fn try_seeds(&mut self, on_progress: OnProgress<'_>) -> Result<(Seeds, bool)> {
+        let first = self.first_draw(on_progress)?;
+        let more = self.try_out(&[drawn(1), drawn(2)], &DRAWING, 1, on_progress).map_err(Trouble::of_run)?;
+        let texts: Vec<&str> = first.iter().chain(&more).map(|reply| reply.text.as_str()).collect();
+        let seeds = match texts[..] {
+            [a, b, c] if a == b && b == c => Seeds::Constant,
+            [a, b, _] if a == b && self.dialect.seed => Seeds::Kept,
+            _ => Seeds::Ignored,
+        };
+        Ok((seeds, first.iter().chain(&more).all(|reply| reply.usage.is_some())))
+    }
+
+    /// Asks the proof's prompts greedily, one by one and together; and one by one once more where that differs, to see whether it is the asking
+    /// together that makes the difference.
+    fn try_together(&mut self, on_progress: OnProgress<'_>) -> Result<Proved> {
+        let requests = PROOF_PROMPTS.map(|prompt| AnswerRequest { prompt: prompt.into(), seed: 0 });
+        let decoding = AnswerDecoding { max_tokens: PROOF_TOKENS, temperature: 0.0, top_p: 1.0, top_k: 0 };
+        let begun = Instant::now();
+        let alone = self.try_out(&requests, &decoding, 1, on_progress).map_err(Trouble::of_run)?;
+        let seconds = begun.elapsed().as_secs_f64() / requests.len() as f64;
+        let at_once = self.at_once;
+        let together = self.try_out(&requests, &decoding, at_once, on_progress).map_err(Trouble::of_run)?;
+        let compared = Compared::of(&alone, &together);
+        let agree = compared.agree();
+        // Asked one by one both times, nothing else can have made a difference.
+        let repeats = agree
+            || at_once > 1 && {
+                let again = self.try_out(&requests, &decoding, 1, on_progress).map_err(Trouble::of_run)?;
+                Compared::of(&alone, &again).agree()
+            };
+        Ok(Proved { repeats, together: agree, compared, seconds })
+    }
+
+    /// Asks without remembering the answers; their cost is kept.
+    fn try_out(
+        &mut self,
+        requests: &[AnswerRequest],
+        decoding: &AnswerDecoding,
+        at_once: usize,
+        on_progress: OnProgress<'_>,
+    ) -> Result<Vec<Reply>, Trouble> {
+        let asks: Vec<Ask<'_>> = requests.iter().map(|request| Ask { request, decoding, dialect: self.dialect }).collect();
+        let mut replies: Vec<Option<Reply>> = vec![None; asks.len()];
+        let (journal, served, who) = (&mut self.journal, &mut self.served, self.asker.client.who());
+        let mut on_reply = |index: usize, reply: Reply, cost| {
+            journal.keep(None, cost)?;
+            check_served(&who, served, &reply)?;
+            replies[index] = Some(reply);
+            Ok(())
+        };
+        self.asker.ask(&asks, at_once, &mut on_reply, on_progress)?;
+        let whole: Option<Vec<Reply>> = replies.into_iter().collect();
+        whole.ok_or_else(|| Trouble::Other(Error::internal("An answer to the proof is gone.")))
+    }
+
+    fn proof(&self, proved: &Proved) -> Proof {
+        let (engine, n, differ) = (self.describe(), PROOF_PROMPTS.len(), proved.compared.texts.len());
+        let log_probs = match proved.compared.log_prob {
+            Some(difference) => format!("log-probabilities differ by at most {difference:.1e}"),
+            None => "log-probabilities are not given".into(),
+        };
+        let detail = match (proved.together, proved.repeats) {
+            (true, _) if self.at_once == 1 => {
+                format!("{engine} gives the same answers to {n} prompts twice ({log_probs}); it is asked one by one")
+            }
+            (true, _) => format!(
+                "{engine} answers {n} prompts together as it does one by one ({log_probs}), so up to {} are asked at a time",
+                self.at_once
+            ),
+            (false, true) => format!(
+                "{engine} does not answer {n} prompts together as it does one by one ({differ} texts differ, {log_probs}), so it is asked one by one"
+            ),
+            (false, false) => format!(
+                "{engine} does not give the same greedy answers twice, whether asked together or one by one ({differ} of {n} texts differ, {log_probs}), so \
+                 asking one by one would gain nothing: up to {} are asked at a time",
+                self.at_once
+            ),
+        };
+        Proof {
+            engine,
+            prompts: n,
+            batched: proved.together || !proved.repeats,
+            max_log_prob_difference: proved.compared.log_prob,
+            texts_differ: differ,
+            detail,
+        }
+    }
+}
+
+/// What a person should know before relying on it.
+fn remarks(found: &EndpointFindings) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut say = |text: &str| all.push(text.to_owned());
+    if found.served != found.model {
+        say(&format!("The model that was asked for as \"{}\" answers as \"{}\".", found.model, found.served));
+    }
+    match found.seeds {
+        Seeds::Kept => {}
+        Seeds::Ignored => say(
+            "It does not keep seeds: the same run would get other answers the next time. Answers are kept as they come, so that stopping and going on \
+             changes nothing.",
+        ),
+        Seeds::Constant => say(
+            "Different seeds get the same answer although it should be drawn: with a temperature above 0, several answers to one prompt say no more than \
+             one. Choose another endpoint, or temperature = 0.",
+        ),
+    }
+    if !found.repeats {
+        say(
+            "The same question does not always get the same greedy answer: the same run would find slightly different figures the next time.",
+        );
+    } else if !found.together {
+        say("Questions asked together are answered otherwise than one by one, so that it is asked one by one, which takes longer.");
+    }
+    if !found.log_probs {
+        say("It gives no log-probabilities, so that texts alone were compared.");
+    }
+    if !found.usage {
+        say("It does not count tokens, so that cost and budget go by an estimate of four bytes a token.");
+    }
+    all
+}

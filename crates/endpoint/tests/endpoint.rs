@@ -1,0 +1,325 @@
+//! Endpoints that behave, and endpoints that do not.
+#![allow(clippy::unwrap_used)] // A helper that fails should fail its test.
+use contract::endpoint::{Endpoint as Settings, Seeds};
+use contract::{Code, Error, Result};
+use endpoint::{Endpoint, Opening, Secret, sent_seed};
+use inference::{Answer, AnswerDecoding, AnswerRequest, FrozenModel};
+use serde_json::json;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tests::serving::{Act, Seen, Server, builtin, embedded, models, well_behaved, worded, words};
+use tokio::runtime::Runtime;
+
+const KEY: &str = "sk-a-very-secret-key-4711";
+
+fn settings(server: &Server) -> Settings {
+    Settings { timeout_seconds: 1, patience_seconds: 3, ..Settings::at(&server.url()) }
+}
+
+struct Bench {
+    runtime: Runtime,
+    said: Arc<Mutex<Vec<String>>>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { runtime: Runtime::new().unwrap(), said: Arc::default() }
+    }
+
+    fn open(&self, settings: &Settings, model: &str) -> Result<Endpoint> {
+        let said = self.said.clone();
+        let say = Box::new(move |line: &str| said.lock().unwrap().push(line.into()));
+        let (secret, handle) = (settings.key.as_ref().map(|_| Secret::new(KEY).unwrap()), self.runtime.handle().clone());
+        Endpoint::open(Opening { settings, model, secret, handle, say, stop: Box::new(|| false) })
+    }
+}
+
+fn go_on(_done: usize) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+fn requests(n: u64) -> Vec<AnswerRequest> {
+    (0..n).map(|i| AnswerRequest { prompt: format!("Question {i}"), seed: i << 40 }).collect()
+}
+
+const DECODING: AnswerDecoding = AnswerDecoding { max_tokens: 8, temperature: 0.7, top_p: 1.0, top_k: 0 };
+
+fn ask(endpoint: &mut Endpoint, n: u64) -> Result<Vec<Answer>> {
+    endpoint.answer(&requests(n), &DECODING, &mut go_on)
+}
+
+/// A server of one model that does this with every question.
+fn server(act: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Server {
+    Server::start(move |seen| if seen.path.ends_with("/models") { models(&["small"]) } else { act(seen) })
+}
+
+fn error_of(act: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Error {
+    let (bench, server) = (Bench::new(), server(act));
+    let mut endpoint = bench.open(&settings(&server), "small").unwrap();
+    ask(&mut endpoint, 1).unwrap_err()
+}
+
+#[test]
+fn the_embedded_model_behind_an_address_gives_the_answers_of_the_engine() {
+    let (bench, server) = (Bench::new(), Server::start(embedded()));
+    let patient = Settings { timeout_seconds: 600, ..Settings::at(&server.url()) };
+    let mut endpoint = bench.open(&patient, "smollm2").unwrap();
+    let (found, proof) = endpoint.probe(&mut go_on).unwrap();
+    assert!(proof.batched && proof.texts_differ == 0 && proof.max_log_prob_difference == Some(0.0), "{proof:?}");
+    assert_eq!((found.seeds, found.log_probs, found.usage, found.repeats, found.together), (Seeds::Kept, true, true, true, true));
+    assert_eq!(found.remarks, Vec::<String>::new());
+    assert!(found.version.unwrap().contains("root weights/7") && found.spent.requests == 19);
+
+    let requests: Vec<AnswerRequest> = ["Why is the sky blue?", "Name a river.", "Name a river."]
+        .into_iter()
+        .enumerate()
+        .map(|(i, prompt)| AnswerRequest { prompt: prompt.into(), seed: u64::MAX / (i as u64 + 2) })
+        .collect();
+    let mut engine = builtin();
+    for temperature in [0.0, 0.8] {
+        let decoding = AnswerDecoding { max_tokens: 12, temperature, top_p: 0.9, top_k: 0 };
+        let through = endpoint.answer(&requests, &decoding, &mut go_on).unwrap();
+        for (request, through) in requests.iter().zip(through) {
+            let request = AnswerRequest { seed: sent_seed(request.seed).into(), ..request.clone() };
+            let own = engine.answer(&[request], &decoding, &mut go_on).unwrap().remove(0);
+            assert_eq!((own.text, own.truncated, own.tokens.len()), (through.text, through.truncated, through.tokens.len()));
+            assert_eq!(own.log_probs, through.log_probs);
+        }
+    }
+}
+
+#[test]
+fn an_answer_is_asked_for_once_and_outlives_the_worker() {
+    let (bench, server) = (Bench::new(), Server::start(well_behaved));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("answers");
+    let mut endpoint = bench.open(&settings(&server), "small").unwrap();
+    endpoint.keep_in(&file).unwrap();
+    let twice: Vec<AnswerRequest> = requests(3).into_iter().chain(requests(3)).collect();
+    let first = endpoint.answer(&twice, &DECODING, &mut go_on).unwrap();
+    assert_eq!((first[..3].to_vec(), server.questions().len()), (first[3..].to_vec(), 3));
+    let spent = endpoint.account().spent();
+    drop(endpoint);
+    let mut endpoint = bench.open(&settings(&server), "small").unwrap();
+    endpoint.keep_in(&file).unwrap();
+    assert_eq!(endpoint.account().spent(), spent);
+    assert_eq!(ask(&mut endpoint, 3).unwrap(), first[..3]);
+    assert_eq!(server.questions().len(), 3);
+}
+
+#[test]
+fn what_passes_is_waited_for() {
+    let failed = Arc::new(AtomicUsize::new(0));
+    let count = failed.clone();
+    let server = server(move |seen| match count.fetch_add(1, Ordering::Relaxed) {
+        0 => Act::Say(429, vec![("Retry-After", "1".into())], "{\"error\":\"slow down\"}".into()),
+        1 => Act::error(500, "out of order", ""),
+        2 => Act::BreakOff,
+        3 => Act::Say(200, Vec::new(), "<html>a gateway's page</html>".into()),
+        _ => Act::json(&words(seen)),
+    });
+    let bench = Bench::new();
+    let begun = Instant::now();
+    let mut endpoint = bench.open(&Settings { patience_seconds: 60, ..settings(&server) }, "small").unwrap();
+    assert_eq!(ask(&mut endpoint, 1).unwrap().len(), 1);
+    assert!(begun.elapsed() >= Duration::from_secs(1), "it was asked to wait a second");
+    assert_eq!(server.questions().len(), 5);
+    assert!(!bench.said.lock().unwrap().is_empty(), "who waits is told");
+}
+
+#[test]
+fn limits_are_honoured_before_they_are_broken() {
+    let server = server(|seen| {
+        let headers = vec![("x-ratelimit-remaining-requests", "0".into()), ("x-ratelimit-reset-requests", "700ms".into())];
+        Act::Say(200, headers, words(seen).to_string())
+    });
+    let bench = Bench::new();
+    let mut endpoint = bench.open(&Settings { requests_at_once: 1, ..settings(&server) }, "small").unwrap();
+    let begun = Instant::now();
+    ask(&mut endpoint, 3).unwrap();
+    assert!(begun.elapsed() >= Duration::from_millis(1400) && server.questions().len() == 3);
+}
+
+#[test]
+fn what_does_not_pass_pauses_the_run_with_a_way_out() {
+    let cases: [(&str, Error, Code); 7] = [
+        ("patience_seconds = 3", error_of(|_| Act::error(503, "loading", "")), Code::Paused),
+        ("timeout_seconds = 1", error_of(|_| Act::Hang(Duration::from_secs(2))), Code::Paused),
+        ("broke off", error_of(|_| Act::BreakOff), Code::Paused),
+        ("HTML", error_of(|_| Act::Say(200, Vec::new(), "<!DOCTYPE html>".into())), Code::Paused),
+        ("not of this protocol", error_of(|_| Act::Say(200, Vec::new(), "{\"answer\":\"Yes\"}".into())), Code::Paused),
+        ("longer than patience_seconds", error_of(|_| Act::Say(429, vec![("Retry-After", "3600".into())], String::new())), Code::Paused),
+        ("refuses the request", error_of(|_| Act::error(400, "no such parameter", "")), Code::Engine),
+    ];
+    for (words, error, code) in cases {
+        assert!(error.code == code && error.message.contains(words), "{words}: {error:?}");
+    }
+}
+
+#[test]
+fn what_a_person_must_mend_is_not_tried_again() {
+    for (status, code, words) in [
+        (401, "", "does not accept the key \"mine\""),
+        (403, "", "forbids"),
+        (404, "", "does not know this model"),
+        (402, "", "out of money"),
+        (429, "insufficient_quota", "quota is used up"),
+        (308, "", "another address"),
+    ] {
+        let server = server(move |_| Act::error(status, &format!("no, not with {KEY}"), code));
+        let bench = Bench::new();
+        let mut endpoint = bench.open(&Settings { key: Some("mine".into()), ..settings(&server) }, "small").unwrap();
+        let error = ask(&mut endpoint, 1).unwrap_err();
+        assert!(error.code == Code::Paused && error.message.contains(words), "{status}: {error:?}");
+        assert!(!format!("{error:?}").contains(KEY), "{error:?}");
+        assert_eq!(server.questions().len(), 1, "{status}");
+        assert_eq!(server.questions()[0].header("authorization").unwrap(), format!("Bearer {KEY}"));
+    }
+}
+
+#[test]
+fn opening_says_what_is_wrong() {
+    let bench = Bench::new();
+    let mut gone = Server::start(well_behaved);
+    gone.stop();
+    let refused = |settings: &Settings, model: &str| bench.open(settings, model).err().unwrap();
+    let error = refused(&settings(&gone), "small");
+    assert!(error.code == Code::Network && error.message.contains("cannot be reached"), "{error:?}");
+    let other = Server::start(well_behaved);
+    let error = refused(&settings(&other), "large");
+    assert!(error.message.contains("\"large\"; it serves \"small\""), "{error:?}");
+    let locked = Server::start(|_| Act::error(401, "key, please", ""));
+    let error = refused(&settings(&locked), "small");
+    assert!(error.code == Code::Network && error.message.contains("alignpro key set NAME"), "{error:?}");
+    let page = Server::start(|_| Act::Say(200, Vec::new(), "<html>".into()));
+    assert!(refused(&settings(&page), "small").message.contains("HTML"));
+    // Who has no list may still have the model.
+    let listless = Server::start(|seen| if seen.path.ends_with("/models") { Act::error(404, "", "") } else { Act::json(&words(seen)) });
+    assert_eq!(ask(&mut bench.open(&settings(&listless), "small").unwrap(), 2).unwrap().len(), 2);
+}
+
+#[test]
+fn answers_that_came_before_the_endpoint_went_are_kept() {
+    let (bench, mut server) = (Bench::new(), Server::start(well_behaved));
+    let whole = ask(&mut bench.open(&settings(&server), "small").unwrap(), 8).unwrap();
+    let count = Arc::new(AtomicUsize::new(0));
+    server.stop();
+    let counted = count.clone();
+    server.start_again(move |seen| match seen.path.ends_with("/models") || counted.fetch_add(1, Ordering::Relaxed) < 5 {
+        true => well_behaved(seen),
+        false => Act::error(500, "gone", ""),
+    });
+    let one_by_one = Settings { requests_at_once: 1, ..settings(&server) };
+    let mut endpoint = bench.open(&one_by_one, "small").unwrap();
+    assert_eq!(ask(&mut endpoint, 8).unwrap_err().code, Code::Paused);
+    server.stop();
+    let before = server.questions().len();
+    server.start_again(well_behaved);
+    assert_eq!(ask(&mut endpoint, 8).unwrap(), whole);
+    assert_eq!(server.questions().len() - before, 3, "five were there");
+}
+
+#[test]
+fn the_budget_is_never_passed() {
+    let (bench, server) = (Bench::new(), Server::start(well_behaved));
+    let mut endpoint = bench.open(&Settings { budget_tokens: Some(100), ..settings(&server) }, "small").unwrap();
+    let error = ask(&mut endpoint, 20).unwrap_err();
+    assert!(error.code == Code::Paused && error.message.contains("frozen.endpoint.budget_tokens"), "{error:?}");
+    let spent = endpoint.account().spent();
+    assert!(spent.tokens() <= 100 && spent.tokens() > 60 && spent.requests as usize == server.questions().len(), "{spent:?}");
+}
+
+#[test]
+fn what_an_endpoint_cannot_do_is_found_and_said() {
+    let (bench, drawn) = (Bench::new(), AtomicUsize::new(0));
+    // No seeds, no log-probabilities, no count of tokens, another name, and a newer parameter.
+    let server = server(move |seen| {
+        if !seen.body["logprobs"].is_null() {
+            return Act::error(400, "logprobs are not supported", "");
+        }
+        if !seen.body["max_tokens"].is_null() {
+            return Act::error(400, "Use 'max_completion_tokens' instead.", "");
+        }
+        let is_greedy = seen.body["temperature"] == json!(0.0);
+        let seed = if is_greedy { 0 } else { drawn.fetch_add(1, Ordering::Relaxed) as u64 };
+        let mut answer = worded(seen, seed);
+        answer["usage"] = json!(null);
+        answer["model"] = json!("small-2026-11-01");
+        Act::json(&answer)
+    });
+    let mut endpoint = bench.open(&settings(&server), "small").unwrap();
+    let (found, proof) = endpoint.probe(&mut go_on).unwrap();
+    assert_eq!((found.seeds, found.log_probs, found.usage, found.repeats, found.together), (Seeds::Ignored, false, false, true, true));
+    assert_eq!((found.served.as_str(), found.remarks.len()), ("small-2026-11-01", 4));
+    assert!(proof.batched && proof.max_log_prob_difference.is_none() && found.spent.tokens_estimated == found.spent.tokens());
+    assert_eq!(ask(&mut endpoint, 4).unwrap()[0].log_probs, Vec::<f32>::new());
+}
+
+#[test]
+fn who_answers_otherwise_when_asked_together_is_asked_one_by_one() {
+    let under_way = Arc::new(AtomicUsize::new(0));
+    let most = Arc::new(AtomicUsize::new(0));
+    let (counted, most_seen) = (under_way.clone(), most.clone());
+    let server = server(move |seen| {
+        let now = counted.fetch_add(1, Ordering::SeqCst) + 1;
+        most_seen.fetch_max(now, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(100));
+        let crowded = now > 1;
+        counted.fetch_sub(1, Ordering::SeqCst);
+        Act::json(&worded(seen, if crowded { 99 } else { seen.body["seed"].as_u64().unwrap_or(0) }))
+    });
+    let bench = Bench::new();
+    let mut endpoint = bench.open(&settings(&server), "small").unwrap();
+    let (found, proof) = endpoint.probe(&mut go_on).unwrap();
+    assert!(!found.together && found.repeats && !proof.batched && proof.detail.contains("one by one"), "{proof:?}");
+    assert_eq!(most.swap(0, Ordering::SeqCst), 4);
+    ask(&mut endpoint, 6).unwrap();
+    assert_eq!(most.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn another_model_in_the_middle_is_noticed() {
+    let is_other = Arc::new(AtomicBool::new(false));
+    let other = is_other.clone();
+    let server = server(move |seen| {
+        let mut answer = words(seen);
+        answer["model"] = json!(if other.load(Ordering::Relaxed) { "other" } else { "small" });
+        Act::json(&answer)
+    });
+    let bench = Bench::new();
+    let mut endpoint = bench.open(&settings(&server), "small").unwrap();
+    ask(&mut endpoint, 2).unwrap();
+    is_other.store(true, Ordering::Relaxed);
+    let error = ask(&mut endpoint, 4).unwrap_err();
+    assert!(error.code == Code::Paused && error.message.contains("\"other\"") && error.message.contains("\"small\""), "{error:?}");
+}
+
+#[test]
+fn a_stop_ends_the_waiting() {
+    let server = server(|_| Act::error(503, "loading", ""));
+    let bench = Bench::new();
+    let mut endpoint = bench.open(&Settings { patience_seconds: 600, ..settings(&server) }, "small").unwrap();
+    let begun = Instant::now();
+    let asked = begun + Duration::from_secs(2);
+    endpoint.set_stop(Box::new(move || Instant::now() > asked));
+    assert_eq!(ask(&mut endpoint, 4).unwrap_err().code, Code::Stopped);
+    assert!(begun.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn a_key_that_an_endpoint_repeats_goes_no_further() {
+    let server = server(|seen| {
+        let mut answer = words(seen);
+        answer["choices"][0]["message"]["content"] = json!(format!("Your key is {KEY}"));
+        answer["system_fingerprint"] = json!(KEY);
+        Act::json(&answer)
+    });
+    let bench = Bench::new();
+    let mut endpoint = bench.open(&Settings { key: Some("mine".into()), ..settings(&server) }, "small").unwrap();
+    let found = endpoint.probe(&mut go_on).unwrap();
+    let answers = ask(&mut endpoint, 1).unwrap();
+    assert_eq!(answers[0].text, "Your key is [key]");
+    assert!(!format!("{found:?}").contains(KEY));
+}

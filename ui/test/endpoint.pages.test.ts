@@ -1,0 +1,98 @@
+// A frozen model behind an address.
+import { fireEvent, render, screen, waitFor, within } from '@testing-library/svelte';
+import { describe, expect, it, vi } from 'vitest';
+import LargerBudget from '$lib/components/LargerBudget.svelte';
+import { answerWith } from '$lib/ipc/mock';
+import { draft } from '$lib/state/draft.svelte';
+import { endpointInWords, findingsInWords, newEndpoint, usedUp } from '$lib/state/endpoint';
+import { foundAt } from '../src/dev/endpoint';
+import { spec } from '../src/dev/fixtures';
+import { open, violations } from './app';
+
+async function elsewhere() {
+  await open('#/new/models');
+  await fireEvent.click(await screen.findByRole('radio', { name: 'Behind an address' }));
+  return screen.findByLabelText<HTMLInputElement>('Address');
+}
+
+describe('a frozen model behind an address', { timeout: 30_000 }, () => {
+  it('is chosen, listed and tried by clicks, and by nothing else', async () => {
+    await elsewhere();
+    expect(draft.spec?.frozen).toMatchObject({ engine: 'endpoint', model: '', endpoint: { url: 'http://127.0.0.1:8000/v1' } });
+    const tryIt = screen.getByRole<HTMLButtonElement>('button', { name: 'Try it' });
+    expect(tryIt.disabled).toBe(true);
+    await fireEvent.click(screen.getByRole('button', { name: 'List models' }));
+    await waitFor(() => expect(draft.spec?.frozen.model).toBe('qwen2.5-7b'));
+    await fireEvent.click(tryIt);
+    const found = within(await screen.findByRole('region', { name: 'What was found' }, { timeout: 3000 }));
+    found.getByText('kept: the same seed gives the same answer');
+    expect(await violations()).toEqual([]);
+    // What was found is of that address.
+    await fireEvent.input(screen.getByLabelText('Address'), { target: { value: 'http://127.0.0.1:9/v1' } });
+    expect(screen.queryByRole('region', { name: 'What was found' })).toBeNull();
+    await fireEvent.click(tryIt);
+    await screen.findByText(/cannot be reached. Is it running/, {}, { timeout: 3000 });
+  });
+  it('gives way to one on this machine again', async () => {
+    await elsewhere();
+    await fireEvent.click(screen.getByRole('radio', { name: 'On this machine' }));
+    expect(draft.spec?.frozen).toMatchObject({ engine: 'auto', model: 'smollm2-135m-instruct' });
+    expect(draft.spec?.frozen.endpoint).toBeUndefined();
+  });
+  it('has the name of a key in the spec, and the key nowhere', async () => {
+    await elsewhere();
+    await fireEvent.input(screen.getByLabelText('Name of the key'), { target: { value: 'hosted' } });
+    const key = await screen.findByLabelText<HTMLInputElement>('The key itself');
+    expect(key.type).toBe('password');
+    await fireEvent.input(key, { target: { value: 'sk-secret' } });
+    await fireEvent.click(screen.getByRole('button', { name: 'Keep' }));
+    await screen.findByText('The key is in the system’s keychain.', {}, { timeout: 3000 });
+    expect(key.value).toBe('');
+    expect(draft.spec?.frozen.endpoint?.key).toBe('hosted');
+    expect(JSON.stringify(draft.spec)).not.toContain('sk-secret');
+    expect(Object.values(localStorage).join()).not.toContain('sk-secret');
+  });
+  it('is told with what it cannot do', () => {
+    const hosted = foundAt({ ...newEndpoint(), url: 'https://api.example.com/v1' }, 'large');
+    if (hosted instanceof Promise) throw new Error('nobody there');
+    const bad = findingsInWords(hosted).filter(({ isGood }) => !isGood);
+    expect(bad.map(({ what }) => what)).toEqual(['Seeds', 'Greedy answers', 'Log-probabilities']);
+  });
+});
+
+describe('the methods of a run', () => {
+  it('name the model behind the address and what came of seeds', () => {
+    const through = { ...spec(), frozen: { ...spec().frozen, model: 'large', endpoint: newEndpoint() } };
+    const facts = [
+      { key: 'endpoint.served', value: 'large-2' },
+      { key: 'endpoint.seeds', value: 'ignored: the same seed gives different answers' },
+    ];
+    expect(endpointInWords(through, facts)).toBe(
+      'The frozen model answered behind an OpenAI-compatible endpoint, as large-2; seeds were ignored in that the same seed gives different answers.',
+    );
+    expect(endpointInWords(spec(), [])).toBe(false);
+  });
+});
+
+describe('a run whose budget is used up', () => {
+  it('is told from others', () => {
+    expect(usedUp('The budget of 900 tokens (frozen.endpoint.budget_tokens) is used up: 3 requests.')).toBe('tokens');
+    expect(usedUp('The budget of 2 in money (frozen.endpoint.budget_money) is used up: 3 requests.')).toBe('money');
+    expect(usedUp('The endpoint cannot be reached.')).toBeNull();
+    expect(usedUp(null)).toBeNull();
+  });
+  it('goes on with a larger one', async () => {
+    const asked = vi.fn(() => null);
+    answerWith({ resume_with_budget: asked });
+    const begun = vi.fn();
+    render(LargerBudget, { id: 7, of: 'tokens', begun });
+    const field = screen.getByLabelText('A larger budget, in tokens');
+    await fireEvent.input(field, { target: { value: 'many' } });
+    await fireEvent.click(screen.getByRole('button', { name: 'Resume with this budget' }));
+    screen.getByText(/write a whole number/);
+    await fireEvent.input(field, { target: { value: '50000' } });
+    await fireEvent.click(screen.getByRole('button', { name: 'Resume with this budget' }));
+    await waitFor(() => expect(begun).toHaveBeenCalledOnce());
+    expect(asked).toHaveBeenCalledWith({ id: 7, tokens: 50000, money: null });
+  });
+});
