@@ -17,7 +17,12 @@ import { bestOf } from './validation';
 export const methods = (detail: RunDetail, report: Report, story: Story = beginning(), seeds: SeedsReport | null = null): string =>
   sentences(detail, report, story, seeds).join(' ');
 
-function sentences({ spec, facts, program_version, summary }: RunDetail, report: Report, story: Story, seeds: SeedsReport | null): string[] {
+function sentences(
+  { spec, facts, program_version, summary }: RunDetail,
+  report: Report,
+  story: Story,
+  seeds: SeedsReport | null,
+): string[] {
   const { evaluation } = spec;
   const resamples = plural(evaluation.bootstrap_resamples, 'resample');
   const signs = plural(evaluation.permutations, 'permutation');
