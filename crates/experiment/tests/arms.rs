@@ -200,11 +200,12 @@ fn an_untrained_oracle_answers_as_the_frozen_model() {
     let reward = || Reward::new(&spec.reward).unwrap();
     let frozen = BuiltIn::new(load(), &folder).unwrap();
     let mut raw = Pipeline::new(spec, world.prompter(), Box::new(frozen), reward());
-    let mut oracle = oracle::pipeline(&oracle::training_spec(spec), world.oracle()).unwrap();
+    let mut oracle = oracle::pipeline(&oracle::training_spec(spec), world.oracle(), reward());
     let adapter = oracle.prompter.untrained_adapter(5).unwrap();
     let prompts = world.prepared().splits.test;
     let streams = Streams::new(1);
-    let plan = Plan { split: Split::Test, iteration: 0, prompts: &prompts, answers_per_prompt: 3, answers_per_batch: 4, streams };
+    let (split, answers_per_prompt, answers_per_batch) = (Split::Test, 3, 4);
+    let plan = Plan { split, iteration: 0, prompts: &prompts, clusters: None, answers_per_prompt, answers_per_batch, streams };
     let collect = |name: &str, answering: &mut experiment::evaluation::Answering<'_>| {
         let mut rows = Vec::new();
         let mut commit = |chunk: &[EvaluationAnswer], _| {
