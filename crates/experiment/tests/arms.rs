@@ -204,7 +204,8 @@ fn an_untrained_oracle_answers_as_the_frozen_model() {
     let adapter = oracle.prompter.untrained_adapter(5).unwrap();
     let prompts = world.prepared().splits.test;
     let streams = Streams::new(1);
-    let plan = Plan { split: Split::Test, iteration: 0, prompts: &prompts, answers_per_prompt: 3, answers_per_batch: 4, streams };
+    let plan =
+        Plan { split: Split::Test, iteration: 0, prompts: &prompts, clusters: None, answers_per_prompt: 3, answers_per_batch: 4, streams };
     let collect = |name: &str, answering: &mut experiment::evaluation::Answering<'_>| {
         let mut rows = Vec::new();
         let mut commit = |chunk: &[EvaluationAnswer], _| {
