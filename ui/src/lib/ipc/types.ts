@@ -41,7 +41,9 @@ source: string,
  */
 column: string, 
 /**
- * Which prompts belong together.
+ * Name of the column (CSV) or key (JSONL) that says which prompts belong together: those of one user, topic, template or
+ * conversation, as text or a whole number. A cluster is in one split only, and intervals and tests count clusters, not prompts.
+ * Absent: prompts are unrelated. The shipped prompts have none.
  */
 cluster_column?: string | null, 
 /**
@@ -451,7 +453,7 @@ export type Interval = { low: number, high: number, };
  */
 export type ShareOfPrompts = { share: number, 
 /**
- * Resampling prompts; null where nothing says how precise the share is.
+ * Resampling prompts, or clusters of them; null where nothing says how precise the share is.
  */
 interval: Interval | null, };
 
@@ -464,11 +466,12 @@ export type VarianceRatio = {
  */
 ratio: number | null, 
 /**
- * Percentile bootstrap of the log ratio over prompts, the same prompts drawn for both arms; null where too few prompts differ.
+ * Percentile bootstrap of the log ratio over prompts, or clusters of them, the same drawn for both arms; null where too few prompts differ.
  */
 interval: Interval | null, 
 /**
- * Test of Brown and Forsythe on the first answers to each prompt. It takes the arms as independent, and is cautious as they are not.
+ * Test of Brown and Forsythe on the first answers to each prompt. It takes the arms as independent, and is cautious as they are not. It takes
+ * prompts as independent too, and is null where they are in clusters.
  */
 p_value: number | null, };
 
@@ -481,7 +484,8 @@ export type Component = {
  */
 variance: number, 
 /**
- * Percentile bootstrap over seeds and prompts; null where there are fewer than three of what it varies over.
+ * Percentile bootstrap over seeds and prompts; null where there are fewer than three of what it varies over, and where prompts are in
+ * clusters.
  */
 interval: Interval | null, };
 
@@ -513,7 +517,7 @@ answer: Component | null, };
 
 /**
  * The verdicts of one judge on the test answers of two arms, from stored rows. Every pair of answers was shown in both orders; shares are
- * of verdicts or pairs, their 95 % intervals resample prompts.
+ * of verdicts or pairs, their 95 % intervals resample prompts, or clusters of them.
  */
 export type Judged = { 
 /**
@@ -541,7 +545,7 @@ template_hash: string, arm: string, baseline: string,
  */
 pairs: number, prompts: number, 
 /**
- * Clusters.
+ * Clusters of prompts, which are resampled; null where the prompts do not belong together.
  */
 clusters: number | null, 
 /**
@@ -604,11 +608,11 @@ name: string,
  */
 n: number, prompts: number, 
 /**
- * Clusters.
+ * Clusters of prompts, which are the unit of all intervals; null where the prompts do not belong together.
  */
 clusters: number | null, reward_mean: number, 
 /**
- * 95 % percentile-bootstrap interval of the mean, resampling prompts.
+ * 95 % percentile-bootstrap interval of the mean, resampling prompts or clusters of them.
  */
 reward_ci_low: number, reward_ci_high: number, 
 /**
@@ -624,7 +628,8 @@ between_prompt_variance: number | null,
  */
 within_prompt_variance: number | null, 
 /**
- * The same split with intervals, of this one seed; null in reports of versions that did not count it.
+ * The same split with intervals, of this one seed, but for prompts in clusters, whose intervals are null; null in reports of versions that
+ * did not count it.
  */
 components: Components | null, 
 /**
@@ -668,7 +673,7 @@ export type WatchedDifference = { label: string, difference: number, interval: I
  */
 export type Comparison = { arm: string, baseline: string, prompts: number, 
 /**
- * Clusters.
+ * Clusters of prompts, which are resampled and swapped whole; null where the prompts do not belong together.
  */
 clusters: number | null, 
 /**
@@ -676,7 +681,7 @@ clusters: number | null,
  */
 mean_difference: number, ci_low: number, ci_high: number, 
 /**
- * Two-sided sign-flip permutation test over prompts.
+ * Two-sided sign-flip permutation test over prompts, or clusters of them.
  */
 p_value: number, 
 /**
@@ -773,7 +778,7 @@ n: number,
 tried: number, };
 
 /**
- * A mean over prompts with its interval, resampling prompts.
+ * A mean over prompts with its interval, resampling prompts or clusters of them.
  */
 export type Estimated = { mean: number, 
 /**
@@ -1017,7 +1022,7 @@ failed: number,
  */
 mean: number, 
 /**
- * Bootstrap over seeds and prompts, crossed; with one seed over prompts alone, and then about this one prompter.
+ * Bootstrap over seeds and prompts, or clusters of them, crossed; with one seed over these alone, and then about this one prompter.
  */
 bootstrap: Interval | null, 
 /**
@@ -1068,11 +1073,11 @@ export type Power = {
  */
 smallest: number, 
 /**
- * With twice the test prompts, all else the same; here and below.
+ * With twice the test prompts, in twice the clusters where they are in some, all else the same; here and below.
  */
 twice_prompts: number | null, 
 /**
- * With twice the answers to each prompt, each to a rewrite of its own.
+ * With twice the answers to each prompt, each to a rewrite of its own; null where prompts are in clusters, whose answers are counted together.
  */
 twice_answers: number | null, 
 /**
@@ -1095,8 +1100,11 @@ runs: Array<SeedRun>,
 /**
  * Test prompts, the same for all seeds.
  */
-clusters: number | null,
 prompts: number, 
+/**
+ * Clusters of them, which are the unit of all intervals; null where the prompts do not belong together.
+ */
+clusters: number | null, 
 /**
  * Answers of an arm to one prompt.
  */
@@ -1154,7 +1162,7 @@ deviation: number,
 is_usual: boolean, };
 
 /**
- * The smallest difference that is found with so many test prompts, all else as planned.
+ * The smallest difference that is found with so many test prompts (and clusters in proportion), all else as planned.
  */
 export type AtPrompts = { prompts: number, smallest: number, };
 
@@ -1178,8 +1186,11 @@ export type DesignPower = { question: Question, seeds: number,
 /**
  * Test prompts.
  */
-clusters: number | null,
 prompts: number, 
+/**
+ * Clusters of them, which are what is counted; null where the prompts do not belong together.
+ */
+clusters: number | null, 
 /**
  * Answers of an arm to one prompt.
  */
@@ -1496,13 +1507,31 @@ export type SeedsFound = { runs: Array<number>, report: SeedsReport | null, fail
 export type SpecCheck = { problems: Array<Problem>, toml: string, };
 
 /**
+ * Columns of a data file that a spec may name, in the file's order.
+ */
+export type DataColumns = { 
+/**
+ * That can hold prompts.
+ */
+prompts: Array<string>, 
+/**
+ * That can say which prompts belong together.
+ */
+clusters: Array<string>, };
+
+/**
+ * How many clusters of prompts each split has.
+ */
+export type ClusterCounts = { train: number, validation: number, test: number, 
+/**
+ * Prompts that no split may have: the rest of clusters of which a split took a part.
+ */
+unused: number, };
+
+/**
  * Prompts of a data source, split as the spec says.
  */
-export type DataColumns = { prompts: Array<string>, clusters: Array<string>, };
-
-export type ClusterCounts = { train: number, validation: number, test: number, unused: number, };
-
-export type DataPreview = { clusters: ClusterCounts | null, train: number, validation: number, test: number, 
+export type DataPreview = { train: number, validation: number, test: number, 
 /**
  * The first prompts of the training split, whole.
  */
@@ -1510,7 +1539,11 @@ examples: Array<string>,
 /**
  * Words of the median and of the longest prompt.
  */
-median_words: number, longest_words: number, };
+median_words: number, longest_words: number, 
+/**
+ * Null where the spec names no column for clusters.
+ */
+clusters: ClusterCounts | null, };
 
 /**
  * What an answer is worth under a reward.
