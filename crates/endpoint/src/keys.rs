@@ -17,7 +17,7 @@ pub fn variable(name: &str) -> String {
 
 /// Why a name cannot be one, as an error. It is not repeated: it may be the key.
 pub fn check(name: &str) -> Result<()> {
-    key_name_problem(name).map_or(Ok(()), |problem| Err(Error::new(contract::Code::Spec, format!("The name of the key {problem}."))))
+    key_name_problem(name).map_or(Ok(()), |problem| Err(Error::new(contract::Code::Spec, format!("That {problem}."))))
 }
 
 /// The key of a name: from the environment, where it is set there, else from the keychain.

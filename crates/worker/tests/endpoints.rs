@@ -154,7 +154,7 @@ fn a_key_is_nowhere_but_in_the_requests() {
             other => other,
         }
     });
-    let spec = spec(&lab, "a.toml", &server.url(), "key = \"my-host\"\nbudget_tokens = 2500\n");
+    let spec = spec(&lab, "a.toml", &server.url(), "key = \"my-host\"\nbudget_tokens = 1000\n");
     let run = |arguments: &[&str], key: Option<&str>| {
         let mut command = command(&lab, arguments);
         if let Some(key) = key {
@@ -215,7 +215,7 @@ fn an_endpoint_is_looked_at_and_judges_and_an_estimate_asks_nobody() {
     let verdicts = Arc::new(AtomicUsize::new(0));
     let counted = verdicts.clone();
     let server = Server::start(move |seen| {
-        if seen.prompt().len() < 600 {
+        if !seen.prompt().starts_with("You are an impartial judge") {
             return well_behaved(seen);
         }
         counted.fetch_add(1, Ordering::Relaxed);
