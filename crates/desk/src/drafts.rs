@@ -112,9 +112,12 @@ impl Desk {
     pub async fn design(&self, spec: Spec, seeds: u64, deviation: Option<f64>) -> Result<DesignPower> {
         let seeds = usize::try_from(seeds).unwrap_or(usize::MAX);
         let precedent = experiment::design::precedent(self.store().await?, &spec, Path::new("/"), seeds).await?;
-        refuse_relative(&spec.data)?;
+        let is_clustered = spec.data.cluster_column.is_some();
+        if is_clustered {
+            refuse_relative(&spec.data)?;
+        }
         blocking(move || {
-            let is_clustered = spec.data.cluster_column.is_some();
+            // How many clusters the test prompts are in is in the file alone.
             let clusters = if is_clustered { datasets::load(&spec.data, Path::new("/"))?.test_clusters() } else { None };
             experiment::design::compute(&spec, seeds, precedent.as_ref(), deviation, clusters)
         })
