@@ -30,6 +30,8 @@ export default defineConfig({
           environment: 'jsdom',
           include: ['test/*.test.ts'],
           setupFiles: ['test/setup.ts'],
+          // On a busy machine a page and its accessibility take longer than the usual five seconds.
+          testTimeout: 30_000,
           // Else a style sheet is read as an empty text.
           css: { include: [/app\.css/] },
         },
