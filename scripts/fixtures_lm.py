@@ -70,10 +70,12 @@ FAMILIES = {
     "tiny-llama3": ("Llama", 500.0, True, {
         "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16,
     }, {}, SPLIT, 22),
-    "tiny-linear": ("Llama", 10_000.0, False, {"type": "linear", "factor": 4.0}, {}, SPLIT, 23),
+    "tiny-linear": ("Llama", 10_000.0, False, {"rope_type": "linear", "factor": 4.0}, {}, SPLIT, 23),
     "tiny-mistral": ("Mistral", 1_000_000.0, False, None, {"sliding_window": None}, SPLIT, 24),
     "tiny-qwen2": ("Qwen2", 1_000_000.0, True, None, {"use_sliding_window": False, "sliding_window": 32, "max_window_layers": 2}, SPLIT, 25),
-    "tiny-qwen3": ("Qwen3", 1_000_000.0, True, None, {"attention_bias": False, "use_sliding_window": False, "sliding_window": None}, SPLIT, 26),
+    "tiny-qwen3": ("Qwen3", 1_000_000.0, True, None, {
+        "attention_bias": False, "use_sliding_window": False, "sliding_window": None, "max_window_layers": 2,
+    }, SPLIT, 26),
     "tiny-phi3": ("Phi3", 10_000.0, False, {"type": "longrope", "short_factor": [1.0, 1.3, 2.5], "long_factor": [1.0, 4.0, 9.0]}, {
         "original_max_position_embeddings": 32, "partial_rotary_factor": 0.75, "sliding_window": 48,
     }, ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], 27),

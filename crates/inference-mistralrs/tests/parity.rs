@@ -123,8 +123,16 @@ fn both_engines_give_the_same_greedy_text_and_log_probabilities() {
 #[test]
 fn every_family_answers_as_the_built_in_engine() {
     let _alone = alone();
-    for name in ["tiny-untied", "tiny-llama3", "tiny-linear", "tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-phi3"] {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lm/tests/fixtures").join(name);
+    let (fixtures, imported) = (Path::new(env!("CARGO_MANIFEST_DIR")).join("../lm/tests/fixtures"), tempfile::tempdir().unwrap());
+    let named = |name: &&str| (fixtures.join(format!("tiny-{name}")), (*name).to_owned());
+    // As our own import writes them.
+    let import = |name: &&str| {
+        let folder = imported.path().join(name);
+        lm::gguf::import(&fixtures.join("import").join(format!("{name}.gguf")), &folder).unwrap();
+        (folder, format!("{name} from GGUF"))
+    };
+    let all = ["untied", "llama3", "linear", "mistral", "qwen2", "qwen3", "phi3"].iter().map(named);
+    for (folder, name) in all.chain(["qwen2", "qwen3", "phi3"].iter().map(import)) {
         let opened = ModelFolder::open(&folder).unwrap();
         let mut ours = BuiltIn::new(Llama::load(&opened, &Device::Cpu).unwrap(), &opened).unwrap();
         let mut theirs = MistralRs::load(&folder, None).unwrap();

@@ -74,6 +74,11 @@ struct ConfigFile<'a> {
     original_max_position_embeddings: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     partial_rotary_factor: Option<f64>,
+    /// That of Qwen, whose readers ask for it, is never used: files of llama.cpp say nothing of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    use_sliding_window: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_window_layers: Option<usize>,
     torch_dtype: &'static str,
     use_cache: bool,
     #[serde(flatten)]
@@ -82,6 +87,7 @@ struct ConfigFile<'a> {
 
 impl<'a> ConfigFile<'a> {
     fn new(shape: &'a LlamaConfig, vocabulary: &Vocabulary) -> Self {
+        let is_qwen = matches!(shape.architecture, Architecture::Qwen2 | Architecture::Qwen3);
         Self {
             architectures: [shape.architecture.class()],
             model_type: shape.architecture.model_type(),
@@ -98,6 +104,8 @@ impl<'a> ConfigFile<'a> {
                 (_, Architecture::Phi3) => Some(shape.max_position_embeddings),
                 _ => None,
             },
+            use_sliding_window: is_qwen.then_some(false),
+            max_window_layers: is_qwen.then_some(shape.num_hidden_layers),
             partial_rotary_factor: (shape.rotary_dim != shape.head_dim).then(|| shape.rotary_dim as f64 / shape.head_dim as f64),
             torch_dtype: "bfloat16",
             use_cache: true,
