@@ -78,7 +78,7 @@ FAMILIES = {
     }, SPLIT, 26),
     "tiny-phi3": ("Phi3", 10_000.0, False, {"type": "longrope", "short_factor": [1.0, 1.3, 2.5], "long_factor": [1.0, 4.0, 9.0]}, {
         "original_max_position_embeddings": 32, "partial_rotary_factor": 0.75, "sliding_window": 48,
-    }, ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], 27),
+    }, ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], 30),
 }
 
 

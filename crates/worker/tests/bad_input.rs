@@ -116,7 +116,7 @@ fn of_another_architecture(mut gguf: Vec<u8>) -> Vec<u8> {
     // After the key come the value's type (4 bytes), its length (8) and its text.
     let at = gguf.windows(key.len()).position(|bytes| bytes == key).unwrap() + key.len() + 12;
     assert_eq!(&gguf[at..at + 5], b"llama");
-    gguf[at..at + 5].copy_from_slice(b"qwen2");
+    gguf[at..at + 5].copy_from_slice(b"gemma");
     gguf
 }
 
@@ -134,7 +134,7 @@ fn gguf_files() {
     import("empty.gguf", b"");
     import("text.gguf", b"This is no model at all, whatever its name says.");
     let whole = std::fs::read(tests::gguf()).unwrap();
-    assert_names(&import("other.gguf", &of_another_architecture(whole.clone())), &["qwen2", "llama"]);
+    assert_names(&import("other.gguf", &of_another_architecture(whole.clone())), &["gemma", "llama"]);
     import("truncated.gguf", &whole[..whole.len() / 2]);
     import("header.gguf", &whole[..1000]);
     assert_names(&import("model.bin", b"x"), &[".gguf"]);
