@@ -55,7 +55,7 @@ fn clusters_reach_every_figure_and_every_copy_of_the_run() {
     lab.json(&["import", "mailed.alignpro", "--db", "b.db"]);
     assert_eq!(lab.json(&["show", "1", "--db", "b.db"])["comparisons"], shown["comparisons"]);
     let analysed = lab.json(&["analyse", "1", "--db", "b.db"]);
-    assert_eq!(analysed["clusters"], 4, "{analysed}");
+    assert_eq!(analysed["experiments"][0]["report"]["clusters"], 4, "{analysed}");
     assert_eq!(analysed, lab.json(&["analyse", "1", "--db", "a.db"]));
     let text = lab.text(&["analyse", "1", "--db", "b.db"]);
     assert!(
