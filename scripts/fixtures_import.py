@@ -115,7 +115,32 @@ def unpermuted(weight, heads):
     return weight.reshape(heads, rows // heads // 2, 2, columns).swapaxes(1, 2).reshape(rows, columns)
 
 
-SHAPE = {"hidden": 32, "wide": 64, "layers": 2, "heads": 4, "kv_heads": 2, "head_dim": 8, "context": 128, "theta": 100_000.0}
+SHAPE = {
+    "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8,
+    "max_position_embeddings": 128, "rope_theta": 100_000.0, "rms_norm_eps": 1e-5,
+}
+
+
+def add_shape(writer, config, rotated=None):
+    """What a `config.json` says of a model's shape; `rotated`: dimensions of a head with a position, where that is to be said."""
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_head_count(config["num_attention_heads"])
+    writer.add_head_count_kv(config["num_key_value_heads"])
+    if rotated is not None:
+        writer.add_rope_dimension_count(rotated)
+    writer.add_rope_freq_base(config["rope_theta"])
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    writer.add_vocab_size(config["vocab_size"])
+
+
+def finish(writer):
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
 
 
 def write_gguf(path, vocabulary, tied, formats, add_tokenizer, seed):
@@ -127,16 +152,7 @@ def write_gguf(path, vocabulary, tied, formats, add_tokenizer, seed):
     rng = np.random.default_rng(seed)
     writer = GGUFWriter(path, "llama")
     writer.add_name("tiny")
-    writer.add_block_count(SHAPE["layers"])
-    writer.add_context_length(SHAPE["context"])
-    writer.add_embedding_length(SHAPE["hidden"])
-    writer.add_feed_forward_length(SHAPE["wide"])
-    writer.add_head_count(SHAPE["heads"])
-    writer.add_head_count_kv(SHAPE["kv_heads"])
-    writer.add_rope_dimension_count(SHAPE["head_dim"])
-    writer.add_rope_freq_base(SHAPE["theta"])
-    writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_vocab_size(vocabulary)
+    add_shape(writer, {**SHAPE, "vocab_size": vocabulary}, SHAPE["head_dim"])
     add_tokenizer(writer)
     expected = {}
 
@@ -151,16 +167,17 @@ def write_gguf(path, vocabulary, tied, formats, add_tokenizer, seed):
 
     from gguf import GGMLQuantizationType as Type
 
-    hidden, wide, head = SHAPE["hidden"], SHAPE["wide"], SHAPE["head_dim"]
+    hidden, wide, head = SHAPE["hidden_size"], SHAPE["intermediate_size"], SHAPE["head_dim"]
+    heads, kv_heads = SHAPE["num_attention_heads"], SHAPE["num_key_value_heads"]
     embedding, linear, output = formats
     add("model.embed_tokens", "token_embd", (vocabulary, hidden), embedding)
-    for i in range(SHAPE["layers"]):
+    for i in range(SHAPE["num_hidden_layers"]):
         layer, block = f"model.layers.{i}.", f"blk.{i}."
         add(layer + "input_layernorm", block + "attn_norm", (hidden,), Type.F32)
-        add(layer + "self_attn.q_proj", block + "attn_q", (SHAPE["heads"] * head, hidden), linear, SHAPE["heads"])
-        add(layer + "self_attn.k_proj", block + "attn_k", (SHAPE["kv_heads"] * head, hidden), linear, SHAPE["kv_heads"])
-        add(layer + "self_attn.v_proj", block + "attn_v", (SHAPE["kv_heads"] * head, hidden), linear)
-        add(layer + "self_attn.o_proj", block + "attn_output", (hidden, SHAPE["heads"] * head), linear)
+        add(layer + "self_attn.q_proj", block + "attn_q", (heads * head, hidden), linear, heads)
+        add(layer + "self_attn.k_proj", block + "attn_k", (kv_heads * head, hidden), linear, kv_heads)
+        add(layer + "self_attn.v_proj", block + "attn_v", (kv_heads * head, hidden), linear)
+        add(layer + "self_attn.o_proj", block + "attn_output", (hidden, heads * head), linear)
         add(layer + "post_attention_layernorm", block + "ffn_norm", (hidden,), Type.F32)
         add(layer + "mlp.gate_proj", block + "ffn_gate", (wide, hidden), linear)
         add(layer + "mlp.up_proj", block + "ffn_up", (wide, hidden), linear)
@@ -168,10 +185,7 @@ def write_gguf(path, vocabulary, tied, formats, add_tokenizer, seed):
     add("model.norm", "output_norm", (hidden,), Type.F32)
     if not tied:
         add("lm_head", "output", (vocabulary, hidden), output)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    finish(writer)
     return expected
 
 
@@ -278,15 +292,7 @@ def family(folder, name):
     config = json.loads((source / "config.json").read_text())
     writer = GGUFWriter(folder / f"{name}.gguf", name)
     writer.add_name(name)
-    writer.add_block_count(config["num_hidden_layers"])
-    writer.add_context_length(config["max_position_embeddings"])
-    writer.add_embedding_length(config["hidden_size"])
-    writer.add_feed_forward_length(config["intermediate_size"])
-    writer.add_head_count(config["num_attention_heads"])
-    writer.add_head_count_kv(config["num_key_value_heads"])
-    writer.add_rope_freq_base(config["rope_theta"])
-    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
-    writer.add_vocab_size(config["vocab_size"])
+    add_shape(writer, config)
     vocabulary = json.loads((source / "tokenizer.json").read_text())["model"]["vocab"]
     tokens = sorted(vocabulary, key=vocabulary.get)
     special = [1 if i < 3 else 0 for i in range(len(tokens))]
@@ -324,10 +330,7 @@ def family(folder, name):
     names = get_tensor_name_map(getattr(MODEL_ARCH, name.upper()), config["num_hidden_layers"])
     for key, weight in load_file(source / "model.safetensors").items():
         writer.add_tensor(names.get_name(key, try_suffixes=(".weight", ".bias")), weight)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    finish(writer)
 
 
 def gguf_files(folder):

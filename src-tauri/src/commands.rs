@@ -42,7 +42,6 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         leave_estimate,
         endpoint_models,
         try_endpoint,
-        keys,
         keep_key,
         start,
         stop,
@@ -166,11 +165,6 @@ async fn endpoint_models(desk: Desk<'_>, endpoint: Endpoint) -> Result<Option<Ve
 #[tauri::command]
 async fn try_endpoint(desk: Desk<'_>, endpoint: Endpoint, model: String) -> Result<EndpointFindings> {
     desk.try_endpoint(&endpoint, &model).await
-}
-
-#[tauri::command]
-async fn keys(desk: Desk<'_>) -> Result<Vec<String>> {
-    desk.keys().await
 }
 
 #[tauri::command]

@@ -1,7 +1,7 @@
 //! The paired comparison of two arms.
 use crate::distributions::{normal_below, normal_quantile};
 use crate::resampling::{
-    Interval, RESAMPLES, SIGNS, alone, by_cluster, deviation, finite_mean, percentiles, quantile, sorted, stream, total, totals,
+    Interval, RESAMPLES, SIGNS, ahead, alone, by_cluster, deviation, finite_mean, percentiles, quantile, sorted, stream, total, totals,
 };
 use crate::share::{Share, share};
 use rand_chacha::ChaCha8Rng;
@@ -51,8 +51,7 @@ pub fn paired_in_clusters(arm: &[f64], baseline: &[f64], clusters: &[usize], res
         return nothing(differences.len());
     }
     // For each cluster: the sum of its differences, their number, and how many are above 0, ties as half.
-    let better = |d: f64| if d == 0.0 { 0.5 } else { f64::from(u8::from(d > 0.0)) };
-    let rows = by_cluster(differences.iter().map(|d| [*d, 1.0, better(*d)]), clusters);
+    let rows = by_cluster(differences.iter().map(|d| [*d, 1.0, ahead(*d)]), clusters);
     let [sum, prompts, _] = total(&rows);
     let mean = sum / prompts;
     let (interval, accelerated, drawn) = if rows.len() == 1 || resamples == 0 {

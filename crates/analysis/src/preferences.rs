@@ -1,5 +1,6 @@
 //! A reward held against preferences of people.
-use crate::resampling::{Interval, RESAMPLES, sort_rows, stream, totals};
+use crate::distributions::normal_quantile;
+use crate::resampling::{Interval, RESAMPLES, ahead, sort_rows, stream, totals};
 use crate::share::{Share, share};
 
 /// What a reward gives to the answer that people chose and to the one that they did not, and how long these are.
@@ -94,7 +95,7 @@ pub fn calibration(margins: &[f64], resamples: usize, seed: u64) -> Option<Calib
     let place = |margin: f64| (((sure(margin) - 0.5) * 2.0 * BINS as f64) as usize).min(BINS - 1);
     let bin = |at: usize| {
         let inside: Vec<f64> = margins.iter().copied().filter(|&margin| place(margin) == at).collect();
-        let mut rows: Vec<[f64; 2]> = inside.iter().map(|&m| [if m == 0.0 { 0.5 } else { f64::from(u8::from(m > 0.0)) }, 1.0]).collect();
+        let mut rows: Vec<[f64; 2]> = inside.iter().map(|&margin| [ahead(margin), 1.0]).collect();
         sort_rows(&mut rows);
         let drawn = totals(&rows, resamples, &mut stream(seed, RESAMPLES));
         let edge = |at: usize| 0.5 + 0.5 * at as f64 / BINS as f64;
@@ -117,7 +118,7 @@ pub fn calibration(margins: &[f64], resamples: usize, seed: u64) -> Option<Calib
 
 /// Of one pair: agreement and 1, twice more where the chosen answer is the shorter and the longer one.
 fn counts(pair: &Preferred) -> [f64; 6] {
-    let agrees = if pair.chosen == pair.rejected { 0.5 } else { f64::from(u8::from(pair.chosen > pair.rejected)) };
+    let agrees = ahead(pair.chosen - pair.rejected);
     let [shorter, longer] = [pair.chosen_length < pair.rejected_length, pair.chosen_length > pair.rejected_length];
     let where_it_is = |so: bool| if so { [agrees, 1.0] } else { [0.0; 2] };
     let [[a, b], [c, d]] = [where_it_is(shorter), where_it_is(longer)];
@@ -134,7 +135,7 @@ fn spearman(x: &[f64], y: &[f64]) -> Option<Correlation> {
         return None;
     }
     let n = x.len() as f64;
-    let half = 1.959_963_984_540_054 * ((1.0 + value * value / 2.0) / (n - 3.0)).sqrt();
+    let half = normal_quantile(0.975) * ((1.0 + value * value / 2.0) / (n - 3.0)).sqrt();
     let has_interval = x.len() >= 10 && value.abs() < 1.0;
     let interval = has_interval.then(|| Interval { low: (value.atanh() - half).tanh(), high: (value.atanh() + half).tanh() });
     Some(Correlation { value, interval })

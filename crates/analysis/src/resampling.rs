@@ -49,6 +49,11 @@ pub fn bootstrap_mean_in_clusters(values: &[f64], clusters: &[usize], resamples:
     middle(&means)
 }
 
+/// Whether a difference is for the first of two: 1, 0, or half for a tie.
+pub(crate) fn ahead(difference: f64) -> f64 {
+    if difference == 0.0 { 0.5 } else { f64::from(u8::from(difference > 0.0)) }
+}
+
 /// Clusters of prompts that do not belong together.
 pub(crate) fn alone(prompts: usize) -> Vec<usize> {
     (0..prompts).collect()

@@ -18,12 +18,6 @@ impl Desk {
         read(self.worker.ask(&arguments, &[&endpoint.url]).await?)
     }
 
-    /// The names of the keys that are kept.
-    pub async fn keys(&self) -> Result<Vec<String>> {
-        let mut document = self.worker.ask(&["key", "list"], &[]).await?;
-        read(document["keys"].take())
-    }
-
     /// Keeps a key in the system's keychain. It is handed over on the standard input of the program that does it, where no list of processes shows it.
     pub async fn keep_key(&self, name: &str, key: &str) -> Result<()> {
         self.worker.tell(&["key", "set"], &[name], key).await.map(|_| ())

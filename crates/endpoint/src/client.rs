@@ -74,6 +74,11 @@ impl Client {
         self.stopping.send_replace(stopping);
     }
 
+    /// Where the protocol's paths begin, without a slash behind it.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The endpoint as a sentence begins with it.
     pub fn who(&self) -> String {
         format!("The endpoint {}", self.url)

@@ -27,8 +27,12 @@ impl Question {
             hash.update(text);
         }
         numbers.into_iter().for_each(|number| hash.update(number.to_le_bytes()));
-        Self(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(hex(hash))
     }
+}
+
+pub(crate) fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A line of the file; without a question, what a trial has cost.

@@ -16,6 +16,6 @@ mod wire;
 
 pub use ledger::{Account, estimated_prompt};
 pub use model::{Endpoint, Opening, identity};
-pub use probe::listed;
+pub use probe::{PROBE_REQUESTS, listed};
 pub use secret::Secret;
 pub use wire::sent_seed;

@@ -1,7 +1,7 @@
 //! The endpoint as a frozen model.
 use crate::client::Client;
 use crate::failure::{Failure, Outcome, Remedy};
-use crate::journal::{Journal, Question};
+use crate::journal::{Journal, Question, hex};
 use crate::ledger::{Account, Tokens, estimated_prompt, estimated_tokens};
 use crate::secret::Secret;
 use crate::wire::{Dialect, Reply, Served, body};
@@ -60,7 +60,7 @@ pub struct Endpoint {
 /// Identity of a model behind an address: of what it is asked by, since its files cannot be seen.
 pub fn identity(url: &str, model: &str) -> String {
     let text = format!("endpoint\n{}\n{model}", url.trim_end_matches('/'));
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(Sha256::new_with_prefix(text))
 }
 
 impl Endpoint {
@@ -330,7 +330,7 @@ pub(crate) fn check_served(who: &str, served: &mut Option<String>, reply: &Reply
 
 impl FrozenModel for Endpoint {
     fn describe(&self) -> String {
-        format!("{} behind {}", self.asker.client.model, self.asker.client.who().trim_start_matches("The endpoint "))
+        format!("{} behind {}", self.asker.client.model, self.asker.client.url())
     }
 
     fn identity(&self) -> &str {

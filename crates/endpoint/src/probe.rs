@@ -19,6 +19,8 @@ fn drawn(seed: u64) -> AnswerRequest {
     AnswerRequest { prompt: DRAWN.into(), seed }
 }
 
+/// Requests of [`Endpoint::probe`], at most: three draws, and the proof's prompts three times.
+pub const PROBE_REQUESTS: usize = 3 + 3 * PROOF_PROMPTS.len();
 /// Of each answer of the proof, as for other engines.
 const PROOF_TOKENS: usize = 16;
 
@@ -70,7 +72,7 @@ impl Endpoint {
             self.at_once = 1;
         }
         let findings = EndpointFindings {
-            url: self.asker.client.who().trim_start_matches("The endpoint ").into(),
+            url: self.asker.client.url().into(),
             model: self.asker.client.model.clone(),
             served: self.served.clone().unwrap_or_else(|| self.asker.client.model.clone()),
             version: self.version(),

@@ -3,7 +3,7 @@ use crate::figures;
 use crate::reward_training::conversation;
 use analysis::{Preferred, Share};
 use contract::bench::{Agreement, Bounded, Calibration, Reliability, RewardBench};
-use contract::{Code, Error, Result};
+use contract::{Error, Result};
 use datasets::preferences::{Preference, Preferences};
 use rewards::{Reward, Score};
 use std::ops::ControlFlow;
@@ -24,10 +24,10 @@ struct Scored {
 }
 
 /// Scores every pair and says how often the reward agrees. A pair that a model cannot score is left out and counted. `on_progress` hears how many
-/// pairs are done, and can break ([`Code::Stopped`]).
+/// pairs are done, and can break ([`contract::Code::Stopped`]).
 ///
 /// # Errors
-/// [`Code::Reward`] where no pair could be scored: with the first reason.
+/// [`contract::Code::Reward`] where no pair could be scored: with the first reason.
 pub fn run(reward: &Reward, file: &Preferences, on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>) -> Result<RewardBench> {
     Ok(with_margins(reward, file, on_progress)?.0)
 }
@@ -41,18 +41,12 @@ pub fn with_margins(
     let begun = Instant::now();
     let (mut scored, mut unscored, mut because) = (Vec::new(), 0, None);
     for (i, batch) in file.pairs.chunks(BATCH).enumerate() {
-        match score(reward, batch) {
-            Ok(more) => scored.extend(more),
-            // One answer that is too long is no reason to leave seven others out.
-            Err(_) => {
-                for pair in batch {
-                    match score(reward, std::slice::from_ref(pair)) {
-                        Ok(more) => scored.extend(more),
-                        Err(e) => {
-                            unscored += 1;
-                            because.get_or_insert_with(|| format!("line {}: {}", pair.line, e.message));
-                        }
-                    }
+        for (pair, outcome) in batch.iter().zip(score_each(reward, batch)) {
+            match outcome {
+                Ok(pair) => scored.push(pair),
+                Err(e) => {
+                    unscored += 1;
+                    because.get_or_insert_with(|| format!("line {}: {}", pair.line, e.message));
                 }
             }
         }
@@ -62,7 +56,7 @@ pub fn with_margins(
     }
     let seconds = begun.elapsed().as_secs_f64();
     let Some(first) = scored.first() else {
-        return Err(Error { code: Code::Reward, ..Error::reward(format!("No pair could be scored; {}", because.unwrap_or_default())) });
+        return Err(Error::reward(format!("No pair could be scored; {}", because.unwrap_or_default())));
     };
     let parts = first.scores[0].parts.keys().cloned().collect::<Vec<_>>();
     let of = |name: &str, value: &dyn Fn(&Score) -> f64| agreement(name, &scored, |pair, side| value(&pair.scores[side]));
@@ -98,6 +92,15 @@ pub fn calibration(margins: &[f64]) -> Option<Calibration> {
 
 fn bounded(share: Share) -> Bounded {
     Bounded { value: share.share, interval: figures::interval(share.interval) }
+}
+
+/// Scores of each pair. One answer that is too long is no reason to leave the others out.
+fn score_each(reward: &Reward, pairs: &[Preference]) -> Vec<Result<Scored>> {
+    match score(reward, pairs) {
+        Ok(scored) => scored.into_iter().map(Ok).collect(),
+        Err(e) if pairs.len() < 2 => vec![Err(e)],
+        Err(_) => pairs.iter().flat_map(|pair| score_each(reward, std::slice::from_ref(pair))).collect(),
+    }
 }
 
 fn score(reward: &Reward, pairs: &[Preference]) -> Result<Vec<Scored>> {

@@ -50,12 +50,6 @@ pub struct RewardStep {
     pub gradient_norm: f64,
 }
 
-/// A pair as tokens.
-struct Pair {
-    chosen: Vec<u32>,
-    rejected: Vec<u32>,
-}
-
 /// The conversation of a preference with one of its answers.
 pub fn conversation(pair: &Preference, answer: &str) -> Vec<Message> {
     let message = |role: &str, content: &str| Message { role: role.into(), content: content.into() };
@@ -90,50 +84,76 @@ pub fn train(
     settings: &RewardTraining,
     on_step: &mut dyn FnMut(RewardStep) -> ControlFlow<()>,
 ) -> Result<usize> {
-    let mut tokens = Vec::new();
-    for pair in pairs {
-        let of = |answer: &str| model.tokens(&conversation(pair, answer));
-        let pair = Pair { chosen: of(&pair.chosen)?, rejected: of(&pair.rejected)? };
-        if pair.chosen.len().max(pair.rejected.len()) <= settings.max_tokens.min(model.context()) {
-            tokens.push(pair);
-        }
-    }
-    let left_out = pairs.len() - tokens.len();
-    if tokens.is_empty() {
-        return Err(Error::data(format!("No pair is of at most {} tokens; allow longer ones.", settings.max_tokens)));
-    }
-    let weight = Var::from_slice(model.weight(), model.weight().len(), model.device()).map_err(lm::Error::from)?;
-    let adapter = model.adapter().map(lm::Adapter::vars).unwrap_or_default();
-    let vars = [adapter, vec![weight.clone()]];
-    let mut optimisers = [AdamW::new(vars[0].clone(), AdamWConfig::default())?, AdamW::new(vars[1].clone(), AdamWConfig::default())?];
+    let tokens = short_enough(model, pairs, settings)?;
+    let mut learner = Learner::new(model)?;
     let order = order(tokens.len(), settings);
     let steps = order.chunks(settings.pairs_per_step).count();
     for (step, batch) in order.chunks(settings.pairs_per_step).enumerate() {
-        let texts: Vec<Vec<u32>> = batch.iter().flat_map(|&i| [tokens[i].chosen.clone(), tokens[i].rejected.clone()]).collect();
+        let texts: Vec<Vec<u32>> = batch.iter().flat_map(|&i| tokens[i].clone()).collect();
         let dropout = stream::seed(settings.seed, "reward dropout", &[step as u64]);
-        let scores = model.differentiable(weight.as_tensor(), &texts, Some(dropout))?;
+        let scores = model.differentiable(learner.weight.as_tensor(), &texts, Some(dropout))?;
         let (loss, margins) = likelihood(&scores).map_err(lm::Error::from)?;
         let value = f64::from(loss.to_scalar::<f32>().map_err(lm::Error::from)?);
         if !value.is_finite() {
             return Err(Error::reward(format!("The loss is {value} after {step} steps; lower the learning rate.")));
         }
-        let gradients = loss.backward().map_err(lm::Error::from)?;
-        let all: Vec<Var> = vars.concat();
-        let mut joint = Gradients::new(&all);
-        joint.add(&all, &gradients)?;
-        let gradient_norm = joint.clip(settings.max_gradient_norm)?;
-        let share = rate(step, steps);
-        let [of_adapter, of_weight] = joint.split(vars[0].len());
-        optimisers[0].step(&of_adapter, share * settings.learning_rate)?;
-        optimisers[1].step(&of_weight, share * settings.score_learning_rate)?;
+        let gradient_norm = learner.step(&loss, rate(step, steps), settings)?;
         let right = margins.iter().map(|&margin| if margin == 0.0 { 0.5 } else { f64::from(u8::from(margin > 0.0)) }).sum::<f64>();
         let told = RewardStep { step: step + 1, steps, loss: value, accuracy: right / margins.len() as f64, gradient_norm };
         if on_step(told).is_break() {
             return Err(Error::stopped("Stopped before the reward model was trained; nothing is kept of it."));
         }
     }
-    model.set_weight(weight.to_vec1().map_err(lm::Error::from)?)?;
-    Ok(left_out)
+    model.set_weight(learner.weight.to_vec1().map_err(lm::Error::from)?)?;
+    Ok(pairs.len() - tokens.len())
+}
+
+/// Tokens of the chosen and the rejected conversation of each pair that is not too long.
+fn short_enough(model: &RewardModel, pairs: &[Preference], settings: &RewardTraining) -> Result<Vec<[Vec<u32>; 2]>> {
+    let longest = settings.max_tokens.min(model.context());
+    let mut tokens = Vec::new();
+    for pair in pairs {
+        let of = |answer: &str| model.tokens(&conversation(pair, answer));
+        let both = [of(&pair.chosen)?, of(&pair.rejected)?];
+        if both.iter().all(|text| text.len() <= longest) {
+            tokens.push(both);
+        }
+    }
+    if tokens.is_empty() {
+        return Err(Error::data(format!("No pair is of at most {} tokens; allow longer ones.", settings.max_tokens)));
+    }
+    Ok(tokens)
+}
+
+/// What is learned: the adapter, and the score's weight at a rate of its own.
+struct Learner {
+    weight: Var,
+    /// The adapter's, and the weight last.
+    vars: Vec<Var>,
+    of_adapter: AdamW,
+    of_weight: AdamW,
+}
+
+impl Learner {
+    fn new(model: &RewardModel) -> Result<Self> {
+        let weight = Var::from_slice(model.weight(), model.weight().len(), model.device()).map_err(lm::Error::from)?;
+        let mut vars = model.adapter().map(lm::Adapter::vars).unwrap_or_default();
+        let of_adapter = AdamW::new(vars.clone(), AdamWConfig::default())?;
+        let of_weight = AdamW::new(vec![weight.clone()], AdamWConfig::default())?;
+        vars.push(weight.clone());
+        Ok(Self { weight, vars, of_adapter, of_weight })
+    }
+
+    /// One step down the loss, with `share` of the learning rates; the joint norm of the gradients before they were clipped.
+    fn step(&mut self, loss: &Tensor, share: f64, settings: &RewardTraining) -> Result<f64> {
+        let mut gradients = Gradients::new(&self.vars);
+        gradients.add(&self.vars, &loss.backward().map_err(lm::Error::from)?)?;
+        let norm = gradients.clip(settings.max_gradient_norm)?;
+        let [of_adapter, of_weight] = gradients.split(self.vars.len() - 1);
+        self.of_adapter.step(&of_adapter, share * settings.learning_rate)?;
+        self.of_weight.step(&of_weight, share * settings.score_learning_rate)?;
+        Ok(norm)
+    }
 }
 
 /// Numbers of the pairs of every epoch, each epoch in an order of its own.

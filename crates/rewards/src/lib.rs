@@ -11,6 +11,6 @@ mod words;
 
 pub use diagnose::{Finding, diagnose};
 pub use form::{flesch_reading_ease, length_band, readability};
-pub use model::{Scorer, conversation};
+pub use model::Scorer;
 pub use reward::{Pair, Reward, Score, Scorers};
 pub use topicality::{NEUTRAL, closeness, topicality};

@@ -11,7 +11,7 @@ pub trait Scorer: Send + Sync {
 }
 
 /// The prompt as the user's message, the answer as the assistant's.
-pub fn conversation(pair: Pair<'_>) -> Vec<Message> {
+pub(crate) fn conversation(pair: Pair<'_>) -> Vec<Message> {
     vec![Message::user(pair.prompt), Message { role: "assistant".into(), content: pair.answer.into() }]
 }
 

@@ -1,5 +1,6 @@
 //! The weighted sum of programs and models that a spec names.
-use crate::{Scorer, conversation, length_band, readability, topicality, vader};
+use crate::model::conversation;
+use crate::{Scorer, length_band, readability, topicality, vader};
 use contract::spec::{RewardPart, RewardProgram};
 use contract::{Error, Result};
 use lm::Message;
@@ -96,7 +97,9 @@ impl Reward {
     /// A part that returns NaN or an infinite number, or weights that take the sum beyond the range of a double: the message names the
     /// part and the pair. A part that is a model which is not loaded, or that cannot score a pair.
     pub fn score(&self, pairs: &[Pair<'_>]) -> Result<Vec<Score>> {
-        self.score_within(pairs, &|| pairs.iter().map(|pair| conversation(*pair)).collect())
+        let has_model = self.parts.iter().any(|part| matches!(part.program, Program::Model(..)));
+        let conversations: Vec<Vec<Message>> = if has_model { pairs.iter().map(|pair| conversation(*pair)).collect() } else { Vec::new() };
+        self.score_within(pairs, &conversations)
     }
 
     /// The same of the last messages of conversations. Programs see them as answers to the message before; models see all of it.
@@ -105,11 +108,11 @@ impl Reward {
     /// As [`Self::score`].
     pub fn score_conversations(&self, conversations: &[Vec<Message>]) -> Result<Vec<Score>> {
         let pairs: Vec<Pair<'_>> = conversations.iter().map(|conversation| last(conversation)).collect();
-        self.score_within(&pairs, &|| conversations.to_vec())
+        self.score_within(&pairs, conversations)
     }
 
-    /// `conversations` are what the pairs end.
-    fn score_within(&self, pairs: &[Pair<'_>], conversations: &dyn Fn() -> Vec<Vec<Message>>) -> Result<Vec<Score>> {
+    /// `conversations` are what the pairs end; only models look at them.
+    fn score_within(&self, pairs: &[Pair<'_>], conversations: &[Vec<Message>]) -> Result<Vec<Score>> {
         let mut scores = vec![Score { total: 0.0, parts: BTreeMap::new() }; pairs.len()];
         for part in &self.parts {
             for (i, (value, score)) in part.values(pairs, conversations)?.into_iter().zip(&mut scores).enumerate() {
@@ -128,7 +131,7 @@ impl Reward {
 }
 
 impl Part {
-    fn values(&self, pairs: &[Pair<'_>], conversations: &dyn Fn() -> Vec<Vec<Message>>) -> Result<Vec<f64>> {
+    fn values(&self, pairs: &[Pair<'_>], conversations: &[Vec<Message>]) -> Result<Vec<f64>> {
         match &self.program {
             // One thread: a pair takes tens of microseconds, so handing a batch to other threads costs as much as it saves.
             Program::Pair(program) => Ok(pairs.iter().map(|pair| program(*pair)).collect()),
@@ -137,7 +140,7 @@ impl Part {
                     Error::reward(format!("The part \"{}\" of the reward is the model {name}, which is not loaded here.", self.label))
                 })?;
                 let failed = |e: Error| Error { message: format!("The part \"{}\" of the reward: {}", self.label, e.message), ..e };
-                let values = scorer.score(&conversations()).map_err(failed)?;
+                let values = scorer.score(conversations).map_err(failed)?;
                 if values.len() == pairs.len() {
                     Ok(values)
                 } else {

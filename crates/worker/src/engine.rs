@@ -182,7 +182,7 @@ pub fn judge_elsewhere(home: &Home, settings: &Settings, name: &str, stop: &dyn 
 }
 
 /// What goes on until `stop` says so.
-pub fn until(stop: &dyn Fn() -> bool) -> impl FnMut(usize) -> ControlFlow<()> {
+fn until(stop: &dyn Fn() -> bool) -> impl FnMut(usize) -> ControlFlow<()> {
     move |_| if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
@@ -338,28 +338,23 @@ impl Loaded {
 
     /// Lets the frozen model prove itself and puts a cache before it. Ends with [`contract::Code::Stopped`] where `stop` says so.
     pub fn admit(self, stop: &dyn Fn() -> bool) -> Result<Admitted> {
-        let frozen = match self.frozen {
-            Answering::Here(model) => model,
+        let (frozen, proof, endpoint): (Box<dyn FrozenModel>, _, _) = match self.frozen {
+            Answering::Here(model) => {
+                let (model, proof) = admit(model, &mut until(stop))?;
+                let cached = Cached::new(model, Cached::<dyn FrozenModel>::DEFAULT_MAX_BYTES);
+                // One by one, an answer does not depend on what is asked beside it. In a batch it may, in the last bits, so there the
+                // memory lasts for one call: a resumed run, which remembers nothing, then sends the same batches as an uninterrupted one.
+                let frozen: Box<dyn FrozenModel> = if proof.batched { Box::new(Forgetful(cached)) } else { Box::new(cached) };
+                (frozen, proof, None)
+            }
             // It remembers what it has answered by itself.
             Answering::Elsewhere(mut endpoint) => {
                 let (findings, proof) = endpoint.probe(&mut until(stop))?;
-                let admission = Some(Admission { findings, account: endpoint.account() });
-                return Ok(Admitted {
-                    prompter: self.prompter,
-                    frozen: endpoint,
-                    oracle: self.oracle,
-                    scorers: self.scorers,
-                    proof,
-                    endpoint: admission,
-                });
+                let account = endpoint.account();
+                (endpoint, proof, Some(Admission { findings, account }))
             }
         };
-        let (frozen, proof) = admit(frozen, &mut until(stop))?;
-        let cached = Cached::new(frozen, Cached::<dyn FrozenModel>::DEFAULT_MAX_BYTES);
-        // One by one, an answer does not depend on what is asked beside it. In a batch it may, in the last bits, so there the memory
-        // lasts for one call: a resumed run, which remembers nothing, then sends the same batches as an uninterrupted one.
-        let frozen: Box<dyn FrozenModel> = if proof.batched { Box::new(Forgetful(cached)) } else { Box::new(cached) };
-        Ok(Admitted { prompter: self.prompter, frozen, oracle: self.oracle, scorers: self.scorers, proof, endpoint: None })
+        Ok(Admitted { prompter: self.prompter, frozen, oracle: self.oracle, scorers: self.scorers, proof, endpoint })
     }
 }
 

@@ -1,4 +1,5 @@
 //! Ctrl-C and its relatives: the first asks the work to stop, the second ends the program at once.
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -6,6 +7,11 @@ static STOP: AtomicBool = AtomicBool::new(false);
 /// Whether a signal asked this process to stop.
 pub fn stop_requested() -> bool {
     STOP.load(Ordering::Relaxed)
+}
+
+/// The same for work that goes on until it is told otherwise.
+pub fn go_on() -> ControlFlow<()> {
+    if stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 /// From now on SIGINT, SIGTERM and SIGHUP ask for a stop. A signal that the caller has set to be ignored (`nohup`, a job in the

@@ -1,6 +1,7 @@
 //! Reports and lists as text for a terminal.
 use crate::output::{one_line, printable};
 use crate::{arms_table, judged_table};
+use contract::bench::Bounded;
 use contract::figures::{Component, Interval};
 use contract::report::{Arm, Report};
 use std::fmt::Write;
@@ -175,6 +176,11 @@ pub fn headed(words: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Ve
 /// Both ends of an interval, each as `show` writes it.
 pub fn interval(interval: Option<Interval>, show: impl Fn(f64) -> String) -> String {
     interval.map_or_else(absent, |i| format!("[{}, {}]", show(i.low), show(i.high)))
+}
+
+/// A figure with its interval, each as `show` writes it.
+pub fn bounded(figure: Option<Bounded>, show: impl Fn(f64) -> String) -> String {
+    figure.map_or_else(absent, |f| format!("{} {}", show(f.value), interval(f.interval, show)))
 }
 
 /// What stands for a figure that is not there.

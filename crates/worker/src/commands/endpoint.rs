@@ -1,7 +1,6 @@
 //! `alignpro endpoint`: what is behind an address, and what it can be relied on for.
 use super::Context;
 use crate::cli::{Access, AtEndpoint, EndpointCommand};
-use crate::engine::until;
 use crate::output::printable;
 use crate::{served, signals};
 use contract::endpoint::{Endpoint as Settings, EndpointFindings};
@@ -66,7 +65,7 @@ fn models(context: &Context, settings: &Settings) -> Result<()> {
 
 fn try_out(context: &Context, settings: &Settings, model: &str) -> Result<()> {
     let mut endpoint = served::open(&context.home, settings, model)?;
-    let (findings, _) = endpoint.probe(&mut until(&signals::stop_requested)).map_err(|e| match e.code {
+    let (findings, _) = endpoint.probe(&mut |_| signals::go_on()).map_err(|e| match e.code {
         // There is no run to go on with.
         contract::Code::Paused => Error { code: contract::Code::Network, ..e },
         _ => e,

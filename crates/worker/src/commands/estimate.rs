@@ -15,7 +15,7 @@ use contract::endpoint::Endpoint as Settings;
 use contract::event::Phase;
 use contract::seeds::Power;
 use contract::{Result, Spec};
-use endpoint::estimated_prompt;
+use endpoint::{PROBE_REQUESTS, estimated_prompt};
 use experiment::design;
 use experiment::metrics::peak_memory_bytes;
 use experiment::prepare::{Longest, Prepared};
@@ -33,8 +33,6 @@ use store::Split;
 const BUDGET: f64 = 1.2e12;
 /// Tokens that a rewrite or an answer costs besides its own: its prompt, and the passes over it.
 const AROUND: usize = 200;
-/// Of the proof that an endpoint gives.
-const PROOF_REQUESTS: u64 = 27;
 /// Of the free memory, what a run may take: the rest is for the system and the window.
 const SAFE: f64 = 0.9;
 
@@ -163,7 +161,7 @@ fn of_endpoint(prepared: &Prepared, settings: &Settings) -> EndpointEstimate {
     let trained = if arms.tuned { episodes(spec) as f64 + count.validation(spec, splits.validation.len()) } else { 0.0 };
     let searched = if arms.instruction { episodes(spec) as f64 } else { 0.0 };
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count, not below zero
-    let requests = (trained + searched + count.tested(spec, splits.test.len())) as u64 + PROOF_REQUESTS;
+    let requests = (trained + searched + count.tested(spec, splits.test.len())) as u64 + PROBE_REQUESTS as u64;
     let prompts = || splits.train.iter().chain(&splits.validation).chain(&splits.test);
     let longest = prompts().map(|prompt| estimated_prompt(prompt)).max().unwrap_or(0);
     let (tokens_in, tokens_out) =

@@ -10,7 +10,6 @@ use contract::{Code, Error, Result};
 use experiment::judge::{self, Pair, asked, of_run};
 use inference::FrozenModel;
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 use store::{Asked, Run, Split, Store};
@@ -90,7 +89,7 @@ impl Work<'_> {
         };
         let mut on_progress = |done: usize| {
             bar.set_position((before + done) as u64);
-            if signals::stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            signals::go_on()
         };
         let outcome = judge::judge(model, rest, &mut commit, &mut on_progress);
         bar.abandon();

@@ -3,16 +3,15 @@ use super::Context;
 use super::run::folder_of;
 use crate::output::{one_line, printable};
 use crate::progress::{Bars, counting};
-use crate::table::{absent, columns, headed, interval, signed};
+use crate::table::{bounded, columns, headed, signed};
 use crate::{engine, signals};
-use contract::bench::{Bounded, RewardBench};
+use contract::bench::RewardBench;
 use contract::{Code, Error, Result};
 use datasets::preferences::preferences;
 use experiment::reward_bench;
 use home::read_error;
 use rewards::Reward;
 use std::fmt::Write;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -30,7 +29,7 @@ pub fn bench(context: &Context, spec: &Path, pairs: &Path) -> Result<ExitCode> {
     let bar = counting("scoring", "pairs", (0, file.pairs.len()));
     let mut on_progress = |done: usize| {
         bar.set_position(done as u64);
-        if signals::stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        signals::go_on()
     };
     let found = reward_bench::run(&reward, &file, &mut on_progress)?;
     bar.finish_and_clear();
@@ -40,12 +39,11 @@ pub fn bench(context: &Context, spec: &Path, pairs: &Path) -> Result<ExitCode> {
 
 pub(super) fn shown(found: &RewardBench) -> String {
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-    let share = |share: Option<Bounded>| share.map_or_else(absent, |s| format!("{} {}", percent(s.value), interval(s.interval, percent)));
-    let correlation = |c: Option<Bounded>| c.map_or_else(absent, |c| format!("{} {}", signed(c.value), interval(c.interval, signed)));
     let words = ["", "agrees [95 % interval]", "where the chosen is shorter", "where it is longer", "rank correlation with length", "ties"];
     let rows = found.rewards.iter().map(|r| {
-        let figures = [share(r.accuracy), share(r.where_shorter), share(r.where_longer), correlation(r.with_length), r.ties.to_string()];
-        std::iter::once(one_line(&r.name, 30)).chain(figures).collect()
+        let shares = [r.accuracy, r.where_shorter, r.where_longer].map(|share| bounded(share, percent));
+        let more = [bounded(r.with_length, signed), r.ties.to_string()];
+        std::iter::once(one_line(&r.name, 30)).chain(shares).chain(more).collect()
     });
     let mut text = columns(&headed(&words, rows), &[0]);
     let _ = writeln!(

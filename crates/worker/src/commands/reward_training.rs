@@ -5,8 +5,8 @@ use crate::models::check_name;
 use crate::models::resolve::{as_folder, locate};
 use crate::progress::{Bars, counting};
 use crate::signals;
-use crate::table::{absent, columns, headed, interval, plain};
-use contract::bench::{Bounded, RewardBench, RewardTrained};
+use crate::table::{bounded, columns, headed, plain};
+use contract::bench::{RewardBench, RewardTrained};
 use contract::spec::{LORA_TARGETS, Reward as Spec, RewardPart, RewardProgram};
 use contract::{Error, Result};
 use datasets::preferences::{Preferences, preferences};
@@ -98,7 +98,7 @@ fn learned(base: &ModelFolder, pairs: &Preferences, folder: &Path, asked: &Asked
         losses.push(told.loss);
         let recent = &losses[losses.len().saturating_sub(20)..];
         bar.set_message(format!("loss {:.3}", recent.iter().sum::<f64>() / recent.len() as f64));
-        if signals::stop_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        signals::go_on()
     };
     let too_long = learn(&mut model, &pairs.pairs, &asked.settings, &mut on_step)?;
     bar.finish_and_clear();
@@ -135,14 +135,12 @@ fn text(trained: &RewardTrained) -> String {
     }
     let _ = writeln!(text, "\nOn pairs that it did not see\n\n{}", shown(&trained.held_out));
     let percent = |share: f64| format!("{:.0} %", 100.0 * share);
-    let observed =
-        |share: Option<Bounded>| share.map_or_else(absent, |s| format!("{} {}", percent(s.value), interval(s.interval, percent)));
     let Some(calibration) = &trained.calibration else { return text };
     let rows = calibration.bins.iter().map(|bin| {
         vec![
             format!("{} to {}", percent(bin.low), percent(bin.high)),
             percent(bin.predicted),
-            observed(bin.observed),
+            bounded(bin.observed, percent),
             bin.pairs.to_string(),
         ]
     });

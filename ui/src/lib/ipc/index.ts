@@ -74,8 +74,6 @@ export const leaveEstimate = () => invoke<null>('leave_estimate');
 export const endpointModels = (endpoint: Endpoint) => invoke<string[] | null>('endpoint_models', { endpoint });
 /** What an endpoint can be relied on for, found by some thirty small requests. Uses the network. */
 export const tryEndpoint = (endpoint: Endpoint, model: string) => invoke<EndpointFindings>('try_endpoint', { endpoint, model });
-/** The names of the keys that are kept in the system's keychain. */
-export const keys = () => invoke<string[]>('keys');
 export const keepKey = (name: string, key: string) => invoke<null>('keep_key', { name, key });
 export const stop = (id: number) => invoke<null>('stop', { id });
 export const resume = (ids: number[]) => invoke<null>('resume', { ids });
