@@ -321,6 +321,11 @@ fn downloads(app: &AppHandle) -> Result<PathBuf> {
 /// Lets a person choose a file of prompts; null where none was chosen.
 #[tauri::command]
 async fn choose_prompts(app: AppHandle) -> Result<Option<String>> {
-    let chosen = app.dialog().file().set_title("A file of prompts").add_filter("Prompts", &["jsonl", "ndjson", "csv"]).blocking_pick_file();
+    let chosen = app
+        .dialog()
+        .file()
+        .set_title("A file of prompts")
+        .add_filter("Prompts", &["jsonl", "ndjson", "csv", "parquet", "gz"])
+        .blocking_pick_file();
     Ok(chosen.and_then(|file| file.into_path().ok()).map(|path| path.display().to_string()))
 }

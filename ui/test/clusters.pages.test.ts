@@ -61,7 +61,7 @@ describe('pages', () => {
     await fireEvent.click(await screen.findByText('A file'));
     await fireEvent.input(screen.getByLabelText('File'), { target: { value: '/data/tickets.jsonl' } });
     const chosen = screen.getByLabelText<HTMLSelectElement>('Prompts that belong together');
-    expect(chosen.selectedOptions[0]?.text).toBe('None do: every prompt stands alone');
+    expect(chosen.selectedOptions[0]?.text).toBe('None: each stands alone');
     await screen.findByRole('option', { name: 'user' }, LATE);
     expect([...chosen.options].map(({ text }) => text)).not.toContain(draft.spec?.data.column);
     await fireEvent.change(chosen, { target: { value: 'user' } });
@@ -76,7 +76,7 @@ describe('pages', () => {
     expect(draft.spec?.data).not.toHaveProperty('cluster_column');
     await fireEvent.click(screen.getByText('A file'));
     const again = screen.getByLabelText<HTMLSelectElement>('Prompts that belong together');
-    expect(again.selectedOptions[0]?.text).toBe('None do: every prompt stands alone');
+    expect(again.selectedOptions[0]?.text).toBe('None: each stands alone');
   });
   it('say what is wrong beside the field', async () => {
     await open('#/new/data');

@@ -1,5 +1,5 @@
 //! Prints the TypeScript of everything that crosses to the window; `scripts/write_types.sh` keeps it in `ui/src/lib/ipc/types.ts`.
-use contract::{arm, design, desk, endpoint, error, event, figures, judged, profiles, report, seeds, spec, theory};
+use contract::{arm, data, design, desk, endpoint, error, event, figures, judged, profiles, report, seeds, spec, theory};
 use ts_rs::{Config, TS};
 
 macro_rules! declarations {
@@ -16,7 +16,9 @@ fn main() {
         error::Error,
         spec::Problem,
         spec::Spec,
-        spec::Data,
+        data::Data,
+        data::Census,
+        data::NearPair,
         spec::Prompter,
         spec::Lora,
         spec::Frozen,

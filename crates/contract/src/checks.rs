@@ -50,7 +50,7 @@ impl Spec {
 
     fn check_data(&self, c: &mut Checker) {
         let d = &self.data;
-        c.require(!d.source.is_empty(), "data.source", "is empty; write \"shipped\" or the path of a .jsonl or .csv file");
+        c.require(!d.source.is_empty(), "data.source", "is empty; write \"shipped\" or the path of a .jsonl, .csv or .parquet file");
         c.require(!d.column.is_empty(), "data.column", "is empty; name the column that holds the prompts");
         if let Some(column) = &d.cluster_column {
             let path = "data.cluster_column";
@@ -58,6 +58,19 @@ impl Spec {
             c.require(column.is_empty() || *column != d.column, path, "is the column of the prompts; name another one, or leave it out");
             c.require(d.source != "shipped", path, "is for a file of your own: the shipped prompts have no clusters; leave it out");
         }
+        if let (Some(least), Some(most)) = (d.min_words, d.max_words) {
+            c.require(least <= most, "data.min_words", format!("is {least}, more than data.max_words, {most}; no prompt would be left"));
+        }
+        if let Some(language) = &d.language {
+            let is_code = (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_lowercase());
+            c.require(is_code, "data.language", format!("is {language:?}; it must be a code of ISO 639 in small letters, such as \"en\""));
+        }
+        if let Some(share) = d.near_duplicates {
+            c.finite(share, share > 0.0 && share <= 1.0, "data.near_duplicates", "above 0 and at most 1, such as 0.8");
+        }
+        let chooses = d.min_words.is_some() || d.max_words.is_some() || d.language.is_some() || d.near_duplicates.is_some();
+        let is_file = d.source != "shipped";
+        c.require(is_file || !chooses, "data.source", "is \"shipped\", whose prompts are chosen already; leave the filters of [data] out");
         c.require(i64::try_from(d.split_seed).is_ok(), "data.split_seed", format!("is {}; it must be at most {}", d.split_seed, i64::MAX));
         c.at_least(d.train, 1, "data.train");
         c.at_least(d.test, 2, "data.test");

@@ -1,5 +1,6 @@
 //! What the window asks the shell for, and what it gets. The same types in TypeScript stand in `ui/src/lib/ipc/types.ts`
 //! (`scripts/write_types.sh`).
+use crate::data::Census;
 use crate::event::{Event, Phase, Status};
 use crate::profiles::Profiles;
 use crate::report::Report;
@@ -266,6 +267,8 @@ pub struct DataPreview {
     pub longest_words: usize,
     /// Null where the spec names no column for clusters.
     pub clusters: Option<ClusterCounts>,
+    /// What was left out, and what the splits have in common.
+    pub census: Census,
 }
 
 /// What an answer is worth under a reward.

@@ -4,6 +4,7 @@
 pub mod arm;
 pub mod bench;
 mod checks;
+pub mod data;
 pub mod design;
 pub mod desk;
 pub mod endpoint;

@@ -3,6 +3,7 @@
 //! Units are in the names, every default is written out by [`Default`], unknown keys are refused.
 //! Parsing from text (with the path of a wrong key) and hashing live in `experiment::spec`.
 use crate::arm::Arms;
+pub use crate::data::Data;
 use crate::endpoint::Endpoint;
 use serde::{Deserialize, Deserializer, Serialize};
 use ts_rs::TS;
@@ -34,43 +35,6 @@ pub struct Spec {
     pub evaluation: Evaluation,
     #[serde(default, skip_serializing_if = "Arms::is_default")]
     pub arms: Arms,
-}
-
-/// Where prompts come from and how they are split.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[serde(default, deny_unknown_fields)]
-pub struct Data {
-    /// `"shipped"`, or the path of a `.jsonl` or `.csv` file (relative paths are relative to the spec file).
-    pub source: String,
-    /// Name of the column (CSV) or key (JSONL) that holds the prompt.
-    pub column: String,
-    /// Name of the column (CSV) or key (JSONL) that says which prompts belong together: those of one user, topic, template or
-    /// conversation, as text or a whole number. A cluster is in one split only, and intervals and tests count clusters, not prompts.
-    /// Absent: prompts are unrelated. The shipped prompts have none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cluster_column: Option<String>,
-    /// How many prompts go into each split. Splits are drawn by `split_seed` and never overlap; prompts that are
-    /// equal after normalising case and white space fall into one split.
-    pub train: usize,
-    pub validation: usize,
-    pub test: usize,
-    /// Seed of the split, apart from the run's seed, so that seeds of one experiment share their test prompts.
-    /// The shipped prompts carry their own split and ignore it.
-    pub split_seed: u64,
-}
-
-impl Default for Data {
-    fn default() -> Self {
-        Self {
-            source: "shipped".into(),
-            column: "prompt".into(),
-            cluster_column: None,
-            train: 256,
-            validation: 48,
-            test: 96,
-            split_seed: 0,
-        }
-    }
 }
 
 /// The model that is trained to rewrite prompts, ρ.

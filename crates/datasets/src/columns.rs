@@ -1,9 +1,26 @@
 //! How column and key names appear in messages.
 
-/// What is to be done where the column of the prompts is not there.
-pub(crate) const PROMPT: &str = "name the one with the prompts in data.column";
-/// The same of the column of the clusters.
-pub(crate) const CLUSTER: &str = "name the one that says which prompts belong together in data.cluster_column, or leave that out";
+/// A column that is looked at, and what is to be done where it is not there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Column<'a> {
+    pub name: &'a str,
+    hint: &'static str,
+}
+
+impl<'a> Column<'a> {
+    pub fn prompt(name: &'a str) -> Self {
+        Self { name, hint: "name the one with the prompts in data.column" }
+    }
+
+    pub fn cluster(name: &'a str) -> Self {
+        Self { name, hint: "name the one that says which prompts belong together in data.cluster_column, or leave that out" }
+    }
+
+    /// That it is not there, what is, and what to do.
+    pub fn missing<'b>(&self, kind: &str, there: impl Iterator<Item = &'b str>) -> String {
+        format!("there is no {kind} {:?}, only {}: {}", self.name, list(there), self.hint)
+    }
+}
 
 /// `"a", "b" and "c"`; long lists end in a count, and long names in an ellipsis.
 pub(crate) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {

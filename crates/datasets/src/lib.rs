@@ -1,35 +1,41 @@
-//! Where prompts come from: the shipped ones, JSONL and CSV files; splits that never overlap, and their hashes. And preferences of people, which a
-//! reward can be held against.
+//! Where prompts come from: the shipped ones, files of JSON Lines, CSV and Parquet; splits that never overlap, and their hashes. And preferences of
+//! people, which a reward can be held against.
 //!
 //! A prompt is kept exactly as its file has it. Prompts that are equal after normalising case and white space count as
 //! one, so that no test prompt is ever seen in training under another spelling of its capitals or spaces.
 mod checksum;
 mod columns;
-mod csv;
-mod file;
-mod jsonl;
+mod conversation;
+mod intake;
+mod language;
+mod near;
 pub mod preferences;
+mod preview;
+mod read;
 mod shipped;
 mod split;
 
 pub use checksum::Checksums;
 use contract::Result;
+use contract::data::{Census, Data};
 use contract::desk::DataColumns;
-use contract::spec::Data;
 pub use shipped::NAME as SHIPPED;
 pub use split::normalised;
 use std::path::Path;
 
 /// The prompts of one experiment. No two of them, in whichever split, are equal after normalising case and white space.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Splits {
     pub train: Vec<String>,
     pub validation: Vec<String>,
     pub test: Vec<String>,
     /// Which prompts belong together; None where the spec names no column for it.
     pub clusters: Option<Clusters>,
-    /// Hex SHA-256 of the bytes the prompts were read from: the whole file, whichever of its prompts are used.
+    /// Hex SHA-256 of the bytes the prompts were read from: the whole file, whichever of its prompts are used; of several files, of their names and
+    /// sums.
     pub source_checksum: String,
+    /// What reading them found.
+    pub census: Census,
 }
 
 impl Splits {
@@ -67,22 +73,20 @@ impl Clusters {
 /// many as the spec says, it takes a part of its last cluster, chosen by `split_seed`, and the rest of that cluster is left unused. Of prompts
 /// that are equal the first counts, with its cluster. Where every prompt is a cluster of its own, the splits are those without clusters.
 ///
+/// Rows without a prompt that can be read, prompts that the spec's filters leave out and repeated ones are counted in the [`Census`].
+///
 /// # Errors
-/// [`contract::Code::Data`] where the file is missing, of an unknown kind, empty or malformed (with the line), has no such
-/// column, or holds too few distinct prompts or clusters; [`contract::Code::Io`] where it cannot be read.
+/// [`contract::Code::Data`] where the file is missing, of an unknown kind, empty or damaged, has no such column, no row that can be read (with the first
+/// one's line), or too few distinct prompts or clusters; [`contract::Code::Io`] where it cannot be read.
 pub fn load(spec: &Data, base: &Path) -> Result<Splits> {
     if spec.source == shipped::NAME {
         return shipped::load(spec);
     }
-    let path = base.join(&spec.source);
-    let bytes = file::read(&path, &spec.source)?;
-    let rows = file::rows(&bytes, &path, spec)?;
-    let name = path.display().to_string();
-    split::draw(rows, spec, &name, checksum::of_bytes(&bytes))
+    intake::load(&source(spec, base)?, spec)
 }
 
-/// Columns of the source that a spec may name: those of a CSV file's header, or the keys of a JSONL file's first line that hold text (or, for clusters,
-/// a whole number), in the file's order. None for the shipped prompts. What the spec names is not looked at.
+/// Columns of the source that a spec may name: those of a CSV file's header, or those of which the first row of a JSONL or Parquet file has a text or a
+/// conversation (or, for clusters, a text or a whole number). None for the shipped prompts. What the spec names is not looked at.
 ///
 /// # Errors
 /// As [`load`], but for what is wrong further down the file.
@@ -90,8 +94,13 @@ pub fn columns(spec: &Data, base: &Path) -> Result<DataColumns> {
     if spec.source == shipped::NAME {
         return Ok(DataColumns { prompts: Vec::new(), clusters: Vec::new() });
     }
-    let path = base.join(&spec.source);
-    file::columns(&file::read(&path, &spec.source)?, &path)
+    source(spec, base)?.columns()
+}
+
+fn source(spec: &Data, base: &Path) -> Result<read::Source> {
+    let kinds = read::KINDS;
+    let advice = format!("data.source is {:?}: write \"shipped\" or the path of {kinds}, relative to the spec file", spec.source);
+    read::source(&base.join(&spec.source), &advice)
 }
 
 #[cfg(test)]

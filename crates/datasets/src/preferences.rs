@@ -1,23 +1,13 @@
 //! Preferences of people: pairs of answers to the same conversation, of which one was chosen.
 //!
-//! A file of JSON Lines, as it is or gzipped. Each line has `chosen` and `rejected`: whole transcripts ("\n\nHuman: …\n\nAssistant: …", as Anthropic's
+//! JSON Lines, as they are or gzipped, CSV, or Parquet. Each row has `chosen` and `rejected`: whole transcripts ("\n\nHuman: …\n\nAssistant: …", as Anthropic's
 //! hh-rlhf has them), lists of messages (`role`, `content`), or, beside a `prompt`, the two answers.
-use crate::checksum;
+pub use crate::conversation::Turn;
+use crate::conversation::{transcript, turns};
+use crate::read::{Fields, KINDS, source};
 use contract::{Error, Result};
-use flate2::read::MultiGzDecoder;
-use serde::Deserialize;
 use serde_json::Value;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-
-/// One message of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Turn {
-    /// `user`, `assistant` or `system`.
-    pub role: String,
-    pub content: String,
-}
 
 /// Two answers to one conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,77 +30,32 @@ pub struct Preferences {
     pub checksum: String,
 }
 
-/// Longest line that is read: a pair of conversations has some thousand words, and a file without line ends would fill the memory.
-const LONGEST_LINE: u64 = 16 << 20;
-
-/// Reads a file of preferences line by line. Lines that hold no pair are left out and counted.
+/// Reads preferences row by row: a file, or several ([`crate::load`]). Rows that hold no pair are left out and counted.
 ///
 /// # Errors
-/// [`contract::Code::Data`] where the file is missing or of another kind, its compression is damaged, or no line holds a pair: with the first
-/// line's reason. [`contract::Code::Io`] where it cannot be read.
+/// [`contract::Code::Data`] where the file is missing or of another kind, it is damaged, or no row holds a pair: with the first
+/// row's reason. [`contract::Code::Io`] where it cannot be read.
 pub fn preferences(path: &Path) -> Result<Preferences> {
-    let name = path.display();
-    let lower = path.to_string_lossy().to_ascii_lowercase();
-    let (kind, is_compressed) = lower.strip_suffix(".gz").map_or((lower.as_str(), false), |kind| (kind, true));
-    if ![".jsonl", ".ndjson"].iter().any(|known| kind.ends_with(known)) {
-        return Err(Error::data(format!(
-            "{name} is no file of preferences; it must be JSON Lines (.jsonl), as it is or gzipped (.jsonl.gz)"
-        )));
+    let source = source(path, &format!("name {KINDS} of pairs"))?;
+    let mut found = Preferences { pairs: Vec::new(), skipped: Vec::new(), checksum: source.checksum()? };
+    for (at, row) in source.rows(&[]).enumerate() {
+        let (_, row) = row?;
+        // Of several files no line has a number of its own.
+        let number = if source.is_one_file() { row.number } else { at + 1 };
+        match row.fields("chosen").and_then(|row| pair(&row, number)) {
+            Ok(pair) => found.pairs.push(pair),
+            Err(why) => found.skipped.push((number, why)),
+        }
     }
-    let file = File::open(path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => Error::data(format!("there is no file {name}")),
-        _ => unreadable(path, &e),
-    })?;
-    if !file.metadata().is_ok_and(|found| found.is_file()) {
-        return Err(Error::data(format!("{name} is not a regular file")));
-    }
-    let reader: Box<dyn Read> = if is_compressed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
-    let mut found =
-        Preferences { pairs: Vec::new(), skipped: Vec::new(), checksum: checksum::of_file(path).map_err(|e| unreadable(path, &e))? };
-    read(BufReader::new(reader), path, &mut found)?;
+    let (name, number) = (&source.name, source.counts());
     match (found.pairs.is_empty(), found.skipped.first()) {
         (false, _) => Ok(found),
-        (true, None) => Err(Error::data(format!("{name} is empty; each line must be an object with \"chosen\" and \"rejected\""))),
-        (true, Some((line, why))) => Err(Error::data(format!("{name} holds no pair; line {line}: {why}"))),
+        (true, None) => Err(Error::data(format!("{name} is empty; each {number} must have \"chosen\" and \"rejected\""))),
+        (true, Some((at, why))) => Err(Error::data(format!("{name} holds no pair; {number} {at}: {why}"))),
     }
 }
 
-fn unreadable(path: &Path, cause: &std::io::Error) -> Error {
-    Error::io(format!("{} cannot be read; check that you may read it and that it is whole", path.display())).with_detail(cause)
-}
-
-fn read(mut reader: impl BufRead, path: &Path, found: &mut Preferences) -> Result<()> {
-    let mut bytes = Vec::new();
-    for line in 1.. {
-        bytes.clear();
-        let count = reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut bytes).map_err(|e| unreadable(path, &e))?;
-        if count == 0 {
-            break;
-        }
-        if count as u64 == LONGEST_LINE {
-            return Err(Error::data(format!(
-                "{}, line {line}: is longer than {} MB; write one pair a line",
-                path.display(),
-                LONGEST_LINE >> 20
-            )));
-        }
-        let Ok(text) = std::str::from_utf8(&bytes) else {
-            found.skipped.push((line, "is not valid UTF-8".into()));
-            continue;
-        };
-        if text.trim().is_empty() {
-            continue;
-        }
-        match pair(text, line) {
-            Ok(pair) => found.pairs.push(pair),
-            Err(why) => found.skipped.push((line, why)),
-        }
-    }
-    Ok(())
-}
-
-fn pair(text: &str, line: usize) -> Result<Preference, String> {
-    let row: Value = serde_json::from_str(text).map_err(|e| format!("is not valid JSON ({e})"))?;
+fn pair(row: &Fields, line: usize) -> Result<Preference, String> {
     let get = |key: &str| row.get(key).filter(|value| !value.is_null());
     let needed = |key: &str| get(key).ok_or_else(|| format!("has no \"{key}\""));
     let (chosen, rejected) = (needed("chosen")?, needed("rejected")?);
@@ -132,7 +77,7 @@ fn pair(text: &str, line: usize) -> Result<Preference, String> {
 fn prompt(value: &Value) -> Result<Vec<Turn>, String> {
     match value {
         Value::String(text) => Ok(transcript(text).unwrap_or_else(|| vec![Turn { role: "user".into(), content: text.clone() }])),
-        other => turns(other),
+        other => messages(other),
     }
 }
 
@@ -146,7 +91,7 @@ fn conversation(value: &Value, prompt: Option<&[Turn]>) -> Result<(Vec<Turn>, St
             Some(whole) => whole,
             None => return Ok((prompt.to_vec(), text.clone())),
         },
-        (messages, _) => turns(messages)?,
+        (list, _) => messages(list)?,
     };
     match all.pop() {
         Some(last) if last.role == "assistant" && !last.content.trim().is_empty() => match prompt {
@@ -158,29 +103,8 @@ fn conversation(value: &Value, prompt: Option<&[Turn]>) -> Result<(Vec<Turn>, St
     }
 }
 
-fn turns(value: &Value) -> Result<Vec<Turn>, String> {
-    let wrong = |e: serde_json::Error| format!("its messages are no list of {{\"role\": …, \"content\": …}} ({e})");
-    Vec::<Turn>::deserialize(value).map_err(wrong)
-}
-
-/// A text of turns that begin with "\n\nHuman:" and "\n\nAssistant:"; None where it does not begin with one.
-fn transcript(text: &str) -> Option<Vec<Turn>> {
-    const SPEAKERS: [(&str, &str); 2] = [("\n\nHuman:", "user"), ("\n\nAssistant:", "assistant")];
-    let mut turns: Vec<Turn> = Vec::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let (mark, role) = SPEAKERS.into_iter().find(|(mark, _)| rest.starts_with(mark))?;
-        rest = &rest[mark.len()..];
-        let end = SPEAKERS.iter().filter_map(|(mark, _)| rest.find(mark)).min().unwrap_or(rest.len());
-        let content = rest[..end].trim().to_owned();
-        rest = &rest[end..];
-        match turns.last_mut() {
-            // Who speaks twice says one thing.
-            Some(last) if last.role == role => last.content = format!("{}\n\n{content}", last.content),
-            _ => turns.push(Turn { role: role.into(), content }),
-        }
-    }
-    (!turns.is_empty()).then_some(turns)
+fn messages(value: &Value) -> Result<Vec<Turn>, String> {
+    turns(value).map_err(|wrong| format!("its messages are {wrong}"))
 }
 
 #[cfg(test)]
@@ -248,7 +172,7 @@ mod tests {
         let why: Vec<(usize, &str)> = found.skipped.iter().map(|(line, why)| (*line, why.as_str())).collect();
         let expected = [
             (2, "not valid JSON"),
-            (3, "no \"chosen\""),
+            (3, "JSON array"),
             (4, "no \"rejected\""),
             (5, "are the same"),
             (6, "no transcript"),
@@ -266,10 +190,10 @@ mod tests {
     #[test]
     fn files_without_pairs_are_refused() {
         let message = |name: &str, text: &str| load(name, text.as_bytes()).unwrap_err().message;
-        assert!(message("a.csv", "x").contains("JSON Lines"));
+        assert!(message("a.txt", "x").contains(".parquet"));
         assert!(message("a.jsonl", "\n\n").contains("is empty"));
         assert!(message("a.jsonl", "{}").contains("line 1: has no \"chosen\""));
         assert!(preferences(Path::new("/nowhere/a.jsonl")).unwrap_err().message.contains("there is no file"));
-        assert!(load("a.jsonl", &vec![b' '; (LONGEST_LINE + 1) as usize]).unwrap_err().message.contains("longer than 16 MB"));
+        assert!(load("a.jsonl", &vec![b' '; (16 << 20) + 1]).unwrap_err().message.contains("longer than 16 MB"));
     }
 }

@@ -1,6 +1,6 @@
 //! The prompts in `examples/prompts.jsonl`, part of the program, with splits of their own.
 use crate::{Splits, checksum};
-use contract::spec::Data;
+use contract::data::{Census, Data};
 use contract::{Error, Result};
 use serde::Deserialize;
 
@@ -65,5 +65,7 @@ pub(crate) fn load(spec: &Data) -> Result<Splits> {
         test: first(Split::Test, spec.test, "test")?,
         clusters: None,
         source_checksum: checksum::of_bytes(CONTENT.as_bytes()),
-    })
+        census: Census { rows: all.len(), distinct: all.len(), ..Census::default() },
+    }
+    .with_near_pairs())
 }

@@ -1,10 +1,9 @@
 //! Experiments before they run.
 use crate::{Desk, blocking};
 use contract::design::DesignPower;
-use contract::desk::{ClusterCounts, DataColumns, DataPreview, Estimate, ScoreRow, SpecCheck};
+use contract::desk::{DataColumns, DataPreview, Estimate, ScoreRow, SpecCheck};
 use contract::spec::{Data, Problem, Reward};
 use contract::{Error, Result, Spec};
-use datasets::Clusters;
 use experiment::prepare::Prepared;
 use rewards::Pair;
 use serde_json::Value;
@@ -12,8 +11,6 @@ use std::path::Path;
 use store::NewRun;
 
 const QUICKSTART: &str = include_str!("../../../examples/quickstart.toml");
-/// Prompts that a preview shows.
-const EXAMPLES: usize = 8;
 /// Most seeds of one click.
 const MOST_SEEDS: u64 = 100;
 
@@ -49,27 +46,7 @@ impl Desk {
     /// Reads and splits a data source. Fails as [`datasets::load`].
     pub async fn preview(&self, data: Data) -> Result<DataPreview> {
         refuse_relative(&data)?;
-        blocking(move || {
-            let splits = datasets::load(&data, Path::new("/"))?;
-            let all = splits.train.iter().chain(&splits.validation).chain(&splits.test);
-            let mut words: Vec<usize> = all.map(|prompt| prompt.split_whitespace().count()).collect();
-            words.sort_unstable();
-            Ok(DataPreview {
-                train: splits.train.len(),
-                validation: splits.validation.len(),
-                test: splits.test.len(),
-                median_words: words.get(words.len() / 2).copied().unwrap_or(0),
-                longest_words: words.last().copied().unwrap_or(0),
-                clusters: splits.clusters.map(|Clusters { train, validation, test, unused }| ClusterCounts {
-                    train: Clusters::count(&train),
-                    validation: Clusters::count(&validation),
-                    test: Clusters::count(&test),
-                    unused,
-                }),
-                examples: splits.train.into_iter().take(EXAMPLES).collect(),
-            })
-        })
-        .await
+        blocking(move || Ok(datasets::load(&data, Path::new("/"))?.preview())).await
     }
 
     /// The columns of a file that a spec may name. Fails as [`datasets::columns`].

@@ -2,6 +2,7 @@
 use crate::instruction;
 use crate::prompter::Prompter;
 use crate::spec;
+use contract::data::Census;
 use contract::{Error, Result, Spec};
 use datasets::Splits;
 use inference::FrozenModel;
@@ -54,15 +55,25 @@ fn prepare(spec: Spec, folder: &Path) -> Result<Prepared> {
     let sums = splits.checksums();
     let fact = |key: &str, value: String| Fact { key: key.into(), value };
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
-    let facts = vec![
+    let mut facts = vec![
         fact(FOLDER, folder.display().to_string()),
         fact("data.source.checksum", sums.source),
         fact("data.train.checksum", sums.train),
         fact("data.validation.checksum", sums.validation),
         fact("data.test.checksum", sums.test),
     ];
+    if spec.data.source != datasets::SHIPPED {
+        facts.extend(census_facts(&splits.census).map(|(key, value)| fact(key, value)));
+    }
     let spec_hash = spec::hash(&spec)?;
     Ok(Prepared { spec, spec_hash, splits, reward, facts })
+}
+
+/// What reading the source found, to be stored with a run: how many rows it has, what was left out, and what the splits have in common.
+fn census_facts(census: &Census) -> impl Iterator<Item = (&'static str, String)> {
+    let near = (census.near_in_training > 0).then(|| format!("{} test and validation prompts", census.near_in_training));
+    let known = [("data.rows", Some(census.rows.to_string())), ("data.left_out", census.left_out()), ("data.near_in_training", near)];
+    known.into_iter().filter_map(|(key, value)| Some((key, value?)))
 }
 
 impl Prepared {

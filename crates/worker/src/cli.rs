@@ -159,6 +159,11 @@ pub enum Command {
         #[arg(long, value_name = "SD")]
         deviation: Option<f64>,
     },
+    /// Look at an experiment's prompts: how they are split, what is left out and why, what the splits have in common
+    Data {
+        /// The experiment, TOML or JSON, of which only [data] counts
+        spec: PathBuf,
+    },
     /// Models behind OpenAI-compatible addresses
     Endpoint {
         #[command(subcommand)]

@@ -83,7 +83,7 @@ fn what_is_wrong_with_clusters_is_said_before_anything_is_written() {
         lab.write("prompts.jsonl", content);
         lab.error(&["run", &spec, "--db", "a.db"], 1, "data")
     };
-    let message = with(prompts(|user| if user == 3 { Value::Null } else { json!(user) }));
+    let message = with(prompts(|user| if user >= 3 { Value::Null } else { json!(user) }));
     assert!(message.contains("line 4: \"user\" holds null") && message.contains("a name that no other has"), "{message}");
     let message = with(prompts(|_| json!("the same")));
     assert!(message.contains("are left of the 2 that data.validation asks for"), "{message}");

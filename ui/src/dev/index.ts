@@ -1,5 +1,6 @@
 // The boundary answered from fixtures: for looking at pages in a browser and for component tests.
 import type {
+  Census,
   ClusterCounts,
   Data,
   Endpoint,
@@ -68,6 +69,38 @@ function toml(s: Spec): string {
 }
 
 /** Clusters of four prompts, of which the last of a split is cut. */
+/** A file has what files have: a few rows that cannot be read, and two prompts that are nearly the same. */
+function censusOf({ source, train, validation, test, max_words, near_duplicates }: Data): Census {
+  const isFile = source !== 'shipped';
+  const isApart = near_duplicates != null;
+  return {
+    rows: isFile ? 5000 : 400,
+    malformed: isFile ? 3 : 0,
+    malformed_examples: isFile
+      ? [
+          `${source}, line 17: is not valid JSON at column 40 (EOF while parsing a string); each line must be one whole object, such as {"prompt": "..."}`,
+          `${source}, line 212: "prompt" holds null, not text or a conversation`,
+          `${source}, line 1904: the prompt in "prompt" is empty; write one or remove the row`,
+        ]
+      : [],
+    wrong_length: max_words == null ? 0 : 640,
+    wrong_language: 0,
+    repeated: isFile ? 41 : 0,
+    with_system: source.includes('orca') ? 3120 : 0,
+    distinct: isFile ? 4956 - (max_words == null ? 0 : 640) : train + validation + test,
+    near_duplicates: isFile && isApart ? 12 : 0,
+    near_in_training: isFile && !isApart ? 4 : 0,
+    nearest:
+      isFile && !isApart
+        ? {
+            prompt: 'Which plants grow well on a balcony that gets no sun at all in winter?',
+            in_training: 'Which plants grow well on a balcony that gets no sun at all in the winter?',
+            similarity: 0.86,
+          }
+        : null,
+  };
+}
+
 function clustersOf({ train, validation, test }: Data): ClusterCounts {
   const of = (prompts: number) => Math.ceil(prompts / 4);
   const cut = (prompts: number) => 4 * of(prompts) - prompts;
@@ -222,8 +255,8 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     listening: () => null,
     preview: ({ data }) => {
       const d = data as Data;
-      if (d.source !== 'shipped' && !/\.(jsonl|csv)$/.test(d.source))
-        return fail('data', `${d.source} is not there. Write "shipped" or the path of a .jsonl or .csv file.`);
+      if (d.source !== 'shipped' && !/\.(jsonl|csv|parquet)(\.gz)?$/.test(d.source))
+        return fail('data', `${d.source} is not there. Write "shipped" or the path of a .jsonl, .csv or .parquet file.`);
       return {
         train: d.train,
         validation: d.validation,
@@ -235,6 +268,7 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
         median_words: 13,
         longest_words: 41,
         clusters: d.cluster_column == null ? null : clustersOf(d),
+        census: censusOf(d),
       };
     },
     score: ({ reward, answer }) => {

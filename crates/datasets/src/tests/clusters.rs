@@ -1,19 +1,18 @@
 //! Prompts that belong together stay together, and what a bad column of clusters gets.
 use super::Given;
-use crate::file::Row;
-use crate::split::draw;
+use crate::split::Order;
 use crate::{Clusters, Splits};
 use contract::Code;
-use contract::spec::Data;
+use contract::data::{Census, Data};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Clusters of these sizes, their prompts in turns: "2.1" is the second prompt of the third cluster.
-fn rows(sizes: &[usize]) -> Vec<Row> {
+fn rows(sizes: &[usize]) -> Vec<(usize, String)> {
     let most = sizes.iter().copied().max().unwrap_or(0);
     let turn = |n: usize| sizes.iter().enumerate().filter(move |(_, size)| n < **size).map(move |(c, _)| (c, n));
-    let row = |(c, n): (usize, usize)| Row { prompt: format!("{c}.{n}"), cluster: Some(format!("user {c}")) };
+    let row = |(c, n): (usize, usize)| (c, format!("{c}.{n}"));
     (0..most).flat_map(turn).map(row).collect()
 }
 
@@ -22,7 +21,11 @@ fn asked(train: usize, validation: usize, test: usize, split_seed: u64) -> Data 
 }
 
 fn drawn(sizes: &[usize], spec: &Data) -> Result<Splits, contract::Error> {
-    draw(rows(sizes), spec, "prompts.csv", String::new())
+    let (clusters, prompts): (Vec<usize>, Vec<String>) = rows(sizes).into_iter().unzip();
+    let drawn = Order::new(prompts.len(), Some(&clusters), spec.split_seed).draw(spec, "prompts.csv", |_| Ok(true))?;
+    let of = |numbers: &[usize]| numbers.iter().map(|&n| prompts[n].clone()).collect();
+    let (train, validation, test) = (of(&drawn.train), of(&drawn.validation), of(&drawn.test));
+    Ok(Splits { train, validation, test, clusters: Some(drawn.clusters), source_checksum: String::new(), census: Census::default() })
 }
 
 /// Each split's prompts with the numbers of their clusters.
@@ -90,10 +93,9 @@ proptest! {
         let spec = asked(n / 3, n / 5, n / 3, seed);
         prop_assume!(spec.test > 1);
         let alone = drawn(&vec![1; n], &spec).unwrap();
-        let rows = rows(&vec![1; n]).into_iter().map(|row| Row { cluster: None, ..row }).collect();
-        let none = draw(rows, &Data { cluster_column: None, ..spec }, "prompts.csv", String::new()).unwrap();
-        prop_assert_eq!((&alone.test, &alone.validation, &alone.train), (&none.test, &none.validation, &none.train));
-        prop_assert!(none.clusters.is_none());
+        let none = Order::new(n, None, seed).draw(&Data { cluster_column: None, ..spec }, "prompts.csv", |_| Ok(true)).unwrap();
+        let of = |numbers: &[usize]| numbers.iter().map(|n| format!("{n}.0")).collect::<Vec<_>>();
+        prop_assert_eq!((alone.test, alone.validation, alone.train), (of(&none.test), of(&none.validation), of(&none.train)));
     }
 }
 
@@ -157,7 +159,7 @@ fn a_prompt_without_a_cluster_names_its_line() {
 #[test]
 fn too_few_clusters_are_counted() {
     let csv = |sizes: &[usize]| {
-        let rows = rows(sizes).into_iter().map(|row| format!("{},{}\n", row.prompt, row.cluster.unwrap()));
+        let rows = rows(sizes).into_iter().map(|row| format!("{},user {}\n", row.1, row.0));
         std::iter::once("prompt,user\n".to_owned()).chain(rows).collect::<String>()
     };
     let given =

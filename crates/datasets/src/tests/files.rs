@@ -1,7 +1,7 @@
 //! What files may look like, and what bad ones get.
 use super::Given;
 use contract::Code;
-use contract::spec::Data;
+use contract::data::Data;
 
 const TWO: &str = "{\"prompt\": \"How are you?\"}\n{\"prompt\": \"Why is that?\"}\n";
 
@@ -42,10 +42,10 @@ fn malformed_jsonl_names_the_line() {
         ("{\"prompt\": \"a\"} {\"prompt\": \"b\"}", &["line 1", "not valid JSON", "trailing characters"]),
         ("[\"a\", \"b\"]", &["line 1", "JSON array", "one whole object"]),
         ("\"a\"", &["line 1", "a string, not an object"]),
-        ("{\"prompt\": 7}", &["line 1", "\"prompt\" holds a number, not a string"]),
+        ("{\"prompt\": 7}", &["line 1", "\"prompt\" holds a number, not text or a conversation"]),
         ("{\"prompt\": \"a\"}\n{\"prompt\": null}", &["line 2", "\"prompt\" holds null"]),
         ("{\"prompt\": {\"text\": \"a\"}}", &["line 1", "holds an object"]),
-        ("{\"prompt\": [\"a\", \"b\"]}", &["line 1", "holds an array of 2", "first turn"]),
+        ("{\"prompt\": [1, 2]}", &["line 1", "holds no list of", "content"]),
         ("{\"prompt\": \"a\"}\n{\"text\": \"b\", \"id\": 1}", &["line 2", "no key \"prompt\"", "\"id\"", "\"text\"", "data.column"]),
         ("{\"prompt\": \"a\"}\n{\"prompt\": \" \\n\"}", &["line 2", "is empty"]),
     ];
@@ -65,7 +65,7 @@ fn malformed_csv_names_the_line() {
         ("prompt,id\n\"a\nb\",1\n  ,2\n", &["line 4", "is empty"]),
         ("prompt,id\na,1\n\"b,2\nc,3\n", &["line 3", "never closed"]),
         ("prompt,id\na,1\n\"b\" c,2\n", &["line 3", "text follows a closing quotation mark"]),
-        ("prompt,id\n", &["a header but no rows"]),
+        ("prompt,id\n", &["has no rows"]),
     ];
     for (content, parts) in cases {
         Given::file("p.csv", content).refused(parts);
@@ -86,16 +86,18 @@ fn empty_files_are_refused() {
 #[test]
 fn other_encodings_are_refused() {
     Given::file("p.jsonl", b"{\"prompt\": \"a\"}\r\n{\"prompt\": \"caf\xe9\"}").refused(&["line 2", "not valid UTF-8 (byte 0xe9)"]);
-    Given::file("p.csv", b"prompt\na\nb\ncaf\xe9").refused(&["line 4", "not valid UTF-8"]);
+    Given::file("p.csv", b"prompt\na\n\ncaf\xe9").refused(&["line 4", "not valid UTF-8"]);
     Given::file("p.jsonl", b"\xff\xfe{\0").refused(&["UTF-16"]);
-    Given::file("p.jsonl", b"\x1f\x8b\x08\0").refused(&["gzip"]);
+    Given::file("p.jsonl", b"\x1f\x8b\x08\0").refused(&["gzip", "add .gz to its name"]);
+    Given::file("p.csv", b"PAR1 and more").refused(&["Parquet", "end in .parquet"]);
 }
 
 #[test]
 fn other_kinds_of_file_are_refused() {
-    Given::file("p.jsonl.gz", "x").refused(&["compressed", ".jsonl or .csv"]);
+    Given::file("p.jsonl.zst", "x").refused(&["compressed with .zst", ".jsonl, .csv or .parquet"]);
+    Given::file("p.parquet.gz", "x").refused(&["gzipped Parquet file"]);
     Given::file("p.json", "[]").refused(&["one object a line"]);
-    Given::file("p.parquet", "PAR1").refused(&[".parquet file", ".jsonl or .csv"]);
+    Given::file("p.txt", "x").refused(&[".txt file", ".jsonl, .csv or .parquet"]);
     Given::file("prompts", "x").refused(&["no extension"]);
 }
 
@@ -106,7 +108,7 @@ fn a_missing_file_and_a_folder_are_refused() {
     given.refused(&["there is no file", "\"shipped\"", "relative to the spec file"]);
     std::fs::create_dir(given.folder.path().join("folder.jsonl")).unwrap();
     given.spec.source = "folder.jsonl".into();
-    given.refused(&["the folder"]);
+    given.refused(&["in the folder", "is no data file"]);
     given.spec.source = "p.jsonl/q.jsonl".into();
     given.refused(&["there is no file"]);
 }
@@ -130,7 +132,7 @@ fn an_absolute_path_is_taken_as_it_is() {
 #[test]
 fn too_few_distinct_prompts_are_counted() {
     let content = "prompt\nOne\ntwo\n  ONE \nthree\n";
-    Given::file("p.csv", content).counts(2, 1, 1).refused(&["3 distinct prompts among 4", "2 + 1 + 1 = 4"]);
+    Given::file("p.csv", content).counts(2, 1, 1).refused(&["3 distinct prompts in 4 lines", "1 equal to an earlier one", "2 + 1 + 1 = 4"]);
     Given::file("p.csv", content).counts(usize::MAX, 1, 1).refused(&["3 distinct prompts"]);
 }
 
@@ -153,7 +155,10 @@ fn the_columns_that_can_hold_prompts() {
     assert_eq!((&csv.prompts[..], &csv.clusters), (&["id", "the prompt", "note"].map(String::from)[..], &csv.prompts));
     let jsonl = "\n{\"id\": 3, \"turns\": [\"a\"], \"q\": \"Why?\", \"a\": \"So.\", \"x\": 1.5}\nnot JSON";
     let jsonl = of("p.jsonl", jsonl).unwrap();
-    assert_eq!((jsonl.prompts, jsonl.clusters), (vec!["q".to_owned(), "a".into()], vec!["id".to_owned(), "q".into(), "a".into()]));
+    assert_eq!(
+        (jsonl.prompts, jsonl.clusters),
+        (vec!["turns".to_owned(), "q".into(), "a".into()], vec!["id".to_owned(), "q".into(), "a".into()])
+    );
     assert!(of("p.jsonl", "[1]").unwrap_err().message.contains("line 1"));
     assert!(of("p.csv", " \n").unwrap_err().message.contains("is empty"));
     assert!(of("p.json", "{}").unwrap_err().message.contains(".jsonl"));

@@ -1,10 +1,11 @@
 mod clusters;
 mod files;
+mod kinds;
 mod shipped;
 mod splits;
 
+use contract::data::Data;
 use contract::desk::DataColumns;
-use contract::spec::Data;
 use contract::{Code, Error};
 use std::path::PathBuf;
 use tempfile::TempDir;

@@ -1,7 +1,7 @@
 //! The shipped prompts keep what `examples/README.md` promises.
 use crate::shipped::{CONTENT, Prompt, Split, prompts};
 use contract::Code;
-use contract::spec::Data;
+use contract::data::Data;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
@@ -76,10 +76,8 @@ fn the_default_spec_takes_them_all() {
     let splits = crate::load(&Data::default(), Path::new("nowhere")).unwrap();
     assert_eq!((splits.train.len(), splits.validation.len(), splits.test.len()), (256, 48, 96));
     let taken: HashSet<_> = [&splits.train[..], &splits.validation, &splits.test].concat().into_iter().collect();
-    let mut as_file = crate::jsonl::rows(CONTENT, "prompts.jsonl", "prompt", None).unwrap();
-    assert_eq!(as_file.len(), 400);
-    as_file.retain(|row| !taken.contains(&row.prompt));
-    assert!(as_file.is_empty(), "{as_file:?}");
+    let as_file: HashSet<_> = super::Given::file("prompts.jsonl", CONTENT).counts(256, 48, 96).prompts().into_iter().collect();
+    assert_eq!((as_file.len(), taken), (400, as_file));
 }
 
 #[test]

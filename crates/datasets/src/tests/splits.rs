@@ -1,9 +1,8 @@
 //! Splits never overlap, do not move, and their checksums tell them apart.
 use super::Given;
-use crate::file::Row;
-use crate::split::{draw, normalised};
+use crate::split::{Order, normalised};
 use crate::{Checksums, Splits};
-use contract::spec::Data;
+use contract::data::{Census, Data};
 use proptest::prelude::*;
 use std::collections::HashSet;
 
@@ -12,8 +11,12 @@ fn asked(train: usize, validation: usize, test: usize, split_seed: u64) -> Data 
 }
 
 fn drawn(prompts: &[String], spec: &Data) -> Splits {
-    let rows = prompts.iter().map(|prompt| Row { prompt: prompt.clone(), cluster: None });
-    draw(rows.collect(), spec, "prompts.csv", String::new()).unwrap()
+    let mut seen = HashSet::new();
+    let distinct: Vec<&String> = prompts.iter().filter(|p| seen.insert(normalised(p))).collect();
+    let drawn = Order::new(distinct.len(), None, spec.split_seed).draw(spec, "prompts.csv", |_| Ok(true)).unwrap();
+    let of = |numbers: &[usize]| numbers.iter().map(|&n| distinct[n].clone()).collect();
+    let (train, validation, test) = (of(&drawn.train), of(&drawn.validation), of(&drawn.test));
+    Splits { train, validation, test, clusters: None, source_checksum: String::new(), census: Census::default() }
 }
 
 fn numbered(n: usize) -> Vec<String> {
@@ -97,6 +100,7 @@ fn checksums_are_sha256_of_length_prefixed_prompts() {
         test: vec!["Hi".into()],
         clusters: None,
         source_checksum: "abc".into(),
+        census: Census::default(),
     };
     // printf '\2\0\0\0\0\0\0\0Hi' | sha256sum, and of nothing.
     let expected = Checksums {

@@ -1,6 +1,7 @@
 //! The commands, a file each.
 pub mod adapter;
 pub mod analyse;
+pub mod data;
 pub mod doctor;
 pub mod endpoint;
 pub mod estimate;
@@ -105,6 +106,7 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
         }
         Command::Import { file } => share::import(&context, &file).await,
         Command::Report { file, runs } => report::report(&context, &file, &runs).await,
+        Command::Data { spec } => tokio::task::block_in_place(|| data::data(&context, &spec)),
         Command::Reward { command: RewardCommand::Bench { spec, pairs } } => {
             tokio::task::block_in_place(|| reward::bench(&context, &spec, &pairs))
         }

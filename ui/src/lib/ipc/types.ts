@@ -33,19 +33,38 @@ seed: number, data: Data, prompter: Prompter, frozen: Frozen, reward: Reward, tr
  */
 export type Data = { 
 /**
- * `"shipped"`, or the path of a `.jsonl` or `.csv` file (relative paths are relative to the spec file).
+ * `"shipped"`; or the path of a `.jsonl`, `.csv` or `.parquet` file, the first two also gzipped; or of a folder of them, or with stars in its last
+ * part, of several (`"train-*.parquet"`). Relative paths are relative to the spec file.
  */
 source: string, 
 /**
- * Name of the column (CSV) or key (JSONL) that holds the prompt.
+ * Name of the column (CSV, Parquet) or key (JSONL) that holds the prompt: a text, or a conversation, of which the user's first message is the
+ * prompt.
  */
 column: string, 
 /**
- * Name of the column (CSV) or key (JSONL) that says which prompts belong together: those of one user, topic, template or
+ * Name of the column or key that says which prompts belong together: those of one user, topic, template or
  * conversation, as text or a whole number. A cluster is in one split only, and intervals and tests count clusters, not prompts.
  * Absent: prompts are unrelated. The shipped prompts have none.
  */
 cluster_column?: string | null, 
+/**
+ * Prompts of fewer words are left out. Words are what white space separates.
+ */
+min_words?: number | null, 
+/**
+ * Prompts of more words are left out.
+ */
+max_words?: number | null, 
+/**
+ * Prompts that are clearly in another language are left out: ISO 639 code, such as `"en"`. Those too short to tell stay.
+ */
+language?: string | null, 
+/**
+ * No two prompts of the splits have so large a share of their word triples in common, or more (Jaccard similarity, in (0, 1]); of those that would,
+ * the one drawn first stays. Absent: only prompts that are equal count as one.
+ */
+near_duplicates?: number | null, 
 /**
  * How many prompts go into each split. Splits are drawn by `split_seed` and never overlap; prompts that are
  * equal after normalising case and white space fall into one split.
@@ -56,6 +75,52 @@ train: number, validation: number, test: number,
  * The shipped prompts carry their own split and ignore it.
  */
 split_seed: number, };
+
+/**
+ * What reading the prompts found: rows by what became of them, and what the splits have in common.
+ */
+export type Census = { 
+/**
+ * Rows of the source, blank lines aside.
+ */
+rows: number, 
+/**
+ * Rows that hold no prompt (or no cluster), with the first few: where each stands and why it is left out.
+ */
+malformed: number, malformed_examples: Array<string>, 
+/**
+ * Prompts left out for their length or language.
+ */
+wrong_length: number, wrong_language: number, 
+/**
+ * Prompts that are equal to an earlier one after normalising case and white space.
+ */
+repeated: number, 
+/**
+ * Prompts before which a system prompt stands in the source. It is not passed on: a run's prompts are texts of the user alone.
+ */
+with_system: number, 
+/**
+ * Prompts that could be drawn: what is left.
+ */
+distinct: number, 
+/**
+ * Prompts passed over in drawing since they are near-duplicates of one that was drawn; 0 where the spec does not ask for it.
+ */
+near_duplicates: number, 
+/**
+ * Test and validation prompts that have a near-duplicate among the training prompts (from [`NEAR`] on), and the most similar such pair.
+ */
+near_in_training: number, nearest: NearPair | null, };
+
+/**
+ * Two prompts of different splits that are near-duplicates.
+ */
+export type NearPair = { prompt: string, in_training: string, 
+/**
+ * Share of their word triples that they have in common, in (0, 1].
+ */
+similarity: number, };
 
 /**
  * The model that is trained to rewrite prompts, ρ.
@@ -1543,7 +1608,11 @@ median_words: number, longest_words: number,
 /**
  * Null where the spec names no column for clusters.
  */
-clusters: ClusterCounts | null, };
+clusters: ClusterCounts | null, 
+/**
+ * What was left out, and what the splits have in common.
+ */
+census: Census, };
 
 /**
  * What an answer is worth under a reward.

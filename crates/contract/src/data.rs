@@ -1,0 +1,110 @@
+//! Where prompts come from, which of them count, and what reading them found.
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// Where prompts come from and how they are split.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(default, deny_unknown_fields)]
+pub struct Data {
+    /// `"shipped"`; or the path of a `.jsonl`, `.csv` or `.parquet` file, the first two also gzipped; or of a folder of them, or with stars in its last
+    /// part, of several (`"train-*.parquet"`). Relative paths are relative to the spec file.
+    pub source: String,
+    /// Name of the column (CSV, Parquet) or key (JSONL) that holds the prompt: a text, or a conversation, of which the user's first message is the
+    /// prompt.
+    pub column: String,
+    /// Name of the column or key that says which prompts belong together: those of one user, topic, template or
+    /// conversation, as text or a whole number. A cluster is in one split only, and intervals and tests count clusters, not prompts.
+    /// Absent: prompts are unrelated. The shipped prompts have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster_column: Option<String>,
+    /// Prompts of fewer words are left out. Words are what white space separates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_words: Option<usize>,
+    /// Prompts of more words are left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_words: Option<usize>,
+    /// Prompts that are clearly in another language are left out: ISO 639 code, such as `"en"`. Those too short to tell stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// No two prompts of the splits have so large a share of their word triples in common, or more (Jaccard similarity, in (0, 1]); of those that would,
+    /// the one drawn first stays. Absent: only prompts that are equal count as one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub near_duplicates: Option<f64>,
+    /// How many prompts go into each split. Splits are drawn by `split_seed` and never overlap; prompts that are
+    /// equal after normalising case and white space fall into one split.
+    pub train: usize,
+    pub validation: usize,
+    pub test: usize,
+    /// Seed of the split, apart from the run's seed, so that seeds of one experiment share their test prompts.
+    /// The shipped prompts carry their own split and ignore it.
+    pub split_seed: u64,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self {
+            source: "shipped".into(),
+            column: "prompt".into(),
+            cluster_column: None,
+            min_words: None,
+            max_words: None,
+            language: None,
+            near_duplicates: None,
+            train: 256,
+            validation: 48,
+            test: 96,
+            split_seed: 0,
+        }
+    }
+}
+
+/// Similarity from which two prompts are called near-duplicates where the spec does not say: Lee et al. 2022 take it too.
+pub const NEAR: f64 = 0.8;
+
+/// What reading the prompts found: rows by what became of them, and what the splits have in common.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+pub struct Census {
+    /// Rows of the source, blank lines aside.
+    pub rows: usize,
+    /// Rows that hold no prompt (or no cluster), with the first few: where each stands and why it is left out.
+    pub malformed: usize,
+    pub malformed_examples: Vec<String>,
+    /// Prompts left out for their length or language.
+    pub wrong_length: usize,
+    pub wrong_language: usize,
+    /// Prompts that are equal to an earlier one after normalising case and white space.
+    pub repeated: usize,
+    /// Prompts before which a system prompt stands in the source. It is not passed on: a run's prompts are texts of the user alone.
+    pub with_system: usize,
+    /// Prompts that could be drawn: what is left.
+    pub distinct: usize,
+    /// Prompts passed over in drawing since they are near-duplicates of one that was drawn; 0 where the spec does not ask for it.
+    pub near_duplicates: usize,
+    /// Test and validation prompts that have a near-duplicate among the training prompts (from [`NEAR`] on), and the most similar such pair.
+    pub near_in_training: usize,
+    pub nearest: Option<NearPair>,
+}
+
+/// Two prompts of different splits that are near-duplicates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct NearPair {
+    pub prompt: String,
+    pub in_training: String,
+    /// Share of their word triples that they have in common, in (0, 1].
+    pub similarity: f64,
+}
+
+impl Census {
+    /// What was left out, in words; None where nothing was.
+    pub fn left_out(&self) -> Option<String> {
+        let parts = [
+            (self.malformed, "without a prompt that can be read"),
+            (self.wrong_length, "of another length"),
+            (self.wrong_language, "in another language"),
+            (self.repeated, "equal to an earlier one"),
+            (self.near_duplicates, "near-duplicates"),
+        ];
+        let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+}

@@ -1,0 +1,135 @@
+//! Conversations as data sets write them: lists of messages, of texts, or transcripts.
+use serde::Deserialize;
+use serde_json::Value;
+
+/// One message of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// `user`, `assistant` or `system`; another where the data has another.
+    pub role: String,
+    pub content: String,
+}
+
+/// A message in either of the two usual spellings.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Spelling {
+    Role { role: String, content: String },
+    From { from: String, value: String },
+}
+
+impl From<Spelling> for Turn {
+    fn from(spelling: Spelling) -> Self {
+        let (speaker, content) = match spelling {
+            Spelling::Role { role, content } => (role, content),
+            Spelling::From { from, value } => (from, value),
+        };
+        let role = match speaker.as_str() {
+            "human" | "prompter" => "user",
+            "gpt" | "chatbot" | "bot" | "model" => "assistant",
+            other => other,
+        };
+        Self { role: role.into(), content }
+    }
+}
+
+/// What a user asks: the text, and the system prompt that stands before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    pub system: Option<String>,
+    pub text: String,
+}
+
+/// What a field asks: its text; of a conversation the first message of the user, with the system prompt before it.
+pub(crate) fn asked(value: &Value) -> Result<Asked, String> {
+    let conversation = match value {
+        Value::String(text) => match transcript(text) {
+            Some(conversation) => conversation,
+            None => return Ok(Asked { system: None, text: text.clone() }),
+        },
+        Value::Array(items) if items.first().is_some_and(Value::is_string) => {
+            // Turns without speakers: the user begins.
+            return Ok(Asked { system: None, text: items[0].as_str().unwrap_or_default().to_owned() });
+        }
+        Value::Array(_) => turns(value)?,
+        other => return Err(format!("{}, not text or a conversation", describe(other))),
+    };
+    let first = conversation.iter().position(|turn| turn.role == "user").ok_or("a conversation without a message of the user")?;
+    let system: Vec<&str> = conversation[..first].iter().filter(|turn| turn.role == "system").map(|turn| turn.content.trim()).collect();
+    let system = Some(system.join("\n\n")).filter(|system| !system.is_empty());
+    Ok(Asked { system, text: conversation[first].content.clone() })
+}
+
+/// A list of messages.
+pub(crate) fn turns(value: &Value) -> Result<Vec<Turn>, String> {
+    let wrong = |e: serde_json::Error| format!("no list of {{\"role\": …, \"content\": …}} ({e})");
+    Ok(Vec::<Spelling>::deserialize(value).map_err(wrong)?.into_iter().map(Turn::from).collect())
+}
+
+/// A text of turns that begin with "\n\nHuman:" and "\n\nAssistant:"; None where it does not begin with one.
+pub(crate) fn transcript(text: &str) -> Option<Vec<Turn>> {
+    const SPEAKERS: [(&str, &str); 2] = [("\n\nHuman:", "user"), ("\n\nAssistant:", "assistant")];
+    let mut turns: Vec<Turn> = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (mark, role) = SPEAKERS.into_iter().find(|(mark, _)| rest.starts_with(mark))?;
+        rest = &rest[mark.len()..];
+        let end = SPEAKERS.iter().filter_map(|(mark, _)| rest.find(mark)).min().unwrap_or(rest.len());
+        let content = rest[..end].trim().to_owned();
+        rest = &rest[end..];
+        match turns.last_mut() {
+            // Who speaks twice says one thing.
+            Some(last) if last.role == role => last.content = format!("{}\n\n{content}", last.content),
+            _ => turns.push(Turn { role: role.into(), content }),
+        }
+    }
+    (!turns.is_empty()).then_some(turns)
+}
+
+/// What a JSON value is, for people.
+pub(crate) fn describe(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn of(value: Value) -> (Option<String>, String) {
+        let Asked { system, text } = asked(&value).unwrap();
+        (system, text)
+    }
+
+    #[test]
+    fn every_layout_asks_the_same() {
+        let why = |system: Option<&str>| (system.map(String::from), "Why?".to_owned());
+        assert_eq!(of(json!("Why?")), why(None));
+        assert_eq!(of(json!("\n\nHuman: Why?\n\nAssistant: So.\n\nHuman: And?")), why(None));
+        assert_eq!(of(json!(["Why?", "And?"])), why(None));
+        assert_eq!(of(json!([{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}])), why(None));
+        assert_eq!(of(json!([{"role": "system", "content": " Be brief. "}, {"role": "user", "content": "Why?"}])), why(Some("Be brief.")));
+        assert_eq!(
+            of(json!([{"from": "system", "value": "Be brief."}, {"from": "human", "value": "Why?"}, {"from": "gpt", "value": "So."}])),
+            why(Some("Be brief."))
+        );
+        assert_eq!(of(json!([{"role": "system", "content": ""}, {"role": "user", "content": "Why?"}])), why(None));
+    }
+
+    #[test]
+    fn what_asks_nothing_is_said() {
+        let wrong = |value: Value| asked(&value).unwrap_err();
+        assert!(wrong(json!(3)).contains("a number, not text"));
+        assert!(wrong(json!({"text": "a"})).contains("an object, not text"));
+        assert!(wrong(json!([])).contains("without a message of the user"));
+        assert!(wrong(json!([{"role": "assistant", "content": "So."}])).contains("without a message of the user"));
+        assert!(wrong(json!([{"text": "Why?"}])).contains("no list of"));
+    }
+}

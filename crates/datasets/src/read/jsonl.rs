@@ -1,0 +1,47 @@
+//! JSON Lines: one JSON object a line. Blank lines are passed over.
+use super::lines::{Lines, is_blank, text};
+use super::{Fields, Raw, Row, Rows};
+use crate::conversation::describe;
+use serde_json::Value;
+
+/// The rows of all lines.
+pub(super) fn rows(mut lines: Lines) -> Rows {
+    let mut is_over = false;
+    Box::new(std::iter::from_fn(move || {
+        while !is_over {
+            let (mut bytes, number) = (Vec::new(), lines.number);
+            match lines.append(&mut bytes) {
+                Ok(true) if is_blank(&bytes) => {}
+                Ok(true) => return Some(Ok(Row { number, raw: Raw::Json(bytes) })),
+                Ok(false) => is_over = true,
+                Err(e) => {
+                    is_over = true;
+                    return Some(Err(e));
+                }
+            }
+        }
+        None
+    }))
+}
+
+/// The object on a line. A lone CR is white space to JSON, so that a file with no other line end reads as one malformed line.
+pub(super) fn fields(line: &[u8], column: &str) -> Result<Fields, String> {
+    match serde_json::from_str(text(line)?) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(Value::Array(_)) => Err(format!("holds a JSON array; {}", wanted(column))),
+        Ok(other) => Err(format!("holds {}, not an object; {}", describe(&other), wanted(column))),
+        Err(e) => Err(syntax(&e, column)),
+    }
+}
+
+fn wanted(column: &str) -> String {
+    let key = Value::from(column);
+    format!("each line must be one whole object, such as {{{key}: \"...\"}}")
+}
+
+/// serde_json counts lines within the text it is given, which is always one line here: only the column is of use.
+fn syntax(error: &serde_json::Error, column: &str) -> String {
+    let text = error.to_string();
+    let cause = text.split(" at line ").next().unwrap_or(&text);
+    format!("is not valid JSON at column {} ({cause}); {}", error.column(), wanted(column))
+}

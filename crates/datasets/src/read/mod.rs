@@ -1,0 +1,66 @@
+//! From a path to rows, one at a time: however large a file is, only a row of it is in memory (of Parquet, a page of each column).
+mod csv;
+mod jsonl;
+mod lines;
+mod parquet;
+mod source;
+
+use crate::conversation::describe;
+use contract::desk::DataColumns;
+use contract::{Error, Result};
+use serde_json::{Map, Value};
+pub(crate) use source::{KINDS, Source, source};
+
+/// What a row holds: of a JSONL file everything, of others the columns that were asked for.
+pub(crate) type Fields = Map<String, Value>;
+
+/// One row. It is parsed when its fields are asked for, so that rows that nobody wants cost little.
+pub(crate) struct Row {
+    /// Number of its line, or in a Parquet file of the row, from 1 on.
+    pub number: usize,
+    raw: Raw,
+}
+
+enum Raw {
+    Json(Vec<u8>),
+    Csv(Vec<u8>, std::rc::Rc<csv::Header>),
+    Parquet(::parquet::record::Row),
+}
+
+impl Row {
+    /// Its fields, or what is wrong with it. `column` is the one that errors name as needed.
+    pub fn fields(self, column: &str) -> Result<Fields, String> {
+        match self.raw {
+            Raw::Json(bytes) => jsonl::fields(&bytes, column),
+            Raw::Csv(bytes, header) => header.fields(&bytes),
+            Raw::Parquet(row) => Ok(parquet::fields(row)),
+        }
+    }
+}
+
+/// Rows in their order; the first error is the last item.
+pub(crate) type Rows = Box<dyn Iterator<Item = Result<Row>>>;
+
+/// Columns of a file that a spec may name, from what its first row holds.
+fn columns_of(first: &Fields) -> DataColumns {
+    let names = |fits: fn(&Value) -> bool| first.iter().filter(|(_, value)| fits(value)).map(|(key, _)| key.clone()).collect();
+    DataColumns { prompts: names(|value| crate::conversation::asked(value).is_ok()), clusters: names(is_name) }
+}
+
+/// Whether a value can say what a prompt belongs to.
+fn is_name(value: &Value) -> bool {
+    value.is_string() || value.is_i64() || value.is_u64()
+}
+
+/// A text or a whole number as text.
+pub(crate) fn name_in(value: &Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        number if is_name(number) => Ok(number.to_string()),
+        other => Err(format!("{}, not text or a whole number", describe(other))),
+    }
+}
+
+fn unreadable(name: &str, cause: impl std::fmt::Display) -> Error {
+    Error::io(format!("{name} cannot be read; check that you may read it, that it is whole and that its disk is there")).with_detail(cause)
+}

@@ -1,0 +1,223 @@
+//! Which files a path means, and of what kind they are.
+use super::{Rows, columns_of, csv, jsonl, lines::Lines, parquet, unreadable};
+use crate::checksum;
+use crate::columns::Column;
+use contract::desk::DataColumns;
+use contract::{Error, Result};
+use flate2::read::MultiGzDecoder;
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::path::{Path, PathBuf};
+
+pub(crate) const KINDS: &str = "a .jsonl, .csv or .parquet file (the first two also gzipped)";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Jsonl,
+    Csv,
+    Parquet,
+}
+
+#[derive(Debug)]
+struct DataFile {
+    path: PathBuf,
+    kind: Kind,
+    is_gzipped: bool,
+}
+
+/// One file, or several of one kind that are read one after another, in the order of their names.
+#[derive(Debug)]
+pub(crate) struct Source {
+    files: Vec<DataFile>,
+    /// As errors name it.
+    pub name: String,
+}
+
+/// The file at `path`; where it is a folder, the data files in it; where its last part has stars, the files that fit them (`train-*.parquet`).
+/// `advice` ends the sentence that there is none.
+pub(crate) fn source(path: &Path, advice: &str) -> Result<Source> {
+    let name = path.display().to_string();
+    let paths = match std::fs::metadata(path) {
+        Ok(found) if found.is_dir() => within(path, "*")?,
+        // A pipe or a device could block for ever or never end.
+        Ok(found) if !found.is_file() => {
+            return Err(Error::data(format!("{name} is not a regular file; write its content to {KINDS}")));
+        }
+        Ok(_) => vec![path.to_path_buf()],
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidInput) => {
+            let folder = path.parent().filter(|folder| folder.is_dir());
+            let pattern = path.file_name().map(|last| last.to_string_lossy()).filter(|last| last.contains('*'));
+            match folder.zip(pattern) {
+                Some((folder, pattern)) => within(folder, &pattern)?,
+                None => return Err(Error::data(format!("there is no file {name}; {advice}"))),
+            }
+        }
+        Err(e) => return Err(unreadable(&name, e)),
+    };
+    let files = paths.into_iter().map(DataFile::new).collect::<Result<Vec<_>>>()?;
+    if let Some(other) = files.iter().find(|file| file.kind != files[0].kind) {
+        return Err(Error::data(format!(
+            "{name} holds files of different kinds ({} and {}); name those that belong together, such as \"train-*.parquet\"",
+            short(&files[0].path),
+            short(&other.path)
+        )));
+    }
+    Ok(Source { files, name })
+}
+
+/// The data files in a folder whose names fit a pattern, in the order of their names.
+fn within(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder).map_err(|e| unreadable(&folder.display().to_string(), e))?;
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file());
+    let is_data = |path: &PathBuf| kind(path).is_ok() && !short(path).starts_with('.');
+    let mut paths: Vec<_> = paths.filter(is_data).filter(|path| fits(&short(path), pattern)).collect();
+    paths.sort();
+    if paths.is_empty() {
+        let which = if pattern == "*" { String::new() } else { format!(" whose name fits {pattern}") };
+        return Err(Error::data(format!("in the folder {} is no data file{which}; name {KINDS}", folder.display())));
+    }
+    Ok(paths)
+}
+
+/// Whether a name fits a pattern in which a star stands for any text.
+fn fits(name: &str, pattern: &str) -> bool {
+    match pattern.split_once('*') {
+        None => name == pattern,
+        Some((start, rest)) => name
+            .strip_prefix(start)
+            .is_some_and(|name| name.char_indices().map(|(i, _)| i).chain([name.len()]).any(|at| fits(&name[at..], rest))),
+    }
+}
+
+fn short(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// What a file holds by its name, and whether it is gzipped.
+fn kind(path: &Path) -> Result<(Kind, bool)> {
+    let name = path.display();
+    let lower = short(path).to_ascii_lowercase();
+    let (plain, is_gzipped) = lower.strip_suffix(".gz").map_or((lower.as_str(), false), |plain| (plain, true));
+    let extension = Path::new(plain).extension().map(|e| e.to_string_lossy().into_owned()).unwrap_or_default();
+    match extension.as_str() {
+        "jsonl" | "ndjson" => Ok((Kind::Jsonl, is_gzipped)),
+        "csv" => Ok((Kind::Csv, is_gzipped)),
+        "parquet" if !is_gzipped => Ok((Kind::Parquet, false)),
+        "parquet" => Err(Error::data(format!("{name} is a gzipped Parquet file, which has to be read in any order; unpack it first"))),
+        "bz2" | "xz" | "zst" | "zip" => {
+            Err(Error::data(format!("{name} is compressed with .{extension}; unpack it, or gzip it, to {KINDS}")))
+        }
+        "json" => {
+            Err(Error::data(format!("{name} ends in .json; write one object a line, such as {{\"prompt\": \"...\"}}, to a .jsonl file")))
+        }
+        "" => Err(Error::data(format!("{name} has no extension to tell its kind by; it must be {KINDS}"))),
+        other => Err(Error::data(format!("{name} is a .{other} file, which cannot be read; it must be {KINDS}"))),
+    }
+}
+
+impl DataFile {
+    fn new(path: PathBuf) -> Result<Self> {
+        let (kind, is_gzipped) = kind(&path)?;
+        Ok(Self { path, kind, is_gzipped })
+    }
+
+    fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// Its rows. `columns` are those that are looked at; all of a JSONL file are.
+    fn rows(&self, columns: &[Column<'_>]) -> Result<Rows> {
+        let file = self.open()?;
+        if self.kind == Kind::Parquet {
+            return parquet::rows(file, &self.name(), columns);
+        }
+        match self.kind {
+            Kind::Csv => csv::rows(self.lines(file)?, columns),
+            _ => Ok(jsonl::rows(self.lines(file)?)),
+        }
+    }
+
+    fn open(&self) -> Result<File> {
+        File::open(&self.path).map_err(|e| unreadable(&self.name(), e))
+    }
+
+    /// The lines of a file that is text.
+    fn lines(&self, file: File) -> Result<Lines> {
+        let mut reader: Box<dyn BufRead> = match self.is_gzipped {
+            true => Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(file))),
+            false => Box::new(BufReader::with_capacity(1 << 16, file)),
+        };
+        self.check_start(reader.fill_buf().map_err(|e| unreadable(&self.name(), e))?)?;
+        Ok(Lines::new(reader, self.name()))
+    }
+
+    /// Refuses a file whose first bytes show that it is not text.
+    fn check_start(&self, start: &[u8]) -> Result<()> {
+        let name = self.name();
+        if start.starts_with(&[0x1f, 0x8b]) {
+            return Err(Error::data(format!("{name} is compressed with gzip whatever its name says; add .gz to its name")));
+        }
+        if start.starts_with(b"PAR1") {
+            return Err(Error::data(format!("{name} is a Parquet file whatever its name says; let its name end in .parquet")));
+        }
+        if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
+            return Err(Error::data(format!("{name} is in UTF-16; save it as UTF-8")));
+        }
+        Ok(())
+    }
+}
+
+impl Source {
+    /// The rows of all files, each with the name of its file.
+    pub fn rows<'a>(&'a self, columns: &'a [Column<'a>]) -> impl Iterator<Item = Result<(String, super::Row)>> + 'a {
+        self.files.iter().flat_map(move |file| {
+            let name = file.name();
+            let (rows, failed) = match file.rows(columns) {
+                Ok(rows) => (Some(rows), None),
+                Err(e) => (None, Some(Err(e))),
+            };
+            failed.into_iter().chain(rows.into_iter().flatten().map(move |row| Ok((name.clone(), row?))))
+        })
+    }
+
+    /// Columns that a spec may name: of a CSV or Parquet file those that hold text or, of the latter, messages; of a JSONL file the keys of its first
+    /// line that do.
+    pub fn columns(&self) -> Result<DataColumns> {
+        let first = &self.files[0];
+        let name = first.name();
+        if first.kind == Kind::Csv {
+            let header = csv::header(first.lines(first.open()?)?)?;
+            return Ok(DataColumns { prompts: header.clone(), clusters: header });
+        }
+        let row = first.rows(&[])?.next().ok_or_else(|| empty(&name))??;
+        let number = row.number;
+        let fields = row.fields("prompt").map_err(|wrong| Error::data(format!("{name}, {} {number}: {wrong}", self.counts())))?;
+        Ok(columns_of(&fields))
+    }
+
+    /// Hex SHA-256 of the file's bytes; of several files, of their names and sums.
+    pub fn checksum(&self) -> Result<String> {
+        let sum = |file: &DataFile| checksum::of_file(&file.path).map_err(|e| unreadable(&file.name(), e));
+        match self.files.as_slice() {
+            [file] => sum(file),
+            files => {
+                let sums = files.iter().map(|file| Ok(format!("{}  {}\n", sum(file)?, short(&file.path)))).collect::<Result<String>>()?;
+                Ok(checksum::of_bytes(sums.as_bytes()))
+            }
+        }
+    }
+
+    pub fn is_one_file(&self) -> bool {
+        self.files.len() == 1
+    }
+
+    /// Whether a row's number counts lines, or rows.
+    pub fn counts(&self) -> &'static str {
+        if self.files[0].kind == Kind::Parquet { "row" } else { "line" }
+    }
+}
+
+/// A file without anything to read.
+pub(crate) fn empty(name: &str) -> Error {
+    Error::data(format!("{name} is empty; it must hold prompts"))
+}

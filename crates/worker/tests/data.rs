@@ -1,0 +1,54 @@
+//! The prompts of an experiment, looked at and run with: kinds of files, what is left out, and what is kept of that with a run.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests
+use serde_json::json;
+use tests::{Lab, said};
+
+fn line(prompt: &str) -> String {
+    json!({ "messages": [{ "role": "user", "content": prompt }, { "role": "assistant", "content": "Gladly." }] }).to_string() + "\n"
+}
+
+#[test]
+fn a_file_with_malformed_rows_is_run_with_and_says_so() {
+    let lab = Lab::new(env!("CARGO_BIN_EXE_alignpro"));
+    let subject = ["bread", "rivers", "old maps", "cats", "the moon", "chess", "bicycles", "rain", "libraries", "soup", "tea", "snow"];
+    let mut lines: String =
+        subject.iter().flat_map(|s| [line(&format!("What should I know about {s}?")), line(&format!("Why do people like {s}?"))]).collect();
+    lines += &(line("why do people like SNOW?")
+        + "nonsense\n"
+        + &line("Was soll ich im Winter mit meinen Pflanzen im Garten am besten machen?"));
+    lab.write("talks.jsonl", &lines);
+    let spec = lab.tiny_spec("tiny.toml", |text| {
+        text.replace(
+            "source = \"prompts.jsonl\"",
+            "source = \"talks.jsonl\"\ncolumn = \"messages\"\nlanguage = \"en\"\nnear_duplicates = 0.8",
+        )
+    });
+    let seen = lab.json(&["data", &spec]);
+    let census = &seen["census"];
+    assert_eq!(
+        (census["rows"].as_u64(), census["distinct"].as_u64(), census["malformed"].as_u64()),
+        (Some(27), Some(24), Some(1)),
+        "{seen}"
+    );
+    assert_eq!((census["repeated"].as_u64(), census["wrong_language"].as_u64()), (Some(1), Some(1)), "{seen}");
+    let text = lab.text(&["data", &spec]);
+    for expected in [
+        "of 24 distinct ones in 27 rows",
+        "Left out: 1 without a prompt that can be read, 1 in another language, 1 equal",
+        "line 26: is not valid JSON",
+    ] {
+        assert!(text.contains(expected), "{expected:?} is not in\n{text}");
+    }
+    let output = lab.run(&["run", &spec, "--db", "a.db"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let facts = tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let store = store::Store::open_existing(&lab.path("a.db")).await.unwrap();
+        store.facts(1).await.unwrap()
+    });
+    let facts: Vec<_> = facts.iter().filter(|f| f.key.starts_with("data.") && !f.key.ends_with("checksum")).collect();
+    let facts: Vec<_> = facts.iter().map(|f| format!("{}={}", f.key, f.value)).collect();
+    assert_eq!(
+        facts,
+        ["data.left_out=1 without a prompt that can be read, 1 in another language, 1 equal to an earlier one", "data.rows=27"]
+    );
+}
