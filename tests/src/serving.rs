@@ -243,7 +243,7 @@ pub fn embedded() -> impl Fn(&Seen) -> Act + Send + Sync + 'static {
             top_p: number("top_p"),
             top_k: 0,
         };
-        let request = AnswerRequest { prompt: seen.prompt().into(), seed: seen.body["seed"].as_u64().unwrap_or(0) };
+        let request = AnswerRequest::new(seen.prompt(), seen.body["seed"].as_u64().unwrap_or(0));
         let mut engine = engine.lock().unwrap();
         let answer = engine.answer(&[request], &decoding, &mut |_| ControlFlow::Continue(())).unwrap().remove(0);
         Act::json(&completion(seen, &answer.text, Some(&answer.log_probs), answer.tokens.len(), answer.truncated))

@@ -23,9 +23,9 @@ describe('the preview of a file', () => {
     expect(within(warnings).getByText(/4 test or validation prompts have a near-duplicate .* The nearest, 86 %/)).toBeTruthy();
     expect(await violations()).toEqual([]);
   });
-  it('says that system prompts are not passed on', async () => {
+  it('says who is given the system prompts', async () => {
     await file('/home/ada/orca.parquet');
-    await screen.findByText(/A system prompt stands before 3,120 prompts/, undefined, LATE);
+    await screen.findByText(/A system prompt stands before 3,120 of them/, undefined, LATE);
   });
 });
 

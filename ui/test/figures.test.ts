@@ -25,7 +25,7 @@ describe('samples', () => {
     expect(sortedSamples(all, 'gain', null)).toEqual(sortedSamples(all, 'prompt', pair));
     expect(sortedSamples(all, 'prompt', pair).map((s) => s.prompt_index)).toEqual([...Array(12).keys()]);
     expect(searched(all, 'GOALKEEPER').map((s) => s.prompt_index)).toContain(0);
-    expect(gain({ prompt_index: 0, prompt: '', answers: [] }, pair)).toBeNull();
+    expect(gain({ prompt_index: 0, prompt: '', system: null, answers: [] }, pair)).toBeNull();
   });
   it('compare two of the arms that there are', () => {
     const all = samples(1, 3, ['oracle', 'raw', 'optimum']);

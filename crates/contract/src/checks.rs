@@ -58,6 +58,12 @@ impl Spec {
             c.require(column.is_empty() || *column != d.column, path, "is the column of the prompts; name another one, or leave it out");
             c.require(d.source != "shipped", path, "is for a file of your own: the shipped prompts have no clusters; leave it out");
         }
+        if let Some(column) = &d.system_column {
+            let path = "data.system_column";
+            c.require(!column.is_empty(), path, "is empty; name the column that holds the system prompts, or leave it out");
+            c.require(column.is_empty() || *column != d.column, path, "is the column of the prompts; name another one, or leave it out");
+            c.require(d.source != "shipped", path, "is for a file of your own: the shipped prompts have no system prompts; leave it out");
+        }
         if let (Some(least), Some(most)) = (d.min_words, d.max_words) {
             c.require(least <= most, "data.min_words", format!("is {least}, more than data.max_words, {most}; no prompt would be left"));
         }

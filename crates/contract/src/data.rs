@@ -1,6 +1,21 @@
 //! Where prompts come from, which of them count, and what reading them found.
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use ts_rs::TS;
+
+/// What a user asks: x, and the system prompt that stands before it in the data. The prompter rewrites the text and does not see the system prompt;
+/// the frozen model is given both.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Prompt {
+    pub text: String,
+    pub system: Option<Arc<str>>,
+}
+
+impl From<&str> for Prompt {
+    fn from(text: &str) -> Self {
+        Self { text: text.into(), system: None }
+    }
+}
 
 /// Where prompts come from and how they are split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
@@ -12,6 +27,9 @@ pub struct Data {
     /// Name of the column (CSV, Parquet) or key (JSONL) that holds the prompt: a text, or a conversation, of which the user's first message is the
     /// prompt.
     pub column: String,
+    /// Name of the column or key that holds the system prompt, a text that may be empty or missing in a row. Absent: none, but that of a conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_column: Option<String>,
     /// Name of the column or key that says which prompts belong together: those of one user, topic, template or
     /// conversation, as text or a whole number. A cluster is in one split only, and intervals and tests count clusters, not prompts.
     /// Absent: prompts are unrelated. The shipped prompts have none.
@@ -45,6 +63,7 @@ impl Default for Data {
         Self {
             source: "shipped".into(),
             column: "prompt".into(),
+            system_column: None,
             cluster_column: None,
             min_words: None,
             max_words: None,
@@ -74,7 +93,7 @@ pub struct Census {
     pub wrong_language: usize,
     /// Prompts that are equal to an earlier one after normalising case and white space.
     pub repeated: usize,
-    /// Prompts before which a system prompt stands in the source. It is not passed on: a run's prompts are texts of the user alone.
+    /// Distinct prompts before which a system prompt stands.
     pub with_system: usize,
     /// Prompts that could be drawn: what is left.
     pub distinct: usize,

@@ -204,6 +204,8 @@ pub struct SampleAnswer {
 pub struct Sample {
     pub prompt_index: usize,
     pub prompt: String,
+    /// The system prompt before it; null where there is none.
+    pub system: Option<String>,
     pub answers: Vec<SampleAnswer>,
 }
 

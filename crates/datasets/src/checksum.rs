@@ -1,5 +1,6 @@
 //! What a run keeps to show which prompts it used.
 use crate::Splits;
+use contract::data::Prompt;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::fs::File;
@@ -17,7 +18,8 @@ pub struct Checksums {
 
 impl Splits {
     /// Checksums of the source's bytes and of each split: of its prompts in their order, each behind its length in bytes
-    /// (a little-endian u64), so that moving text from one prompt to the next changes the sum.
+    /// (a little-endian u64), so that moving text from one prompt to the next changes the sum. A system prompt stands before its prompt behind a
+    /// length of all ones, which no text has, and its own.
     pub fn checksums(&self) -> Checksums {
         Checksums {
             source: self.source_checksum.clone(),
@@ -38,13 +40,22 @@ pub(crate) fn of_file(path: &Path) -> std::io::Result<String> {
     Ok(hex(hasher))
 }
 
-fn of_prompts(prompts: &[String]) -> String {
+fn of_prompts(prompts: &[Prompt]) -> String {
     let mut hasher = Sha256::new();
-    for prompt in prompts {
-        hasher.update((prompt.len() as u64).to_le_bytes());
-        hasher.update(prompt.as_bytes());
+    for Prompt { text, system } in prompts {
+        if let Some(system) = system {
+            hasher.update(u64::MAX.to_le_bytes());
+            add(&mut hasher, system);
+        }
+        add(&mut hasher, text);
     }
     hex(hasher)
+}
+
+/// A text behind its length.
+fn add(hasher: &mut Sha256, text: &str) {
+    hasher.update((text.len() as u64).to_le_bytes());
+    hasher.update(text);
 }
 
 fn hex(hasher: Sha256) -> String {

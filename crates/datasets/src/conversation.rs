@@ -1,6 +1,8 @@
 //! Conversations as data sets write them: lists of messages, of texts, or transcripts.
+use contract::data::Prompt;
 use serde::Deserialize;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// One message of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,31 +35,28 @@ impl From<Spelling> for Turn {
     }
 }
 
-/// What a user asks: the text, and the system prompt that stands before it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
-    pub system: Option<String>,
-    pub text: String,
-}
-
 /// What a field asks: its text; of a conversation the first message of the user, with the system prompt before it.
-pub(crate) fn asked(value: &Value) -> Result<Asked, String> {
+pub(crate) fn asked(value: &Value) -> Result<Prompt, String> {
     let conversation = match value {
         Value::String(text) => match transcript(text) {
             Some(conversation) => conversation,
-            None => return Ok(Asked { system: None, text: text.clone() }),
+            None => return Ok(Prompt::from(text.as_str())),
         },
         Value::Array(items) if items.first().is_some_and(Value::is_string) => {
             // Turns without speakers: the user begins.
-            return Ok(Asked { system: None, text: items[0].as_str().unwrap_or_default().to_owned() });
+            return Ok(Prompt::from(items[0].as_str().unwrap_or_default()));
         }
         Value::Array(_) => turns(value)?,
         other => return Err(format!("{}, not text or a conversation", describe(other))),
     };
     let first = conversation.iter().position(|turn| turn.role == "user").ok_or("a conversation without a message of the user")?;
     let system: Vec<&str> = conversation[..first].iter().filter(|turn| turn.role == "system").map(|turn| turn.content.trim()).collect();
-    let system = Some(system.join("\n\n")).filter(|system| !system.is_empty());
-    Ok(Asked { system, text: conversation[first].content.clone() })
+    Ok(Prompt { system: system_prompt(&system.join("\n\n")), text: conversation[first].content.clone() })
+}
+
+/// A system prompt, without the white space around it; None where nothing is left.
+pub(crate) fn system_prompt(text: &str) -> Option<Arc<str>> {
+    Some(text.trim()).filter(|text| !text.is_empty()).map(Arc::from)
 }
 
 /// A list of messages.
@@ -104,8 +103,8 @@ mod tests {
     use serde_json::json;
 
     fn of(value: Value) -> (Option<String>, String) {
-        let Asked { system, text } = asked(&value).unwrap();
-        (system, text)
+        let Prompt { system, text } = asked(&value).unwrap();
+        (system.map(|system| system.to_string()), text)
     }
 
     #[test]

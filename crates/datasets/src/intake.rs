@@ -2,13 +2,14 @@
 //! more for the texts of those that are drawn. Memory is some 60 bytes a prompt, however long the prompts are.
 use crate::Splits;
 use crate::columns::{Column, quote};
-use crate::conversation::{Asked, asked};
+use crate::conversation::{asked, describe, system_prompt};
 use crate::language::{is_other, language};
 use crate::near::Near;
 use crate::read::{Fields, Source, name_in};
 use crate::split::{Order, normalised};
-use contract::data::{Census, Data, NEAR, NearPair};
+use contract::data::{Census, Data, NEAR, NearPair, Prompt};
 use contract::{Error, Result};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use whatlang::Lang;
@@ -103,7 +104,7 @@ impl<'a> Candidates<'a> {
     }
 
     /// Counts a prompt in, or says why not.
-    fn take(&mut self, row: usize, asked: Asked, cluster: Option<String>, names: &mut HashMap<String, usize>) {
+    fn take(&mut self, row: usize, asked: Prompt, cluster: Option<String>, names: &mut HashMap<String, usize>) {
         let words = asked.text.split_whitespace().count();
         if self.spec.min_words.is_some_and(|least| words < least) || self.spec.max_words.is_some_and(|most| words > most) {
             self.census.wrong_length += 1;
@@ -124,16 +125,25 @@ impl<'a> Candidates<'a> {
 
 /// The columns that a spec names.
 fn columns(spec: &Data) -> Vec<Column<'_>> {
-    [Column::prompt(&spec.column)].into_iter().chain(spec.cluster_column.as_deref().map(Column::cluster)).collect()
+    let others = [spec.system_column.as_deref().map(Column::system), spec.cluster_column.as_deref().map(Column::cluster)];
+    [Column::prompt(&spec.column)].into_iter().chain(others.into_iter().flatten()).collect()
 }
 
 /// What a row asks, and what it says that its prompt belongs to; or what is wrong with it.
-fn read(fields: &Fields, spec: &Data) -> Result<(Asked, Option<String>), String> {
+fn read(fields: &Fields, spec: &Data) -> Result<(Prompt, Option<String>), String> {
     let get = |column: Column<'_>| fields.get(column.name).ok_or_else(|| column.missing("key", fields.keys().map(String::as_str)));
     let column = &spec.column;
-    let asked = asked(get(Column::prompt(column))?).map_err(|wrong| format!("{} holds {wrong}", quote(column)))?;
+    let mut asked = asked(get(Column::prompt(column))?).map_err(|wrong| format!("{} holds {wrong}", quote(column)))?;
     if asked.text.trim().is_empty() {
         return Err(format!("the prompt in {} is empty; write one or remove the row", quote(column)));
+    }
+    if let Some(column) = &spec.system_column {
+        asked.system = match fields.get(column) {
+            // A row without one: of JSON Lines, a key that is not there.
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => system_prompt(text),
+            Some(other) => return Err(format!("{} holds {}, not text", quote(column), describe(other))),
+        };
     }
     let Some(column) = &spec.cluster_column else { return Ok((asked, None)) };
     // That a prompt stands alone has to be said by a name of its own, or a forgotten one would make intervals too narrow unseen.
@@ -157,7 +167,7 @@ struct Texts<'a> {
     candidates: &'a Candidates<'a>,
     /// All prompts in the order in which they may be drawn.
     order: &'a [usize],
-    known: HashMap<usize, String>,
+    known: HashMap<usize, Prompt>,
 }
 
 impl Texts<'_> {
@@ -168,7 +178,7 @@ impl Texts<'_> {
             let ahead = (2 * self.known.len()).max(wanted).min(self.order.len());
             self.fetch(&self.order[..ahead])?;
         }
-        self.known.get(&prompt).map(String::as_str).ok_or_else(|| Error::internal("A prompt was drawn before its turn."))
+        self.known.get(&prompt).map(|prompt| prompt.text.as_str()).ok_or_else(|| Error::internal("A prompt was drawn before its turn."))
     }
 
     /// Reads those of these prompts that are not known yet.
@@ -183,9 +193,9 @@ impl Texts<'_> {
             }
             let (_, row) = row?;
             let Some(&prompt) = missing.get(&at) else { continue };
-            let text = row.fields(&spec.column).and_then(|fields| read(&fields, spec)).map(|(asked, _)| asked.text);
-            let text = text.ok().filter(|text| digests.contains(&digest(text))).ok_or_else(|| changed(source))?;
-            self.known.insert(prompt, text);
+            let asked = row.fields(&spec.column).and_then(|fields| read(&fields, spec)).map(|(asked, _)| asked);
+            let asked = asked.ok().filter(|asked| digests.contains(&digest(&asked.text))).ok_or_else(|| changed(source))?;
+            self.known.insert(prompt, asked);
             left -= 1;
         }
         if left == 0 { Ok(()) } else { Err(changed(source)) }
@@ -200,12 +210,12 @@ impl Splits {
     /// With what the census says of near-duplicates between the splits.
     pub(crate) fn with_near_pairs(mut self) -> Self {
         let mut training = Near::new(NEAR);
-        self.train.iter().for_each(|prompt| training.add(prompt));
+        self.train.iter().for_each(|prompt| training.add(&prompt.text));
         let held_out = self.test.iter().chain(&self.validation);
         let pairs: Vec<NearPair> = held_out
             .filter_map(|prompt| {
-                let (i, similarity) = training.find(prompt)?;
-                Some(NearPair { prompt: prompt.clone(), in_training: self.train[i].clone(), similarity })
+                let (i, similarity) = training.find(&prompt.text)?;
+                Some(NearPair { prompt: prompt.text.clone(), in_training: self.train[i].text.clone(), similarity })
             })
             .collect();
         self.census.near_in_training = pairs.len();

@@ -17,7 +17,7 @@ mod split;
 
 pub use checksum::Checksums;
 use contract::Result;
-use contract::data::{Census, Data};
+use contract::data::{Census, Data, Prompt};
 use contract::desk::DataColumns;
 pub use shipped::NAME as SHIPPED;
 pub use split::normalised;
@@ -26,9 +26,9 @@ use std::path::Path;
 /// The prompts of one experiment. No two of them, in whichever split, are equal after normalising case and white space.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Splits {
-    pub train: Vec<String>,
-    pub validation: Vec<String>,
-    pub test: Vec<String>,
+    pub train: Vec<Prompt>,
+    pub validation: Vec<Prompt>,
+    pub test: Vec<Prompt>,
     /// Which prompts belong together; None where the spec names no column for it.
     pub clusters: Option<Clusters>,
     /// Hex SHA-256 of the bytes the prompts were read from: the whole file, whichever of its prompts are used; of several files, of their names and

@@ -9,13 +9,13 @@ impl Splits {
     /// Counts, lengths and the first prompts.
     pub fn preview(&self) -> DataPreview {
         let all = self.train.iter().chain(&self.validation).chain(&self.test);
-        let mut words: Vec<usize> = all.map(|prompt| prompt.split_whitespace().count()).collect();
+        let mut words: Vec<usize> = all.map(|prompt| prompt.text.split_whitespace().count()).collect();
         words.sort_unstable();
         DataPreview {
             train: self.train.len(),
             validation: self.validation.len(),
             test: self.test.len(),
-            examples: self.train.iter().take(EXAMPLES).cloned().collect(),
+            examples: self.train.iter().take(EXAMPLES).map(|prompt| prompt.text.clone()).collect(),
             median_words: words.get(words.len() / 2).copied().unwrap_or(0),
             longest_words: words.last().copied().unwrap_or(0),
             clusters: self.clusters.as_ref().map(|Clusters { train, validation, test, unused }| ClusterCounts {

@@ -1,6 +1,6 @@
 //! The prompts in `examples/prompts.jsonl`, part of the program, with splits of their own.
 use crate::{Splits, checksum};
-use contract::data::{Census, Data};
+use contract::data::{Census, Data, Prompt as Asked};
 use contract::{Error, Result};
 use serde::Deserialize;
 
@@ -50,7 +50,7 @@ pub(crate) fn load(spec: &Data) -> Result<Splits> {
     }
     let all = prompts()?;
     let first = |split: Split, wanted: usize, key: &str| {
-        let of_split: Vec<_> = all.iter().filter(|p| p.split == split).map(|p| p.prompt.clone()).collect();
+        let of_split: Vec<Asked> = all.iter().filter(|p| p.split == split).map(|p| Asked::from(p.prompt.as_str())).collect();
         if of_split.len() < wanted {
             return Err(Error::data(format!(
                 "data.{key} is {wanted}, but there are {} shipped prompts for it; ask for fewer or name a file of your own in data.source",

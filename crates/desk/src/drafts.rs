@@ -57,7 +57,7 @@ impl Desk {
 
     /// What an answer would be worth.
     pub fn score(&self, reward: &Reward, prompt: &str, answer: &str) -> Result<ScoreRow> {
-        let scores = rewards::Reward::new(reward)?.score(&[Pair { prompt, answer }])?;
+        let scores = rewards::Reward::new(reward)?.score(&[Pair { system: None, prompt, answer }])?;
         let score = scores.into_iter().next().ok_or_else(|| Error::internal("An answer got no score."))?;
         Ok(ScoreRow { total: score.total, parts: score.parts })
     }

@@ -81,5 +81,5 @@ fn experiments(runs: &[ReportedRun]) -> Vec<Vec<i64>> {
 /// Rewards alone: a report goes to people who were not given the prompts.
 fn without_texts(sample: Sample) -> Sample {
     let answers = sample.answers.into_iter().map(|answer| SampleAnswer { rewrite: None, answer: String::new(), ..answer });
-    Sample { prompt: String::new(), answers: answers.collect(), ..sample }
+    Sample { prompt: String::new(), system: None, answers: answers.collect(), ..sample }
 }

@@ -39,10 +39,11 @@ impl Desk {
         // What was drawn to choose from is no arm's answer.
         let is_of_arm = |row: &EvaluationAnswer| arm::ALL.contains(&row.arm.as_str());
         for row in store.evaluation(run, Some(Split::Test)).await?.into_iter().filter(is_of_arm) {
-            let EvaluationAnswer { prompt_index, prompt, .. } = &row;
+            let EvaluationAnswer { prompt_index, prompt, system, .. } = &row;
             let sample = samples.entry(*prompt_index).or_insert_with(|| Sample {
                 prompt_index: *prompt_index,
                 prompt: prompt.clone(),
+                system: system.clone(),
                 answers: Vec::new(),
             });
             sample.answers.push(answer(row));

@@ -22,7 +22,8 @@ impl Question {
         let AnswerDecoding { max_tokens, temperature, top_p, top_k } = decoding;
         let numbers = [*max_tokens as u64, temperature.to_bits(), top_p.to_bits(), *top_k as u64, seed];
         let mut hash = Sha256::new();
-        for text in [identity, &request.prompt] {
+        // A request without a system message is told as it was before there were any.
+        for text in [identity, &request.prompt].into_iter().chain(request.system.as_deref()) {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
         }
@@ -158,7 +159,7 @@ mod tests {
 
     fn question(prompt: &str, seed: u64, temperature: f64) -> Question {
         let decoding = AnswerDecoding { max_tokens: 8, temperature, top_p: 1.0, top_k: 0 };
-        Question::new("model", &AnswerRequest { prompt: prompt.into(), seed }, &decoding)
+        Question::new("model", &AnswerRequest::new(prompt, seed), &decoding)
     }
 
     fn answer(text: &str) -> Answer {

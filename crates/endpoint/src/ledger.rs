@@ -11,9 +11,9 @@ pub fn estimated_tokens(text: &str) -> u64 {
 /// What a chat template adds to a message.
 const AROUND: u64 = 8;
 
-/// Tokens of a prompt as a user message, where nobody counts them.
-pub fn estimated_prompt(prompt: &str) -> u64 {
-    estimated_tokens(prompt) + AROUND
+/// Tokens of a prompt as a user message, after a system message where there is one, where nobody counts them.
+pub fn estimated_prompt(system: Option<&str>, prompt: &str) -> u64 {
+    estimated_tokens(prompt) + AROUND + system.map_or(0, |text| estimated_tokens(text) + AROUND)
 }
 
 /// Tokens read and written.

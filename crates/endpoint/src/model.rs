@@ -292,7 +292,11 @@ impl Flight {
 
 /// What a request may cost.
 fn at_most(ask: &Ask<'_>) -> Tokens {
-    Tokens { read: estimated_prompt(&ask.request.prompt), written: ask.decoding.max_tokens as u64, estimated: 0 }
+    Tokens {
+        read: estimated_prompt(ask.request.system.as_deref(), &ask.request.prompt),
+        written: ask.decoding.max_tokens as u64,
+        estimated: 0,
+    }
 }
 
 /// What a request has cost, as the endpoint counts it, or else by an estimate.
@@ -300,7 +304,7 @@ fn cost(request: &AnswerRequest, reply: &Reply) -> Tokens {
     match reply.usage {
         Some(usage) => Tokens { read: usage.prompt_tokens, written: usage.completion_tokens, estimated: 0 },
         None => {
-            let read = estimated_prompt(&request.prompt);
+            let read = estimated_prompt(request.system.as_deref(), &request.prompt);
             let counted = reply.log_probs.len() as u64;
             let written = if counted > 0 { counted } else { estimated_tokens(&reply.text) };
             Tokens { read, written, estimated: read + if counted > 0 { 0 } else { written } }
@@ -343,8 +347,8 @@ impl FrozenModel for Endpoint {
     }
 
     /// An estimate: its tokenizer is not here.
-    fn prompt_tokens(&self, prompt: &str) -> Result<usize> {
-        Ok(usize::try_from(estimated_prompt(prompt)).unwrap_or(usize::MAX))
+    fn prompt_tokens(&self, system: Option<&str>, prompt: &str) -> Result<usize> {
+        Ok(usize::try_from(estimated_prompt(system, prompt)).unwrap_or(usize::MAX))
     }
 
     fn answer(

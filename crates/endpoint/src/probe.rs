@@ -16,7 +16,7 @@ const DRAWN: &str = "Write one sentence about the sea.";
 const DRAWING: AnswerDecoding = AnswerDecoding { max_tokens: 24, temperature: 1.0, top_p: 1.0, top_k: 0 };
 
 fn drawn(seed: u64) -> AnswerRequest {
-    AnswerRequest { prompt: DRAWN.into(), seed }
+    AnswerRequest::new(DRAWN, seed)
 }
 
 /// Requests of [`Endpoint::probe`], at most: three draws, and the proof's prompts three times.
@@ -141,7 +141,7 @@ impl Endpoint {
     /// Asks the proof's prompts greedily, one by one and together; and one by one once more where that differs, to see whether it is the asking
     /// together that makes the difference.
     fn try_together(&mut self, on_progress: OnProgress<'_>) -> Result<Proved> {
-        let requests = PROOF_PROMPTS.map(|prompt| AnswerRequest { prompt: prompt.into(), seed: 0 });
+        let requests = PROOF_PROMPTS.map(|prompt| AnswerRequest::new(prompt, 0));
         let decoding = AnswerDecoding { max_tokens: PROOF_TOKENS, temperature: 0.0, top_p: 1.0, top_k: 0 };
         let begun = Instant::now();
         let alone = self.try_out(&requests, &decoding, 1, on_progress).map_err(Trouble::of_run)?;

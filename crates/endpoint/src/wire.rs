@@ -38,11 +38,18 @@ pub fn sent_seed(seed: u64) -> u32 {
     folded & 0x7fff_ffff
 }
 
+/// The user's message, after the system's where there is one.
+fn messages(request: &AnswerRequest) -> Vec<Value> {
+    let message = |role: &str, content: &str| json!({ "role": role, "content": content });
+    let system = request.system.as_deref().map(|text| message("system", text));
+    system.into_iter().chain([message("user", &request.prompt)]).collect()
+}
+
 /// The body of a request for an answer.
 pub fn body(model: &str, request: &AnswerRequest, decoding: &AnswerDecoding, dialect: Dialect) -> Value {
     let mut body = json!({
         "model": model,
-        "messages": [{ "role": "user", "content": request.prompt }],
+        "messages": messages(request),
         "temperature": decoding.temperature,
         "top_p": decoding.top_p,
         "stream": false,
@@ -225,7 +232,7 @@ mod tests {
     use super::*;
 
     fn request() -> AnswerRequest {
-        AnswerRequest { prompt: "Hi".into(), seed: u64::MAX - 5 }
+        AnswerRequest::new("Hi", u64::MAX - 5)
     }
 
     fn decoding(temperature: f64) -> AnswerDecoding {
@@ -238,6 +245,9 @@ mod tests {
         assert_eq!(sent["messages"], json!([{ "role": "user", "content": "Hi" }]));
         assert_eq!((&sent["max_tokens"], &sent["temperature"], &sent["top_p"]), (&json!(8), &json!(0.7), &json!(0.9)));
         assert!(sent["seed"].as_u64().is_some_and(|seed| seed < 1 << 31) && sent["top_k"].is_null());
+        let after_system = AnswerRequest { system: Some("Be brief.".into()), ..request() };
+        let messages = json!([{ "role": "system", "content": "Be brief." }, { "role": "user", "content": "Hi" }]);
+        assert_eq!(body("m", &after_system, &decoding(0.7), Dialect::WHOLE)["messages"], messages);
         assert!(body("m", &request(), &decoding(0.0), Dialect::WHOLE)["seed"].is_null());
         let newer = Dialect { max_completion_tokens: true, log_probs: false, seed: false };
         let sent = body("m", &request(), &decoding(0.7), newer);

@@ -41,7 +41,7 @@ fn go_on(_done: usize) -> ControlFlow<()> {
 }
 
 fn requests(n: u64) -> Vec<AnswerRequest> {
-    (0..n).map(|i| AnswerRequest { prompt: format!("Question {i}"), seed: i << 40 }).collect()
+    (0..n).map(|i| AnswerRequest::new(format!("Question {i}"), i << 40)).collect()
 }
 
 const DECODING: AnswerDecoding = AnswerDecoding { max_tokens: 8, temperature: 0.7, top_p: 1.0, top_k: 0 };
@@ -75,7 +75,7 @@ fn the_embedded_model_behind_an_address_gives_the_answers_of_the_engine() {
     let requests: Vec<AnswerRequest> = ["Why is the sky blue?", "Name a river.", "Name a river."]
         .into_iter()
         .enumerate()
-        .map(|(i, prompt)| AnswerRequest { prompt: prompt.into(), seed: u64::MAX / (i as u64 + 2) })
+        .map(|(i, prompt)| AnswerRequest::new(prompt, u64::MAX / (i as u64 + 2)))
         .collect();
     let mut engine = builtin();
     for temperature in [0.0, 0.8] {

@@ -2,6 +2,7 @@
 use crate::pipeline::{Arm, Item, Pipeline, Trial};
 use crate::streams::Streams;
 use contract::Result;
+use contract::data::Prompt;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use store::{EvaluationAnswer, Split};
@@ -12,7 +13,7 @@ pub struct Plan<'a> {
     pub split: Split,
     /// Iterations trained so far (0 for an arm that no training makes).
     pub iteration: usize,
-    pub prompts: &'a [String],
+    pub prompts: &'a [Prompt],
     /// Of each prompt, where some belong together.
     pub clusters: Option<&'a [usize]>,
     /// S; of a pool, all that is drawn for a prompt.
@@ -46,7 +47,8 @@ impl<'a> Plan<'a> {
             prompt_index: key.0,
             answer_index: key.1,
             cluster: self.clusters.map(|clusters| clusters[key.0]),
-            prompt: item.prompt.into(),
+            prompt: item.prompt.text.clone(),
+            system: item.prompt.system.as_deref().map(String::from),
             kl: rewrite.map(|r| r.kl()),
             closeness: trial.closeness,
             rewrite_tokens: rewrite.map(|r| r.tokens.len()),
@@ -122,7 +124,7 @@ pub fn of_messages<'a>(
 ) -> impl FnMut(&[Key], &mut OnProgress<'_>) -> Result<Vec<EvaluationAnswer>> + 'a {
     move |chunk, on_progress| {
         let items: Vec<Item<'_>> = chunk.iter().map(|&key| plan.item(key)).collect();
-        let messages: Vec<String> = items.iter().map(|item| message(item.prompt)).collect();
+        let messages: Vec<String> = items.iter().map(|item| message(&item.prompt.text)).collect();
         let (trials, _) = pipeline.send(&items, &messages, on_progress)?;
         let rows = chunk.iter().zip(&items).zip(trials).zip(messages);
         Ok(rows

@@ -60,7 +60,7 @@ pub fn of_answers(items: &[Item<'_>], trials: &[Trial], group_size: usize) -> Me
     put("reward_min", rewards.iter().copied().reduce(f64::min));
     put("reward_max", rewards.iter().copied().reduce(f64::max));
     put("closeness", mean(trials.iter().filter_map(|t| t.closeness)));
-    put("topicality", mean(items.iter().zip(trials).map(|(item, t)| rewards::topicality(item.prompt, &t.answer.text))));
+    put("topicality", mean(items.iter().zip(trials).map(|(item, t)| rewards::topicality(&item.prompt.text, &t.answer.text))));
     put("answer_tokens", mean(trials.iter().map(|t| t.answer.tokens.len() as f64)));
     put("truncated_answers", share(trials.iter().map(|t| t.answer.truncated)));
     put("zero_spread_groups", share(rewards.chunks(group_size).map(|g| spread(g) < SAME_REWARD)));

@@ -54,7 +54,7 @@ impl FrozenModel for Repeats {
     fn context(&self) -> usize {
         usize::MAX
     }
-    fn prompt_tokens(&self, _prompt: &str) -> Result<usize> {
+    fn prompt_tokens(&self, _system: Option<&str>, _prompt: &str) -> Result<usize> {
         Ok(0)
     }
     fn answer(

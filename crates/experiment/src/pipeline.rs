@@ -1,5 +1,6 @@
 //! The path of a prompt through an arm: rewrite, answer, reward. Training, evaluation and `alignpro try` all go this way.
 use crate::prompter::{Prompter, Rewrite, group};
+use contract::data::Prompt;
 use contract::{Result, arm, spec};
 use inference::{Answer, AnswerDecoding, AnswerRequest, FrozenModel};
 use lm::{Adapter, Request, Step};
@@ -32,9 +33,16 @@ impl Arm<'_> {
 /// One prompt to send through an arm.
 #[derive(Debug, Clone, Copy)]
 pub struct Item<'a> {
-    pub prompt: &'a str,
+    pub prompt: &'a Prompt,
     pub rewrite_seed: u64,
     pub answer_seed: u64,
+}
+
+impl Item<'_> {
+    /// What the frozen model is asked where it gets this message in the prompt's place.
+    fn asking(&self, message: &str) -> AnswerRequest {
+        AnswerRequest { prompt: message.into(), system: self.prompt.system.clone(), seed: self.answer_seed }
+    }
 }
 
 /// What came of an item.
@@ -101,7 +109,7 @@ impl Pipeline {
     ) -> Result<(Vec<Trial>, Seconds)> {
         let mut seconds = Seconds::default();
         let rewrites = self.rewrite(arm, items, &mut seconds, &mut |_| on_progress(0))?;
-        let messages = |i: usize| rewrites.as_ref().map_or(items[i].prompt, |r: &Vec<Rewrite>| r[i].text.as_str());
+        let messages = |i: usize| rewrites.as_ref().map_or(items[i].prompt.text.as_str(), |r: &Vec<Rewrite>| r[i].text.as_str());
         let answers = self.answer(items, &messages, &mut seconds, on_progress)?;
         let trials = self.judge(items, rewrites, answers, &mut seconds)?;
         Ok((trials, seconds))
@@ -147,7 +155,7 @@ impl Pipeline {
         let answers = self.answer(items, &|i| messages[i].as_str(), &mut seconds, on_progress)?;
         let mut trials = self.judge(items, None, answers, &mut seconds)?;
         for ((trial, item), message) in trials.iter_mut().zip(items).zip(messages) {
-            trial.closeness = Some(rewards::closeness(item.prompt, message));
+            trial.closeness = Some(rewards::closeness(&item.prompt.text, message));
         }
         Ok((trials, seconds))
     }
@@ -156,7 +164,7 @@ impl Pipeline {
     pub fn stream(&mut self, arm: Arm<'_>, item: Item<'_>, on_text: &mut dyn FnMut(Growing<'_>)) -> Result<Trial> {
         let mut tell = |step: Step<'_>| {
             if let [(_, tokens)] = step.rows
-                && let Ok(text) = self.prompter.beginning(item.prompt, tokens)
+                && let Ok(text) = self.prompter.beginning(&item.prompt.text, tokens)
             {
                 on_text(Growing { rewrite: Some(&text), answer: None });
             }
@@ -164,7 +172,7 @@ impl Pipeline {
         };
         let rewrites = self.rewrite(arm, &[item], &mut Seconds::default(), &mut tell)?;
         let rewrite = rewrites.as_ref().and_then(|r| r.first()).map(|r| r.text.as_str());
-        let request = AnswerRequest { prompt: rewrite.unwrap_or(item.prompt).into(), seed: item.answer_seed };
+        let request = item.asking(rewrite.unwrap_or(&item.prompt.text));
         on_text(Growing { rewrite, answer: Some("") });
         let answer = self.frozen.stream(&request, &self.decoding, &mut |text| on_text(Growing { rewrite, answer: Some(text) }))?;
         let trial = self.judge(&[item], rewrites, vec![answer], &mut Seconds::default())?.pop();
@@ -180,13 +188,17 @@ impl Pipeline {
         seconds: &mut Seconds,
     ) -> Result<Vec<Trial>> {
         let begun = Instant::now();
-        let pairs: Vec<Pair<'_>> = items.iter().zip(&answers).map(|(i, a)| Pair { prompt: i.prompt, answer: &a.text }).collect();
+        let pairs: Vec<Pair<'_>> = items
+            .iter()
+            .zip(&answers)
+            .map(|(i, a)| Pair { system: i.prompt.system.as_deref(), prompt: &i.prompt.text, answer: &a.text })
+            .collect();
         let scores = self.reward.score(&pairs)?;
         let mut rewrites = rewrites.map(Vec::into_iter);
         let mut trials = Vec::with_capacity(items.len());
         for ((item, answer), score) in items.iter().zip(answers).zip(scores) {
             let rewrite = rewrites.as_mut().and_then(Iterator::next);
-            let closeness = rewrite.as_ref().map(|r| rewards::closeness(item.prompt, &r.text));
+            let closeness = rewrite.as_ref().map(|r| rewards::closeness(&item.prompt.text, &r.text));
             trials.push(Trial { rewrite, answer, score, closeness });
         }
         seconds.reward = begun.elapsed().as_secs_f64();
@@ -202,8 +214,7 @@ impl Pipeline {
         on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Vec<Answer>> {
         let begun = Instant::now();
-        let request = |(i, item): (usize, &Item<'_>)| AnswerRequest { prompt: message(i).into(), seed: item.answer_seed };
-        let requests: Vec<_> = items.iter().enumerate().map(request).collect();
+        let requests: Vec<_> = items.iter().enumerate().map(|(i, item)| item.asking(message(i))).collect();
         let mut answers = Vec::with_capacity(requests.len());
         for batch in requests.chunks(self.max_rows) {
             let before = answers.len();
@@ -234,7 +245,7 @@ impl Pipeline {
         let requests = self.requests(items)?;
         let mut rewrites = self.prompter.draw(adapter, &requests, self.max_rows, on_step)?;
         for (rewrite, item) in rewrites.iter_mut().zip(items) {
-            rewrite.text = self.prompter.rewrite(item.prompt, &rewrite.text);
+            rewrite.text = self.prompter.rewrite(&item.prompt.text, &rewrite.text);
         }
         seconds.rewrite = begun.elapsed().as_secs_f64();
 

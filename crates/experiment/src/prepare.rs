@@ -2,7 +2,7 @@
 use crate::instruction;
 use crate::prompter::Prompter;
 use crate::spec;
-use contract::data::Census;
+use contract::data::{Census, Prompt};
 use contract::{Error, Result, Spec};
 use datasets::Splits;
 use inference::FrozenModel;
@@ -88,7 +88,8 @@ impl Prepared {
         let (rewrite, answer) = (prompter.settings().max_rewrite_tokens, self.spec.frozen.max_answer_tokens);
         let mut longest = Longest { prompter_context: prompter.context(), frozen_context: frozen.context(), ..Longest::default() };
         for prompt in self.splits.train.iter().chain(&self.splits.validation).chain(&self.splits.test) {
-            let around = frozen.prompt_tokens(prompt)?.max(frozen.prompt_tokens(&prompter.rewrite(prompt, ""))? + rewrite);
+            let tokens = |text: &str| frozen.prompt_tokens(prompt.system.as_deref(), text);
+            let around = tokens(&prompt.text)?.max(tokens(&prompter.rewrite(&prompt.text, ""))? + rewrite);
             longest.prompter = longest.prompter.max(prompter.request(prompt)?.len() + rewrite);
             longest.frozen = longest.frozen.max(around + answer);
             if self.spec.arms.instruction {
@@ -110,13 +111,14 @@ impl Prepared {
         let (rewrite, answer) = (prompter.settings().max_rewrite_tokens, self.spec.frozen.max_answer_tokens);
         for (split, prompts) in [("train", &s.train), ("validation", &s.validation), ("test", &s.test)] {
             for (index, prompt) in prompts.iter().enumerate() {
-                let name = || format!("Prompt {} of the {split} split (\"{}\")", index + 1, beginning(prompt));
+                let name = || format!("Prompt {} of the {split} split (\"{}\")", index + 1, beginning(&prompt.text));
+                let tokens = |text: &str| frozen.prompt_tokens(prompt.system.as_deref(), text);
                 let request = prompter.request(prompt)?.len();
                 fits(name, "request for a rewrite", request, ("prompter.max_rewrite_tokens", rewrite), ("prompter", prompter.context()))?;
-                let message = frozen.prompt_tokens(prompt)?;
+                let message = tokens(&prompt.text)?;
                 fits(name, "message", message, ("frozen.max_answer_tokens", answer), ("frozen model", frozen.context()))?;
                 // Where the template repeats the prompt, a full rewrite is longer for a longer one.
-                let around = frozen.prompt_tokens(&prompter.rewrite(prompt, ""))?;
+                let around = tokens(&prompter.rewrite(&prompt.text, ""))?;
                 if around + rewrite + answer > frozen.context() {
                     return Err(Error::spec(format!(
                         "{}: a rewrite with prompter.max_rewrite_tokens = {rewrite} and an answer of frozen.max_answer_tokens = {answer} tokens, with {around} \
@@ -149,8 +151,8 @@ impl Prepared {
 }
 
 /// Tokens around an instruction that stands before `prompt`; one too many, that of the instruction that they are counted with.
-fn around_instruction(frozen: &dyn FrozenModel, prompt: &str) -> Result<usize> {
-    frozen.prompt_tokens(&instruction::message(".", prompt))
+fn around_instruction(frozen: &dyn FrozenModel, prompt: &Prompt) -> Result<usize> {
+    frozen.prompt_tokens(prompt.system.as_deref(), &instruction::message(".", &prompt.text))
 }
 
 fn fits_instruction(name: impl Fn() -> String, around: usize, instruction: usize, answer: usize, context: usize) -> Result<()> {

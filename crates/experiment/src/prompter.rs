@@ -1,4 +1,5 @@
 //! The prompter ρ: a language model that rewrites prompts.
+use contract::data::Prompt;
 use contract::{Error, Result, spec};
 use lm::{Adapter, Decoding, Group, Llama, LoraConfig, Message, Request, Step, Tensor, Tokenizer};
 use std::ops::ControlFlow;
@@ -100,9 +101,13 @@ impl Prompter {
         self.model.config.context()
     }
 
-    /// What asks for a rewrite of `prompt`, as tokens: the meta-prompt as one user message.
-    pub fn request(&self, prompt: &str) -> Result<Arc<[u32]>> {
-        self.message(&self.settings.meta_prompt.replacen("{prompt}", prompt, 1))
+    /// What asks for a rewrite of `prompt`, as tokens: the meta-prompt as one user message. Where it is the prompt alone the model is not asked for a
+    /// rewrite, but as the frozen model is (the oracle): with the system prompt.
+    pub fn request(&self, prompt: &Prompt) -> Result<Arc<[u32]>> {
+        const ALONE: &str = "{prompt}";
+        let system = prompt.system.as_deref().filter(|_| self.settings.meta_prompt == ALONE);
+        let message = self.settings.meta_prompt.replacen(ALONE, &prompt.text, 1);
+        Ok(self.tokenizer.chat(&Message::asked(system, &message))?.into())
     }
 
     /// A text as one user message, as tokens.

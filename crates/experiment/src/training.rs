@@ -9,6 +9,7 @@ use crate::prompter::{Prompter, TokenGroup};
 use crate::schedule::learning_rate;
 use crate::streams::Streams;
 use candle_core::Var;
+use contract::data::Prompt;
 use contract::event::{Event, Phase};
 use contract::spec::{self, Algorithm, Keep};
 use contract::{Code, Error, Result, Spec};
@@ -166,7 +167,7 @@ impl Trainer {
     }
 
     /// The next iteration, on prompts of `train`. Not interrupted half-way: a request to stop waits for its end.
-    pub fn step(&mut self, pipeline: &mut Pipeline, spec: &Spec, train: &[String]) -> Result<Step> {
+    pub fn step(&mut self, pipeline: &mut Pipeline, spec: &Spec, train: &[Prompt]) -> Result<Step> {
         let (begun, started_at_ms) = (Instant::now(), now_ms());
         let (iteration, t) = (self.iteration + 1, &spec.training);
         let streams = Streams::new(spec.seed);
@@ -286,7 +287,7 @@ pub(crate) fn episode((iteration, index, prompt_index): (usize, usize, usize), i
         iteration,
         index,
         prompt_index,
-        prompt: item.prompt.into(),
+        prompt: item.prompt.text.clone(),
         reward: trial.score.total,
         reward_parts: trial.score.parts,
         kl: rewrite.map_or(0.0, |r| r.kl()),

@@ -4,6 +4,7 @@
 mod common;
 
 use common::{Parrot, World};
+use contract::data::Prompt;
 use contract::{Code, Spec};
 use experiment::instruction::{Candidate, Round, Search, Shape, collect, message, request, round};
 use experiment::{Pipeline, Prompter, Rewrite, metrics, prepare};
@@ -258,7 +259,7 @@ fn tiny() -> World {
     world
 }
 
-fn tiny_pipeline(world: &World, fail_at: usize) -> (Pipeline, Arc<AtomicUsize>, Vec<String>) {
+fn tiny_pipeline(world: &World, fail_at: usize) -> (Pipeline, Arc<AtomicUsize>, Vec<Prompt>) {
     let (prepared, calls) = (world.prepared(), Arc::new(AtomicUsize::new(0)));
     let frozen = Box::new(Parrot { calls: calls.clone(), fail_at });
     (Pipeline::new(&world.spec, world.prompter(), frozen, prepared.reward), calls, prepared.splits.train)
@@ -293,7 +294,7 @@ fn rounds_make_as_many_reward_calls_as_the_training_and_leave_its_rows() {
         assert_eq!((round.round, round.episodes.len(), search.rounds()), (number, 12, number));
         for (i, e) in round.episodes.iter().enumerate() {
             assert_eq!((e.iteration, e.index, e.prompt_index), (number, i, indices[i / 4]));
-            assert_eq!(e.prompt, train[e.prompt_index]);
+            assert_eq!(e.prompt, train[e.prompt_index].text);
             let instruction = e.rewrite.strip_suffix(&e.prompt).unwrap().trim_end();
             assert_eq!(e.rewrite, message(instruction, &e.prompt));
             assert_eq!(e.rewrite_seed == 0, instruction.is_empty());
@@ -326,7 +327,7 @@ fn rounds_make_as_many_reward_calls_as_the_training_and_leave_its_rows() {
 #[test]
 fn a_round_that_is_done_again_is_the_same() {
     let world = tiny();
-    let run = |search: &mut Search, (pipeline, _, train): &mut (Pipeline, Arc<AtomicUsize>, Vec<String>)| {
+    let run = |search: &mut Search, (pipeline, _, train): &mut (Pipeline, Arc<AtomicUsize>, Vec<Prompt>)| {
         round(search, pipeline, &world.spec, train, &mut on).map(facts)
     };
     let (mut alone, mut models) = (Search::new(Shape::of(&world.spec.training)), tiny_pipeline(&world, usize::MAX));
@@ -355,7 +356,7 @@ fn what_does_not_fit_before_a_prompt_is_named() {
     prepared.spec.arms.instruction_request = "write {tried}".into();
     prepared.check_lengths(&prompter, &parrot).unwrap();
     // 75 words with an answer of 48 fit into 128, but not with six more before them.
-    prepared.splits.test[1] = "why ".repeat(75);
+    prepared.splits.test[1] = "why ".repeat(75).as_str().into();
     let message = prepared.check_lengths(&prompter, &parrot).unwrap_err().message;
     assert!(
         message.contains("Prompt 2 of the test split") && message.contains("an instruction with prompter.max_rewrite_tokens = 6"),

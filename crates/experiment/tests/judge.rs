@@ -24,7 +24,7 @@ impl<F: Fn(&str) -> (String, bool) + Send> FrozenModel for Judge<F> {
     fn context(&self) -> usize {
         self.context
     }
-    fn prompt_tokens(&self, prompt: &str) -> Result<usize> {
+    fn prompt_tokens(&self, _system: Option<&str>, prompt: &str) -> Result<usize> {
         Ok(prompt.len())
     }
     fn answer(
@@ -70,6 +70,7 @@ fn row(arm: &str, prompt: usize, answer: usize, text: &str) -> EvaluationAnswer 
         prompt_index: prompt,
         answer_index: answer,
         cluster: None,
+        system: None,
         prompt: format!("What is {prompt}?"),
         rewrite: (arm != "raw").then(|| "a rewrite".into()),
         answer: text.into(),

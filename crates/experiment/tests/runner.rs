@@ -275,7 +275,7 @@ fn prompts_that_do_not_fit_are_named_before_anything_is_computed() {
     let (mut prepared, prompter) = (world.prepared(), world.prompter());
     let parrot = Parrot { calls: Arc::default(), fail_at: usize::MAX };
     prepared.check_lengths(&prompter, &parrot).unwrap();
-    prepared.splits.validation[1] = "why ".repeat(200);
+    prepared.splits.validation[1] = "why ".repeat(200).as_str().into();
     let message = prepared.check_lengths(&prompter, &parrot).unwrap_err().message;
     assert!(message.contains("Prompt 2 of the validation split (\"why why") && message.contains("context holds 128"), "{message}");
 }

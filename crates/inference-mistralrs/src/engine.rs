@@ -86,23 +86,31 @@ impl MistralRs {
 
     /// Tokens of every prompt in the chat template. Equal prompts are encoded once.
     fn encode(&self, requests: &[AnswerRequest], max_tokens: usize) -> Result<Vec<Vec<u32>>> {
-        let mut known: HashMap<&str, Vec<u32>> = HashMap::new();
+        let mut known: HashMap<(Option<&str>, &str), Vec<u32>> = HashMap::new();
+        let mut encoded = Vec::with_capacity(requests.len());
         for request in requests {
-            if !known.contains_key(request.prompt.as_str()) {
-                let tokens = self.tokens(&request.prompt)?;
-                check_length(&request.prompt, tokens.len(), max_tokens, self.context)?;
-                known.insert(&request.prompt, tokens);
-            }
+            let (system, prompt) = (request.system.as_deref(), request.prompt.as_str());
+            let tokens = match known.get(&(system, prompt)) {
+                Some(tokens) => tokens.clone(),
+                None => {
+                    let tokens = self.tokens(system, prompt)?;
+                    check_length(prompt, tokens.len(), max_tokens, self.context)?;
+                    known.insert((system, prompt), tokens.clone());
+                    tokens
+                }
+            };
+            encoded.push(tokens);
         }
-        Ok(requests.iter().filter_map(|request| known.get(request.prompt.as_str()).cloned()).collect())
+        Ok(encoded)
     }
 
-    /// A prompt in the chat template.
-    fn tokens(&self, prompt: &str) -> Result<Vec<u32>> {
+    /// A prompt in the chat template, after a system message where there is one.
+    fn tokens(&self, system: Option<&str>, prompt: &str) -> Result<Vec<u32>> {
         if let Kind::Folder { tokenizer, .. } = &self.files.kind {
-            return Ok(tokenizer.chat(&[Message::user(prompt)])?);
+            return Ok(tokenizer.chat(&Message::asked(system, prompt))?);
         }
-        let messages = TextMessages::new().add_message(TextMessageRole::User, prompt);
+        let messages = system.into_iter().fold(TextMessages::new(), |all, text| all.add_message(TextMessageRole::System, text));
+        let messages = messages.add_message(TextMessageRole::User, prompt);
         let model = self.model.clone();
         self.wait(async move { model.tokenize(Either::Left(messages), None, true, true, None).await })?
             .map_err(|e| Error::model(format!("the chat template in {} cannot be applied", self.files.path.display())).with_detail(e))
@@ -216,8 +224,8 @@ impl FrozenModel for MistralRs {
         self.context
     }
 
-    fn prompt_tokens(&self, prompt: &str) -> Result<usize> {
-        Ok(self.tokens(prompt)?.len())
+    fn prompt_tokens(&self, system: Option<&str>, prompt: &str) -> Result<usize> {
+        Ok(self.tokens(system, prompt)?.len())
     }
 
     fn answer(

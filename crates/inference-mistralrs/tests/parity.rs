@@ -71,7 +71,7 @@ fn built_in() -> BuiltIn {
 }
 
 fn requests(prompts: &[&str]) -> Vec<AnswerRequest> {
-    prompts.iter().enumerate().map(|(i, &prompt)| AnswerRequest { prompt: prompt.into(), seed: 1000 + i as u64 }).collect()
+    prompts.iter().enumerate().map(|(i, &prompt)| AnswerRequest::new(prompt, 1000 + i as u64)).collect()
 }
 
 fn decoding(temperature: f64, max_tokens: usize) -> AnswerDecoding {

@@ -41,15 +41,16 @@ impl BuiltIn {
 
     /// Tokens of every request's prompt in the chat template; equal prompts share them, and so their computation.
     fn encode(&self, requests: &[AnswerRequest], max_tokens: usize) -> Result<Vec<Request>> {
-        let mut known: HashMap<&str, Arc<[u32]>> = HashMap::new();
+        let mut known: HashMap<(Option<&str>, &str), Arc<[u32]>> = HashMap::new();
         let mut encoded = Vec::with_capacity(requests.len());
         for request in requests {
-            let prompt = match known.get(request.prompt.as_str()) {
+            let key = (request.system.as_deref(), request.prompt.as_str());
+            let prompt = match known.get(&key) {
                 Some(tokens) => tokens.clone(),
                 None => {
-                    let tokens: Arc<[u32]> = self.tokenizer.chat(&[Message::user(request.prompt.as_str())])?.into();
+                    let tokens: Arc<[u32]> = self.tokenizer.chat(&Message::asked(key.0, key.1))?.into();
                     check_length(&request.prompt, tokens.len(), max_tokens, self.model.config.context())?;
-                    known.insert(&request.prompt, tokens.clone());
+                    known.insert(key, tokens.clone());
                     tokens
                 }
             };
@@ -77,8 +78,8 @@ impl FrozenModel for BuiltIn {
         self.model.config.context()
     }
 
-    fn prompt_tokens(&self, prompt: &str) -> Result<usize> {
-        Ok(self.tokenizer.chat(&[Message::user(prompt)])?.len())
+    fn prompt_tokens(&self, system: Option<&str>, prompt: &str) -> Result<usize> {
+        Ok(self.tokenizer.chat(&Message::asked(system, prompt))?.len())
     }
 
     fn answer(

@@ -10,6 +10,7 @@ use std::sync::Arc;
 struct Key {
     identity: Arc<str>,
     prompt: Arc<str>,
+    system: Option<Arc<str>>,
     max_tokens: usize,
     /// Bits of the decoding's numbers, because `f64` has no `Eq`.
     temperature: u64,
@@ -24,6 +25,7 @@ impl Key {
         Self {
             identity: identity.clone(),
             prompt: request.prompt.as_str().into(),
+            system: request.system.clone(),
             max_tokens: decoding.max_tokens,
             temperature: decoding.temperature.to_bits(),
             top_p: decoding.top_p.to_bits(),
@@ -160,8 +162,8 @@ impl<M: FrozenModel + ?Sized> FrozenModel for Cached<M> {
         self.inner.context()
     }
 
-    fn prompt_tokens(&self, prompt: &str) -> Result<usize> {
-        self.inner.prompt_tokens(prompt)
+    fn prompt_tokens(&self, system: Option<&str>, prompt: &str) -> Result<usize> {
+        self.inner.prompt_tokens(system, prompt)
     }
 
     fn answer(
@@ -244,6 +246,15 @@ mod tests {
             model.answer(&batch, &other, &mut quiet).unwrap();
         }
         assert_eq!((model.hits(), model.misses()), (0, 5));
+    }
+
+    #[test]
+    fn another_system_prompt_is_another_answer() {
+        let mut model = cached(1 << 20);
+        let request = requests(&[("a", 1)]).remove(0);
+        let after = |system: &str| AnswerRequest { system: Some(system.into()), ..request.clone() };
+        model.answer(&[request.clone(), after("b"), after("c"), after("b")], &decoding(0.7), &mut quiet).unwrap();
+        assert_eq!((model.hits(), model.misses()), (1, 3));
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl FrozenModel for Fake {
     fn context(&self) -> usize {
         usize::MAX
     }
-    fn prompt_tokens(&self, prompt: &str) -> Result<usize> {
+    fn prompt_tokens(&self, _system: Option<&str>, prompt: &str) -> Result<usize> {
         Ok(prompt.split_whitespace().count())
     }
     fn answer(
@@ -97,7 +97,7 @@ impl FrozenModel for Fake {
 }
 
 pub fn requests(prompts: &[(&str, u64)]) -> Vec<AnswerRequest> {
-    prompts.iter().map(|&(prompt, seed)| AnswerRequest { prompt: prompt.into(), seed }).collect()
+    prompts.iter().map(|&(prompt, seed)| AnswerRequest::new(prompt, seed)).collect()
 }
 
 pub fn decoding(temperature: f64) -> AnswerDecoding {

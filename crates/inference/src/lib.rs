@@ -18,6 +18,7 @@ pub use proof::{LOG_PROB_TOLERANCE, OneByOne, PROOF_PROMPTS, Proof, admit, prove
 
 use contract::{Error, Result};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 /// How answers are drawn; the same for a whole batch.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,8 +42,17 @@ impl AnswerDecoding {
 pub struct AnswerRequest {
     /// The user's message; the engine applies the model's chat template.
     pub prompt: String,
+    /// The system message before it.
+    pub system: Option<Arc<str>>,
     /// Seed of this request's own random stream.
     pub seed: u64,
+}
+
+impl AnswerRequest {
+    /// Without a system message.
+    pub fn new(prompt: impl Into<String>, seed: u64) -> Self {
+        Self { prompt: prompt.into(), system: None, seed }
+    }
 }
 
 /// A token of which only is known that it was drawn: the engine does not tell its number in the vocabulary.
@@ -68,8 +78,8 @@ pub trait FrozenModel: Send {
     fn identity(&self) -> &str;
     /// Tokens that the model can hold, prompt and answer together.
     fn context(&self) -> usize;
-    /// Tokens of `prompt` as a user message in the model's chat template.
-    fn prompt_tokens(&self, prompt: &str) -> Result<usize>;
+    /// Tokens of `prompt` as a user message, after a system message where there is one, in the model's chat template.
+    fn prompt_tokens(&self, system: Option<&str>, prompt: &str) -> Result<usize>;
     /// Answers every request. `on_progress` hears how many are done, and can break ([`contract::Code::Stopped`]).
     fn answer(
         &mut self,

@@ -45,7 +45,7 @@ pub struct Proof {
 /// Asks `model` the eight prompts greedily, one by one and then together, and compares. A slow engine takes most of a minute for it, so
 /// `on_progress`, which hears how many of the 16 answers are done, can break ([`contract::Code::Stopped`]).
 pub fn prove(model: &mut dyn FrozenModel, on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>) -> Result<Proof> {
-    let requests: Vec<AnswerRequest> = PROOF_PROMPTS.iter().map(|&p| AnswerRequest { prompt: p.into(), seed: 0 }).collect();
+    let requests: Vec<AnswerRequest> = PROOF_PROMPTS.iter().map(|&p| AnswerRequest::new(p, 0)).collect();
     let decoding = AnswerDecoding { max_tokens: PROOF_TOKENS, temperature: 0.0, top_p: 1.0, top_k: 0 };
     let mut alone = Vec::with_capacity(requests.len());
     for (done, request) in requests.iter().enumerate() {
@@ -115,8 +115,8 @@ impl<M: FrozenModel + ?Sized> FrozenModel for OneByOne<M> {
         self.0.context()
     }
 
-    fn prompt_tokens(&self, prompt: &str) -> Result<usize> {
-        self.0.prompt_tokens(prompt)
+    fn prompt_tokens(&self, system: Option<&str>, prompt: &str) -> Result<usize> {
+        self.0.prompt_tokens(system, prompt)
     }
 
     fn answer(

@@ -21,7 +21,7 @@ fn load() -> BuiltIn {
 }
 
 fn requests(prompts: &[(&str, u64)]) -> Vec<AnswerRequest> {
-    prompts.iter().map(|&(prompt, seed)| AnswerRequest { prompt: prompt.into(), seed }).collect()
+    prompts.iter().map(|&(prompt, seed)| AnswerRequest::new(prompt, seed)).collect()
 }
 
 fn decoding(temperature: f64, max_tokens: usize) -> AnswerDecoding {
@@ -43,6 +43,19 @@ fn it_answers_and_says_what_was_cut() {
         assert_eq!(answer.tokens.len(), answer.log_probs.len());
         assert!(answer.log_probs.iter().all(|p| p.is_finite() && *p <= 0.0));
     }
+}
+
+#[test]
+fn a_system_prompt_is_heard() {
+    let mut model = model();
+    let asked = AnswerRequest::new("Who are you?", 0);
+    let pirate = AnswerRequest { system: Some("You are a pirate, and every sentence of yours begins with Arr.".into()), ..asked.clone() };
+    let answers = model.answer(&[asked, pirate.clone()], &decoding(0.0, 16), &mut go_on).unwrap();
+    assert_ne!(answers[1].text, answers[0].text);
+    // In a batch with the same prompt after another system prompt it is what it is alone.
+    assert_eq!(model.answer(&[pirate], &decoding(0.0, 16), &mut go_on).unwrap()[0].tokens, answers[1].tokens);
+    let tokens = |system| model.prompt_tokens(Some(system), "Who are you?").unwrap();
+    assert_eq!(tokens("Be brief. Be brief.") - tokens("Be brief."), tokens("Be brief. Be brief. Be brief.") - tokens("Be brief. Be brief."));
 }
 
 #[test]

@@ -19,6 +19,12 @@ impl Message {
     pub fn user(content: impl Into<String>) -> Self {
         Self { role: "user".into(), content: content.into() }
     }
+
+    /// What a user asks, after the system message where there is one.
+    pub fn asked(system: Option<&str>, prompt: &str) -> Vec<Self> {
+        let system = system.map(|text| Self { role: "system".into(), content: text.into() });
+        system.into_iter().chain([Self::user(prompt)]).collect()
+    }
 }
 
 /// A tokenizer with its chat template. Cheap to clone.

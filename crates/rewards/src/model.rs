@@ -10,9 +10,11 @@ pub trait Scorer: Send + Sync {
     fn score(&self, conversations: &[Vec<Message>]) -> Result<Vec<f64>>;
 }
 
-/// The prompt as the user's message, the answer as the assistant's.
+/// The prompt as the user's message, after the system's where there is one, the answer as the assistant's.
 pub(crate) fn conversation(pair: Pair<'_>) -> Vec<Message> {
-    vec![Message::user(pair.prompt), Message { role: "assistant".into(), content: pair.answer.into() }]
+    let mut conversation = Message::asked(pair.system, pair.prompt);
+    conversation.push(Message { role: "assistant".into(), content: pair.answer.into() });
+    conversation
 }
 
 impl Scorer for RewardModel {

@@ -12,6 +12,8 @@ use std::sync::Arc;
 /// A prompt as the user wrote it and an answer to it.
 #[derive(Debug, Clone, Copy)]
 pub struct Pair<'a> {
+    /// The system prompt before it; only models look at it.
+    pub system: Option<&'a str>,
     pub prompt: &'a str,
     pub answer: &'a str,
 }
@@ -183,7 +185,7 @@ fn program(index: usize, part: &RewardPart) -> Result<Program> {
 /// The last message of a conversation as an answer to the one before.
 fn last(conversation: &[Message]) -> Pair<'_> {
     let from_end = |n: usize| conversation.len().checked_sub(n).map_or("", |at| conversation[at].content.as_str());
-    Pair { prompt: from_end(2), answer: from_end(1) }
+    Pair { system: None, prompt: from_end(2), answer: from_end(1) }
 }
 
 fn broken(what: &str, value: f64, index: usize, pair: Pair<'_>) -> Error {
@@ -214,9 +216,9 @@ mod tests {
     #[test]
     fn a_part_that_is_not_a_number_is_named_with_its_pair() {
         let reward = reward(Program::Pair(Arc::new(|p| if p.answer == "bad" { f64::NAN } else { 1.0 })));
-        let good = Pair { prompt: "first", answer: "good" };
+        let good = Pair { system: None, prompt: "first", answer: "good" };
         assert_eq!(reward.score(&[good]).unwrap()[0].total, 1.0);
-        let error = reward.score(&[good, Pair { prompt: "second prompt", answer: "bad" }]).unwrap_err();
+        let error = reward.score(&[good, Pair { system: None, prompt: "second prompt", answer: "bad" }]).unwrap_err();
         assert_eq!(error.code, contract::Code::Reward);
         assert!(error.message.contains("\"mine\"") && error.message.contains("answer 2") && error.message.contains("second prompt"));
     }
@@ -225,7 +227,7 @@ mod tests {
     fn a_sum_beyond_all_numbers_is_an_error() {
         let part = || Part { label: "huge".into(), weight: f64::MAX, program: Program::Pair(Arc::new(|_| 2.0)) };
         let reward = Reward { parts: vec![part()] };
-        let error = reward.score(&[Pair { prompt: "x", answer: "y" }]).unwrap_err();
+        let error = reward.score(&[Pair { system: None, prompt: "x", answer: "y" }]).unwrap_err();
         assert!(error.message.starts_with("The weighted sum"), "{error}");
     }
 
@@ -240,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_model_scores_a_batch_once_it_is_loaded() {
-        let pairs = ["a", "b", "c"].map(|answer| Pair { prompt: "x", answer });
+        let pairs = ["a", "b", "c"].map(|answer| Pair { system: None, prompt: "x", answer });
         let named = reward(Program::Model("judge".into(), None));
         let sentence = named.score(&pairs).unwrap_err().message;
         assert!(sentence.contains("\"mine\"") && sentence.contains("judge, which is not loaded"), "{sentence}");

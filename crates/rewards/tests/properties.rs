@@ -19,7 +19,9 @@ fn all_programs() -> Spec {
 fn parts_are_kept_unweighted_and_summed_with_their_weights() {
     let reward = Reward::new(&all_programs()).unwrap();
     let answer = "Paris is the lovely capital of France.";
-    let scores = reward.score(&[Pair { prompt: "What is the capital of France?", answer }, Pair { prompt: "", answer: "" }]).unwrap();
+    let scores = reward
+        .score(&[Pair { system: None, prompt: "What is the capital of France?", answer }, Pair { system: None, prompt: "", answer: "" }])
+        .unwrap();
     let parts = &scores[0].parts;
     assert_eq!(parts.keys().collect::<Vec<_>>(), ["length_band", "readability", "regex", "sentiment", "topicality"]);
     assert_eq!((parts["topicality"], parts["regex"], parts["length_band"]), (1.0, 1.0, 1.0));
@@ -33,7 +35,7 @@ fn parts_are_kept_unweighted_and_summed_with_their_weights() {
 #[test]
 fn regex_matches_or_forbids() {
     let reward = |forbid| Reward::new(&Spec { parts: vec![part(RewardProgram::Regex { pattern: r"^\d+\.".into(), forbid })] }).unwrap();
-    let score = |forbid, answer| reward(forbid).score(&[Pair { prompt: "", answer }]).unwrap()[0].total;
+    let score = |forbid, answer| reward(forbid).score(&[Pair { system: None, prompt: "", answer }]).unwrap()[0].total;
     assert_eq!((score(false, "1. one"), score(false, "one"), score(true, "1. one"), score(true, "one")), (1.0, 0.0, 0.0, 1.0));
 }
 
@@ -62,7 +64,7 @@ fn very_long_text_is_scored() {
         "😀".repeat(10_000),
         "\n".repeat(20_000),
     ] {
-        reward.score(&[Pair { prompt: &text, answer: &text }]).unwrap();
+        reward.score(&[Pair { system: None, prompt: &text, answer: &text }]).unwrap();
         assert!((0.0..=1.0).contains(&closeness(&text, &text)));
     }
 }
@@ -79,7 +81,7 @@ fn text() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn scores_stay_in_their_ranges(prompt in text(), answer in text()) {
-        let scores = Reward::new(&all_programs()).unwrap().score(&[Pair { prompt: &prompt, answer: &answer }]).unwrap();
+        let scores = Reward::new(&all_programs()).unwrap().score(&[Pair { system: None, prompt: &prompt, answer: &answer }]).unwrap();
         for (label, value) in &scores[0].parts {
             let least = if label == "sentiment" { -1.0 } else { 0.0 };
             prop_assert!((least..=1.0).contains(value), "{} is {}", label, value);
@@ -90,7 +92,7 @@ proptest! {
     #[test]
     fn a_batch_scores_like_its_pairs(texts in prop::collection::vec((text(), text()), 0..5)) {
         let reward = Reward::new(&all_programs()).unwrap();
-        let pairs: Vec<Pair<'_>> = texts.iter().map(|(prompt, answer)| Pair { prompt, answer }).collect();
+        let pairs: Vec<Pair<'_>> = texts.iter().map(|(prompt, answer)| Pair { system: None, prompt, answer }).collect();
         let together = reward.score(&pairs).unwrap();
         for (pair, score) in pairs.iter().zip(together) {
             prop_assert_eq!(&reward.score(&[*pair]).unwrap()[0], &score);

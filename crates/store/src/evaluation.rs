@@ -28,6 +28,7 @@ struct Row {
     rewrite_seed: Option<i64>,
     answer_seed: i64,
     cluster: Option<i64>,
+    system: Option<String>,
 }
 
 impl Store {
@@ -58,8 +59,8 @@ impl Store {
         sqlx::query!(
             "INSERT OR REPLACE INTO evaluation_answers (run, split, iteration, arm, prompt_index, answer_index, prompt, rewrite, answer,
                  reward, reward_parts, kl, closeness, rewrite_tokens, answer_tokens, rewrite_truncated, answer_truncated, rewrite_seed,
-                 answer_seed, cluster)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                 answer_seed, cluster, system)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             run,
             split,
             iteration,
@@ -79,7 +80,8 @@ impl Store {
             answer.answer_truncated,
             rewrite_seed,
             answer_seed,
-            cluster
+            cluster,
+            answer.system
         )
         .execute(connection)
         .await
@@ -95,7 +97,7 @@ impl Store {
             Row,
             r#"SELECT split, iteration, arm, prompt_index, answer_index, prompt, rewrite, answer, reward, reward_parts, kl, closeness,
                    rewrite_tokens, answer_tokens, rewrite_truncated AS "rewrite_truncated: bool",
-                   answer_truncated AS "answer_truncated: bool", rewrite_seed, answer_seed, cluster
+                   answer_truncated AS "answer_truncated: bool", rewrite_seed, answer_seed, cluster, system
                FROM evaluation_answers WHERE run = ?1 AND split = coalesce(?2, split)
                ORDER BY split = 'test', iteration,
                    CASE arm WHEN 'raw' THEN 0 WHEN 'untuned' THEN 1 WHEN 'tuned' THEN 2 WHEN 'optimum' THEN 3 WHEN 'best_rewrite' THEN 4
@@ -182,6 +184,7 @@ impl TryFrom<Row> for EvaluationAnswer {
             rewrite_seed: optional_unsigned(row.rewrite_seed, "evaluation_answers.rewrite_seed")?,
             answer_seed: unsigned(row.answer_seed, "evaluation_answers.answer_seed")?,
             cluster: optional_unsigned(row.cluster, "evaluation_answers.cluster")?,
+            system: row.system,
         })
     }
 }

@@ -151,6 +151,8 @@ pub struct EvaluationAnswer {
     /// Equal for prompts that belong together; None where the spec says of none that they do.
     pub cluster: Option<usize>,
     pub prompt: String,
+    /// The system prompt before it, where the data has one.
+    pub system: Option<String>,
     /// None in the raw arm.
     pub rewrite: Option<String>,
     pub answer: String,

@@ -181,7 +181,7 @@ async fn copy_rows(
     let taken: Vec<String> = columns
         .iter()
         .map(|column| match column.as_str() {
-            "prompt" | "answer" | "rewrite" | "arm_first_text" | "arm_second_text" if !share.texts => {
+            "prompt" | "system" | "answer" | "rewrite" | "arm_first_text" | "arm_second_text" if !share.texts => {
                 format!("CASE WHEN {column} IS NULL THEN NULL ELSE '' END")
             }
             // An instruction that was found may repeat what stands in the prompts.

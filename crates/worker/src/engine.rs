@@ -386,8 +386,8 @@ impl FrozenModel for Forgetful {
         self.0.context()
     }
 
-    fn prompt_tokens(&self, prompt: &str) -> Result<usize> {
-        self.0.prompt_tokens(prompt)
+    fn prompt_tokens(&self, system: Option<&str>, prompt: &str) -> Result<usize> {
+        self.0.prompt_tokens(system, prompt)
     }
 
     fn answer(

@@ -142,8 +142,8 @@ impl FrozenModel for StandIn {
         usize::MAX
     }
 
-    fn prompt_tokens(&self, prompt: &str) -> Result<usize> {
-        Ok(usize::try_from(estimated_prompt(prompt)).unwrap_or(usize::MAX))
+    fn prompt_tokens(&self, system: Option<&str>, prompt: &str) -> Result<usize> {
+        Ok(usize::try_from(estimated_prompt(system, prompt)).unwrap_or(usize::MAX))
     }
 
     fn answer(

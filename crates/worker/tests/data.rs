@@ -52,3 +52,39 @@ fn a_file_with_malformed_rows_is_run_with_and_says_so() {
         ["data.left_out=1 without a prompt that can be read, 1 in another language, 1 equal to an earlier one", "data.rows=27"]
     );
 }
+
+#[test]
+fn the_frozen_model_is_given_the_system_prompt_in_every_arm() {
+    let lab = Lab::new(env!("CARGO_BIN_EXE_alignpro"));
+    let spec =
+        lab.tiny_spec("tiny.toml", |text| text.replace("[data]", "[data]\nsystem_column = \"system\"") + "\n[arms]\noracle = true\n");
+    let with = |system: &str| {
+        let line = |i: usize| json!({ "prompt": format!("What is number {i} good for?"), "system": system }).to_string() + "\n";
+        lab.write("prompts.jsonl", (0..20).map(line).collect::<String>());
+        let database = format!("{}.db", system.len());
+        let output = lab.run(&["run", &spec, "--db", &database]);
+        assert!(output.status.success(), "{}", said(&output));
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let store = store::Store::open_existing(&lab.path(&database)).await.unwrap();
+            store.evaluation(1, Some(store::Split::Test)).await.unwrap()
+        })
+    };
+    let (pirate, none) = (with("You are a pirate. Every sentence of yours begins with Arr."), with(""));
+    assert!(pirate.iter().all(|row| row.system.as_deref().is_some_and(|system| system.starts_with("You are a pirate"))));
+    assert!(none.iter().all(|row| row.system.is_none()));
+    for arm in ["raw", "untuned", "oracle"] {
+        let answers = |rows: &[store::EvaluationAnswer]| -> Vec<String> {
+            rows.iter().filter(|row| row.arm == arm).map(|row| row.answer.clone()).collect()
+        };
+        let (pirate, none) = (answers(&pirate), answers(&none));
+        assert!(
+            pirate.len() == 16 && none.len() == 16 && pirate.iter().zip(&none).filter(|(a, b)| a != b).count() > 8,
+            "{arm}: {pirate:?} {none:?}"
+        );
+    }
+    // The prompter does not see it: the same rewrites of the same prompts.
+    let rewrites = |rows: &[store::EvaluationAnswer]| -> Vec<Option<String>> {
+        rows.iter().filter(|row| row.arm == "untuned").map(|row| row.rewrite.clone()).collect()
+    };
+    assert_eq!(rewrites(&pirate), rewrites(&none));
+}

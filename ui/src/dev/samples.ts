@@ -47,6 +47,7 @@ export function samples(seed: number, count = 96, arms: readonly ArmKey[] = USUA
         };
       }),
     );
-    return { prompt_index, prompt, answers };
+    const system = prompt_index === 1 ? 'You are the help desk of a garden centre. Answer in plain words, and never sell anything.' : null;
+    return { prompt_index, prompt, system, answers };
   });
 }

@@ -24,6 +24,7 @@ function reported(summary: RunSummary): ReportedRun {
     samples: samples(1, 4).map(({ prompt_index, answers }) => ({
       prompt_index,
       prompt: '',
+      system: null,
       answers: answers.map((answer) => ({ ...answer, answer: '', rewrite: null })),
     })),
   };

@@ -1,9 +1,9 @@
 //! Prompts that belong together stay together, and what a bad column of clusters gets.
-use super::Given;
+use super::{Given, texts};
 use crate::split::Order;
 use crate::{Clusters, Splits};
 use contract::Code;
-use contract::data::{Census, Data};
+use contract::data::{Census, Data, Prompt};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -23,20 +23,20 @@ fn asked(train: usize, validation: usize, test: usize, split_seed: u64) -> Data 
 fn drawn(sizes: &[usize], spec: &Data) -> Result<Splits, contract::Error> {
     let (clusters, prompts): (Vec<usize>, Vec<String>) = rows(sizes).into_iter().unzip();
     let drawn = Order::new(prompts.len(), Some(&clusters), spec.split_seed).draw(spec, "prompts.csv", |_| Ok(true))?;
-    let of = |numbers: &[usize]| numbers.iter().map(|&n| prompts[n].clone()).collect();
+    let of = |numbers: &[usize]| numbers.iter().map(|&n| Prompt::from(prompts[n].as_str())).collect();
     let (train, validation, test) = (of(&drawn.train), of(&drawn.validation), of(&drawn.test));
     Ok(Splits { train, validation, test, clusters: Some(drawn.clusters), source_checksum: String::new(), census: Census::default() })
 }
 
 /// Each split's prompts with the numbers of their clusters.
-fn parts(splits: &Splits) -> [(&Vec<String>, &Vec<usize>); 3] {
+fn parts(splits: &Splits) -> [(&Vec<Prompt>, &Vec<usize>); 3] {
     let Clusters { train, validation, test, .. } = splits.clusters.as_ref().unwrap();
     [(&splits.test, test), (&splits.validation, validation), (&splits.train, train)]
 }
 
 /// The cluster that a prompt of [`rows`] was put into.
-fn put_into(prompt: &str) -> usize {
-    prompt.split_once('.').unwrap().0.parse().unwrap()
+fn put_into(prompt: &Prompt) -> usize {
+    prompt.text.split_once('.').unwrap().0.parse().unwrap()
 }
 
 proptest! {
@@ -61,7 +61,7 @@ proptest! {
             prop_assert!(here.iter().copied().eq(next..next + here.len()));
             next += here.len();
             for (prompt, number) in prompts.iter().zip(clusters) {
-                prop_assert!(taken.insert(prompt.clone()));
+                prop_assert!(taken.insert(prompt.text.clone()));
                 prop_assert_eq!(*numbers.entry(put_into(prompt)).or_insert(*number), *number, "one number for each cluster");
             }
             // Whole clusters, but for the last.
@@ -95,7 +95,7 @@ proptest! {
         let alone = drawn(&vec![1; n], &spec).unwrap();
         let none = Order::new(n, None, seed).draw(&Data { cluster_column: None, ..spec }, "prompts.csv", |_| Ok(true)).unwrap();
         let of = |numbers: &[usize]| numbers.iter().map(|n| format!("{n}.0")).collect::<Vec<_>>();
-        prop_assert_eq!((alone.test, alone.validation, alone.train), (of(&none.test), of(&none.validation), of(&none.train)));
+        prop_assert_eq!((texts(&alone.test), texts(&alone.validation), texts(&alone.train)), (of(&none.test), of(&none.validation), of(&none.train)));
     }
 }
 
@@ -103,9 +103,9 @@ proptest! {
 #[test]
 fn the_draw_of_clusters_is_pinned() {
     let splits = drawn(&[1, 2, 3, 4, 3, 2, 1], &asked(4, 2, 5, 7)).unwrap();
-    assert_eq!(splits.test, ["6.0", "4.1", "4.0", "4.2", "3.0"]);
-    assert_eq!(splits.validation, ["1.0", "1.1"]);
-    assert_eq!(splits.train, ["0.0", "2.2", "2.0", "2.1"]);
+    assert_eq!(texts(&splits.test), ["6.0", "4.1", "4.0", "4.2", "3.0"]);
+    assert_eq!(texts(&splits.validation), ["1.0", "1.1"]);
+    assert_eq!(texts(&splits.train), ["0.0", "2.2", "2.0", "2.1"]);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn clusters_are_read_from_both_kinds_of_file() {
     for (name, content) in [("p.jsonl", jsonl), ("p.csv", csv)] {
         let splits = Given::file(name, content).counts(0, 0, 3).clusters("user").load().unwrap();
         let clusters = splits.clusters.unwrap().test;
-        let of = |prompt: &str| clusters[splits.test.iter().position(|p| p == prompt).unwrap()];
+        let of = |prompt: &str| clusters[splits.test.iter().position(|p| p.text == prompt).unwrap()];
         assert!(of("a") == of("b") && of("a") != of("c"), "{:?} {clusters:?}", splits.test);
         assert!(Given::file(name, content).load().unwrap().clusters.is_none());
     }
@@ -136,7 +136,7 @@ fn of_equal_prompts_the_first_counts_with_its_cluster() {
     let csv = "user,prompt\nx,Why?\ny,WHY?\ny,How?\n";
     let splits = Given::file("p.csv", csv).counts(0, 0, 2).clusters("user").load().unwrap();
     assert_eq!(Clusters::count(&splits.clusters.unwrap().test), 2);
-    assert!(splits.test.contains(&"Why?".to_owned()));
+    assert!(splits.test.contains(&"Why?".into()));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Every kind of file gives the same prompts, and what is wrong in one does not end the reading.
-use super::Given;
+use super::{Given, texts};
 use crate::preferences::preferences;
 use contract::Code;
+use contract::data::Prompt;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
@@ -79,6 +80,32 @@ fn holes_and_missing_columns_of_parquet() {
 }
 
 #[test]
+fn system_prompts_come_from_a_column_or_a_conversation() {
+    let mut given = parquet("orca.parquet", "question");
+    let none = given.load().unwrap();
+    assert!(none.census.with_system == 0 && none.test.iter().all(|prompt| prompt.system.is_none()));
+    given.spec.system_column = Some("system_prompt".into());
+    let splits = given.load().unwrap();
+    let all = [&splits.train[..], &splits.validation, &splits.test].concat();
+    // The script leaves every third row without one.
+    assert_eq!((splits.census.with_system, all.iter().filter(|prompt| prompt.system.is_some()).count()), (40, 40));
+    assert!(all.iter().all(|prompt| prompt.system.as_deref().is_none_or(|system| system == "You are a gardener.")));
+    assert_eq!(texts(&splits.test), texts(&none.test), "the draw is of the texts");
+    assert_ne!(splits.checksums().test, none.checksums().test);
+    let line = |system: &str| {
+        format!(
+            "{{\"messages\": [{{\"role\": \"system\", \"content\": \"{system}\"}}, {{\"role\": \"user\", \"content\": \"{system}?\"}}]}}\n"
+        )
+    };
+    let talks = Given::file("p.jsonl", [line("a"), line(" b\\n")].concat()).column("messages").load().unwrap();
+    let mut systems: Vec<_> = [talks.train, talks.test].concat().into_iter().map(|prompt| prompt.system.unwrap().to_string()).collect();
+    systems.sort();
+    assert_eq!(systems, ["a", "b"]);
+    given.spec.system_column = Some("nothing".into());
+    given.refused(&["no column \"nothing\"", "data.system_column"]);
+}
+
+#[test]
 fn pairs_are_read_from_parquet() {
     let found = preferences(&fixture("ultrafeedback.parquet")).unwrap();
     assert_eq!((found.pairs.len(), found.skipped.len()), (60, 0));
@@ -101,7 +128,7 @@ fn several_files_are_one_source() {
         crate::load(&spec, given.folder.path())
     };
     let sorted = |splits: crate::Splits| {
-        let mut all = [splits.train, splits.test].concat();
+        let mut all = texts(&[splits.train, splits.test].concat());
         all.sort();
         all
     };
@@ -175,7 +202,7 @@ fn near_duplicates_are_found_and_left_out() {
     let apart = given.load().unwrap();
     assert_eq!((apart.test.len(), apart.train.len()), (10, 15));
     assert!(apart.census.near_duplicates > 0);
-    let number = |prompt: &String| prompt.split("number ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    let number = |prompt: &Prompt| prompt.text.split("number ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
     let mut numbers: Vec<String> = [&apart.train[..], &apart.validation, &apart.test].concat().iter().map(number).collect();
     numbers.sort();
     numbers.dedup();

@@ -4,11 +4,15 @@ mod kinds;
 mod shipped;
 mod splits;
 
-use contract::data::Data;
+use contract::data::{Data, Prompt};
 use contract::desk::DataColumns;
 use contract::{Code, Error};
 use std::path::PathBuf;
 use tempfile::TempDir;
+
+fn texts(prompts: &[Prompt]) -> Vec<String> {
+    prompts.iter().map(|prompt| prompt.text.clone()).collect()
+}
 
 /// A data file in a folder of its own.
 struct Given {
@@ -54,7 +58,7 @@ impl Given {
     /// All prompts of the file, however they were split, in alphabetical order.
     fn prompts(&self) -> Vec<String> {
         let splits = self.load().unwrap();
-        let mut all = [splits.train, splits.validation, splits.test].concat();
+        let mut all = texts(&[splits.train, splits.validation, splits.test].concat());
         all.sort();
         all
     }

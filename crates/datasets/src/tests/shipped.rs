@@ -75,7 +75,7 @@ fn prompts_are_plain_and_of_the_promised_length() {
 fn the_default_spec_takes_them_all() {
     let splits = crate::load(&Data::default(), Path::new("nowhere")).unwrap();
     assert_eq!((splits.train.len(), splits.validation.len(), splits.test.len()), (256, 48, 96));
-    let taken: HashSet<_> = [&splits.train[..], &splits.validation, &splits.test].concat().into_iter().collect();
+    let taken: HashSet<_> = [&splits.train[..], &splits.validation, &splits.test].concat().into_iter().map(|prompt| prompt.text).collect();
     let as_file: HashSet<_> = super::Given::file("prompts.jsonl", CONTENT).counts(256, 48, 96).prompts().into_iter().collect();
     assert_eq!((as_file.len(), taken), (400, as_file));
 }

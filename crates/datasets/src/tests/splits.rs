@@ -2,7 +2,7 @@
 use super::Given;
 use crate::split::{Order, normalised};
 use crate::{Checksums, Splits};
-use contract::data::{Census, Data};
+use contract::data::{Census, Data, Prompt};
 use proptest::prelude::*;
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ fn drawn(prompts: &[String], spec: &Data) -> Splits {
     let mut seen = HashSet::new();
     let distinct: Vec<&String> = prompts.iter().filter(|p| seen.insert(normalised(p))).collect();
     let drawn = Order::new(distinct.len(), None, spec.split_seed).draw(spec, "prompts.csv", |_| Ok(true)).unwrap();
-    let of = |numbers: &[usize]| numbers.iter().map(|&n| distinct[n].clone()).collect();
+    let of = |numbers: &[usize]| numbers.iter().map(|&n| Prompt::from(distinct[n].as_str())).collect();
     let (train, validation, test) = (of(&drawn.train), of(&drawn.validation), of(&drawn.test));
     Splits { train, validation, test, clusters: None, source_checksum: String::new(), census: Census::default() }
 }
@@ -38,8 +38,8 @@ proptest! {
         let splits = drawn(&prompts, &spec);
         prop_assert_eq!((splits.train.len(), splits.validation.len(), splits.test.len()), (spec.train, spec.validation, spec.test));
         let all: Vec<_> = [&splits.train[..], &splits.validation, &splits.test].concat();
-        prop_assert!(all.iter().all(|p| prompts.contains(p)));
-        let different: HashSet<_> = all.iter().map(|p| normalised(p)).collect();
+        prop_assert!(all.iter().all(|p| prompts.contains(&p.text)));
+        let different: HashSet<_> = all.iter().map(|p| normalised(&p.text)).collect();
         prop_assert_eq!(different.len(), all.len());
     }
 
@@ -82,7 +82,7 @@ proptest! {
 #[test]
 fn the_draw_is_pinned() {
     let splits = drawn(&numbered(10), &asked(4, 2, 3, 7));
-    let numbers = |prompts: &[String]| prompts.iter().map(|p| p[7..].parse::<u8>().unwrap()).collect::<Vec<_>>();
+    let numbers = |prompts: &[Prompt]| prompts.iter().map(|p| p.text[7..].parse::<u8>().unwrap()).collect::<Vec<_>>();
     assert_eq!((numbers(&splits.test), numbers(&splits.validation), numbers(&splits.train)), (vec![5, 3, 9], vec![8, 1], vec![6, 2, 0, 4]));
 }
 
@@ -95,7 +95,7 @@ fn another_seed_draws_other_splits() {
 #[test]
 fn checksums_are_sha256_of_length_prefixed_prompts() {
     let splits = |train: &[&str]| Splits {
-        train: train.iter().map(|&p| p.to_owned()).collect(),
+        train: train.iter().map(|&p| p.into()).collect(),
         validation: vec![],
         test: vec!["Hi".into()],
         clusters: None,

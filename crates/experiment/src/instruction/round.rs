@@ -7,6 +7,7 @@ use crate::pipeline::{Item, Pipeline, Seconds, Trial};
 use crate::prompter::Prompter;
 use crate::streams::Streams;
 use crate::training::episode;
+use contract::data::Prompt;
 use contract::event::Spent;
 use contract::{Error, Result, Spec};
 use lm::Request;
@@ -36,7 +37,7 @@ pub fn round(
     search: &mut Search,
     pipeline: &mut Pipeline,
     spec: &Spec,
-    train: &[String],
+    train: &[Prompt],
     on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<Round> {
     let begun = Instant::now();
@@ -58,7 +59,8 @@ pub fn round(
             answer_seed: streams.instruction_answer(number, i),
         })
         .collect();
-    let messages: Vec<String> = items.iter().enumerate().map(|(i, item)| message(&plan.candidate(i % slots).text, item.prompt)).collect();
+    let messages: Vec<String> =
+        items.iter().enumerate().map(|(i, item)| message(&plan.candidate(i % slots).text, &item.prompt.text)).collect();
     let (trials, seconds) = pipeline.send(&items, &messages, on_progress)?;
 
     let rewards: Vec<f64> = trials.iter().map(|t| t.score.total).collect();

@@ -99,10 +99,10 @@ pub fn judge(
         let (mut fits, mut requests) = (Vec::new(), Vec::new());
         for pair in batch {
             let orders = [question(&pair.prompt, &pair.arm, &pair.baseline), question(&pair.prompt, &pair.baseline, &pair.arm)];
-            let longest = judge.prompt_tokens(&orders[0])?.max(judge.prompt_tokens(&orders[1])?);
+            let longest = judge.prompt_tokens(None, &orders[0])?.max(judge.prompt_tokens(None, &orders[1])?);
             fits.push(longest + MAX_TOKENS <= judge.context());
             if longest + MAX_TOKENS <= judge.context() {
-                requests.extend(orders.map(|prompt| AnswerRequest { prompt, seed: 0 }));
+                requests.extend(orders.map(|prompt| AnswerRequest::new(prompt, 0)));
             }
         }
         let answers = match requests.as_slice() {

@@ -154,7 +154,7 @@ impl FrozenModel for Parrot {
     fn context(&self) -> usize {
         128
     }
-    fn prompt_tokens(&self, prompt: &str) -> contract::Result<usize> {
+    fn prompt_tokens(&self, _system: Option<&str>, prompt: &str) -> contract::Result<usize> {
         Ok(prompt.split_whitespace().count())
     }
     fn answer(

@@ -40,6 +40,7 @@ pub fn row(arm: &str, iteration: usize, prompt: usize, answer: usize, reward: f6
         answer_index: answer,
         cluster: None,
         prompt: "p".into(),
+        system: None,
         rewrite: rewrites.then(|| "w".into()),
         answer: "a".into(),
         reward,

@@ -72,7 +72,8 @@ pub fn rotary(x: &Tensor, cosines: &Tensor, sines: &Tensor) -> Result<Tensor> {
     let (turned, width) = (2 * cosines.dim(D::Minus1)?, x.dim(D::Minus1)?);
     if turned < width {
         let first = rotary(&x.narrow(D::Minus1, 0, turned)?, cosines, sines)?;
-        return Tensor::cat(&[first, x.narrow(D::Minus1, turned, width - turned)?], D::Minus1);
+        // Along the last dimension `cat` leaves strides behind that products on a GPU do not take.
+        return Tensor::cat(&[first, x.narrow(D::Minus1, turned, width - turned)?], D::Minus1)?.contiguous();
     }
     let y = rope(&x.detach().contiguous()?, cosines, sines)?;
     let (cosines, sines) = (cosines.clone(), sines.clone());

@@ -356,6 +356,14 @@ fn rotations() {
     }
 }
 
+/// Products on a GPU take nothing else, and one on the processor does not say so.
+#[test]
+fn heads_that_are_turned_in_part_are_contiguous() {
+    let zeros = |shape: &[usize]| Tensor::zeros(shape, candle_core::DType::F32, &crate::best_device()).unwrap();
+    let (x, table) = (zeros(&[1, 2, 5, 10]), zeros(&[1, 5, 3]));
+    assert!(plain::rotary(&x, &table, &table).unwrap().is_contiguous());
+}
+
 /// Three query heads for each of two key/value heads, of odd halves.
 const HEADS: Heads = Heads { query: 6, key_value: 2, width: 10 };
 

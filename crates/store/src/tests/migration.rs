@@ -73,7 +73,10 @@ async fn from_every_earlier_schema() {
         assert_eq!((episode.rewrite.as_str(), episode.reward_parts["sentiment"]), ("Please tell me.", 0.25));
         // And rows/0005.sql.
         let clusters: Vec<Option<usize>> = store.evaluation(1, None).await.unwrap().iter().map(|row| row.cluster).collect();
-        assert_eq!(clusters, [None, None, Some(3)][..if count >= 5 { 3 } else { 2 }]);
+        assert_eq!(clusters, [None, None, Some(3), Some(4)][..(count - 1).clamp(3, 5) - 1]);
+        // And rows/0006.sql.
+        let system = store.evaluation(1, None).await.unwrap().pop().unwrap().system;
+        assert_eq!(system.as_deref(), (count >= 6).then_some("Be brief."));
         assert_eq!(store.events_after(1, 0).await.unwrap().len(), 2);
         assert_eq!(store.checkpoint(1, TUNED).await.unwrap().unwrap().adapter, [1, 2, 3]);
         assert_eq!(store.curves("reward_mean", TUNED, None).await.unwrap()[&1], [Some(0.25)]);

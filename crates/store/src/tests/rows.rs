@@ -119,6 +119,7 @@ pub fn answer(split: Split, iteration: usize, arm: &str, prompt_index: usize, an
         answer_index,
         cluster: (prompt_index % 3 < 2).then_some(prompt_index / 2),
         prompt: format!("prompt {prompt_index}"),
+        system: (prompt_index % 2 == 1).then(|| "Be brief.".into()),
         rewrite: has_rewrite.then(|| AWKWARD.into()),
         answer: format!("answer of {arm}"),
         reward: real(n),

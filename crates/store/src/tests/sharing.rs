@@ -156,7 +156,12 @@ async fn texts_and_prompters_stay_at_home() {
         assert!(here.iter().zip(&there).all(|(a, b)| a.reward.to_bits() == b.reward.to_bits() && b.prompt.is_empty()));
     }
     let raw = shared.evaluation(1, None).await.unwrap();
-    assert!(raw.len() == 5 && raw.iter().all(|answer| answer.answer.is_empty() && answer.cluster == Some(0)));
+    assert!(
+        raw.len() == 5
+            && raw
+                .iter()
+                .all(|answer| answer.answer.is_empty() && answer.system.as_ref().is_none_or(String::is_empty) && answer.cluster == Some(0))
+    );
     // What a judge chose stays, and how it was asked; what it wrote goes, but for that it was not asked.
     let (here, there) = (store.judgings(run).await.unwrap().remove(0), shared.judgings(1).await.unwrap().remove(0));
     assert_eq!((&there.asked, there.began_at_ms, there.ended_at_ms), (&here.asked, here.began_at_ms, here.ended_at_ms));

@@ -38,7 +38,11 @@ fn shown(found: &DataPreview) -> String {
         let _ = writeln!(text, "  {}", printable(example));
     }
     if census.with_system > 0 {
-        let _ = writeln!(text, "A system prompt stands before {} of the prompts; it is not passed on to the models.", census.with_system);
+        let _ = writeln!(
+            text,
+            "A system prompt stands before {} of the distinct prompts: the frozen model is given it, the prompter is not.",
+            census.with_system
+        );
     }
     if let Some(pair) = &census.nearest {
         let _ = writeln!(

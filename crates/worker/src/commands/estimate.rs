@@ -9,6 +9,7 @@ use crate::progress::Bars;
 use crate::seeds_table::smallest;
 use crate::served::StandIn;
 use crate::table::{absent, columns};
+use contract::data::Prompt;
 use contract::design::DesignPower;
 use contract::desk::{EndpointEstimate, Estimate, PhaseEstimate};
 use contract::endpoint::Endpoint as Settings;
@@ -163,7 +164,7 @@ fn of_endpoint(prepared: &Prepared, settings: &Settings) -> EndpointEstimate {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count, not below zero
     let requests = (trained + searched + count.tested(spec, splits.test.len())) as u64 + PROBE_REQUESTS as u64;
     let prompts = || splits.train.iter().chain(&splits.validation).chain(&splits.test);
-    let longest = prompts().map(|prompt| estimated_prompt(prompt)).max().unwrap_or(0);
+    let longest = prompts().map(|prompt| estimated_prompt(prompt.system.as_deref(), &prompt.text)).max().unwrap_or(0);
     let (tokens_in, tokens_out) =
         (requests * (longest + spec.prompter.max_rewrite_tokens as u64), requests * spec.frozen.max_answer_tokens as u64);
     let money = settings.money(tokens_in, tokens_out);
@@ -240,7 +241,7 @@ struct Step {
 }
 
 impl Step {
-    fn of(part: &Part, mut trainer: Trainer, pipeline: &mut Pipeline, spec: &Spec, prompts: &[String]) -> Result<Self> {
+    fn of(part: &Part, mut trainer: Trainer, pipeline: &mut Pipeline, spec: &Spec, prompts: &[Prompt]) -> Result<Self> {
         let (seconds, peak_bytes) = timed(part.batch, || match trainer.step(pipeline, spec, prompts)? {
             training::Step::Done { .. } => Ok(()),
             training::Step::Diverged { error, .. } => Err(error),

@@ -3,6 +3,7 @@ use super::Context;
 use crate::engine::{self, Admitted};
 use crate::output::printable;
 use crate::progress::Bars;
+use contract::data::Prompt;
 use contract::desk::{Tried, TriedArm, TryNews};
 use contract::event::Status;
 use contract::{Error, Result, arm};
@@ -58,7 +59,8 @@ fn send(
     let Admitted { prompter, frozen, scorers, .. } = loaded.admit_for_a_few(&|| false)?;
     let mut pipeline = Pipeline::new(&run.spec, prompter, frozen, Reward::new(&run.spec.reward)?.with_models(&scorers));
     let draw = |name: &str| stream::seed(run.spec.seed, name, &[seed]);
-    let item = Item { prompt, rewrite_seed: draw("try rewrite"), answer_seed: draw("try answer") };
+    let prompt = Prompt::from(prompt);
+    let item = Item { prompt: &prompt, rewrite_seed: draw("try rewrite"), answer_seed: draw("try answer") };
     let mut arms = Vec::new();
     for arm in [Arm::Raw, Arm::Untuned, Arm::Tuned(&adapter)] {
         bars.say(&format!("{} …", arm.name()));
@@ -74,7 +76,7 @@ fn send(
         tell(TryNews::Done(tried.clone()))?;
         arms.push(tried);
     }
-    Ok(Tried { run: run.id, iteration, prompt: prompt.into(), arms })
+    Ok(Tried { run: run.id, iteration, prompt: prompt.text, arms })
 }
 
 fn tried_arm(name: &str, trial: Trial) -> TriedArm {

@@ -43,6 +43,10 @@ source: string,
  */
 column: string, 
 /**
+ * Name of the column or key that holds the system prompt, a text that may be empty or missing in a row. Absent: none, but that of a conversation.
+ */
+system_column?: string | null, 
+/**
  * Name of the column or key that says which prompts belong together: those of one user, topic, template or
  * conversation, as text or a whole number. A cluster is in one split only, and intervals and tests count clusters, not prompts.
  * Absent: prompts are unrelated. The shipped prompts have none.
@@ -97,7 +101,7 @@ wrong_length: number, wrong_language: number,
  */
 repeated: number, 
 /**
- * Prompts before which a system prompt stands in the source. It is not passed on: a run's prompts are texts of the user alone.
+ * Distinct prompts before which a system prompt stands.
  */
 with_system: number, 
 /**
@@ -1533,7 +1537,11 @@ rewrite: string | null, answer: string, reward: number | null, reward_parts: { [
 /**
  * A test prompt with what all arms made of it.
  */
-export type Sample = { prompt_index: number, prompt: string, answers: Array<SampleAnswer>, };
+export type Sample = { prompt_index: number, prompt: string, 
+/**
+ * The system prompt before it; null where there is none.
+ */
+system: string | null, answers: Array<SampleAnswer>, };
 
 /**
  * What a report is written from.
