@@ -246,9 +246,9 @@ async fn the_machine_and_drafts_are_looked_at() {
     assert!(Path::new(&overview.models_folder).is_dir() && overview.connections.is_empty());
 
     assert_eq!(desk.settings().unwrap(), Settings::default());
-    desk.keep_settings(&Settings { threads: Some(1) }).unwrap();
+    desk.keep_settings(&Settings { threads: Some(1), ..Settings::default() }).unwrap();
     assert_eq!(desk.settings().unwrap().threads, Some(1));
-    desk.keep_settings(&Settings { threads: Some(0) }).unwrap_err();
+    desk.keep_settings(&Settings { threads: Some(0), ..Settings::default() }).unwrap_err();
     lab.write("home/settings.json", "{");
     assert!(desk.settings().unwrap_err().message.contains("settings.json"));
 
