@@ -205,9 +205,9 @@ fn a_hub_that_goes_in_the_middle_leaves_what_arrived() {
     let whole = serve(vec![model()], Faults { portion: Some(90_000), ..Faults::default() });
     server.start_again(move |seen| {
         if seen_gone.load(Ordering::Relaxed) {
-            // A page where a network wants a login, then the end of the connection.
+            // The end of the connection, then a page where a network wants a login.
             let nothing = Act::Give(206, vec![("Content-Range", "bytes 90000-199999/200000".into())], vec![0; 110_000], 0);
-            let is_page = in_vain.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
+            let is_page = !in_vain.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
             return if is_page { Act::Say(200, Vec::new(), "<html>".into()) } else { nothing };
         }
         seen_gone.store(seen.path.ends_with("/model.safetensors"), Ordering::Relaxed);

@@ -58,7 +58,7 @@ fn list(all: &[Model], context: &Context) -> String {
         return text;
     }
     let rows = all.iter().map(|m| {
-        let architecture = m.architecture.clone().unwrap_or_else(|| "unknown".into());
+        let architecture = m.architecture.clone().unwrap_or_else(|| "unusable".into());
         vec![one_line(&m.name, 80), of_place(m.place).into(), architecture, use_of(m).into(), parameters(m), bytes(m.bytes), m.path.clone()]
     });
     text += &columns(&headed(&["name", "from", "architecture", "use", "parameters", "size", "path"], rows), &[0, 1, 2, 3, 6]);
