@@ -84,16 +84,14 @@ pub fn counting(name: &'static str, unit: &str, (done, total): (usize, usize)) -
     bar
 }
 
-/// A bar of bytes that arrive; `done` of them were here before.
-pub fn arriving(name: &'static str, done: u64, total: u64) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+/// A bar of bytes that arrive, none so far.
+pub fn arriving(name: &'static str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
     let template = "{prefix:10} {bar:24} {decimal_bytes}/{decimal_total_bytes}, {decimal_bytes_per_sec}, {left}  {msg}";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.with_key("left", time_left));
     }
     bar.set_prefix(name);
-    bar.set_position(done);
-    bar.reset_eta();
     bar
 }
 

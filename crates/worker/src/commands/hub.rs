@@ -188,7 +188,7 @@ fn agree(yes: bool) -> Result<()> {
 }
 
 async fn bring(context: &Context, hub: &Hub, repository: &Repository, target: &Target<'_>, each: bool) -> Result<()> {
-    let bar = arriving("arriving", 0, target.paths().len() as u64);
+    let bar = arriving("arriving");
     let mut told: Option<Instant> = None;
     let mut on_progress = |progress: &HubProgress| {
         bar.set_length(progress.bytes);

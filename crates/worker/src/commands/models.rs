@@ -16,7 +16,7 @@ pub fn models(context: &Context, command: ModelsCommand) -> Result<ExitCode> {
     match command {
         ModelsCommand::List => {
             let mut all = installed::list(home)?;
-            all.extend(elsewhere::list(home)?);
+            all.extend(elsewhere::list(home));
             context.output.result(&all, || list(&all, context))?;
         }
         ModelsCommand::Folders { add, remove } => {
@@ -122,7 +122,7 @@ fn folders(context: &Context, add: Option<&Path>, remove: Option<&Path>) -> Resu
     if add.is_some() || remove.is_some() {
         keep_settings_in(&context.home, &settings)?;
     }
-    let searched = elsewhere::places(&context.home)?.searched().into_iter().map(|path| path.display().to_string()).collect();
+    let searched = elsewhere::places(&context.home).searched().into_iter().map(|path| path.display().to_string()).collect();
     Ok(Folders { searched, named: settings.model_folders })
 }
 

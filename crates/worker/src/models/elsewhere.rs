@@ -8,15 +8,15 @@ use home::Home;
 use hub::found::{Found, Places};
 use std::path::PathBuf;
 
-/// Where they are looked for.
-pub fn places(home: &Home) -> Result<Places> {
-    let named: Vec<PathBuf> = settings_of(home)?.model_folders.into_iter().map(PathBuf::from).collect();
-    Ok(Places::of_system(&named))
+/// Where they are looked for. Settings that cannot be read name no folders; whoever asks for settings hears of it.
+pub fn places(home: &Home) -> Places {
+    let named: Vec<PathBuf> = settings_of(home).unwrap_or_default().model_folders.into_iter().map(PathBuf::from).collect();
+    Places::of_system(&named)
 }
 
 /// All of them, described.
-pub fn list(home: &Home) -> Result<Vec<Model>> {
-    Ok(places(home)?.models().into_iter().map(described).collect())
+pub fn list(home: &Home) -> Vec<Model> {
+    places(home).models().into_iter().map(described).collect()
 }
 
 fn described(found: Found) -> Model {
@@ -30,7 +30,7 @@ fn described(found: Found) -> Model {
 
 /// The one that a spec's `key` calls `name`; None where there is none.
 pub fn find(home: &Home, name: &str, key: &str) -> Result<Option<Located>> {
-    let Some(found) = places(home)?.find(name) else { return Ok(None) };
+    let Some(found) = places(home).find(name) else { return Ok(None) };
     match found.problem {
         Some(problem) => {
             Err(Error::model(format!("{key} names the model \"{name}\" in {}, which cannot be used: {problem}.", found.path.display())))
