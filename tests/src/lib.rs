@@ -2,6 +2,7 @@
 //!
 //! Everything here panics on failure: it is called by tests only.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+pub mod hub;
 pub mod serving;
 pub mod window;
 

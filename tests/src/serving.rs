@@ -38,6 +38,8 @@ impl Seen {
 pub enum Act {
     /// A status, more headers, a body.
     Say(u16, Vec<(&'static str, String)>, String),
+    /// The same of bytes, of which only so many come before the connection ends.
+    Give(u16, Vec<(&'static str, String)>, Vec<u8>, usize),
     /// Nothing, for so long.
     Hang(Duration),
     /// The beginning of an answer, then the end of the connection.
@@ -77,8 +79,14 @@ impl Server {
         server
     }
 
+    /// Where OpenAI's protocol begins.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/v1", self.port)
+        format!("{}/v1", self.address())
+    }
+
+    /// Without a path.
+    pub fn address(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     pub fn seen(&self) -> Vec<Seen> {
@@ -140,10 +148,15 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Seen>>, handler: &Handler) {
     while let Some(request) = read(&mut reader) {
         seen.lock().unwrap().push(request.clone());
         let answered = match handler(&request) {
-            Act::Say(status, headers, body) => {
-                let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-                let head = format!("HTTP/1.1 {status} X\r\nServer: small/1.0\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
-                stream.write_all(format!("{head}{body}").as_bytes())
+            Act::Say(status, headers, body) => stream.write_all(&[head(status, &headers, body.len()).as_bytes(), body.as_bytes()].concat()),
+            Act::Give(status, headers, body, given) => {
+                let given = &body[..given.min(body.len())];
+                let written = stream.write_all(head(status, &headers, body.len()).as_bytes()).and_then(|()| stream.write_all(given));
+                if given.len() < body.len() {
+                    let _ = stream.shutdown(Shutdown::Both);
+                    return;
+                }
+                written
             }
             Act::Hang(length) => {
                 std::thread::sleep(length);
@@ -159,6 +172,11 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Seen>>, handler: &Handler) {
             return;
         }
     }
+}
+
+fn head(status: u16, headers: &[(&str, String)], length: usize) -> String {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!("HTTP/1.1 {status} X\r\nServer: small/1.0\r\nContent-Length: {length}\r\n{headers}\r\n")
 }
 
 fn read(reader: &mut BufReader<TcpStream>) -> Option<Seen> {

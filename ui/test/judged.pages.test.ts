@@ -77,7 +77,12 @@ describe('asking a judge', () => {
   it('takes the largest model, tells how far it is, and shows what it said', async () => {
     const form = await openForm('#/runs/1/results');
     const judge = await form.findByLabelText<HTMLSelectElement>('Judge');
-    expect([...judge.options].map(({ value }) => value)).toEqual(['qwen2.5-0.5b-instruct', 'smollm2-135m-instruct']);
+    expect([...judge.options].map(({ value }) => value)).toEqual([
+      'qwen2.5-0.5b-instruct',
+      'smollm2-135m-instruct',
+      'google/gemma-2-2b-it',
+      'llama3.2:1b',
+    ]);
     expect(screen.queryByText('Judged win rate')).toBeNull();
     expect(await violations()).toEqual([]);
     await fireEvent.click(form.getByText('Judge', { selector: 'button' }));

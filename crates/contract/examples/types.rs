@@ -85,6 +85,7 @@ fn main() {
         profiles::Profiles,
         desk::Health,
         desk::Check,
+        desk::ModelPlace,
         desk::Model,
         desk::Overview,
         desk::RunSummary,

@@ -39,14 +39,33 @@ impl Check {
     }
 }
 
-/// A model that is installed, as `alignpro models list --json` prints it.
+/// Whose folder a model lies in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelPlace {
+    /// This program's own.
+    Installed,
+    /// The cache of Hugging Face's programs.
+    HuggingFace,
+    LmStudio,
+    Ollama,
+    /// One that a person has named.
+    Folder,
+}
+
+/// A model on this machine, as `alignpro models list --json` prints it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct Model {
+    /// As a spec names it.
     pub name: String,
+    pub place: ModelPlace,
     /// Null, as are `parameters`, when the folder cannot be used.
     pub architecture: Option<String>,
     /// It scores answers and writes none.
     pub is_reward_model: bool,
+    /// It can be a prompter; where it cannot, and there is no problem, it can still be frozen.
+    pub is_trainable: bool,
+    /// Null also for a GGUF file.
     pub parameters: Option<u64>,
     /// Of all its files.
     pub bytes: u64,
@@ -431,6 +450,10 @@ pub struct Connection {
 pub struct Settings {
     /// Threads that a worker computes with; null for all that the processor has. Results are equal bit for bit only for equal numbers of them.
     pub threads: Option<usize>,
+    /// Folders in which models are looked for beside this program's own and those of other programs; whole paths.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<String>>")]
+    pub model_folders: Vec<String>,
 }
 
 /// What a run's worker takes of the machine at this moment.

@@ -11,6 +11,7 @@ pub mod endpoint;
 pub mod error;
 pub mod event;
 pub mod figures;
+pub mod hub;
 pub mod judged;
 pub mod profiles;
 pub mod report;

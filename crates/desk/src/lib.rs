@@ -16,6 +16,7 @@ mod worker;
 
 pub use answers::answers_of;
 pub use places::save_new;
+pub use settings::{keep_settings_in, settings_of};
 
 use contract::{Error, Result};
 use files::Files;

@@ -2,6 +2,7 @@
 use crate::Desk;
 use contract::desk::{Connection, Settings};
 use contract::{Error, Result};
+use home::Home;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -10,31 +11,41 @@ const MOST_THREADS: usize = 1024;
 /// Of a log, this much of its end is shown.
 const LOG_BYTES: u64 = 64 << 10;
 
+/// What is set in a home; the defaults where nothing was set.
+pub fn settings_of(home: &Home) -> Result<Settings> {
+    let file = home.settings();
+    match std::fs::read_to_string(&file) {
+        Ok(text) => serde_json::from_str(&text).map_err(|e| {
+            Error::io(format!("{} cannot be read as settings; remove it to go on with the defaults.", file.display())).with_detail(e)
+        }),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(Settings::default()),
+        Err(e) => Err(home::read_error(&file, &e)),
+    }
+}
+
+/// Keeps settings for all runs to come, whole or not at all.
+pub fn keep_settings_in(home: &Home, settings: &Settings) -> Result<()> {
+    if settings.threads.is_some_and(|threads| !(1..=MOST_THREADS).contains(&threads)) {
+        return Err(Error::io(format!("A worker computes with 1 to {MOST_THREADS} threads.")));
+    }
+    let file = home.settings();
+    home::create_folder(home.path())?;
+    let text = serde_json::to_string_pretty(settings).map_err(|e| Error::internal("The settings cannot be written.").with_detail(e))?;
+    let failed = |e: std::io::Error| home::write_error(&file, &e);
+    let draft = tempfile::NamedTempFile::new_in(home.path()).map_err(failed)?;
+    std::fs::write(draft.path(), text).map_err(failed)?;
+    draft.persist(&file).map(drop).map_err(|e| failed(e.error))
+}
+
 impl Desk {
-    /// The defaults where nothing was set.
+    /// As [`settings_of`].
     pub fn settings(&self) -> Result<Settings> {
-        let file = self.home.settings();
-        match std::fs::read_to_string(&file) {
-            Ok(text) => serde_json::from_str(&text).map_err(|e| {
-                Error::io(format!("{} cannot be read as settings; remove it to go on with the defaults.", file.display())).with_detail(e)
-            }),
-            Err(e) if e.kind() == ErrorKind::NotFound => Ok(Settings::default()),
-            Err(e) => Err(home::read_error(&file, &e)),
-        }
+        settings_of(&self.home)
     }
 
-    /// Keeps settings for all runs to come, whole or not at all.
+    /// As [`keep_settings_in`].
     pub fn keep_settings(&self, settings: &Settings) -> Result<()> {
-        if settings.threads.is_some_and(|threads| !(1..=MOST_THREADS).contains(&threads)) {
-            return Err(Error::io(format!("A worker computes with 1 to {MOST_THREADS} threads.")));
-        }
-        let file = self.home.settings();
-        home::create_folder(self.home.path())?;
-        let text = serde_json::to_string_pretty(settings).map_err(|e| Error::internal("The settings cannot be written.").with_detail(e))?;
-        let failed = |e: std::io::Error| home::write_error(&file, &e);
-        let draft = tempfile::NamedTempFile::new_in(self.home.path()).map_err(failed)?;
-        std::fs::write(draft.path(), text).map_err(failed)?;
-        draft.persist(&file).map(drop).map_err(|e| failed(e.error))
+        keep_settings_in(&self.home, settings)
     }
 
     /// The end of what the worker that the window started for a run has said; empty where it started none.

@@ -1,10 +1,10 @@
 //! One request over HTTP, and one that is tried again.
 use crate::failure::{Failure, Outcome, Remedy, of_status};
-use crate::patience::{asked, pause, used_up};
-use crate::secret::{Secret, without};
 use crate::wire::{self, Reply, Served, complaint};
-use contract::endpoint::{Endpoint as Settings, is_this_machine};
-use contract::{Error, Result};
+use contract::Result;
+use contract::endpoint::Endpoint as Settings;
+use network::patience::{asked, pause, used_up};
+use network::{Secret, causes, without};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, SERVER};
 use reqwest::redirect::Policy;
 use serde_json::Value;
@@ -14,8 +14,6 @@ use tokio::sync::watch;
 
 /// No answer is longer than this.
 const LONGEST_ANSWER: usize = 16 << 20;
-/// To reach a machine; to answer may take longer.
-const CONNECT: Duration = Duration::from_secs(10);
 
 /// The way to an endpoint.
 pub struct Client {
@@ -43,18 +41,7 @@ impl Client {
     /// `say` hears of every wait. Nothing is asked yet.
     pub fn new(settings: &Settings, model: &str, secret: Option<Secret>, say: Box<dyn Fn(&str) + Send + Sync>) -> Result<Self> {
         let timeout = Duration::from_secs(settings.timeout_seconds);
-        let mut builder = reqwest::Client::builder()
-            .redirect(Policy::none())
-            .connect_timeout(CONNECT.min(timeout))
-            .timeout(timeout)
-            .user_agent(concat!("alignpro/", env!("CARGO_PKG_VERSION")));
-        // What stays on this machine goes to no proxy.
-        if is_this_machine(&settings.url) {
-            builder = builder.no_proxy();
-        }
-        let http = builder.build().map_err(|e| {
-            Error::network("Encrypted connections cannot be made; are the system's root certificates there?").with_detail(e)
-        })?;
+        let http = network::client(&settings.url, |builder| builder.redirect(Policy::none()).timeout(timeout))?;
         Ok(Self {
             http,
             url: settings.url.trim_end_matches('/').into(),
@@ -221,17 +208,4 @@ impl Client {
         };
         Failure::new(Remedy::Again { after: None }, message).with_detail(without(self.secret.as_ref(), causes(error)))
     }
-}
-
-/// An error's causes, the last one first: it says most.
-fn causes(error: &reqwest::Error) -> String {
-    let mut all = Vec::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        all.push(next.to_string());
-        cause = next.source();
-    }
-    all.dedup();
-    all.reverse();
-    all.join("; ")
 }

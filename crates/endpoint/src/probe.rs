@@ -2,11 +2,11 @@
 use crate::client::Client;
 use crate::failure::{Failure, Remedy};
 use crate::model::{Ask, Endpoint, Trouble, check_served, reach};
-use crate::secret::Secret;
 use crate::wire::Reply;
 use contract::endpoint::{Endpoint as Settings, EndpointFindings, Seeds};
 use contract::{Error, Result};
 use inference::{AnswerDecoding, AnswerRequest, FrozenModel, LOG_PROB_TOLERANCE, PROOF_PROMPTS, Proof};
+use network::Secret;
 use std::ops::ControlFlow;
 use std::time::Instant;
 use tokio::runtime::Handle;

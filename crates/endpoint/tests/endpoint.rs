@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used)] // A helper that fails should fail its test.
 use contract::endpoint::{Endpoint as Settings, Seeds};
 use contract::{Code, Error, Result};
-use endpoint::{Endpoint, Opening, Secret, sent_seed};
+use endpoint::{Endpoint, Opening, sent_seed};
 use inference::{Answer, AnswerDecoding, AnswerRequest, FrozenModel};
+use network::Secret;
 use serde_json::json;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

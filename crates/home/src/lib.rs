@@ -47,6 +47,11 @@ impl Home {
         self.0.join("downloads")
     }
 
+    /// Data sets of the hub, a folder each.
+    pub fn data(&self) -> PathBuf {
+        self.0.join("data")
+    }
+
     /// What workers that the window started have said.
     pub fn logs(&self) -> PathBuf {
         self.0.join("logs")

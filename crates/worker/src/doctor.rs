@@ -4,10 +4,10 @@ use crate::models::pip::{self, Pip};
 use crate::models::{EMBEDDED, embedded, installed};
 use crate::table::{bytes, count};
 use contract::Error;
-use contract::desk::{Check, Health};
-use endpoint::keys;
+use contract::desk::{Check, Health, Model};
 use home::Home;
 use lm::{ModelFolder, seal};
+use network::keys;
 use std::io::Read;
 use std::path::Path;
 use store::Store;
@@ -142,20 +142,28 @@ fn models(home: &Home) -> Vec<Check> {
         Ok(all) => all,
         Err(e) => return vec![Check::not(Health::Bad, "models", e.message, "change the folder's permissions")],
     };
-    let mut checks: Vec<Check> = all.iter().map(|model| model_check(&model.name, Path::new(&model.path))).collect();
+    let mut checks: Vec<Check> = all.iter().map(model_check).collect();
     if all.iter().all(|model| model.name != EMBEDDED) {
         checks.push(Check::not(Health::Bad, &format!("model {EMBEDDED}"), "not installed", "`alignpro models fetch`"));
     }
     checks
 }
 
-fn model_check(name: &str, path: &Path) -> Check {
+fn model_check(model: &Model) -> Check {
+    let (name, path) = (model.name.as_str(), Path::new(&model.path));
     let label = format!("model {name}");
+    if path.is_file() && model.problem.is_none() {
+        return Check::good(&label, "a GGUF file, whose header is right");
+    }
+    if !model.is_trainable && !model.is_reward_model && model.problem.is_none() {
+        return Check::good(&label, "there, to be frozen: its architecture is not trained here");
+    }
     let again = match name {
         EMBEDDED => format!("remove {} and run `alignpro models fetch`", path.display()),
-        _ => format!("remove {} and import it again", path.display()),
+        _ => format!("remove {} and import or get it again", path.display()),
     };
-    let state = ModelFolder::open(path).and_then(|model| seal::verify(&model)).map_err(Error::from);
+    let opened = if model.is_reward_model { ModelFolder::open_reward_model(path) } else { ModelFolder::open(path) };
+    let state = opened.and_then(|folder| seal::verify(&folder)).map_err(Error::from);
     match state {
         Ok(seal::State::Whole) => Check::good(&label, "all files are there and their checksums are right"),
         Ok(seal::State::Unsealed) => {

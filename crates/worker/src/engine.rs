@@ -1,4 +1,5 @@
 //! From a spec's models to a loaded prompter, a frozen model that has proved itself, and reward models; the same for a judge.
+use crate::models::describe::class_of;
 use crate::models::resolve::{Located, as_folder, as_reward_model, locate};
 use crate::output::note;
 use crate::served;
@@ -143,7 +144,7 @@ impl Frozen {
     fn path(&self) -> &Path {
         match &self.files {
             FrozenFiles::Folder(folder) => &folder.path,
-            FrozenFiles::Other(Located::Folder(path) | Located::Gguf(path)) => path,
+            FrozenFiles::Other(located) => located.path(),
         }
     }
 
@@ -196,10 +197,7 @@ fn has_room(folder: &ModelFolder) -> bool {
 fn is_of_another_architecture(located: &Located) -> bool {
     let named = match located {
         Located::Gguf(file) => lm::gguf::architecture(file).ok().map(|name| lm::gguf::is_known(&name)),
-        Located::Folder(folder) => std::fs::read_to_string(folder.join("config.json"))
-            .ok()
-            .and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
-            .and_then(|config| config["architectures"][0].as_str().map(|name| lm::Architecture::of_class(name).is_some())),
+        Located::Folder(folder) => class_of(folder).map(|class| lm::Architecture::of_class(&class).is_some()),
     };
     named == Some(false)
 }
@@ -263,6 +261,10 @@ impl Found {
             fact("model.frozen.checksum", frozen.model().identity().to_string()),
             fact(ENGINE, format!("{}, because {reason}", frozen.model().describe())),
         ];
+        facts.extend(hub::origin_of(&self.prompter.path).map(|origin| fact("model.prompter.origin", origin)));
+        if let Place::Here(frozen) = &self.frozen {
+            facts.extend(hub::origin_of(frozen.path()).map(|origin| fact("model.frozen.origin", origin)));
+        }
         for (name, folder) in &self.reward_models {
             facts.push(fact(&format!("model.reward.{name}.checksum"), folder.checksum()?));
         }

@@ -84,6 +84,17 @@ pub fn counting(name: &'static str, unit: &str, (done, total): (usize, usize)) -
     bar
 }
 
+/// A bar of bytes that arrive, none so far.
+pub fn arriving(name: &'static str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+    let template = "{prefix:10} {bar:24} {decimal_bytes}/{decimal_total_bytes}, {decimal_bytes_per_sec}, {left}  {msg}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.with_key("left", time_left));
+    }
+    bar.set_prefix(name);
+    bar
+}
+
 /// "3m left", once there is something to tell it from.
 fn time_left(state: &ProgressState, to: &mut dyn std::fmt::Write) {
     let _ = if state.pos() == 0 { write!(to, "…") } else { write!(to, "{:#} left", HumanDuration(state.eta())) };

@@ -1,9 +1,9 @@
-//! `alignpro key`: keys of endpoints, by name. A key itself is never an argument and never printed.
+//! `alignpro key`: keys of endpoints and of the hub, by name. A key itself is never an argument and never printed.
 use super::Context;
 use crate::cli::KeyCommand;
 use console::Term;
 use contract::{Error, Result};
-use endpoint::{Secret, keys};
+use network::{Secret, keys};
 use serde_json::json;
 use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
@@ -16,8 +16,11 @@ pub fn key(context: &Context, command: KeyCommand) -> Result<ExitCode> {
         KeyCommand::Set { name } => {
             keys::check(&name)?;
             keys::set(&name, &read(&name)?)?;
-            let said =
-                || format!("The key \"{name}\" is kept in the system's keychain. In a spec: key = \"{name}\" under [frozen.endpoint].");
+            let used = match name.as_str() {
+                hub::TOKEN => "`alignpro hub` sends it where the hub wants a token.".to_owned(),
+                _ => format!("In a spec: key = \"{name}\" under [frozen.endpoint]."),
+            };
+            let said = || format!("The key \"{name}\" is kept in the system's keychain. {used}");
             context.output.result(&json!({ "key": name }), said)?;
         }
         KeyCommand::List => {

@@ -5,6 +5,7 @@ pub mod data;
 pub mod doctor;
 pub mod endpoint;
 pub mod estimate;
+pub mod hub;
 pub mod judge;
 pub mod key;
 pub mod models;
@@ -125,6 +126,7 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
             let random = |seed| TheoryWorld::Random { seed, prompts, rewrites, answers };
             theory::theory(&context, seed.map_or(TheoryWorld::Example, random), &lambdas)
         }
+        Command::Hub { command } => hub::hub(&context, command).await,
         Command::Endpoint { command } => endpoint::endpoint(&context, command),
         Command::Key { command } => key::key(&context, command),
         Command::Doctor => doctor::doctor(&context).await,

@@ -1,20 +1,27 @@
-//! `alignpro models list|fetch|import`.
+//! `alignpro models list|folders|fetch|import`.
 use super::Context;
 use crate::cli::ModelsCommand;
-use crate::models::installed;
-use crate::models::{EMBEDDED, embedded};
-use crate::output::{note, one_line};
+use crate::models::{EMBEDDED, elsewhere, embedded, installed};
+use crate::output::{note, one_line, printable};
 use crate::table::{bytes, columns, headed};
-use contract::desk::Model;
+use contract::desk::{Model, ModelPlace};
 use contract::{Error, Result};
+use desk::{keep_settings_in, settings_of};
+use serde::Serialize;
+use std::path::Path;
 use std::process::ExitCode;
 
 pub fn models(context: &Context, command: ModelsCommand) -> Result<ExitCode> {
     let home = &context.home;
     match command {
         ModelsCommand::List => {
-            let all = installed::list(home)?;
+            let mut all = installed::list(home)?;
+            all.extend(elsewhere::list(home));
             context.output.result(&all, || list(&all, context))?;
+        }
+        ModelsCommand::Folders { add, remove } => {
+            let folders = folders(context, add.as_deref(), remove.as_deref())?;
+            context.output.result(&folders, || folders_text(&folders))?;
         }
         ModelsCommand::Fetch => {
             embedded::fetch(home, &|step| note(step))?;
@@ -43,18 +50,85 @@ fn parameters(model: &Model) -> String {
 }
 
 fn list(all: &[Model], context: &Context) -> String {
+    let mut text = String::new();
+    if all.iter().all(|model| model.place != ModelPlace::Installed) {
+        text = format!("No models are installed in {}. `alignpro models fetch` brings {EMBEDDED}.\n\n", context.home.models().display());
+    }
     if all.is_empty() {
-        return format!("No models are installed in {}. `alignpro models fetch` brings {EMBEDDED}.\n", context.home.models().display());
+        return text;
     }
     let rows = all.iter().map(|m| {
         let architecture = m.architecture.clone().unwrap_or_else(|| "unusable".into());
-        vec![m.name.clone(), architecture, parameters(m), bytes(m.bytes), m.path.clone()]
+        vec![one_line(&m.name, 80), of_place(m.place).into(), architecture, use_of(m).into(), parameters(m), bytes(m.bytes), m.path.clone()]
     });
-    let mut text = columns(&headed(&["name", "architecture", "parameters", "size", "folder"], rows), &[0, 1, 4]);
+    text += &columns(&headed(&["name", "from", "architecture", "use", "parameters", "size", "path"], rows), &[0, 1, 2, 3, 6]);
     for model in all {
         if let Some(problem) = &model.problem {
             text.push_str(&format!("\n{}: {}\n", model.name, one_line(problem, 400)));
         }
     }
     text
+}
+
+fn of_place(place: ModelPlace) -> &'static str {
+    match place {
+        ModelPlace::Installed => "installed",
+        ModelPlace::HuggingFace => "Hugging Face",
+        ModelPlace::LmStudio => "LM Studio",
+        ModelPlace::Ollama => "Ollama",
+        ModelPlace::Folder => "a folder",
+    }
+}
+
+/// What a model can be.
+fn use_of(model: &Model) -> &'static str {
+    match model {
+        Model { problem: Some(_), .. } => "none",
+        Model { is_reward_model: true, .. } => "reward",
+        Model { is_trainable: true, .. } => "prompter, frozen",
+        _ => "frozen",
+    }
+}
+
+/// Where models are looked for.
+#[derive(Serialize)]
+struct Folders {
+    /// Those of other programs that are here, and those that were named.
+    searched: Vec<String>,
+    named: Vec<String>,
+}
+
+fn folders(context: &Context, add: Option<&Path>, remove: Option<&Path>) -> Result<Folders> {
+    let mut settings = settings_of(&context.home)?;
+    let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
+    if let Some(folder) = add {
+        if !folder.is_dir() {
+            return Err(Error::io(format!("There is no folder {} to look into.", folder.display())));
+        }
+        settings.model_folders.push(whole(folder));
+        settings.model_folders.sort();
+        settings.model_folders.dedup();
+    }
+    if let Some(folder) = remove {
+        let before = settings.model_folders.len();
+        settings.model_folders.retain(|named| *named != whole(folder));
+        if settings.model_folders.len() == before {
+            return Err(Error::io(format!(
+                "{} is none of the folders that were named; `alignpro models folders` lists them.",
+                whole(folder)
+            )));
+        }
+    }
+    if add.is_some() || remove.is_some() {
+        keep_settings_in(&context.home, &settings)?;
+    }
+    let searched = elsewhere::places(&context.home).searched().into_iter().map(|path| path.display().to_string()).collect();
+    Ok(Folders { searched, named: settings.model_folders })
+}
+
+fn folders_text(folders: &Folders) -> String {
+    if folders.searched.is_empty() {
+        return "No other program has models here, and no folder was named: `alignpro models folders --add FOLDER`.\n".into();
+    }
+    printable(&folders.searched.join("\n"))
 }

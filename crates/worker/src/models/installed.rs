@@ -1,9 +1,11 @@
 //! What is installed, and installing a GGUF file.
+use super::describe::describe;
+use super::resolve::Located;
 use super::{check_name, is_gguf, name_of};
-use contract::desk::Model;
+use contract::desk::{Model, ModelPlace};
 use contract::{Error, Result};
 use home::{Home, create_folder, read_error};
-use lm::{ModelFolder, Output};
+use lm::ModelFolder;
 use std::path::Path;
 
 /// Every folder of the models folder, by name.
@@ -20,34 +22,11 @@ pub fn list(home: &Home) -> Result<Vec<Model>> {
         let name = entry.file_name().to_string_lossy().into_owned();
         // Names with a dot in front are drafts of an import under way.
         if entry.path().is_dir() && check_name(&name).is_ok() {
-            found.push(describe(name, &entry.path()));
+            found.push(describe(name, ModelPlace::Installed, &Located::at(entry.path())));
         }
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
-}
-
-fn describe(name: String, folder: &Path) -> Model {
-    let (bytes, path) = (bytes_in(folder), folder.display().to_string());
-    let whole = |model: Option<&ModelFolder>, problem: Option<String>| Model {
-        name,
-        architecture: model.map(|model| model.config.architecture.model_type().into()),
-        is_reward_model: model.is_some_and(|model| model.config.output == Output::Score),
-        parameters: model.map(|model| model.config.parameters()),
-        bytes,
-        path,
-        problem,
-    };
-    // What is wrong with a folder is said of the model that it most often should be.
-    match ModelFolder::open(folder).or_else(|e| ModelFolder::open_reward_model(folder).map_err(|_| e)) {
-        Ok(model) => whole(Some(&model), None),
-        Err(e) => whole(None, Some(e.to_string())),
-    }
-}
-
-fn bytes_in(folder: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
-    entries.flatten().filter_map(|entry| std::fs::metadata(entry.path()).ok()).filter(|m| m.is_file()).map(|m| m.len()).sum()
 }
 
 /// Turns a GGUF file into an installed model and describes it. `name` defaults to the file's.
@@ -64,7 +43,7 @@ pub fn import(home: &Home, file: &Path, name: Option<&str>) -> Result<Model> {
     create_folder(&home.models())?;
     let folder = home.models().join(&name);
     convert(file, &folder)?;
-    Ok(describe(name, &folder))
+    Ok(describe(name, ModelPlace::Installed, &Located::Folder(folder)))
 }
 
 /// Turns a GGUF file into a folder.

@@ -1,4 +1,6 @@
 //! Models on this machine: which are installed, where the embedded one comes from, and what a spec's name stands for.
+pub mod describe;
+pub mod elsewhere;
 pub mod embedded;
 pub mod installed;
 pub mod pip;
@@ -44,8 +46,17 @@ pub fn is_gguf(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"))
 }
 
-/// A model name made from a file's name: `My Model.Q4.gguf` becomes `my-model.q4`.
+/// Whether a file begins as a GGUF file does, whatever its name: Ollama gives its files none that says it.
+pub fn begins_as_gguf(path: &Path) -> bool {
+    let mut magic = [0; 4];
+    path.is_file() && std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && &magic == b"GGUF"
+}
+
+/// A model name made from a file's name: `My Model.Q4.gguf` becomes `my-model.q4`. Where the name is a checksum, as in Ollama's folder, its beginning does.
 pub fn name_of(file: &Path) -> String {
+    if let Some(hex) = file.file_name().and_then(|name| name.to_str()?.strip_prefix("sha256-")) {
+        return format!("ollama-{}", hex.chars().filter(char::is_ascii_hexdigit).take(12).collect::<String>());
+    }
     let stem = file.file_stem().map(|stem| stem.to_string_lossy().to_lowercase()).unwrap_or_default();
     let fit: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' }).collect();
     let fit = fit.trim_start_matches(['.', '-']);

@@ -1,5 +1,5 @@
 //! What a model's name in a spec stands for.
-use super::{EMBEDDED, installed, is_gguf, name_of, sha256};
+use super::{EMBEDDED, begins_as_gguf, elsewhere, installed, is_gguf, name_of, sha256};
 use contract::{Code, Error, Result};
 use home::{Home, create_folder, read_error};
 use lm::ModelFolder;
@@ -14,24 +14,60 @@ pub enum Located {
     Gguf(PathBuf),
 }
 
-/// Finds the model that a spec's `key` calls `name`: a `.gguf` file or, when it contains a slash, a folder, relative to `base`; otherwise an
-/// installed model.
+impl Located {
+    /// The model at `path`: a folder in which a GGUF file lies alone is that file.
+    pub fn at(path: PathBuf) -> Self {
+        if !path.is_dir() {
+            return Self::Gguf(path);
+        }
+        let files = std::fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut gguf = files.filter(|file| is_gguf(file));
+        match (gguf.next(), gguf.next()) {
+            (Some(file), None) if !path.join("config.json").exists() => Self::Gguf(file),
+            _ => Self::Folder(path),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Folder(path) | Self::Gguf(path) => path,
+        }
+    }
+}
+
+/// Finds the model that a spec's `key` calls `name`: a `.gguf` file or, when it contains a slash, a folder or a GGUF file of any name, relative to `base`;
+/// otherwise an installed model; and where there is none, one of another program (`owner/name` of Hugging Face's cache, `name:tag` of Ollama).
 pub fn locate(home: &Home, name: &str, base: &Path, key: &str) -> Result<Located> {
     let path = expand(name, base);
     if is_gguf(&path) {
         return match std::fs::File::open(&path) {
             Ok(_) => Ok(Located::Gguf(path)),
-            Err(e) => Err(Error { code: Code::Model, ..read_error(&path, &e) }),
+            Err(e) => elsewhere::find(home, name, key)?.ok_or_else(|| Error { code: Code::Model, ..read_error(&path, &e) }),
         };
     }
     if name.contains(['/', '\\']) || name.starts_with(['~', '.']) {
-        return match path.is_dir() {
-            true => Ok(Located::Folder(path)),
-            false => Err(Error::model(format!("{key} names the model folder {}, which is not there.", path.display()))),
-        };
+        if path.is_dir() || begins_as_gguf(&path) {
+            return Ok(Located::at(path));
+        }
+        return elsewhere::find(home, name, key)?.ok_or_else(|| nowhere(name, &path, key));
     }
     let installed = home.models().join(name);
-    if installed.is_dir() { Ok(Located::Folder(installed)) } else { Err(missing(home, name, key)) }
+    if installed.is_dir() {
+        return Ok(Located::at(installed));
+    }
+    elsewhere::find(home, name, key)?.ok_or_else(|| missing(home, name, key))
+}
+
+/// There is no such folder, and no such model of another program.
+fn nowhere(name: &str, path: &Path, key: &str) -> Error {
+    let way_out = match hub::Id::parse(name) {
+        Ok(_) => format!(
+            " Nor has the cache of Hugging Face's programs, LM Studio or Ollama a model of this name (`alignpro models list`). `alignpro hub get {name}` brings one \
+             from the hub, after it has said how large it is."
+        ),
+        Err(_) => String::new(),
+    };
+    Error::model(format!("{key} names the model folder {}, which is not there.{way_out}", path.display()))
 }
 
 fn expand(name: &str, base: &Path) -> PathBuf {
@@ -46,10 +82,12 @@ fn missing(home: &Home, name: &str, key: &str) -> Error {
     let way_out = if name == EMBEDDED {
         "`alignpro models fetch` brings it".to_string()
     } else if names.is_empty() {
-        format!("none is. `alignpro models fetch` brings {EMBEDDED}, `alignpro models import FILE.gguf` another")
+        format!(
+            "none is. `alignpro models fetch` brings {EMBEDDED}, `alignpro models import FILE.gguf` or `alignpro hub get OWNER/NAME` another"
+        )
     } else {
         format!(
-            "installed are {}. Write a folder's path with a slash, or add a model with `alignpro models import FILE.gguf`",
+            "installed are {}. Write a folder's path with a slash, or add a model with `alignpro hub get OWNER/NAME` or `alignpro models import FILE.gguf`",
             names.join(", ")
         )
     };
@@ -92,7 +130,7 @@ fn unchanged(folder: &Path, model: ModelFolder) -> Result<ModelFolder> {
     match seal::verify(&model)? {
         State::Whole | State::Unsealed => Ok(model),
         State::Changed(files) => Err(Error::model(format!(
-            "{} is not what was installed ({} changed): remove the folder and bring the model again with `alignpro models fetch` or `alignpro models import`.",
+            "{} is not what was installed ({} changed): remove the folder and bring the model again with `alignpro models fetch`, `alignpro models import` or `alignpro hub get`.",
             folder.display(),
             files.join(", ")
         ))),

@@ -1365,9 +1365,18 @@ export type Check = { name: string, health: Health, finding: string,
 fix: string | null, };
 
 /**
- * A model that is installed, as `alignpro models list --json` prints it.
+ * Whose folder a model lies in.
  */
-export type Model = { name: string, 
+export type ModelPlace = "installed" | "hugging_face" | "lm_studio" | "ollama" | "folder";
+
+/**
+ * A model on this machine, as `alignpro models list --json` prints it.
+ */
+export type Model = { 
+/**
+ * As a spec names it.
+ */
+name: string, place: ModelPlace, 
 /**
  * Null, as are `parameters`, when the folder cannot be used.
  */
@@ -1375,7 +1384,15 @@ architecture: string | null,
 /**
  * It scores answers and writes none.
  */
-is_reward_model: boolean, parameters: number | null, 
+is_reward_model: boolean, 
+/**
+ * It can be a prompter; where it cannot, and there is no problem, it can still be frozen.
+ */
+is_trainable: boolean, 
+/**
+ * Null also for a GGUF file.
+ */
+parameters: number | null, 
 /**
  * Of all its files.
  */
@@ -1802,7 +1819,11 @@ export type Settings = {
 /**
  * Threads that a worker computes with; null for all that the processor has. Results are equal bit for bit only for equal numbers of them.
  */
-threads: number | null, };
+threads: number | null, 
+/**
+ * Folders in which models are looked for beside this program's own and those of other programs; whole paths.
+ */
+model_folders?: Array<string>, };
 
 /**
  * What a run's worker takes of the machine at this moment.

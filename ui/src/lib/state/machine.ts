@@ -21,6 +21,8 @@ export function machineInWords({ checks, models }: Overview): { lines: { label: 
 const withoutGpu = (finding: string) =>
   sentence(finding.startsWith('none: ') ? `No GPU found: ${finding.slice('none: '.length)}` : finding);
 
+/** Those that can be a prompter. */
+export const trainable = (models: Overview['models']) => usable(models).filter((model) => model.is_trainable);
 /** Those that write. */
 export const usable = (models: Overview['models']) => models.filter((model) => model.problem === null && !model.is_reward_model);
 /** Those that score. */

@@ -1,7 +1,7 @@
 //! A key, which nothing prints.
 use reqwest::header::HeaderValue;
 
-/// The key of an endpoint. It has no `Debug` and no `Display`, and leaves this crate only inside of a request.
+/// A key. It has no `Debug` and no `Display`, and is shown to nobody but the machine that it is for.
 #[derive(Clone)]
 pub struct Secret(String);
 
@@ -17,20 +17,20 @@ impl Secret {
     }
 
     /// `Authorization`, marked so that no log of the HTTP library shows it.
-    pub(crate) fn header(&self) -> Option<HeaderValue> {
+    pub fn header(&self) -> Option<HeaderValue> {
         let mut value = HeaderValue::from_str(&format!("Bearer {}", self.0)).ok()?;
         value.set_sensitive(true);
         Some(value)
     }
 
-    /// A text of the endpoint without the key, which some repeat in what they say.
-    pub(crate) fn taken_out_of(&self, text: String) -> String {
+    /// A text of who was asked, without the key, which some repeat in what they say.
+    pub fn taken_out_of(&self, text: String) -> String {
         if text.contains(&self.0) { text.replace(&self.0, "[key]") } else { text }
     }
 }
 
-/// The same where there may be no key.
-pub(crate) fn without(secret: Option<&Secret>, text: String) -> String {
+/// [`Secret::taken_out_of`] where there may be no key.
+pub fn without(secret: Option<&Secret>, text: String) -> String {
     match secret {
         Some(secret) => secret.taken_out_of(text),
         None => text,

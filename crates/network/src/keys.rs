@@ -1,4 +1,4 @@
-//! Keys of endpoints: in the system's keychain under a name, or in an environment variable. Never in a file of ours.
+//! Keys of endpoints and of the hub: in the system's keychain under a name, or in an environment variable. Never in a file of ours.
 #[cfg(target_os = "linux")]
 #[path = "keychain.rs"]
 mod keychain;
@@ -27,8 +27,8 @@ pub fn check(name: &str) -> Result<()> {
 pub fn find(name: &str) -> Result<Secret> {
     check(name)?;
     let variable = variable(name);
-    if let Some(text) = std::env::var(&variable).ok().filter(|text| !text.trim().is_empty()) {
-        return Secret::new(&text).ok_or_else(|| Error::network(format!("{variable} holds no key: it must be one word of plain letters.")));
+    if let Some(secret) = of_variable(&variable)? {
+        return Ok(secret);
     }
     match keychain::get(name) {
         Ok(Some(text)) => Secret::new(&text).ok_or_else(|| {
@@ -39,6 +39,17 @@ pub fn find(name: &str) -> Result<Secret> {
             Err(Error { message: format!("The key \"{name}\" cannot be looked up: {} Or set {variable} to the key.", e.message), ..e })
         }
     }
+}
+
+/// The key that an environment variable holds; None where it is not set.
+///
+/// # Errors
+/// [`contract::Code::Network`] where it is set to what cannot be a key.
+pub fn of_variable(variable: &str) -> Result<Option<Secret>> {
+    let Some(text) = std::env::var(variable).ok().filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+    let secret =
+        Secret::new(&text).ok_or_else(|| Error::network(format!("{variable} holds no key: it must be one word of plain letters.")))?;
+    Ok(Some(secret))
 }
 
 /// Keeps a key in the keychain, in the place of one of the same name.

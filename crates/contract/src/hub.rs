@@ -1,0 +1,98 @@
+//! The hub of models and data sets: what it has, what would be brought, what was brought.
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// What a repository holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum HubKind {
+    Model,
+    Data,
+}
+
+impl HubKind {
+    /// As a sentence says it.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Data => "data set",
+        }
+    }
+}
+
+/// One of what a search found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct HubListed {
+    /// `owner/name`.
+    pub id: String,
+    /// In the last month.
+    pub downloads: u64,
+    pub likes: u64,
+    pub licence: Option<String>,
+    /// Whether the hub asks for consent, and so for a token, before it gives files.
+    pub gated: bool,
+    /// Of a model, in which forms its weights are there, as far as its tags say it: `safetensors`, `gguf`.
+    pub weights: Vec<String>,
+}
+
+/// A file of a repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct HubFile {
+    /// Inside of the repository, with slashes.
+    pub path: String,
+    pub bytes: u64,
+}
+
+/// What a repository is, and what of it would be brought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct HubShown {
+    pub kind: HubKind,
+    pub id: String,
+    /// Commit, in hex.
+    pub revision: String,
+    /// Null where the repository states none.
+    pub licence: Option<String>,
+    pub gated: bool,
+    pub downloads: u64,
+    pub likes: u64,
+    /// Of a model, as its `config.json` or its GGUF file names it, where the hub says so.
+    pub architecture: Option<String>,
+    /// What this program can do with it, as far as that can be told before it is here; a sentence.
+    pub fitness: Option<String>,
+    /// What would be brought.
+    pub files: Vec<HubFile>,
+    /// Of those files.
+    pub bytes: u64,
+    /// How many files of the repository would stay there.
+    pub left_out: usize,
+    /// Why nothing can be brought as it was asked for; then there are no files.
+    pub problem: Option<String>,
+}
+
+/// How far a download is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct HubProgress {
+    /// On its way now.
+    pub file: String,
+    /// Of all files together, those that were here before included.
+    pub done_bytes: u64,
+    pub bytes: u64,
+}
+
+/// What was brought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct HubBrought {
+    pub kind: HubKind,
+    pub id: String,
+    /// Commit, in hex.
+    pub revision: String,
+    pub licence: Option<String>,
+    /// Of a model, as a spec names it.
+    pub name: String,
+    pub folder: String,
+    /// Paths of the files: of a data set, as `data.source` may name them.
+    pub files: Vec<String>,
+    pub bytes: u64,
+    /// Of a data set that this program knows: the columns with prompts, for `data.column`.
+    pub column: Option<String>,
+}

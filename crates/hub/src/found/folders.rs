@@ -1,0 +1,129 @@
+//! Folders of models.
+use super::Found;
+use contract::desk::ModelPlace;
+use std::path::{Path, PathBuf};
+
+/// A folder that a person has named is looked into so deep.
+const DEPTH: usize = 3;
+/// In it no more models than this are looked for: somebody may name the root of a disk.
+const MOST: usize = 1000;
+
+/// The model in a folder, or the GGUF files in it. Of several the file's name stands behind `name`.
+pub(super) fn models_in(folder: &Path, name: &str, place: ModelPlace) -> Vec<Found> {
+    let files: Vec<PathBuf> = children(folder).into_iter().filter(|path| path.is_file()).collect();
+    let ends_in = |path: &Path, ending: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(ending));
+    let mut found = Vec::new();
+    // Caches hold many folders with a tokenizer alone.
+    let has_weights = files.iter().any(|path| ["safetensors", "bin", "pt", "pth"].into_iter().any(|ending| ends_in(path, ending)));
+    if folder.join("config.json").is_file() && has_weights {
+        found.push(Found { name: name.to_owned(), place, path: folder.to_owned(), problem: None });
+    }
+    let file_name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    // What sees pictures lies beside what writes.
+    let gguf: Vec<&PathBuf> = files.iter().filter(|path| ends_in(path, "gguf") && !file_name(path).starts_with("mmproj")).collect();
+    let is_alone = gguf.len() == 1 && found.is_empty();
+    for path in gguf {
+        let file = file_name(path);
+        let problem =
+            is_part(&file).then(|| format!("{file} is one of several files of a model, which are not read here; bring one that is whole"));
+        let name = if is_alone { name.to_owned() } else { format!("{name}/{file}") };
+        found.push(Found { name, place, path: path.clone(), problem });
+    }
+    found
+}
+
+/// `…-00001-of-00003.gguf`.
+fn is_part(file: &str) -> bool {
+    let number = |text: &str| text.len() == 5 && text.chars().all(|c| c.is_ascii_digit());
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    stem.rsplit_once("-of-").is_some_and(|(before, all)| number(all) && before.rsplit('-').next().is_some_and(number))
+}
+
+/// `publisher/name` below `root`.
+pub(super) fn of_publishers(root: &Path, place: ModelPlace) -> Vec<Found> {
+    let mut found = Vec::new();
+    for publisher in folders(root) {
+        for folder in folders(&publisher) {
+            let name = format!("{}/{}", shown(&publisher), shown(&folder));
+            found.extend(models_in(&folder, &name, place));
+        }
+    }
+    found
+}
+
+/// A folder that a person has named: a model, or folders of models. Their names are their paths.
+pub(super) fn named(root: &Path) -> Vec<Found> {
+    let mut found = Vec::new();
+    look_into(root, DEPTH, &mut found);
+    for model in &mut found {
+        model.name = model.path.display().to_string();
+    }
+    found
+}
+
+fn look_into(folder: &Path, depth: usize, found: &mut Vec<Found>) {
+    found.extend(models_in(folder, "", ModelPlace::Folder));
+    if depth > 0 && found.len() < MOST {
+        folders(folder).iter().for_each(|child| look_into(child, depth - 1, found));
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// By name. Folders whose name begins with a dot are nobody's models.
+pub(super) fn folders(folder: &Path) -> Vec<PathBuf> {
+    children(folder).into_iter().filter(|path| path.is_dir() && !shown(path).starts_with('.')).collect()
+}
+
+fn children(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut all: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    all.sort();
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(root: &Path, path: &str) {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "x").unwrap();
+    }
+
+    fn found_names(found: &[Found]) -> Vec<&str> {
+        found.iter().map(|model| model.name.as_str()).collect()
+    }
+
+    #[test]
+    fn lm_studio_has_a_folder_for_each_model() {
+        let root = tempfile::tempdir().unwrap();
+        for path in ["pub/one/a.gguf", "pub/one/mmproj-a.gguf", "pub/two/a-Q4.gguf", "pub/two/a-Q8.GGUF", "pub/mlx/config.json"] {
+            write(root.path(), path);
+        }
+        write(root.path(), "pub/mlx/model.safetensors");
+        write(root.path(), "pub/tokenizer-only/config.json");
+        write(root.path(), "pub/parts/m-00001-of-00002.gguf");
+        let found = of_publishers(root.path(), ModelPlace::LmStudio);
+        assert_eq!(found_names(&found), ["pub/mlx", "pub/one", "pub/parts", "pub/two/a-Q4.gguf", "pub/two/a-Q8.GGUF"]);
+        assert!(found[2].problem.as_ref().unwrap().contains("one of several files"));
+        assert!(found[1].path.ends_with("pub/one/a.gguf"));
+    }
+
+    #[test]
+    fn a_named_folder_is_a_model_or_holds_some() {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), "a/b/config.json");
+        write(root.path(), "a/b/model.safetensors");
+        write(root.path(), "x.gguf");
+        write(root.path(), ".hidden/y.gguf");
+        write(root.path(), "1/2/3/4/too-deep.gguf");
+        let all = named(root.path());
+        assert_eq!(found_names(&all), [root.path().join("x.gguf").to_str().unwrap(), root.path().join("a/b").to_str().unwrap()]);
+        assert_eq!(named(&root.path().join("a/b")).len(), 1);
+        assert!(named(&root.path().join("not-there")).is_empty());
+    }
+}

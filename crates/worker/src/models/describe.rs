@@ -1,0 +1,122 @@
+//! What a model on disk is, and what it can be here.
+use super::resolve::Located;
+use contract::desk::{Model, ModelPlace};
+use inference_mistralrs::{ARCHITECTURES, GGUF_ARCHITECTURES};
+use lm::{Architecture, ModelFolder, Output};
+use serde_json::Value;
+use std::path::Path;
+
+/// As a list shows it. Reads no weights.
+pub fn describe(name: String, place: ModelPlace, located: &Located) -> Model {
+    let path = located.path();
+    let shell = Model {
+        name,
+        place,
+        architecture: None,
+        is_reward_model: false,
+        is_trainable: false,
+        parameters: None,
+        bytes: bytes_at(path),
+        path: path.display().to_string(),
+        problem: None,
+    };
+    match located {
+        Located::Folder(folder) => of_folder(shell, folder),
+        Located::Gguf(file) => of_gguf(shell, file),
+    }
+}
+
+fn of_folder(shell: Model, folder: &Path) -> Model {
+    // What is wrong with a folder is said of the model that it most often should be.
+    match ModelFolder::open(folder).or_else(|e| ModelFolder::open_reward_model(folder).map_err(|_| e)) {
+        Ok(model) => Model {
+            architecture: Some(model.config.architecture.model_type().into()),
+            is_reward_model: model.config.output == Output::Score,
+            is_trainable: model.config.output == Output::Tokens,
+            parameters: Some(model.config.parameters()),
+            ..shell
+        },
+        Err(e) => match class_of(folder).filter(|class| is_frozen_only(class)) {
+            Some(class) if has_safetensors(folder) => Model { architecture: Some(class), ..shell },
+            _ => Model { problem: Some(e.to_string()), ..shell },
+        },
+    }
+}
+
+fn of_gguf(shell: Model, file: &Path) -> Model {
+    match lm::gguf::architecture(file) {
+        Ok(name) if lm::gguf::is_known(&name) => Model { architecture: Some(name), is_trainable: true, ..shell },
+        Ok(name) if GGUF_ARCHITECTURES.contains(&name.as_str()) => Model { architecture: Some(name), ..shell },
+        Ok(name) => Model { problem: Some(unknown(&name)), ..shell },
+        Err(e) => Model { problem: Some(e.to_string()), ..shell },
+    }
+}
+
+/// What this program can do with a model, as far as its class, or the architecture of its GGUF file, says it.
+pub fn fitness(class: Option<&str>, gguf: Option<&str>) -> Option<String> {
+    let (both, frozen) = ("It can be trained, and it can be frozen.", "It can be frozen (by mistral.rs), not trained.");
+    if let Some(name) = gguf {
+        let is_run = GGUF_ARCHITECTURES.contains(&name);
+        return Some(if lm::gguf::is_known(name) {
+            both.into()
+        } else if is_run {
+            frozen.into()
+        } else {
+            unknown(name)
+        });
+    }
+    let class = class?;
+    let is_reward_model = Architecture::ALL.into_iter().any(|architecture| architecture.reward_class() == class);
+    Some(match () {
+        () if Architecture::of_class(class).is_some() => both.into(),
+        () if is_reward_model => "It can score answers ([[reward.parts]]), if it has one label.".into(),
+        () if is_frozen_only(class) => frozen.into(),
+        () => unknown(class),
+    })
+}
+
+fn unknown(architecture: &str) -> String {
+    format!("The architecture \"{architecture}\" is neither trained nor run here.")
+}
+
+/// `architectures` of a folder's `config.json`.
+pub fn class_of(folder: &Path) -> Option<String> {
+    let config: Value = serde_json::from_str(&std::fs::read_to_string(folder.join("config.json")).ok()?).ok()?;
+    config["architectures"][0].as_str().map(String::from)
+}
+
+fn is_frozen_only(class: &str) -> bool {
+    Architecture::of_class(class).is_none() && ARCHITECTURES.contains(&class)
+}
+
+fn has_safetensors(folder: &Path) -> bool {
+    let Ok(mut entries) = std::fs::read_dir(folder) else { return false };
+    entries.any(|entry| entry.is_ok_and(|entry| entry.path().extension().is_some_and(|ending| ending == "safetensors")))
+}
+
+/// Of a file, or of all files in a folder; links count as what they lead to.
+fn bytes_at(path: &Path) -> u64 {
+    let length = |path: &Path| std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map_or(0, |found| found.len());
+    match std::fs::read_dir(path) {
+        Ok(entries) => entries.flatten().map(|entry| length(&entry.path())).sum(),
+        Err(_) => length(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_done_with_a_model_is_told_before_it_is_here() {
+        let of_class = |class| fitness(Some(class), None).unwrap();
+        assert!(of_class("Qwen2ForCausalLM").contains("trained, and"));
+        assert!(of_class("Gemma2ForCausalLM").contains("not trained"));
+        assert!(of_class("Qwen3ForSequenceClassification").contains("score"));
+        assert!(of_class("BertModel").contains("neither"));
+        assert!(fitness(None, Some("llama")).unwrap().contains("trained, and"));
+        assert!(fitness(None, Some("phi2")).unwrap().contains("not trained"));
+        assert!(fitness(None, Some("gemma3")).unwrap().contains("neither"));
+        assert_eq!(fitness(None, None), None);
+    }
+}
