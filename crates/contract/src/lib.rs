@@ -13,6 +13,7 @@ pub mod figures;
 pub mod judged;
 pub mod profiles;
 pub mod report;
+pub mod reward;
 pub mod seeds;
 pub mod spec;
 pub mod theory;

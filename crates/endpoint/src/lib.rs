@@ -2,20 +2,24 @@
 //!
 //! [`Endpoint::open`] looks who is there, [`Endpoint::probe`] finds out what can be relied on, and from then on it answers as any
 //! [`inference::FrozenModel`]: several requests at a time, each tried again for as long as the spec says, none beyond the budget. Every answer is
-//! kept in a file the moment it is there ([`Endpoint::keep_in`]), so that none is paid for twice. [`keys`] holds what is sent as authorisation.
+//! kept in a file the moment it is there ([`Endpoint::keep_in`]), so that none is paid for twice. [`Scores`] is a reward behind an address, asked by the same client. [`keys`] holds what is sent as authorisation.
 mod client;
 mod failure;
+mod first_words;
 mod journal;
 pub mod keys;
 mod ledger;
 mod model;
 mod patience;
 mod probe;
+mod protocol;
+mod scores;
 mod secret;
 mod wire;
 
 pub use ledger::{Account, estimated_prompt};
 pub use model::{Endpoint, Opening, identity};
 pub use probe::{PROBE_REQUESTS, listed};
+pub use scores::{Scores, ScoresOpening};
 pub use secret::Secret;
 pub use wire::sent_seed;
