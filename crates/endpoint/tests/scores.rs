@@ -107,7 +107,7 @@ fn a_stop_is_heard_while_a_service_is_waited_for() {
     let (runtime, count) = (Runtime::new().unwrap(), AtomicUsize::new(0));
     let server = Server::start(move |seen| match count.fetch_add(1, Ordering::Relaxed) {
         0 => lengths(seen),
-        _ => Act::Say(503, vec![("Retry-After", "2".into())], String::new()),
+        _ => Act::Say(503, vec![("Retry-After", "1".into())], String::new()),
     });
     let (scores, begun) = (open(&runtime, &server, || true).unwrap(), Instant::now());
     assert_eq!(scores.score(&answers(&["a"])).unwrap_err().code, Code::Stopped);
