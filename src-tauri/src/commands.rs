@@ -9,6 +9,7 @@ use contract::desk::{
 use contract::endpoint::{Endpoint, EndpointFindings};
 use contract::judged::{JudgeProgress, Judged, ToJudge};
 use contract::profiles::Profiles;
+use contract::reward::RewardCommand;
 use contract::seeds::SeedsReport;
 use contract::spec::{Data, Reward};
 use contract::theory::{Theory, TheoryWorld};
@@ -33,6 +34,8 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         samples,
         quickstart,
         check,
+        reward_commands,
+        agree_to_commands,
         columns,
         preview,
         score,
@@ -119,6 +122,16 @@ async fn quickstart(desk: Desk<'_>) -> Result<Spec> {
 #[tauri::command]
 async fn check(desk: Desk<'_>, spec: serde_json::Value) -> Result<SpecCheck> {
     desk.check(spec)
+}
+
+#[tauri::command]
+async fn reward_commands(desk: Desk<'_>, reward: Reward) -> Result<Vec<RewardCommand>> {
+    desk.commands(reward).await
+}
+
+#[tauri::command]
+async fn agree_to_commands(desk: Desk<'_>, reward: Reward, digests: Vec<String>) -> Result<()> {
+    desk.agree(reward, digests).await
 }
 
 #[tauri::command]

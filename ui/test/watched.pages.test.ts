@@ -51,7 +51,7 @@ describe('setting up', () => {
     expect([...model.options].map((one) => one.value)).not.toContain('smollm2-135m-instruct');
     await fireEvent.change(model, { target: { value: 'skywork-reward-v2-qwen3-0.6b' } });
     expect(draft.spec?.reward.parts.at(-1)).toMatchObject({ model: 'skywork-reward-v2-qwen3-0.6b' });
-    await screen.findByText('Without the reward model, which is loaded for a run only');
+    await screen.findByText('Without models, commands and services, which are there for a run only');
     expect(await violations()).toEqual([]);
   });
 });

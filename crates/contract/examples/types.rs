@@ -1,5 +1,5 @@
 //! Prints the TypeScript of everything that crosses to the window; `scripts/write_types.sh` keeps it in `ui/src/lib/ipc/types.ts`.
-use contract::{arm, data, design, desk, endpoint, error, event, figures, judged, profiles, report, seeds, spec, theory};
+use contract::{arm, data, design, desk, endpoint, error, event, figures, judged, profiles, report, reward, seeds, spec, theory};
 use ts_rs::{Config, TS};
 
 macro_rules! declarations {
@@ -30,6 +30,8 @@ fn main() {
         spec::Reward,
         spec::RewardPart,
         spec::RewardProgram,
+        reward::RewardCommand,
+        reward::CommandFile,
         spec::Training,
         spec::Algorithm,
         spec::Normaliser,

@@ -22,6 +22,28 @@ pub struct Agreement {
     pub where_longer: Option<Bounded>,
     /// Spearman's rank correlation of what the chosen answer is worth more with how many words more it has.
     pub with_length: Option<Bounded>,
+    /// Of a part that a model, a command or a service computes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<Repeat>,
+}
+
+/// Whether the same answers get the same scores when they are scored once more, in another order.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Repeat {
+    pub answers: usize,
+    /// Answers whose second score is another one.
+    pub differ: usize,
+    pub largest_difference: f64,
+    /// Of a judge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score_mass: Option<ScoreMass>,
+}
+
+/// How much of a judge's probability, at the place of the score, falls on numbers that it may say. The rest is what it would rather have said.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ScoreMass {
+    pub mean: f64,
+    pub least: f64,
 }
 
 /// A reward held against a file of pairs.

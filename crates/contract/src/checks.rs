@@ -1,5 +1,6 @@
 //! What makes a spec impossible to run, with the key's path and what would fit.
 use crate::arm;
+use crate::endpoint::Endpoint;
 use crate::spec::{Algorithm, Engine, Keep, LORA_TARGETS, Problem, RewardPart, RewardProgram, Spec};
 
 struct Checker(Vec<Problem>);
@@ -15,6 +16,9 @@ impl Checker {
     }
     fn at_most(&mut self, value: usize, most: usize, path: &str) {
         self.require(value <= most, path, format!("is {value}; it must be at most {most}"));
+    }
+    fn within(&mut self, value: u64, least: u64, most: u64, path: &str) {
+        self.require((least..=most).contains(&value), path, format!("is {value}; it must be at least {least} and at most {most}"));
     }
     /// Refuses options, named with whether they are given, that only `owner` has.
     fn options_of(&mut self, owner: Algorithm, chosen: Algorithm, options: &[(&str, bool)]) {
@@ -187,20 +191,7 @@ impl Spec {
                 format!("{path}.name"),
                 format!("\"{}\" is taken by another part; give this one a name of its own", labels[i]),
             );
-            if let RewardProgram::LengthBand { min_words, max_words } = part.program {
-                c.require(
-                    min_words <= max_words && max_words > 0,
-                    format!("{path}.min_words"),
-                    format!("is {min_words} with max_words = {max_words}; the band must not be empty"),
-                );
-            }
-            if let RewardProgram::RewardModel { model } = &part.program {
-                c.require(
-                    !model.trim().is_empty(),
-                    format!("{path}.model"),
-                    "is empty; name an installed reward model, or the path of its folder",
-                );
-            }
+            check_program(c, &path, &part.program);
         }
     }
 
@@ -332,6 +323,63 @@ impl Spec {
         );
         if let Some(lambda) = a.oracle_kl_coefficient {
             c.finite(lambda, lambda >= 0.0, "arms.oracle_kl_coefficient", "at least 0");
+        }
+    }
+}
+
+/// The keys of one part of a reward, which stands at `path`.
+fn check_program(c: &mut Checker, path: &str, program: &RewardProgram) {
+    let at = |key: &str| format!("{path}.{key}");
+    match program {
+        RewardProgram::Sentiment | RewardProgram::Topicality | RewardProgram::Readability | RewardProgram::Regex { .. } => {}
+        &RewardProgram::LengthBand { min_words, max_words } => c.require(
+            min_words <= max_words && max_words > 0,
+            at("min_words"),
+            format!("is {min_words} with max_words = {max_words}; the band must not be empty"),
+        ),
+        RewardProgram::RewardModel { model } => {
+            c.require(!model.trim().is_empty(), at("model"), "is empty; name an installed reward model, or the path of its folder");
+        }
+        RewardProgram::Command { command, timeout_seconds, memory_mb } => {
+            c.require(
+                command.first().is_some_and(|program| !program.trim().is_empty()),
+                at("command"),
+                "names no program; write it with its arguments: [\"python3\", \"score.py\"]",
+            );
+            c.require(!command.iter().any(|word| word.contains('\0')), at("command"), "has a zero byte in it, which no argument can hold");
+            c.within(*timeout_seconds, 1, 86_400, &at("timeout_seconds"));
+            c.require(
+                *memory_mb == 0 || (16..=1 << 30).contains(memory_mb),
+                at("memory_mb"),
+                format!("is {memory_mb}; it must be at least 16, or 0 for no limit"),
+            );
+        }
+        RewardProgram::Http { url, key, allow_http, timeout_seconds, patience_seconds, pairs_per_request } => {
+            let settings = Endpoint {
+                key: key.clone(),
+                allow_http: *allow_http,
+                timeout_seconds: *timeout_seconds,
+                patience_seconds: *patience_seconds,
+                ..Endpoint::at(url)
+            };
+            for (key, problem) in settings.problems() {
+                c.require(false, at(key), problem);
+            }
+            c.at_least(*pairs_per_request, 1, &at("pairs_per_request"));
+            c.at_most(*pairs_per_request, 4096, &at("pairs_per_request"));
+        }
+        RewardProgram::Judge { model, rubric, lowest, highest, endpoint } => {
+            c.require(!model.trim().is_empty(), at("model"), "is empty; name a model (`alignpro models list` shows them)");
+            c.require(!rubric.trim().is_empty(), at("rubric"), "is empty; say what makes an answer good");
+            c.require(*lowest < *highest, at("lowest"), format!("is {lowest} with highest = {highest}; it must be below"));
+            c.require(
+                *highest <= 9,
+                at("highest"),
+                format!("is {highest}; it must be at most 9: a score is read from one token, which is one digit"),
+            );
+            for (key, problem) in endpoint.iter().flat_map(Endpoint::problems) {
+                c.require(false, at(&format!("endpoint.{key}")), problem);
+            }
         }
     }
 }

@@ -117,7 +117,7 @@ pub fn key_name_problem(name: &str) -> Option<String> {
 
 /// Why an address cannot be used, without repeating it: it may hold a password.
 pub fn address_problem(url: &str, allow_http: bool) -> Option<String> {
-    let wrong = |what: &str| Some(format!("{what}; write where the protocol's paths begin, such as \"http://127.0.0.1:8000/v1\""));
+    let wrong = |what: &str| Some(format!("{what}; write an address such as \"http://127.0.0.1:8000/v1\""));
     let (is_encrypted, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
         (Some(rest), _) => (true, rest),
         (_, Some(rest)) => (false, rest),

@@ -93,6 +93,8 @@ pub struct HubBrought {
     /// Paths of the files: of a data set, as `data.source` may name them.
     pub files: Vec<String>,
     pub bytes: u64,
-    /// Of a data set that this program knows: the columns with prompts, for `data.column`.
+    /// Of a data set that this program knows: the column with prompts, for `data.column`.
     pub column: Option<String>,
+    /// And that with the system prompts, where it has one, for `data.system_column`.
+    pub system_column: Option<String>,
 }

@@ -15,6 +15,7 @@ pub mod hub;
 pub mod judged;
 pub mod profiles;
 pub mod report;
+pub mod reward;
 pub mod seeds;
 pub mod spec;
 pub mod theory;

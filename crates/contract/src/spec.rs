@@ -5,7 +5,8 @@
 use crate::arm::Arms;
 pub use crate::data::Data;
 use crate::endpoint::Endpoint;
-use serde::{Deserialize, Deserializer, Serialize};
+pub use crate::reward::{Reward, RewardPart, RewardProgram};
+use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 /// One problem with a spec: the path of the key (`training.group_size`) and a sentence that says what would fit.
@@ -157,143 +158,6 @@ pub enum Engine {
     Mistralrs,
     /// An OpenAI-compatible address, [`Frozen::endpoint`].
     Endpoint,
-}
-
-/// r(x, y) of the original prompt x and the answer y: Σ weight·part.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[serde(deny_unknown_fields)]
-pub struct Reward {
-    pub parts: Vec<RewardPart>,
-}
-
-/// One weighted part of a reward. In a file its keys stand flat: `kind = "length_band"`, `weight`, `min_words` …
-#[derive(Debug, Clone, PartialEq, Serialize, TS)]
-pub struct RewardPart {
-    /// Name in tables and charts; by default the kind's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[ts(optional)]
-    pub name: Option<String>,
-    /// 0 watches the part: it is scored and shown, and nothing is trained on it, so that it can tell a gain from an exploited reward.
-    pub weight: f64,
-    #[serde(flatten)]
-    pub program: RewardProgram,
-}
-
-/// The keys of a part as a file holds them. Serde cannot refuse unknown keys beside a flattened enum, so they are read flat first.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FlatPart {
-    name: Option<String>,
-    #[serde(default = "one")]
-    weight: f64,
-    kind: RewardKind,
-    min_words: Option<usize>,
-    max_words: Option<usize>,
-    pattern: Option<String>,
-    forbid: Option<bool>,
-    model: Option<String>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum RewardKind {
-    Sentiment,
-    Topicality,
-    LengthBand,
-    Regex,
-    Readability,
-    RewardModel,
-}
-
-impl<'de> Deserialize<'de> for RewardPart {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        FlatPart::deserialize(deserializer)?.sort()
-    }
-}
-
-impl FlatPart {
-    /// The part, or which key does not belong to its kind, or is missing.
-    fn sort<E: serde::de::Error>(self) -> Result<RewardPart, E> {
-        let known: &'static [&'static str] = match self.kind {
-            RewardKind::LengthBand => &["name", "weight", "kind", "min_words", "max_words"],
-            RewardKind::Regex => &["name", "weight", "kind", "pattern", "forbid"],
-            RewardKind::RewardModel => &["name", "weight", "kind", "model"],
-            RewardKind::Sentiment | RewardKind::Topicality | RewardKind::Readability => &["name", "weight", "kind"],
-        };
-        let given = [
-            ("min_words", self.min_words.is_some()),
-            ("max_words", self.max_words.is_some()),
-            ("pattern", self.pattern.is_some()),
-            ("forbid", self.forbid.is_some()),
-            ("model", self.model.is_some()),
-        ];
-        if let Some((key, _)) = given.iter().find(|(key, is_given)| *is_given && !known.contains(key)) {
-            return Err(E::unknown_field(key, known));
-        }
-        let program = match self.kind {
-            RewardKind::Sentiment => RewardProgram::Sentiment,
-            RewardKind::Topicality => RewardProgram::Topicality,
-            RewardKind::Readability => RewardProgram::Readability,
-            RewardKind::LengthBand => RewardProgram::LengthBand {
-                min_words: self.min_words.ok_or_else(|| E::missing_field("min_words"))?,
-                max_words: self.max_words.ok_or_else(|| E::missing_field("max_words"))?,
-            },
-            RewardKind::Regex => RewardProgram::Regex {
-                pattern: self.pattern.ok_or_else(|| E::missing_field("pattern"))?,
-                forbid: self.forbid.unwrap_or(false),
-            },
-            RewardKind::RewardModel => RewardProgram::RewardModel { model: self.model.ok_or_else(|| E::missing_field("model"))? },
-        };
-        Ok(RewardPart { name: self.name, weight: self.weight, program })
-    }
-}
-
-/// What scores an answer. Each returns a number whose range its documentation in `rewards` states.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum RewardProgram {
-    /// VADER compound score of the answer, in [-1, 1].
-    Sentiment,
-    /// How much of what the prompt asks about the answer speaks of, in [0, 1].
-    Topicality,
-    /// 1 inside the band of words, falling linearly to 0 at half the lower and twice the upper bound.
-    LengthBand { min_words: usize, max_words: usize },
-    /// 1 where the pattern matches the answer (0 where not); the reverse with `forbid = true`.
-    Regex {
-        pattern: String,
-        #[serde(default)]
-        forbid: bool,
-    },
-    /// Flesch reading ease of the answer, divided by 100 and clamped to [0, 1].
-    Readability,
-    /// A reward model: a number without bounds.
-    RewardModel {
-        /// Name of an installed model, or the path of a Hugging Face folder.
-        model: String,
-    },
-}
-
-impl RewardPart {
-    /// Whether the part is scored but not trained on.
-    pub fn is_watched(&self) -> bool {
-        self.weight == 0.0
-    }
-
-    /// The name under which the part is stored and shown.
-    pub fn label(&self) -> String {
-        if let Some(name) = &self.name {
-            return name.clone();
-        }
-        match self.program {
-            RewardProgram::Sentiment => "sentiment",
-            RewardProgram::Topicality => "topicality",
-            RewardProgram::LengthBand { .. } => "length_band",
-            RewardProgram::Regex { .. } => "regex",
-            RewardProgram::Readability => "readability",
-            RewardProgram::RewardModel { .. } => "reward_model",
-        }
-        .into()
-    }
 }
 
 /// How the prompter is trained.

@@ -69,6 +69,7 @@ impl Desk {
         if !(1..=MOST_SEEDS).contains(&seeds) {
             return Err(Error::spec(format!("{seeds} seeds cannot be run; choose 1 to {MOST_SEEDS}.")));
         }
+        self.refuse_unagreed(&spec.reward).await?;
         let prepared = blocking(move || {
             let with_seed = |n| Spec { seed: spec.seed.saturating_add(n), ..spec.clone() };
             (0..seeds).map(|n| experiment::prepare::from_spec(with_seed(n), Path::new("/"))).collect::<Result<Vec<_>>>()

@@ -2,6 +2,7 @@
 //!
 //! Facts come from the store, work is done by `alignpro` as a process of its own, which goes on when the window is closed or crashes.
 mod answers;
+mod commands;
 mod drafts;
 mod endpoints;
 mod files;

@@ -93,7 +93,7 @@ impl Worker {
         };
         let mut file = tempfile::Builder::new().suffix(".toml").tempfile().map_err(failed)?;
         file.write_all(experiment::spec::to_toml(spec)?.as_bytes()).map_err(failed)?;
-        read(self.ask(&["estimate"], &[&file.path().to_string_lossy()]).await?)
+        read(self.ask(&["estimate", "--folder", "/"], &[&file.path().to_string_lossy()]).await?)
     }
 
     /// Starts a process that outlives this one. What it prints goes to the end of `log`.

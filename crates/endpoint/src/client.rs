@@ -1,6 +1,7 @@
 //! One request over HTTP, and one that is tried again.
 use crate::failure::{Failure, Outcome, Remedy, of_status};
-use crate::wire::{self, Reply, Served, complaint};
+use crate::protocol::Protocol;
+use crate::wire::{self, Served, complaint};
 use contract::Result;
 use contract::endpoint::Endpoint as Settings;
 use network::patience::{asked, pause, used_up};
@@ -18,6 +19,7 @@ const LONGEST_ANSWER: usize = 16 << 20;
 /// The way to an endpoint.
 pub struct Client {
     http: reqwest::Client,
+    protocol: Protocol,
     url: String,
     pub model: String,
     key_name: Option<String>,
@@ -39,12 +41,19 @@ struct Answered {
 
 impl Client {
     /// `say` hears of every wait. Nothing is asked yet.
-    pub fn new(settings: &Settings, model: &str, secret: Option<Secret>, say: Box<dyn Fn(&str) + Send + Sync>) -> Result<Self> {
+    pub fn new(
+        settings: &Settings,
+        protocol: Protocol,
+        model: &str,
+        secret: Option<Secret>,
+        say: Box<dyn Fn(&str) + Send + Sync>,
+    ) -> Result<Self> {
         let timeout = Duration::from_secs(settings.timeout_seconds);
         let http = network::client(&settings.url, |builder| builder.redirect(Policy::none()).timeout(timeout))?;
         Ok(Self {
             http,
-            url: settings.url.trim_end_matches('/').into(),
+            protocol,
+            url: if protocol == Protocol::Answers { settings.url.trim_end_matches('/').into() } else { settings.url.clone() },
             model: model.into(),
             key_name: settings.key.clone(),
             secret,
@@ -61,14 +70,14 @@ impl Client {
         self.stopping.send_replace(stopping);
     }
 
-    /// Where the protocol's paths begin, without a slash behind it.
+    /// Where the protocol's paths begin, without a slash behind it; where scores are asked for, as it stands.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The endpoint as a sentence begins with it.
+    /// The address as a sentence begins with it.
     pub fn who(&self) -> String {
-        format!("The endpoint {}", self.url)
+        self.protocol.who(&self.url)
     }
 
     /// What is served, with the program that serves it; None where the endpoint has no such list.
@@ -84,24 +93,27 @@ impl Client {
         Ok(Some((models, program)))
     }
 
-    /// One attempt.
-    async fn attempt(&self, body: &Value) -> Outcome<Reply> {
-        let request = self.http.post(format!("{}/chat/completions", self.url)).json(body);
+    /// What a text that came is without the key.
+    pub fn clean(&self, text: String) -> String {
+        without(self.secret.as_ref(), text)
+    }
+
+    /// One attempt. `read` takes the answer, or says in a clause what is wrong with it.
+    pub async fn attempt<T>(&self, path: &str, body: &Value, read: &(dyn Fn(&str) -> Result<T, String> + Send + Sync)) -> Outcome<T> {
+        let request = self.http.post(format!("{}{path}", self.url)).json(body);
         let answered = self.exchange(request).await?.map_err(|(_, failure)| failure)?;
         if let Some(wait) = used_up(&answered.headers) {
             self.close(wait);
         }
-        let clean = |text: String| without(self.secret.as_ref(), text);
-        let reply = wire::reply(&answered.text).map_err(|what| self.lied(&what))?;
-        Ok(Reply { text: clean(reply.text), model: reply.model.map(clean), fingerprint: reply.fingerprint.map(clean), ..reply })
+        read(&answered.text).map_err(|what| self.lied(&self.clean(what)))
     }
 
     /// Asks, and again where that may help, for as long as the spec is patient. [`Remedy::Again`] in a failure means that patience has run out.
-    pub async fn ask(&self, body: &Value) -> Outcome<Reply> {
+    pub async fn ask<T>(&self, path: &str, body: &Value, read: &(dyn Fn(&str) -> Result<T, String> + Send + Sync)) -> Outcome<T> {
         let (begun, mut failed) = (Instant::now(), 0);
         loop {
             self.wait_for_turn(begun).await?;
-            let failure = match self.attempt(body).await {
+            let failure = match self.attempt(path, body, read).await {
                 Ok(reply) => return Ok(reply),
                 Err(failure) => failure,
             };
@@ -180,24 +192,21 @@ impl Client {
         let (said, kind) = complaint(&text);
         let said = without(self.secret.as_ref(), said);
         let after = asked(&headers).or_else(|| used_up(&headers));
-        Ok(Err((status.as_u16(), of_status(status.as_u16(), &self.who(), self.key_name.as_deref(), (&said, &kind), after))))
+        Ok(Err((status.as_u16(), of_status(status.as_u16(), self.protocol, &self.who(), self.key_name.as_deref(), (&said, &kind), after))))
     }
 
     /// The failure of an answer that is not what it should be; `what` is a clause about it. A gateway may say such a thing for a moment only.
     fn lied(&self, what: &str) -> Failure {
-        let message = format!(
-            "{} does not answer in OpenAI's protocol: {what}. Check the url: it is the address of the API, which mostly ends in /v1, not of a page.",
-            self.who()
-        );
-        Failure::new(Remedy::Again { after: None }, message)
+        Failure::new(Remedy::Again { after: None }, self.protocol.lied(&self.who(), what))
     }
 
     fn unreached(&self, error: &reqwest::Error) -> Failure {
         let who = self.who();
         let message = if error.is_timeout() {
             format!(
-                "{who} did not answer within timeout_seconds = {}. Is it overloaded? Raise timeout_seconds, or lower requests_at_once.",
-                self.timeout.as_secs()
+                "{who} did not answer within timeout_seconds = {}. Is it overloaded? Raise timeout_seconds, or lower {}.",
+                self.timeout.as_secs(),
+                self.protocol.lower()
             )
         } else if error.is_connect() {
             format!("{who} cannot be reached. Is it running, and is the url right?")

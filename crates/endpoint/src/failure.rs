@@ -1,4 +1,5 @@
 //! Why a request was not answered, and what that means for the run.
+use crate::protocol::Protocol;
 use contract::{Error, Result};
 use std::time::Duration;
 
@@ -56,7 +57,14 @@ impl Failure {
 pub type Outcome<T> = Result<T, Failure>;
 
 /// The failure for a status other than success. `who` names the endpoint in a sentence, `said` is its own explanation, `kind` its own word for it.
-pub fn of_status(status: u16, who: &str, key: Option<&str>, (said, kind): (&str, &str), after: Option<Duration>) -> Failure {
+pub fn of_status(
+    status: u16,
+    protocol: Protocol,
+    who: &str,
+    key: Option<&str>,
+    (said, kind): (&str, &str),
+    after: Option<Duration>,
+) -> Failure {
     let key_name = key.unwrap_or("NAME");
     let is_out_of_money = kind.contains("quota") || kind.contains("billing") || said.contains("insufficient_quota");
     let (remedy, message) = match status {
@@ -65,7 +73,7 @@ pub fn of_status(status: u16, who: &str, key: Option<&str>, (said, kind): (&str,
         }
         401 if key.is_none() => (
             Remedy::Mend,
-            format!("{who} asks for a key. Keep one with `alignpro key set NAME` and name it: key = \"NAME\" under [frozen.endpoint]."),
+            format!("{who} asks for a key. Keep one with `alignpro key set NAME` and name it: key = \"NAME\" {}.", protocol.place()),
         ),
         401 => {
             (Remedy::Mend, format!("{who} does not accept the key \"{key_name}\". Keep the right one with `alignpro key set {key_name}`."))
@@ -76,22 +84,12 @@ pub fn of_status(status: u16, who: &str, key: Option<&str>, (said, kind): (&str,
             Remedy::Mend,
             format!("{who} forbids it: the key may not use this model or this address. Change that there, or use another key."),
         ),
-        404 | 405 => (
-            Remedy::Mend,
-            format!(
-                "{who} does not know this model or this address. Look at `alignpro endpoint models URL`, and at the url, which mostly ends in /v1."
-            ),
-        ),
-        429 => (Remedy::Again { after }, format!("{who} says that it is asked too often. Lower requests_at_once, or wait and go on.")),
+        404 | 405 => (Remedy::Mend, format!("{who} {}", protocol.unknown())),
+        429 => (Remedy::Again { after }, format!("{who} says that it is asked too often. Lower {}, or wait and go on.", protocol.lower())),
         408 | 409 | 425 | 500..=599 => {
             (Remedy::Again { after }, format!("{who} answers with status {status}: it is out of order or overloaded. Look at its log."))
         }
-        _ => (
-            Remedy::None,
-            format!(
-                "{who} refuses the request with status {status}. What it says stands below; the spec asks for something that it cannot do."
-            ),
-        ),
+        _ => (Remedy::None, format!("{who} refuses the request with status {status}. What it says stands below; {}.", protocol.refused())),
     };
     Failure::new(remedy, message).with_detail(said)
 }
@@ -101,7 +99,7 @@ mod tests {
     use super::*;
 
     fn remedy(status: u16, said: &str, kind: &str) -> Remedy {
-        of_status(status, "It", Some("k"), (said, kind), Some(Duration::from_secs(3))).remedy
+        of_status(status, Protocol::Answers, "It", Some("k"), (said, kind), Some(Duration::from_secs(3))).remedy
     }
 
     #[test]
@@ -119,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_missing_key_and_a_wrong_one_are_told_apart() {
-        assert!(of_status(401, "It", None, ("", ""), None).message.contains("asks for a key"));
-        assert!(of_status(401, "It", Some("k"), ("", ""), None).message.contains("`alignpro key set k`"));
+        assert!(of_status(401, Protocol::Answers, "It", None, ("", ""), None).message.contains("asks for a key"));
+        assert!(of_status(401, Protocol::Answers, "It", Some("k"), ("", ""), None).message.contains("`alignpro key set k`"));
     }
 }

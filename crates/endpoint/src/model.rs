@@ -1,13 +1,16 @@
 //! The endpoint as a frozen model.
 use crate::client::Client;
 use crate::failure::{Failure, Outcome, Remedy};
+use crate::first_words::MOST_ALTERNATIVES;
 use crate::journal::{Journal, Question, hex};
 use crate::ledger::{Account, Tokens, estimated_prompt, estimated_tokens};
-use crate::wire::{Dialect, Reply, Served, body};
+use crate::protocol::Protocol;
+use crate::wire::{self, Dialect, Reply, Served, body};
 use contract::endpoint::Endpoint as Settings;
 use contract::{Error, Result};
 use inference::{Answer, AnswerDecoding, AnswerRequest, FrozenModel, UNKNOWN_TOKEN};
 use network::Secret;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{HashSet, VecDeque};
 use std::ops::ControlFlow;
@@ -18,12 +21,12 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
 /// How often it is looked whether to stop while nothing comes.
-const TICK: Duration = Duration::from_millis(100);
+pub(crate) const TICK: Duration = Duration::from_millis(100);
 /// For so long a stop waits for answers that are under way, which are paid for.
 const GRACE: Duration = Duration::from_secs(10);
 /// Attempts to reach an endpoint before it is said that it is not there, and the time between them.
-const ATTEMPTS: usize = 3;
-const BETWEEN: Duration = Duration::from_millis(500);
+pub(crate) const ATTEMPTS: usize = 3;
+pub(crate) const BETWEEN: Duration = Duration::from_millis(500);
 
 /// What an endpoint is opened with.
 pub struct Opening<'a> {
@@ -54,6 +57,8 @@ pub struct Endpoint {
     pub(crate) fingerprint: Option<String>,
     /// Requests under way at a time.
     pub(crate) at_once: usize,
+    /// Likely first tokens that are asked for, where any are.
+    pub(crate) alternatives: usize,
     identity: String,
 }
 
@@ -70,7 +75,7 @@ impl Endpoint {
     /// [`contract::Code::Network`] where it is not there, wants another key or does not know the model.
     pub fn open(opening: Opening<'_>) -> Result<Self> {
         let Opening { settings, model, secret, handle, say, stop } = opening;
-        let client = Arc::new(Client::new(settings, model, secret, say)?);
+        let client = Arc::new(Client::new(settings, Protocol::Answers, model, secret, say)?);
         let listed = reach(&handle, &client).map_err(Failure::of_command)?;
         let (listed, program) = match listed {
             Some((models, program)) => (Some(named(&client, models)?), program),
@@ -86,6 +91,7 @@ impl Endpoint {
             served: None,
             fingerprint: None,
             at_once: settings.requests_at_once,
+            alternatives: MOST_ALTERNATIVES,
             identity: identity(&settings.url, model),
         })
     }
@@ -142,6 +148,8 @@ pub(crate) struct Ask<'a> {
     pub request: &'a AnswerRequest,
     pub decoding: &'a AnswerDecoding,
     pub dialect: Dialect,
+    /// Likeliest tokens to tell of each place.
+    pub alternatives: usize,
 }
 
 /// Why a batch did not come to its end.
@@ -241,11 +249,11 @@ impl Asker {
                 Err(e) => return Err(e),
             }
             waiting.pop_front();
-            let Ask { request, decoding, dialect } = asks[index];
+            let Ask { request, decoding, dialect, alternatives } = asks[index];
             let (client, send) = (self.client.clone(), flight.send.clone());
-            let body = body(&client.model, request, decoding, dialect);
+            let body = body(&client.model, request, decoding, dialect, alternatives);
             let task = self.handle.spawn(async move {
-                let outcome = client.ask(&body).await;
+                let outcome = reply(&client, &body).await;
                 // Nobody listens any more where the batch was given up.
                 let _ = send.send((index, outcome));
             });
@@ -274,6 +282,13 @@ impl Asker {
             }
         }
     }
+}
+
+/// An answer as it came, without the key.
+async fn reply(client: &Client, body: &Value) -> Outcome<Reply> {
+    let reply = client.ask("/chat/completions", body, &wire::reply).await?;
+    let clean = |text: String| client.clean(text);
+    Ok(Reply { text: clean(reply.text), model: reply.model.map(clean), fingerprint: reply.fingerprint.map(clean), ..reply })
 }
 
 impl Flight {
@@ -361,7 +376,8 @@ impl FrozenModel for Endpoint {
         let mut seen = HashSet::new();
         let missing: Vec<usize> = (0..requests.len()).filter(|&i| !self.journal.has(&questions[i]) && seen.insert(&questions[i])).collect();
         let known = requests.len() - missing.len();
-        let asks: Vec<Ask<'_>> = missing.iter().map(|&i| Ask { request: &requests[i], decoding, dialect: self.dialect }).collect();
+        let asks: Vec<Ask<'_>> =
+            missing.iter().map(|&i| Ask { request: &requests[i], decoding, dialect: self.dialect, alternatives: 0 }).collect();
         let (journal, served, who) = (&mut self.journal, &mut self.served, self.asker.client.who());
         let mut on_reply = |index: usize, reply: Reply, cost: Tokens| {
             check_served(&who, served, &reply)?;
@@ -373,5 +389,9 @@ impl FrozenModel for Endpoint {
         self.asker.ask(&asks, self.at_once, &mut on_reply, &mut |done| on_progress(known + done)).map_err(Trouble::of_run)?;
         let lost = || Error::internal("A kept answer is gone.");
         questions.iter().map(|question| self.journal.recall(question)?.ok_or_else(lost)).collect()
+    }
+
+    fn first_words(&mut self, prompts: &[String], words: &[String]) -> Result<Vec<Vec<f64>>> {
+        self.first_words_of(prompts, words)
     }
 }

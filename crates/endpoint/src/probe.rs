@@ -2,6 +2,7 @@
 use crate::client::Client;
 use crate::failure::{Failure, Remedy};
 use crate::model::{Ask, Endpoint, Trouble, check_served, reach};
+use crate::protocol::Protocol;
 use crate::wire::Reply;
 use contract::endpoint::{Endpoint as Settings, EndpointFindings, Seeds};
 use contract::{Error, Result};
@@ -28,7 +29,7 @@ type OnProgress<'a> = &'a mut dyn FnMut(usize) -> ControlFlow<()>;
 
 /// The names of the models that an endpoint serves; None where it has no such list.
 pub fn listed(settings: &Settings, secret: Option<Secret>, handle: &Handle) -> Result<Option<Vec<String>>> {
-    let client = Client::new(settings, "", secret, Box::new(|_| ()))?;
+    let client = Client::new(settings, Protocol::Answers, "", secret, Box::new(|_| ()))?;
     let models = reach(handle, &client).map_err(Failure::of_command)?;
     Ok(models.map(|(models, _)| models.into_iter().map(|served| served.id).collect()))
 }
@@ -167,7 +168,7 @@ impl Endpoint {
         at_once: usize,
         on_progress: OnProgress<'_>,
     ) -> Result<Vec<Reply>, Trouble> {
-        let asks: Vec<Ask<'_>> = requests.iter().map(|request| Ask { request, decoding, dialect: self.dialect }).collect();
+        let asks: Vec<Ask<'_>> = requests.iter().map(|request| Ask { request, decoding, dialect: self.dialect, alternatives: 0 }).collect();
         let mut replies: Vec<Option<Reply>> = vec![None; asks.len()];
         let (journal, served, who) = (&mut self.journal, &mut self.served, self.asker.client.who());
         let mut on_reply = |index: usize, reply: Reply, cost| {

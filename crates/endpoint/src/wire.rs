@@ -45,8 +45,8 @@ fn messages(request: &AnswerRequest) -> Vec<Value> {
     system.into_iter().chain([message("user", &request.prompt)]).collect()
 }
 
-/// The body of a request for an answer.
-pub fn body(model: &str, request: &AnswerRequest, decoding: &AnswerDecoding, dialect: Dialect) -> Value {
+/// The body of a request for an answer. `alternatives` asks for the likeliest tokens at each place, so many.
+pub fn body(model: &str, request: &AnswerRequest, decoding: &AnswerDecoding, dialect: Dialect, alternatives: usize) -> Value {
     let mut body = json!({
         "model": model,
         "messages": messages(request),
@@ -62,6 +62,10 @@ pub fn body(model: &str, request: &AnswerRequest, decoding: &AnswerDecoding, dia
     }
     if dialect.log_probs {
         body["logprobs"] = true.into();
+    }
+    if alternatives > 0 {
+        body["logprobs"] = true.into();
+        body["top_logprobs"] = alternatives.into();
     }
     // Not of the protocol, but servers of open models take it.
     if decoding.top_k > 0 {
@@ -105,6 +109,15 @@ struct LogProbs {
 #[derive(Deserialize)]
 struct Token {
     logprob: f32,
+    #[serde(default)]
+    top_logprobs: Vec<Alternative>,
+}
+
+/// A token that might have stood in a place.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Alternative {
+    pub token: String,
+    pub logprob: f32,
 }
 
 /// Tokens that a request cost, as the endpoint counts them.
@@ -121,6 +134,8 @@ pub struct Reply {
     pub text: String,
     /// Empty where none are given.
     pub log_probs: Vec<f32>,
+    /// The likeliest first tokens, where they were asked for and are given.
+    pub first: Vec<Alternative>,
     pub truncated: bool,
     pub usage: Option<Usage>,
     pub model: Option<String>,
@@ -131,7 +146,8 @@ pub struct Reply {
 pub fn reply(text: &str) -> Result<Reply, String> {
     let completion: Completion = serde_json::from_str(text).map_err(|e| not_the_protocol(text, &e))?;
     let Some(choice) = completion.choices.into_iter().next() else { return Err("it holds no choice".into()) };
-    let log_probs = choice.logprobs.and_then(|given| given.content).unwrap_or_default();
+    let mut log_probs = choice.logprobs.and_then(|given| given.content).unwrap_or_default();
+    let first = log_probs.first_mut().map(|token| std::mem::take(&mut token.top_logprobs)).unwrap_or_default();
     let log_probs: Vec<f32> = log_probs.into_iter().map(|token| token.logprob).collect();
     if log_probs.iter().any(|l| !l.is_finite()) {
         return Err("it holds a log-probability that is not a finite number".into());
@@ -145,6 +161,7 @@ pub fn reply(text: &str) -> Result<Reply, String> {
     Ok(Reply {
         text,
         log_probs,
+        first,
         truncated: choice.finish_reason.as_deref() == Some("length"),
         usage: completion.usage,
         model: completion.model,
@@ -241,17 +258,27 @@ mod tests {
 
     #[test]
     fn a_request_holds_what_the_spec_says_and_no_more() {
-        let sent = body("m", &request(), &decoding(0.7), Dialect::WHOLE);
+        let sent = body("m", &request(), &decoding(0.7), Dialect::WHOLE, 0);
         assert_eq!(sent["messages"], json!([{ "role": "user", "content": "Hi" }]));
         assert_eq!((&sent["max_tokens"], &sent["temperature"], &sent["top_p"]), (&json!(8), &json!(0.7), &json!(0.9)));
         assert!(sent["seed"].as_u64().is_some_and(|seed| seed < 1 << 31) && sent["top_k"].is_null());
         let after_system = AnswerRequest { system: Some("Be brief.".into()), ..request() };
         let messages = json!([{ "role": "system", "content": "Be brief." }, { "role": "user", "content": "Hi" }]);
-        assert_eq!(body("m", &after_system, &decoding(0.7), Dialect::WHOLE)["messages"], messages);
-        assert!(body("m", &request(), &decoding(0.0), Dialect::WHOLE)["seed"].is_null());
+        assert_eq!(body("m", &after_system, &decoding(0.7), Dialect::WHOLE, 0)["messages"], messages);
+        assert!(body("m", &request(), &decoding(0.0), Dialect::WHOLE, 0)["seed"].is_null());
         let newer = Dialect { max_completion_tokens: true, log_probs: false, seed: false };
-        let sent = body("m", &request(), &decoding(0.7), newer);
+        let sent = body("m", &request(), &decoding(0.7), newer, 0);
         assert!(sent["max_tokens"].is_null() && sent["max_completion_tokens"] == 8 && sent["seed"].is_null() && sent["logprobs"].is_null());
+    }
+
+    #[test]
+    fn likely_first_tokens_are_asked_for_and_read() {
+        let sent = body("m", &request(), &decoding(1.0), Dialect { log_probs: false, ..Dialect::WHOLE }, 20);
+        assert_eq!((&sent["logprobs"], &sent["top_logprobs"]), (&json!(true), &json!(20)));
+        let given = r#"{"choices":[{"message":{"content":"4"},"finish_reason":"length","logprobs":{"content":[
+            {"token":"4","logprob":-0.5,"top_logprobs":[{"token":"4","logprob":-0.5},{"token":" 5","logprob":-1.5}]}]}}]}"#;
+        let first: Vec<_> = reply(given).unwrap().first.into_iter().map(|a| (a.token, a.logprob)).collect();
+        assert_eq!(first, [("4".to_owned(), -0.5), (" 5".to_owned(), -1.5)]);
     }
 
     #[test]

@@ -2,16 +2,19 @@
 use crate::figures;
 use crate::reward_training::conversation;
 use analysis::{Preferred, Share};
-use contract::bench::{Agreement, Bounded, Calibration, Reliability, RewardBench};
-use contract::{Error, Result};
+use contract::bench::{Agreement, Bounded, Calibration, Reliability, Repeat, RewardBench};
+use contract::{Code, Error, Result};
 use datasets::preferences::{Preference, Preferences};
-use rewards::{Reward, Score};
+use lm::Message;
+use rewards::{Reward, Score, Scorer};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
 /// Pairs that are scored together.
 const BATCH: usize = 8;
 const RESAMPLES: usize = 2000;
+/// Pairs that are scored once more where something outside of this program scores.
+const REPEATED: usize = 32;
 /// Reasons that are named.
 const REASONS: usize = 5;
 /// Name of the rule that the longer answer is the better one.
@@ -19,6 +22,8 @@ const LENGTH: &str = "length";
 
 /// Of one pair: both answers' scores.
 struct Scored {
+    /// Its place in the file's pairs.
+    at: usize,
     scores: [Score; 2],
     lengths: [f64; 2],
 }
@@ -41,9 +46,12 @@ pub fn with_margins(
     let begun = Instant::now();
     let (mut scored, mut unscored, mut because) = (Vec::new(), 0, None);
     for (i, batch) in file.pairs.chunks(BATCH).enumerate() {
-        for (pair, outcome) in batch.iter().zip(score_each(reward, batch)) {
+        for (pair, outcome) in batch.iter().zip(score_each(reward, batch, i * BATCH)) {
             match outcome {
                 Ok(pair) => scored.push(pair),
+                // A command or a service that is gone would fail every pair.
+                Err(e) if e.code == Code::Paused => return Err(Error { code: Code::Reward, ..e }),
+                Err(e) if e.code == Code::Stopped => return Err(e),
                 Err(e) => {
                     unscored += 1;
                     because.get_or_insert_with(|| format!("line {}: {}", pair.line, e.message));
@@ -61,7 +69,12 @@ pub fn with_margins(
     let parts = first.scores[0].parts.keys().cloned().collect::<Vec<_>>();
     let of = |name: &str, value: &dyn Fn(&Score) -> f64| agreement(name, &scored, |pair, side| value(&pair.scores[side]));
     let mut rewards = vec![of("reward", &|score| score.total)];
-    rewards.extend(parts.iter().map(|part| of(part, &|score| score.parts.get(part).copied().unwrap_or(f64::NAN))));
+    let again = repeated(reward, file, &scored);
+    rewards.extend(parts.iter().map(|part| {
+        let agreement = of(part, &|score| score.parts.get(part).copied().unwrap_or(f64::NAN));
+        let repeat = reward.scorer(part).and_then(|scorer| repeat(part, &scored, again.as_deref()?, scorer.as_ref()));
+        Agreement { repeat, ..agreement }
+    }));
     rewards.push(agreement(LENGTH, &scored, |pair, side| pair.lengths[side]));
     let margins = scored.iter().map(|pair| pair.scores[0].total - pair.scores[1].total).collect();
     let found = RewardBench {
@@ -95,24 +108,58 @@ fn bounded(share: Share) -> Bounded {
 }
 
 /// Scores of each pair. One answer that is too long is no reason to leave the others out.
-fn score_each(reward: &Reward, pairs: &[Preference]) -> Vec<Result<Scored>> {
-    match score(reward, pairs) {
+fn score_each(reward: &Reward, pairs: &[Preference], first: usize) -> Vec<Result<Scored>> {
+    match score(reward, pairs, first) {
         Ok(scored) => scored.into_iter().map(Ok).collect(),
-        Err(e) if pairs.len() < 2 => vec![Err(e)],
-        Err(_) => pairs.iter().flat_map(|pair| score_each(reward, std::slice::from_ref(pair))).collect(),
+        Err(e) if pairs.len() < 2 || matches!(e.code, Code::Paused | Code::Stopped) => vec![Err(e)],
+        Err(_) => (first..).zip(pairs).flat_map(|(at, pair)| score_each(reward, std::slice::from_ref(pair), at)).collect(),
     }
 }
 
-fn score(reward: &Reward, pairs: &[Preference]) -> Result<Vec<Scored>> {
-    let both = |pair: &Preference| [conversation(pair, &pair.chosen), conversation(pair, &pair.rejected)];
+/// Both answers' conversations.
+fn both(pair: &Preference) -> [Vec<Message>; 2] {
+    [conversation(pair, &pair.chosen), conversation(pair, &pair.rejected)]
+}
+
+/// The first pairs that have scores, scored once more from the last to the first, in the order of `scored`; None where nothing outside of this program
+/// scores, or it fails the second time.
+fn repeated(reward: &Reward, file: &Preferences, scored: &[Scored]) -> Option<Vec<[Score; 2]>> {
+    reward.has_scorers().then_some(())?;
+    let pairs = scored.iter().take(REPEATED).map(|pair| &file.pairs[pair.at]);
+    let mut scores = Vec::new();
+    for batch in pairs.rev().collect::<Vec<_>>().chunks(BATCH) {
+        let turned = batch.iter().flat_map(|pair| both(pair).into_iter().rev()).collect::<Vec<_>>();
+        scores.extend(reward.score_conversations(&turned).ok()?);
+    }
+    let mut scores = scores.into_iter().rev();
+    let mut again = Vec::new();
+    while let (Some(chosen), Some(rejected)) = (scores.next(), scores.next()) {
+        again.push([chosen, rejected]);
+    }
+    Some(again)
+}
+
+/// How the second scores of a part differ from the first.
+fn repeat(part: &str, scored: &[Scored], again: &[[Score; 2]], scorer: &dyn Scorer) -> Option<Repeat> {
+    let pairs = scored.iter().zip(again).flat_map(|(first, second)| first.scores.iter().zip(second));
+    let differences = pairs.map(|(a, b)| Some((a.parts.get(part)? - b.parts.get(part)?).abs())).collect::<Option<Vec<f64>>>()?;
+    Some(Repeat {
+        answers: differences.len(),
+        differ: differences.iter().filter(|difference| **difference > 0.0).count(),
+        largest_difference: differences.iter().copied().fold(0.0, f64::max),
+        score_mass: scorer.score_mass(),
+    })
+}
+
+fn score(reward: &Reward, pairs: &[Preference], first: usize) -> Result<Vec<Scored>> {
     let mut scores = reward.score_conversations(&pairs.iter().flat_map(both).collect::<Vec<_>>())?.into_iter();
     let words = |text: &str| text.split_whitespace().count() as f64;
     let mut scored = Vec::new();
-    for pair in pairs {
+    for (at, pair) in (first..).zip(pairs) {
         let (Some(chosen), Some(rejected)) = (scores.next(), scores.next()) else {
             return Err(Error::internal("A pair got no score."));
         };
-        scored.push(Scored { scores: [chosen, rejected], lengths: [words(&pair.chosen), words(&pair.rejected)] });
+        scored.push(Scored { at, scores: [chosen, rejected], lengths: [words(&pair.chosen), words(&pair.rejected)] });
     }
     Ok(scored)
 }
@@ -137,5 +184,6 @@ fn agreement(name: &str, scored: &[Scored], value: impl Fn(&Scored, usize) -> f6
             .with_length
             .filter(|_| name != LENGTH)
             .map(|c| Bounded { value: c.value, interval: figures::interval(c.interval) }),
+        repeat: None,
     }
 }

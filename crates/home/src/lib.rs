@@ -1,4 +1,6 @@
 //! Where models, downloads and the default database live.
+mod agreed;
+
 use contract::{Error, Result};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -65,6 +67,11 @@ impl Home {
     /// Every connection that the program has made to another machine: one JSON object a line.
     pub fn connections(&self) -> PathBuf {
         self.0.join("connections.jsonl")
+    }
+
+    /// Commands of rewards that a person has agreed to run.
+    pub fn agreed_commands(&self) -> PathBuf {
+        self.0.join("commands.jsonl")
     }
 
     /// The database that commands use without `--db`.

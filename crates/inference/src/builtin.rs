@@ -1,7 +1,7 @@
 //! The built-in engine: [`lm::Llama`] without an adapter.
 use crate::{Answer, AnswerDecoding, AnswerRequest, FrozenModel, check_length};
-use contract::Result;
-use lm::{Generation, Llama, Message, ModelFolder, Request, Step, Tokenizer};
+use contract::{Error, Result};
+use lm::{Generation, Group, Llama, Message, ModelFolder, Request, Step, Tokenizer};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -14,7 +14,12 @@ pub struct BuiltIn {
     identity: String,
     name: String,
     max_rows: usize,
+    /// Tokens that spell a word, by the words that were asked for.
+    spellings: HashMap<String, Vec<u32>>,
 }
+
+/// Tokens of a pass over prompts that nothing is drawn for.
+const TOKENS_PER_PASS: usize = 4096;
 
 impl BuiltIn {
     /// Answers computed at a time unless [`Self::with_max_rows`] says otherwise.
@@ -29,6 +34,7 @@ impl BuiltIn {
             identity: folder.checksum()?,
             name: folder.path.file_name().map_or_else(|| folder.path.display().to_string(), |name| name.to_string_lossy().into_owned()),
             max_rows: Self::DEFAULT_MAX_ROWS,
+            spellings: HashMap::new(),
         })
     }
 
@@ -57,6 +63,24 @@ impl BuiltIn {
             encoded.push(Request { prompt, seed: request.seed });
         }
         Ok(encoded)
+    }
+
+    /// Tokens whose text is `word`, white space around it aside.
+    fn spellings(&mut self, word: &str) -> Result<Vec<u32>> {
+        if let Some(known) = self.spellings.get(word) {
+            return Ok(known.clone());
+        }
+        let mut found = Vec::new();
+        for token in self.tokenizer.tokens_with(word)? {
+            if self.tokenizer.decode(&[token])?.trim() == word {
+                found.push(token);
+            }
+        }
+        if found.is_empty() {
+            return Err(Error::engine(format!("{} has no token for \"{word}\", which a judge must be able to say.", self.describe())));
+        }
+        self.spellings.insert(word.into(), found.clone());
+        Ok(found)
     }
 
     fn decode(&self, generation: Generation) -> Result<Answer> {
@@ -92,6 +116,34 @@ impl FrozenModel for BuiltIn {
         let decoding = decoding.with_stop(self.stop_tokens.clone());
         let generations = self.model.generate(None, &encoded, &decoding, self.max_rows, &mut |step| on_progress(step.done))?;
         generations.into_iter().map(|generation| self.decode(generation)).collect()
+    }
+
+    fn first_words(&mut self, prompts: &[String], words: &[String]) -> Result<Vec<Vec<f64>>> {
+        let spelled = words.iter().map(|word| self.spellings(word)).collect::<Result<Vec<_>>>()?;
+        let completions: Vec<Vec<u32>> = spelled.iter().flatten().map(|token| vec![*token]).collect();
+        let mut encoded = Vec::with_capacity(prompts.len());
+        for prompt in prompts {
+            let tokens = self.tokenizer.chat(&[Message::user(prompt.as_str())])?;
+            check_length(prompt, tokens.len(), 1, self.model.config.context())?;
+            encoded.push(tokens);
+        }
+        let (mut likely, mut rest) = (Vec::with_capacity(prompts.len()), encoded.as_slice());
+        while !rest.is_empty() {
+            let mut tokens = 0;
+            let fit = rest.iter().take_while(|prompt| {
+                tokens += prompt.len() + completions.len();
+                tokens <= TOKENS_PER_PASS
+            });
+            let (pass, after) = rest.split_at(fit.count().max(1));
+            let groups: Vec<Group<'_>> = pass.iter().map(|prompt| Group { prompt, completions: &completions }).collect();
+            let log_probs = self.model.score(None, &groups, 1.0)?;
+            for of_prompt in log_probs.chunks(completions.len()) {
+                let mut each = of_prompt.iter().map(|log_prob| f64::from(*log_prob).exp());
+                likely.push(spelled.iter().map(|tokens| each.by_ref().take(tokens.len()).sum()).collect());
+            }
+            rest = after;
+        }
+        Ok(likely)
     }
 
     fn stream(&mut self, request: &AnswerRequest, decoding: &AnswerDecoding, on_text: &mut dyn FnMut(&str)) -> Result<Answer> {

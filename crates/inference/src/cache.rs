@@ -205,6 +205,10 @@ impl<M: FrozenModel + ?Sized> FrozenModel for Cached<M> {
         Ok(answers)
     }
 
+    fn first_words(&mut self, prompts: &[String], words: &[String]) -> Result<Vec<Vec<f64>>> {
+        self.inner.first_words(prompts, words)
+    }
+
     /// Computed always: who wants to see an answer grow is not served by its end.
     fn stream(&mut self, request: &AnswerRequest, decoding: &AnswerDecoding, on_text: &mut dyn FnMut(&str)) -> Result<Answer> {
         self.inner.stream(request, decoding, on_text)

@@ -87,6 +87,19 @@ pub trait FrozenModel: Send {
         decoding: &AnswerDecoding,
         on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Vec<Answer>>;
+    /// How likely an answer to each prompt begins with each of `words`, as its whole first token, white space around it aside: probabilities at
+    /// temperature 1, in the order of prompts and words. Nothing is drawn. Words are such that any vocabulary has them as one token: digits.
+    ///
+    /// # Errors
+    /// [`contract::Code::Engine`] from an engine that does not tell.
+    fn first_words(&mut self, prompts: &[String], words: &[String]) -> Result<Vec<Vec<f64>>> {
+        let _ = (prompts, words);
+        Err(Error::engine(format!(
+            "{} does not tell how likely an answer begins with a word, from which a judge's score is computed; use a model that the built-in engine reads, \
+             or an endpoint that gives log-probabilities of several tokens.",
+            self.describe()
+        )))
+    }
     /// Answers one request as [`Self::answer`] does. `on_text` hears the text as it grows, of engines that can tell it.
     fn stream(&mut self, request: &AnswerRequest, decoding: &AnswerDecoding, on_text: &mut dyn FnMut(&str)) -> Result<Answer> {
         let _ = on_text;

@@ -133,6 +133,11 @@ impl<M: FrozenModel + ?Sized> FrozenModel for OneByOne<M> {
         Ok(answers)
     }
 
+    fn first_words(&mut self, prompts: &[String], words: &[String]) -> Result<Vec<Vec<f64>>> {
+        let each = prompts.iter().map(|prompt| self.0.first_words(std::slice::from_ref(prompt), words));
+        Ok(each.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
     fn stream(&mut self, request: &AnswerRequest, decoding: &AnswerDecoding, on_text: &mut dyn FnMut(&str)) -> Result<Answer> {
         self.0.stream(request, decoding, on_text)
     }

@@ -55,7 +55,10 @@ fn a_system_prompt_is_heard() {
     // In a batch with the same prompt after another system prompt it is what it is alone.
     assert_eq!(model.answer(&[pirate], &decoding(0.0, 16), &mut go_on).unwrap()[0].tokens, answers[1].tokens);
     let tokens = |system| model.prompt_tokens(Some(system), "Who are you?").unwrap();
-    assert_eq!(tokens("Be brief. Be brief.") - tokens("Be brief."), tokens("Be brief. Be brief. Be brief.") - tokens("Be brief. Be brief."));
+    assert_eq!(
+        tokens("Be brief. Be brief.") - tokens("Be brief."),
+        tokens("Be brief. Be brief. Be brief.") - tokens("Be brief. Be brief.")
+    );
 }
 
 #[test]
@@ -108,4 +111,30 @@ fn it_passes_the_proof_and_its_answers_are_remembered() {
     let first = cached.answer(&batch, &decoding(0.7, 8), &mut go_on).unwrap();
     assert_eq!(cached.answer(&batch, &decoding(0.7, 8), &mut go_on).unwrap(), first);
     assert_eq!((cached.hits(), cached.misses()), (2, 2));
+}
+
+#[test]
+fn how_likely_an_answer_begins_with_a_word_is_how_often_it_does() {
+    let mut model = model();
+    let words = ["The", "1", "5"].map(String::from);
+    let prompts = ["What is the capital of France?", "Say a number from 1 to 5. Reply with one number and nothing else."].map(String::from);
+    let likely = model.first_words(&prompts, &words).unwrap();
+    // Greedily it is the likeliest token, and there is hardly another that is spelled so.
+    let greedy = model.answer(&requests(&[(&prompts[0], 0)]), &decoding(0.0, 1), &mut go_on).unwrap().remove(0);
+    let greedy = f64::from(greedy.log_probs[0]).exp();
+    assert!(likely[0][0] >= greedy - 1e-4 && likely[0][0] < greedy + 0.02, "{likely:?} {greedy}");
+    assert!(likely.iter().all(|of_prompt| of_prompt.iter().all(|p| (0.0..=1.0).contains(p)) && of_prompt.iter().sum::<f64>() <= 1.0));
+    // One by one, and in another order.
+    for (prompt, expected) in prompts.iter().zip(&likely) {
+        let alone = model.first_words(std::slice::from_ref(prompt), &words).unwrap();
+        assert!(alone[0].iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4), "{alone:?} {expected:?}");
+    }
+    let draws: Vec<AnswerRequest> = (0..400).map(|seed| AnswerRequest::new(prompts[1].clone(), seed)).collect();
+    let drawn = model.answer(&draws, &decoding(1.0, 1), &mut go_on).unwrap();
+    for (word, p) in words.iter().zip(&likely[1]) {
+        let share = drawn.iter().filter(|answer| answer.text.trim() == word).count() as f64 / 400.0;
+        assert!((share - p).abs() < 4.0 * (p * (1.0 - p) / 400.0).sqrt() + 0.005, "{word}: {share} of the draws, {p}");
+    }
+    let unknown = model.first_words(&prompts, &["no such token".to_owned()]).unwrap_err();
+    assert!(unknown.message.contains("has no token for"), "{unknown}");
 }

@@ -1,6 +1,7 @@
-//! Rewards that a model computes.
+//! Rewards that something other than a program of this crate computes: a model, a command, a service.
 use crate::Pair;
 use contract::Result;
+use contract::bench::ScoreMass;
 use lm::{Message, RewardModel};
 
 /// Scores the last messages of conversations, in order. Those that begin alike should stand together.
@@ -8,10 +9,15 @@ pub trait Scorer: Send + Sync {
     /// # Errors
     /// Where one cannot be scored: it is longer than the model's context, say.
     fn score(&self, conversations: &[Vec<Message>]) -> Result<Vec<f64>>;
+
+    /// Of a judge: how much of its probability has fallen on scores so far.
+    fn score_mass(&self) -> Option<ScoreMass> {
+        None
+    }
 }
 
 /// The prompt as the user's message, after the system's where there is one, the answer as the assistant's.
-pub(crate) fn conversation(pair: Pair<'_>) -> Vec<Message> {
+pub fn conversation(pair: Pair<'_>) -> Vec<Message> {
     let mut conversation = Message::asked(pair.system, pair.prompt);
     conversation.push(Message { role: "assistant".into(), content: pair.answer.into() });
     conversation

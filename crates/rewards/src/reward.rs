@@ -1,6 +1,5 @@
 //! The weighted sum of programs and models that a spec names.
-use crate::model::conversation;
-use crate::{Scorer, length_band, readability, topicality, vader};
+use crate::{Scorer, conversation, in_words, length_band, readability, topicality, vader};
 use contract::spec::{RewardPart, RewardProgram};
 use contract::{Error, Result};
 use lm::Message;
@@ -30,8 +29,8 @@ pub struct Score {
 enum Program {
     /// Of one pair.
     Pair(Arc<dyn Fn(Pair<'_>) -> f64 + Send + Sync>),
-    /// Of a batch, by the model of this name, once it is loaded.
-    Model(String, Option<Arc<dyn Scorer>>),
+    /// Of a batch, by what is said here (`the model NAME`), once it is there.
+    Outside(String, Option<Arc<dyn Scorer>>),
 }
 
 #[derive(Clone)]
@@ -47,7 +46,7 @@ pub struct Reward {
     parts: Vec<Part>,
 }
 
-/// Reward models by the name that a spec gives them.
+/// What computes parts that this crate does not, by the label of the part.
 pub type Scorers = BTreeMap<String, Arc<dyn Scorer>>;
 
 impl fmt::Debug for Reward {
@@ -57,7 +56,7 @@ impl fmt::Debug for Reward {
 }
 
 impl Reward {
-    /// Compiles the parts of a spec. Those that are models cannot score before [`Self::with_models`].
+    /// Compiles the parts of a spec. Models, commands and services cannot score before [`Self::with_scorers`].
     ///
     /// # Errors
     /// Names the key (`reward.parts[i].pattern`, `.name`, `.weight`, or `reward.parts`) of a pattern that cannot be compiled, of a label
@@ -82,29 +81,42 @@ impl Reward {
         Ok(Self { parts })
     }
 
-    /// With the models that its parts name.
+    /// With what computes the parts that name a model, a command or a service.
     #[must_use]
-    pub fn with_models(mut self, scorers: &Scorers) -> Self {
+    pub fn with_scorers(mut self, scorers: &Scorers) -> Self {
         for part in &mut self.parts {
-            if let Program::Model(name, scorer) = &mut part.program {
-                *scorer = scorers.get(name).cloned();
+            if let Program::Outside(_, scorer) = &mut part.program {
+                *scorer = scorers.get(&part.label).cloned();
             }
         }
         self
+    }
+
+    /// Whether anything that is not of this crate scores.
+    pub fn has_scorers(&self) -> bool {
+        self.parts.iter().any(|part| matches!(part.program, Program::Outside(..)))
+    }
+
+    /// The scorer of a part, of one that has one.
+    pub fn scorer(&self, label: &str) -> Option<&Arc<dyn Scorer>> {
+        self.parts.iter().find(|part| part.label == label).and_then(|part| match &part.program {
+            Program::Outside(_, scorer) => scorer.as_ref(),
+            Program::Pair(_) => None,
+        })
     }
 
     /// Scores a batch, in order.
     ///
     /// # Errors
     /// A part that returns NaN or an infinite number, or weights that take the sum beyond the range of a double: the message names the
-    /// part and the pair. A part that is a model which is not loaded, or that cannot score a pair.
+    /// part and the pair. A part whose model, command or service is not there, or that cannot score a pair.
     pub fn score(&self, pairs: &[Pair<'_>]) -> Result<Vec<Score>> {
-        let has_model = self.parts.iter().any(|part| matches!(part.program, Program::Model(..)));
-        let conversations: Vec<Vec<Message>> = if has_model { pairs.iter().map(|pair| conversation(*pair)).collect() } else { Vec::new() };
+        let conversations: Vec<Vec<Message>> =
+            if self.has_scorers() { pairs.iter().map(|pair| conversation(*pair)).collect() } else { Vec::new() };
         self.score_within(pairs, &conversations)
     }
 
-    /// The same of the last messages of conversations. Programs see them as answers to the message before; models see all of it.
+    /// The same of the last messages of conversations. Programs see them as answers to the message before; what is outside of this crate gets all of it.
     ///
     /// # Errors
     /// As [`Self::score`].
@@ -113,7 +125,7 @@ impl Reward {
         self.score_within(&pairs, conversations)
     }
 
-    /// `conversations` are what the pairs end; only models look at them.
+    /// `conversations` are what the pairs end; only what is outside of this crate looks at them.
     fn score_within(&self, pairs: &[Pair<'_>], conversations: &[Vec<Message>]) -> Result<Vec<Score>> {
         let mut scores = vec![Score { total: 0.0, parts: BTreeMap::new() }; pairs.len()];
         for part in &self.parts {
@@ -137,9 +149,9 @@ impl Part {
         match &self.program {
             // One thread: a pair takes tens of microseconds, so handing a batch to other threads costs as much as it saves.
             Program::Pair(program) => Ok(pairs.iter().map(|pair| program(*pair)).collect()),
-            Program::Model(name, scorer) => {
+            Program::Outside(what, scorer) => {
                 let scorer = scorer.as_ref().ok_or_else(|| {
-                    Error::reward(format!("The part \"{}\" of the reward is the model {name}, which is not loaded here.", self.label))
+                    Error::reward(format!("The part \"{}\" of the reward is {what}, which is not loaded here.", self.label))
                 })?;
                 let failed = |e: Error| Error { message: format!("The part \"{}\" of the reward: {}", self.label, e.message), ..e };
                 let values = scorer.score(conversations).map_err(failed)?;
@@ -166,7 +178,10 @@ fn program(index: usize, part: &RewardPart) -> Result<Program> {
         &RewardProgram::LengthBand { min_words, max_words } => {
             Program::Pair(Arc::new(move |p| length_band(p.answer, min_words, max_words)))
         }
-        RewardProgram::RewardModel { model } => Program::Model(model.clone(), None),
+        RewardProgram::RewardModel { model } => Program::Outside(format!("the model {model}"), None),
+        RewardProgram::Command { command, .. } => Program::Outside(format!("the command {}", in_words(command)), None),
+        RewardProgram::Http { url, .. } => Program::Outside(format!("the service at {url}"), None),
+        RewardProgram::Judge { model, .. } => Program::Outside(format!("the judge {model}"), None),
         RewardProgram::Regex { pattern, forbid } => {
             let forbid = *forbid;
             let compiled = Regex::new(pattern).map_err(|cause| {
@@ -183,7 +198,7 @@ fn program(index: usize, part: &RewardPart) -> Result<Program> {
 }
 
 /// The last message of a conversation as an answer to the one before.
-fn last(conversation: &[Message]) -> Pair<'_> {
+pub(crate) fn last(conversation: &[Message]) -> Pair<'_> {
     let from_end = |n: usize| conversation.len().checked_sub(n).map_or("", |at| conversation[at].content.as_str());
     Pair { system: None, prompt: from_end(2), answer: from_end(1) }
 }
@@ -243,13 +258,13 @@ mod tests {
     #[test]
     fn a_model_scores_a_batch_once_it_is_loaded() {
         let pairs = ["a", "b", "c"].map(|answer| Pair { system: None, prompt: "x", answer });
-        let named = reward(Program::Model("judge".into(), None));
+        let named = reward(Program::Outside("the model judge".into(), None));
         let sentence = named.score(&pairs).unwrap_err().message;
         assert!(sentence.contains("\"mine\"") && sentence.contains("judge, which is not loaded"), "{sentence}");
-        let with = |scores| named.clone().with_models(&Scorers::from([("judge".into(), Arc::new(Counts(scores)) as Arc<dyn Scorer>)]));
+        let with = |scores| named.clone().with_scorers(&Scorers::from([("mine".into(), Arc::new(Counts(scores)) as Arc<dyn Scorer>)]));
         let totals: Vec<f64> = with(3).score(&pairs).unwrap().iter().map(|score| score.total).collect();
         assert_eq!(totals, [0.0, 1.0, 2.0]);
         assert!(with(2).score(&pairs).unwrap_err().message.contains("2 scores for 3 answers"));
-        assert!(with(3).with_models(&Scorers::new()).score(&pairs).is_err());
+        assert!(with(3).with_scorers(&Scorers::new()).score(&pairs).is_err());
     }
 }

@@ -32,6 +32,9 @@ pub struct Common {
     /// Print one JSON document, for programs
     #[arg(long, global = true)]
     pub json: bool,
+    /// Run the commands that the reward names without asking; keeps that they are agreed to
+    #[arg(long, global = true)]
+    pub allow_commands: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -160,6 +163,9 @@ pub enum Command {
         /// How small a difference so many seeds find together
         #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
         seeds: u64,
+        /// Where relative paths of the spec start [default: its folder]
+        #[arg(long, value_name = "FOLDER", hide = true)]
+        folder: Option<PathBuf>,
         /// Assume this standard deviation over prompts of the paired difference, instead of what earlier runs show
         #[arg(long, value_name = "SD")]
         deviation: Option<f64>,

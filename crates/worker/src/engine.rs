@@ -1,10 +1,12 @@
 //! From a spec's models to a loaded prompter, a frozen model that has proved itself, and reward models; the same for a judge.
+use crate::consent::Consent;
 use crate::models::describe::class_of;
-use crate::models::resolve::{Located, as_folder, as_reward_model, locate};
+use crate::models::resolve::{Located, as_folder, locate};
 use crate::output::note;
+use crate::reward_parts::{self, For, FoundParts};
 use crate::served;
 use contract::endpoint::{Endpoint as Settings, EndpointFindings};
-use contract::spec::{Engine, RewardProgram};
+use contract::spec::Engine;
 use contract::{Error, Result, Spec};
 use endpoint::{Account, Endpoint};
 use experiment::Prompter;
@@ -12,9 +14,8 @@ use experiment::prepare::{Prepared, unchanged};
 use home::Home;
 use inference::{Answer, AnswerDecoding, AnswerRequest, BuiltIn, Cached, EngineChoice, EngineKind, FrozenModel, Proof, admit, choose};
 use inference_mistralrs::{MistralRs, check_quantisation, free_gpu_bytes, has_gpu};
-use lm::{Llama, ModelFolder, RewardModel};
-use rewards::{Scorer, Scorers};
-use std::collections::BTreeMap;
+use lm::{Llama, ModelFolder};
+use rewards::Scorers;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -26,8 +27,8 @@ pub struct Found {
     frozen: Place,
     /// The frozen model as the built-in engine reads it; where the spec has an oracle.
     oracle: Option<ModelFolder>,
-    /// By the name that the spec gives them.
-    reward_models: BTreeMap<String, ModelFolder>,
+    /// What of the reward its own programs do not compute.
+    parts: FoundParts,
 }
 
 /// Where a frozen model is.
@@ -77,16 +78,16 @@ impl Answering {
     }
 }
 
-/// Finds the spec's models. Relative paths start at `base`.
-pub fn find(home: &Home, spec: &Spec, base: &Path) -> Result<Found> {
+/// Finds the spec's models, and what else its reward needs. Relative paths start at `base`.
+pub fn find(home: &Home, spec: &Spec, base: &Path, consent: Consent) -> Result<Found> {
     if let Some(name) = &spec.frozen.quantisation {
         check_quantisation(name)?;
     }
     let located = locate(home, &spec.prompter.model, base, "prompter.model")?;
     let prompter = as_folder(home, &located)?;
-    let reward_models = reward_models(home, spec, base)?;
+    let parts = reward_parts::find(home, &spec.reward, base, consent)?;
     if let Some(settings) = &spec.frozen.endpoint {
-        return Ok(Found { prompter, frozen: Place::Elsewhere(settings.clone()), oracle: None, reward_models });
+        return Ok(Found { prompter, frozen: Place::Elsewhere(settings.clone()), oracle: None, parts });
     }
     let frozen = locate(home, &spec.frozen.model, base, "frozen.model")?;
     let oracle = spec.arms.oracle.then(|| if frozen == located { Ok(prompter.clone()) } else { as_folder(home, &frozen) }).transpose();
@@ -94,28 +95,7 @@ pub fn find(home: &Home, spec: &Spec, base: &Path) -> Result<Found> {
     // Read once where both are the same.
     let same = (frozen == located).then_some(&prompter);
     let frozen = Frozen::find(home, frozen, spec.frozen.engine, spec.frozen.quantisation.is_some(), same)?;
-    Ok(Found { prompter, frozen: Place::Here(frozen), oracle, reward_models })
-}
-
-/// The folders of the spec's reward models, by the name that it gives them.
-pub fn reward_models(home: &Home, spec: &Spec, base: &Path) -> Result<BTreeMap<String, ModelFolder>> {
-    let mut found = BTreeMap::new();
-    for (i, part) in spec.reward.parts.iter().enumerate() {
-        if let RewardProgram::RewardModel { model } = &part.program
-            && !found.contains_key(model)
-        {
-            found.insert(model.clone(), as_reward_model(&locate(home, model, base, &format!("reward.parts[{i}].model"))?)?);
-        }
-    }
-    Ok(found)
-}
-
-/// The same with their weights.
-pub fn scorers(folders: &BTreeMap<String, ModelFolder>) -> Result<Scorers> {
-    let device = lm::best_device();
-    let load =
-        |(name, folder): (&String, &ModelFolder)| Ok((name.clone(), Arc::new(RewardModel::load(folder, &device)?) as Arc<dyn Scorer>));
-    folders.iter().map(load).collect()
+    Ok(Found { prompter, frozen: Place::Here(frozen), oracle, parts })
 }
 
 impl Frozen {
@@ -209,7 +189,12 @@ impl Found {
             Place::Here(frozen) if frozen.path() != self.prompter.path => weights_in(frozen.path()),
             _ => 0,
         };
-        weights_in(&self.prompter.path) + other + self.reward_models.values().map(|folder| weights_in(&folder.path)).sum::<u64>()
+        weights_in(&self.prompter.path) + other + self.parts.weight_bytes(&self.prompter.path)
+    }
+
+    /// What of the reward is not computed without [`Found::load`].
+    pub fn unmeasured_parts(&self) -> Vec<String> {
+        self.parts.unmeasured().into_iter().map(String::from).collect()
     }
 
     /// Where the frozen model answers, if it is behind an address.
@@ -222,15 +207,16 @@ impl Found {
 
     /// Loads the weights, once where both models are the same folder, and looks whether an endpoint is there.
     pub fn load(self, home: &Home, spec: &Spec) -> Result<Loaded> {
-        self.load_with(spec, |settings| Ok(Answering::Elsewhere(Box::new(served::open(home, settings, &spec.frozen.model)?))))
+        self.load_with(spec, Some(home), |settings| Ok(Answering::Elsewhere(Box::new(served::open(home, settings, &spec.frozen.model)?))))
     }
 
-    /// The same without asking an endpoint: `stand_in` answers in its place.
+    /// The same without asking anybody elsewhere, or running a command that nobody has agreed to: `stand_in` answers in an endpoint's place.
     pub fn load_without_network(self, spec: &Spec, stand_in: Box<dyn FrozenModel>) -> Result<Loaded> {
-        self.load_with(spec, |_| Ok(Answering::Here(stand_in)))
+        self.load_with(spec, None, |_| Ok(Answering::Here(stand_in)))
     }
 
-    fn load_with(self, spec: &Spec, elsewhere: impl FnOnce(&Settings) -> Result<Answering>) -> Result<Loaded> {
+    /// Without a `home` the scores do not count.
+    fn load_with(self, spec: &Spec, home: Option<&Home>, elsewhere: impl FnOnce(&Settings) -> Result<Answering>) -> Result<Loaded> {
         let device = lm::best_device();
         // The checksum is asked for below; it takes as long as the weights.
         let (base, checksum) = rayon::join(|| Llama::load(&self.prompter, &device), || self.prompter.checksum());
@@ -243,6 +229,9 @@ impl Found {
         });
         let oracle = oracle.transpose()?;
         let prompter = Prompter::new(base.clone(), tokenizer, self.prompter.stop_tokens.clone(), spec.prompter.clone())?;
+        let known = Some((self.prompter.path.as_path(), &base));
+        let what_for = home.map_or(For::Estimate { known }, |home| For::Scores { home, known });
+        let scorers = self.parts.open(&what_for)?;
         let weights = |folder: &ModelFolder| {
             let shared = folder.path == self.prompter.path || folder.checksum()? == checksum;
             if shared { Ok(base) } else { Ok(Llama::load(folder, &device)?) }
@@ -265,16 +254,13 @@ impl Found {
         if let Place::Here(frozen) = &self.frozen {
             facts.extend(hub::origin_of(frozen.path()).map(|origin| fact("model.frozen.origin", origin)));
         }
-        for (name, folder) in &self.reward_models {
-            facts.push(fact(&format!("model.reward.{name}.checksum"), folder.checksum()?));
-        }
-        let scorers = scorers(&self.reward_models)?;
+        facts.extend(self.parts.facts()?);
         Ok(Loaded { prompter, frozen, oracle, scorers, facts })
     }
 }
 
 /// Bytes of a GGUF file, or of the safetensors in a folder.
-fn weights_in(path: &Path) -> u64 {
+pub fn weights_in(path: &Path) -> u64 {
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
     let Ok(entries) = std::fs::read_dir(path) else { return size(path) };
     entries
@@ -400,6 +386,10 @@ impl FrozenModel for Forgetful {
     ) -> Result<Vec<Answer>> {
         self.0.clear();
         self.0.answer(requests, decoding, on_progress)
+    }
+
+    fn first_words(&mut self, prompts: &[String], words: &[String]) -> Result<Vec<Vec<f64>>> {
+        self.0.first_words(prompts, words)
     }
 
     fn stream(&mut self, request: &AnswerRequest, decoding: &AnswerDecoding, on_text: &mut dyn FnMut(&str)) -> Result<Answer> {

@@ -1,5 +1,5 @@
 // The runs and files of the fixtures, changed as the shell would change them.
-import type { Judged, JudgeProgress, Merged, OpenFile, RunChange, RunSummary, Settings, Spec, Status, ToJudge } from '$ipc';
+import type { Judged, JudgeProgress, Merged, OpenFile, RewardCommand, RunChange, RunSummary, Settings, Spec, Status, ToJudge } from '$ipc';
 import { send } from '$lib/ipc/mock';
 import { isSame, judged as judgedOf, most, steps } from './judged';
 import { EXAMPLE, foreign, iteration, opened, others, RUNNING, summaries, summary } from './fixtures';
@@ -14,6 +14,7 @@ export class Desk {
   private own: RunSummary[];
   private paths: string[] = [];
   settings: Settings = { threads: null };
+  agreed: string[] = [];
   private judgings: { run: number; judged: Judged }[] = [];
   private judging = 0;
 
@@ -54,6 +55,12 @@ export class Desk {
     );
     this.own = [...more, ...this.own];
     return [RUNNING, ...more.map((run) => run.id)];
+  }
+  agree(commands: RewardCommand[], digests: string[]) {
+    if (commands.some((command) => !command.agreed && !digests.includes(command.digest)))
+      return fail('reward', 'The command has changed since it was shown. Look at it again.');
+    this.agreed = [...this.agreed, ...digests];
+    return null;
   }
   stop = (id: number) => this.put([id], { status: 'stopped', message: 'stopped on request' });
   resume([first, ...waiting]: number[]) {

@@ -17,6 +17,7 @@ import type {
 import { answerWith } from '$lib/ipc/mock';
 import { armsOf, needsRewrites, whole } from '$lib/state/arms';
 import { labelOf } from '$lib/state/rewards';
+import { described } from './commands';
 import { Desk } from './desk';
 import { designed } from './design';
 import { foundAt, namesAt } from './endpoint';
@@ -230,6 +231,8 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
   }
   answerWith({
     examine: () => wait(400, overview),
+    reward_commands: (a) => wait(50, described(a.reward as Reward, desk.agreed)),
+    agree_to_commands: (a) => desk.agree(described(a.reward as Reward, desk.agreed), a.digests as string[]),
     runs: () => desk.current(),
     run: ({ id }) => detail(id),
     analyse: ({ ids }) => analysed((ids as number[]).map(find).filter((run) => run !== undefined)),

@@ -1,9 +1,11 @@
 //! A judge: a model that is shown pairs of answers in both orders and says which is better. docs/algorithms/judge.md explains it.
 mod figures;
 mod question;
+mod score;
 
 pub use figures::of_run;
 pub use question::{MAX_TOKENS, TEMPLATE, question, template_hash, verdict};
+pub use score::{Scale, ScoreJudge};
 
 use crate::evaluation::OnProgress;
 use crate::report::latest;

@@ -27,15 +27,19 @@ pub const MAX_TOKENS: usize = 32;
 
 /// What comes of the template: the texts stand where it says, and nothing in them is taken for a part of it.
 pub fn question(prompt: &str, first: &str, second: &str) -> String {
-    let (mut question, mut rest) = (String::new(), TEMPLATE);
-    for (mark, text) in [("{prompt}", prompt), ("{first}", first), ("{second}", second)] {
-        // Each mark stands in the template once, in this order.
+    filled(TEMPLATE, &[("{prompt}", prompt), ("{first}", first), ("{second}", second)])
+}
+
+/// A template with texts in the place of its marks, each of which stands in it once, in this order. Nothing in a text is taken for a mark.
+pub(super) fn filled(template: &str, texts: &[(&str, &str)]) -> String {
+    let (mut whole, mut rest) = (String::new(), template);
+    for (mark, text) in texts {
         let (before, after) = rest.split_once(mark).unwrap_or((rest, ""));
-        question.push_str(before);
-        question.push_str(text);
+        whole.push_str(before);
+        whole.push_str(text);
         rest = after;
     }
-    question + rest
+    whole + rest
 }
 
 /// The first twelve hex digits of the template's SHA-256.

@@ -1,7 +1,8 @@
 //! `alignpro estimate SPEC`: what a run will take on this machine, found by doing a small part of it, and how small a difference it can find, by
 //! earlier runs. Nothing is kept.
 use super::Context;
-use super::run::{With, folder_of, read_spec};
+use super::run::{With, read_spec};
+use crate::consent::Consent;
 use crate::engine::{self, Admitted};
 use crate::machine::{Machine, reset_peak_memory};
 use crate::output::printable;
@@ -54,8 +55,8 @@ struct Whole {
 
 pub async fn estimate(context: &Context, file: &Path, with: &With, asked: &Design) -> Result<ExitCode> {
     let prepared = tokio::task::block_in_place(|| read_spec(file, with))?;
-    let design = plan(context, &prepared, folder_of(file), asked).await?;
-    let estimate = tokio::task::block_in_place(|| measure(context, file, prepared))?;
+    let design = plan(context, &prepared, with.folder(file), asked).await?;
+    let estimate = tokio::task::block_in_place(|| measure(context, with.folder(file), prepared))?;
     let whole = Whole { estimate, design };
     context.output.result(&whole, || text(&whole))?;
     Ok(ExitCode::SUCCESS)
@@ -75,10 +76,11 @@ async fn plan(context: &Context, prepared: &Prepared, folder: &Path, asked: &Des
     tokio::task::block_in_place(|| design::compute(spec, asked.seeds, precedent.as_ref(), asked.deviation, clusters))
 }
 
-fn measure(context: &Context, file: &Path, prepared: Prepared) -> Result<Estimate> {
+fn measure(context: &Context, folder: &Path, prepared: Prepared) -> Result<Estimate> {
     let bars = Bars::new();
-    let found = engine::find(&context.home, &prepared.spec, folder_of(file))?;
+    let found = engine::find(&context.home, &prepared.spec, folder, Consent::Known)?;
     let endpoint = found.endpoint().map(|settings| of_endpoint(&prepared, settings));
+    let unmeasured = found.unmeasured_parts();
     let (free, weights) = (Machine::look().memory_available_bytes, found.weight_bytes());
     if weights as f64 > SAFE * free as f64 {
         let basis = "The models' files alone are larger than the free memory; nothing was measured.".into();
@@ -98,7 +100,7 @@ fn measure(context: &Context, file: &Path, prepared: Prepared) -> Result<Estimat
     bars.say("Trying a part of it …");
     let part = Part::of(&prepared, weights as f64 / 2.0);
     let Prepared { spec, splits, reward, .. } = prepared;
-    let reward = reward.with_models(&scorers);
+    let reward = reward.with_scorers(&scorers);
     let mut pipeline = Pipeline::new(&part.spec, prompter, frozen, reward.clone());
     let trainer = Trainer::start(&pipeline.prompter, &part.spec)?;
     let train = Step::of(&part, trainer, &mut pipeline, &part.spec, &splits.train)?;
@@ -142,7 +144,8 @@ fn measure(context: &Context, file: &Path, prepared: Prepared) -> Result<Estimat
     }
     phases.push(phase(Phase::Evaluate, costs.evaluation(&spec, splits.test.len()), tuned.1));
     let more = [costs.tested(&spec, splits.test.len()), costs.twice_answers(&spec, splits.test.len(), splits.validation.len())].map(Some);
-    let estimate = whole(phases, more, free, part.basis, &longest);
+    let basis = format!("{}{}", part.basis, left_out(&unmeasured));
+    let estimate = whole(phases, more, free, basis, &longest);
     Ok(match endpoint {
         None => estimate,
         Some(_) => Estimate {
@@ -152,6 +155,17 @@ fn measure(context: &Context, file: &Path, prepared: Prepared) -> Result<Estimat
             ..estimate
         },
     })
+}
+
+/// What of the reward was not computed, in a sentence behind another.
+fn left_out(parts: &[String]) -> String {
+    if parts.is_empty() {
+        return String::new();
+    }
+    format!(
+        " What scores {} is not in these times: services are not asked, and commands not run that nobody has agreed to.",
+        parts.iter().map(|part| format!("\"{part}\"")).collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// What a run will ask of its endpoint, at most.

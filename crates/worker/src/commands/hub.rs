@@ -225,6 +225,7 @@ fn brought(asked: &Asked, repository: &Repository, target: &Target<'_>, name: St
         bytes: paths.iter().filter_map(|path| std::fs::metadata(path).ok()).map(|found| found.len()).sum(),
         files: paths.iter().map(|path| path.display().to_string()).collect(),
         column: asked.known.map(|known| known.column.to_owned()),
+        system_column: asked.known.and_then(|known| known.system_column).map(String::from),
     }
 }
 
@@ -243,6 +244,7 @@ fn brought_text(brought: &HubBrought) -> String {
         HubKind::Data => {
             lines.extend(brought.files.iter().map(|file| format!("In a spec: source = \"{file}\" under [data].")));
             lines.extend(brought.column.iter().map(|column| format!("Its prompts stand in column = \"{column}\".")));
+            lines.extend(brought.system_column.iter().map(|column| format!("Its system prompts stand in system_column = \"{column}\".")));
         }
     }
     printable(&lines.join("\n"))

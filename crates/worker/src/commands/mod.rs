@@ -22,6 +22,7 @@ pub mod theory;
 pub mod try_prompt;
 
 use crate::cli::{Cli, Command, Common, RewardCommand};
+use crate::consent::Consent;
 use crate::output::Output;
 use crate::served::Budgets;
 use contract::Result;
@@ -40,12 +41,15 @@ pub struct Context {
     pub home: Home,
     db: Option<PathBuf>,
     pub output: Output,
+    /// To commands of rewards.
+    pub consent: Consent,
 }
 
 impl Context {
     pub fn new(common: Common) -> Result<Self> {
         let output = if common.json { Output::Json } else { Output::Text };
-        Ok(Self { home: Home::find()?, db: common.db, output })
+        let consent = if common.allow_commands { Consent::Given } else { Consent::Asked };
+        Ok(Self { home: Home::find()?, db: common.db, output, consent })
     }
 
     /// The database's path, as the user wrote it or by default.
@@ -82,7 +86,7 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
     let context = Context::new(cli.common)?;
     match cli.command {
         Command::Run { spec, seed, seeds, arms, go_on } => {
-            let with = With { seed, arms };
+            let with = With { seed, arms, folder: None };
             match if go_on { run::earlier(&context, &spec, &with).await? } else { None } {
                 Some(run) => run::resume(&context, &[run], Budgets::default()).await,
                 None => run::start(&context, &spec, &with, seeds).await,
@@ -118,9 +122,9 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
             let asked = reward_training::Asked { name, base, only: only.map(|n| n as usize), held_out, settings };
             tokio::task::block_in_place(|| reward_training::train(&context, &pairs, &asked))
         }
-        Command::Estimate { spec, arms, seeds, deviation } => {
+        Command::Estimate { spec, arms, seeds, folder, deviation } => {
             let design = estimate::Design { seeds: usize::try_from(seeds).unwrap_or(usize::MAX), deviation };
-            estimate::estimate(&context, &spec, &With { seed: None, arms }, &design).await
+            estimate::estimate(&context, &spec, &With { seed: None, arms, folder }, &design).await
         }
         Command::Theory { seed, prompts, rewrites, answers, lambdas } => {
             let random = |seed| TheoryWorld::Random { seed, prompts, rewrites, answers };

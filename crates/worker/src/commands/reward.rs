@@ -3,9 +3,10 @@ use super::Context;
 use super::run::folder_of;
 use crate::output::{one_line, printable};
 use crate::progress::{Bars, counting};
+use crate::reward_parts::{self, For};
+use crate::signals;
 use crate::table::{bounded, columns, headed, signed};
-use crate::{engine, signals};
-use contract::bench::RewardBench;
+use contract::bench::{Repeat, RewardBench};
 use contract::{Code, Error, Result};
 use datasets::preferences::preferences;
 use experiment::reward_bench;
@@ -20,12 +21,12 @@ pub fn bench(context: &Context, spec: &Path, pairs: &Path) -> Result<ExitCode> {
     let text = std::fs::read_to_string(spec).map_err(|e| Error { code: Code::Spec, ..read_error(spec, &e) })?;
     let parsed = experiment::spec::parse(&text, &spec.display().to_string())?;
     let file = preferences(pairs)?;
-    let folders = engine::reward_models(&context.home, &parsed, folder_of(spec))?;
+    let parts = reward_parts::find(&context.home, &parsed.reward, folder_of(spec), context.consent)?;
     let bars = Bars::new();
-    if !folders.is_empty() {
-        bars.say("Loading the reward models …");
+    if !parts.is_empty() {
+        bars.say("Loading what scores …");
     }
-    let reward = Reward::new(&parsed.reward)?.with_models(&engine::scorers(&folders)?);
+    let reward = Reward::new(&parsed.reward)?.with_scorers(&parts.open(&For::Scores { home: &context.home, known: None })?);
     let bar = counting("scoring", "pairs", (0, file.pairs.len()));
     let mut on_progress = |done: usize| {
         bar.set_position(done as u64);
@@ -51,6 +52,17 @@ pub(super) fn shown(found: &RewardBench) -> String {
         "\n{} pairs, each answer scored once ({:.0} answers a second). Chance agrees on 50 %; \"length\" is the rule that the longer answer is the better one.",
         found.pairs, found.answers_per_second
     );
+    for (name, repeat) in found.rewards.iter().filter_map(|r| Some((&r.name, r.repeat?))) {
+        let Repeat { answers, differ, largest_difference, score_mass } = repeat;
+        let same =
+            if differ == 0 { "the same scores".into() } else { format!("other scores for {differ}, by at most {largest_difference:.2e}") };
+        let _ = writeln!(text, "{}: {answers} answers scored twice, in another order: {same}.", one_line(name, 30));
+        if let Some(mass) = score_mass {
+            let (mean, least) = (percent(mass.mean), percent(mass.least));
+            let _ =
+                writeln!(text, "{}: the judge would have said a number of its scale with {mean} (at least {least}).", one_line(name, 30));
+        }
+    }
     if found.skipped > 0 {
         let _ = writeln!(text, "{} lines of the file hold no pair: {}.", found.skipped, printable(&found.reasons.join("; ")));
     }

@@ -112,7 +112,7 @@ fn measured(folder: &Path, held_out: &Preferences) -> Result<(RewardBench, Vec<f
     let model = RewardModel::load(&ModelFolder::open_reward_model(folder)?, &lm::best_device())?;
     let program = RewardProgram::RewardModel { model: PART.into() };
     let reward = Reward::new(&Spec { parts: vec![RewardPart { name: None, weight: 1.0, program }] })?;
-    let reward = reward.with_models(&Scorers::from([(PART.into(), Arc::new(model) as Arc<dyn Scorer>)]));
+    let reward = reward.with_scorers(&Scorers::from([(PART.into(), Arc::new(model) as Arc<dyn Scorer>)]));
     let bar = counting("measuring", "pairs", (0, held_out.pairs.len()));
     let mut on_progress = |done: usize| {
         bar.set_position(done as u64);

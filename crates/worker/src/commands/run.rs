@@ -19,7 +19,7 @@ use experiment::prepare::{Prepared, base_folder, from_spec};
 use experiment::runner::{Inputs, Outcome, Progress, Runner};
 use home::read_error;
 use inference::Proof;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use store::{Fact, NewRun, Run, RunLock, Store};
 use tokio::runtime::Handle;
@@ -42,7 +42,8 @@ pub async fn start(context: &Context, file: &Path, with: &With, seeds: u64) -> R
         let more = (1..seeds).map(|n| read_spec(file, &With { seed: Some(first.saturating_add(n)), ..with.clone() }));
         let more = more.collect::<Result<Vec<_>>>()?;
         bars.say("Loading the models …");
-        let loaded = engine::find(&context.home, &prepared.spec, folder_of(file))?.load(&context.home, &prepared.spec)?;
+        let loaded =
+            engine::find(&context.home, &prepared.spec, with.folder(file), context.consent)?.load(&context.home, &prepared.spec)?;
         loaded.check_lengths(&prepared)?;
         Ok::<_, Error>((prepared, more, loaded))
     })?;
@@ -190,7 +191,7 @@ fn load_again(context: &Context, held: &Held, record: Run, budgets: Budgets, bar
         None => {}
     }
     bars.say("Loading the models …");
-    let loaded = engine::find(&context.home, &prepared.spec, &base)?.load(&context.home, &prepared.spec)?;
+    let loaded = engine::find(&context.home, &prepared.spec, &base, context.consent)?.load(&context.home, &prepared.spec)?;
     loaded.check_unchanged(&facts)?;
     loaded.check_lengths(&prepared)?;
     let now: Vec<Fact> = loaded.facts.iter().cloned().chain(Machine::look().facts()).collect();
@@ -235,6 +236,15 @@ pub struct With {
     pub seed: Option<u64>,
     /// The arms to run, and no others; empty: the spec's.
     pub arms: Vec<String>,
+    /// Where relative paths start, in the place of the spec's folder.
+    pub folder: Option<PathBuf>,
+}
+
+impl With {
+    /// The folder that relative paths in a spec file start at.
+    pub fn folder<'a>(&'a self, file: &'a Path) -> &'a Path {
+        self.folder.as_deref().unwrap_or_else(|| folder_of(file))
+    }
 }
 
 /// The spec in a file with what stands in its place, its data and its reward.
@@ -252,7 +262,7 @@ pub fn read_spec(file: &Path, with: &With) -> Result<Prepared> {
             .map_err(|unknown| Error::spec(format!("--arms: \"{unknown}\" is not an arm; choose from all, {}.", arm::ALL.join(", "))))?;
         experiment::spec::check(&spec, &format!("{origin} with --arms {}", with.arms.join(",")))?;
     }
-    from_spec(spec, folder_of(file))
+    from_spec(spec, with.folder(file))
 }
 
 /// From loaded models to the printed result.
@@ -320,7 +330,7 @@ fn admitted(
         store.append(run, &event).await
     })?;
     let Prepared { spec, splits, reward, .. } = prepared;
-    let reward = reward.with_models(&scorers);
+    let reward = reward.with_scorers(&scorers);
     let (store, handle, energy) = (store.clone(), handle.clone(), joules());
     let runner = Runner::new(Inputs { store, handle, run, spec, splits, reward, prompter, frozen, oracle, energy })?;
     Ok((runner, endpoint.map(|admission| admission.account)))

@@ -53,11 +53,11 @@ fn send(
     let bars = Bars::new();
     bars.say("Loading the models …");
     let base = base_folder(facts);
-    let loaded = engine::find(&context.home, &run.spec, &base)?.load(&context.home, &run.spec)?;
+    let loaded = engine::find(&context.home, &run.spec, &base, context.consent)?.load(&context.home, &run.spec)?;
     loaded.check_unchanged(facts)?;
     let adapter = loaded.prompter.adapter(adapter)?;
     let Admitted { prompter, frozen, scorers, .. } = loaded.admit_for_a_few(&|| false)?;
-    let mut pipeline = Pipeline::new(&run.spec, prompter, frozen, Reward::new(&run.spec.reward)?.with_models(&scorers));
+    let mut pipeline = Pipeline::new(&run.spec, prompter, frozen, Reward::new(&run.spec.reward)?.with_scorers(&scorers));
     let draw = |name: &str| stream::seed(run.spec.seed, name, &[seed]);
     let prompt = Prompt::from(prompt);
     let item = Item { prompt: &prompt, rewrite_seed: draw("try rewrite"), answer_seed: draw("try answer") };

@@ -20,6 +20,7 @@ import type {
   Overview,
   Profiles,
   Reward,
+  RewardCommand,
   RunChange,
   RunDetail,
   RunNews,
@@ -59,6 +60,10 @@ export const quickstart = () => invoke<Spec>('quickstart');
 export const check = (spec: Spec) => invoke<SpecCheck>('check', { spec });
 /** The columns of a file that can hold the prompts, and that can say which belong together; none for the shipped ones. */
 export const columns = (data: Data) => invoke<DataColumns>('columns', { data });
+/** The commands that a reward would run, with whether a person has agreed to them. None is run by this. */
+export const rewardCommands = (reward: Reward) => invoke<RewardCommand[]>('reward_commands', { reward });
+/** Keeps that a person has agreed to the commands that were shown with these digests. */
+export const agreeToCommands = (reward: Reward, digests: string[]) => invoke<null>('agree_to_commands', { reward, digests });
 export const preview = (data: Data) => invoke<DataPreview>('preview', { data });
 export const score = (reward: Reward, prompt: string, answer: string) => invoke<ScoreRow>('score', { reward, prompt, answer });
 /** Runs with so many seeds, from the spec's own on; the first begins and the others wait for their turn. */

@@ -328,7 +328,55 @@ weight: number, } & ({ "kind": "sentiment" } | { "kind": "topicality" } | { "kin
 /**
  * Name of an installed model, or the path of a Hugging Face folder.
  */
-model: string, });
+model: string, } | { "kind": "command", 
+/**
+ * The program and its arguments; no shell looks at them. Relative paths start at the spec's folder, in which it runs.
+ */
+command: Array<string>, 
+/**
+ * After so long without all scores of a batch the command is ended. The first batch includes its start.
+ */
+timeout_seconds: number, 
+/**
+ * Megabytes (10⁶ bytes) of address space that each of its processes may take. 0: no limit.
+ */
+memory_mb: number, } | { "kind": "http", 
+/**
+ * Where batches are posted to.
+ */
+url: string, 
+/**
+ * Name under which the key is kept (`alignpro key set NAME`), never the key itself. Absent: none is sent.
+ */
+key?: string, 
+/**
+ * Speak without encryption to a machine outside of the private networks.
+ */
+allow_http?: boolean, 
+/**
+ * After so long a batch that is not scored is given up.
+ */
+timeout_seconds: number, 
+/**
+ * For so long a batch that fails is sent again before the run pauses.
+ */
+patience_seconds: number, pairs_per_request: number, } | { "kind": "judge", 
+/**
+ * Name of an installed model, or the path of a Hugging Face folder or GGUF file; with an endpoint, the name that it serves the model under.
+ */
+model: string, 
+/**
+ * What makes an answer good.
+ */
+rubric: string, 
+/**
+ * The lowest and the highest number, one digit each.
+ */
+lowest: number, highest: number, 
+/**
+ * Where the model answers, if not here.
+ */
+endpoint?: Endpoint, });
 
 /**
  * What scores an answer. Each returns a number whose range its documentation in `rewards` states.
@@ -337,7 +385,89 @@ export type RewardProgram = { "kind": "sentiment" } | { "kind": "topicality" } |
 /**
  * Name of an installed model, or the path of a Hugging Face folder.
  */
-model: string, };
+model: string, } | { "kind": "command", 
+/**
+ * The program and its arguments; no shell looks at them. Relative paths start at the spec's folder, in which it runs.
+ */
+command: Array<string>, 
+/**
+ * After so long without all scores of a batch the command is ended. The first batch includes its start.
+ */
+timeout_seconds: number, 
+/**
+ * Megabytes (10⁶ bytes) of address space that each of its processes may take. 0: no limit.
+ */
+memory_mb: number, } | { "kind": "http", 
+/**
+ * Where batches are posted to.
+ */
+url: string, 
+/**
+ * Name under which the key is kept (`alignpro key set NAME`), never the key itself. Absent: none is sent.
+ */
+key?: string, 
+/**
+ * Speak without encryption to a machine outside of the private networks.
+ */
+allow_http?: boolean, 
+/**
+ * After so long a batch that is not scored is given up.
+ */
+timeout_seconds: number, 
+/**
+ * For so long a batch that fails is sent again before the run pauses.
+ */
+patience_seconds: number, pairs_per_request: number, } | { "kind": "judge", 
+/**
+ * Name of an installed model, or the path of a Hugging Face folder or GGUF file; with an endpoint, the name that it serves the model under.
+ */
+model: string, 
+/**
+ * What makes an answer good.
+ */
+rubric: string, 
+/**
+ * The lowest and the highest number, one digit each.
+ */
+lowest: number, highest: number, 
+/**
+ * Where the model answers, if not here.
+ */
+endpoint?: Endpoint, };
+
+/**
+ * A command of a reward as it would be run, which a person agrees to, or has agreed to.
+ */
+export type RewardCommand = { 
+/**
+ * Label of the part.
+ */
+part: string, 
+/**
+ * The program and its arguments.
+ */
+command: Array<string>, 
+/**
+ * In which it runs.
+ */
+folder: string, 
+/**
+ * The files that its arguments name.
+ */
+files: Array<CommandFile>, 
+/**
+ * Hex SHA-256 of command, folder and files: what is agreed to is this and nothing else.
+ */
+digest: string, agreed: boolean, };
+
+/**
+ * A file that a command names.
+ */
+export type CommandFile = { path: string, 
+/**
+ * Hex SHA-256 of its content.
+ */
+checksum: string, };
 
 /**
  * How the prompter is trained.

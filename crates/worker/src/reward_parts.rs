@@ -1,0 +1,203 @@
+//! The parts of a reward that are computed outside of its own programs: reward models, commands, services, judges. Found first, then opened.
+use crate::consent::{self, Consent};
+use crate::engine::weights_in;
+use crate::models::resolve::{as_folder, as_reward_model, locate};
+use crate::output::{note, printable};
+use crate::{served, signals};
+use contract::endpoint::Endpoint as Settings;
+use contract::reward::{Reward, RewardCommand, RewardProgram};
+use contract::{Error, Result};
+use endpoint::{Scores, ScoresOpening};
+use experiment::judge::{Scale, ScoreJudge};
+use home::Home;
+use inference::{BuiltIn, FrozenModel};
+use lm::{Llama, Message, ModelFolder, RewardModel};
+use rewards::{CommandScorer, Limits, Scorer, Scorers, content_checksum, described, in_words};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use store::Fact;
+use tokio::runtime::Handle;
+
+/// A part, as far as it can be checked without opening it.
+enum Part {
+    Model { name: String, folder: ModelFolder },
+    Command { command: RewardCommand, limits: Limits },
+    Service { settings: Settings, pairs_per_request: usize },
+    Judge { name: String, folder: ModelFolder, scale: Scale },
+    JudgeElsewhere { name: String, settings: Settings, scale: Scale },
+}
+
+/// The parts by their labels.
+pub struct FoundParts(Vec<(String, Part)>);
+
+/// What they are opened for.
+pub enum For<'a> {
+    /// Scores that count. A judge that is the model here shares its weights.
+    Scores { home: &'a Home, known: Option<(&'a Path, &'a Llama)> },
+    /// An estimate of time: nothing is asked that is elsewhere, and no command is run that nobody has agreed to; what they score is 0.
+    Estimate { known: Option<(&'a Path, &'a Llama)> },
+}
+
+/// Finds the parts of a reward. Relative paths start at `base`.
+///
+/// # Errors
+/// A model that is not there, a command that nobody agrees to.
+pub fn find(home: &Home, reward: &Reward, base: &Path, consent: Consent) -> Result<FoundParts> {
+    let mut parts = Vec::new();
+    for (i, part) in reward.parts.iter().enumerate() {
+        let (label, key) = (part.label(), format!("reward.parts[{i}].model"));
+        let found = match &part.program {
+            RewardProgram::RewardModel { model } => {
+                Part::Model { name: model.clone(), folder: as_reward_model(&locate(home, model, base, &key)?)? }
+            }
+            RewardProgram::Command { command, timeout_seconds, memory_mb } => {
+                let commands = consent::check(home, vec![described(&label, command, base)?], consent)?;
+                let Some(command) = commands.into_iter().next() else { return Err(Error::internal("A command is gone.")) };
+                Part::Command { command, limits: Limits { batch: Duration::from_secs(*timeout_seconds), memory_mb: *memory_mb } }
+            }
+            RewardProgram::Http { url, key, allow_http, timeout_seconds, patience_seconds, pairs_per_request } => {
+                let settings = Settings {
+                    key: key.clone(),
+                    allow_http: *allow_http,
+                    timeout_seconds: *timeout_seconds,
+                    patience_seconds: *patience_seconds,
+                    ..Settings::at(url)
+                };
+                Part::Service { settings, pairs_per_request: *pairs_per_request }
+            }
+            RewardProgram::Judge { model, rubric, lowest, highest, endpoint } => {
+                let (name, scale) = (model.clone(), Scale { rubric: rubric.clone(), lowest: *lowest, highest: *highest });
+                match endpoint {
+                    Some(settings) => Part::JudgeElsewhere { name, settings: settings.clone(), scale },
+                    None => Part::Judge { name, folder: as_folder(home, &locate(home, model, base, &key)?)?, scale },
+                }
+            }
+            RewardProgram::Sentiment
+            | RewardProgram::Topicality
+            | RewardProgram::LengthBand { .. }
+            | RewardProgram::Regex { .. }
+            | RewardProgram::Readability => continue,
+        };
+        parts.push((label, found));
+    }
+    Ok(FoundParts(parts))
+}
+
+impl FoundParts {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Of the files that hold weights; those of a folder count once.
+    pub fn weight_bytes(&self, prompter: &Path) -> u64 {
+        let folders = self.0.iter().filter_map(|(_, part)| match part {
+            Part::Model { folder, .. } => Some(folder.path.as_path()),
+            Part::Judge { folder, .. } => Some(folder.path.as_path()).filter(|path| *path != prompter),
+            _ => None,
+        });
+        let mut each: Vec<&Path> = folders.collect();
+        each.sort_unstable();
+        each.dedup();
+        each.into_iter().map(weights_in).sum()
+    }
+
+    /// Labels of the parts that [`For::Estimate`] does not compute.
+    pub fn unmeasured(&self) -> Vec<&str> {
+        let is_unmeasured = |part: &Part| match part {
+            Part::Service { .. } | Part::JudgeElsewhere { .. } => true,
+            Part::Command { command, .. } => !command.agreed,
+            Part::Model { .. } | Part::Judge { .. } => false,
+        };
+        self.0.iter().filter(|(_, part)| is_unmeasured(part)).map(|(label, _)| label.as_str()).collect()
+    }
+
+    /// What is kept with a run, and compared when it goes on (`….checksum`).
+    pub fn facts(&self) -> Result<Vec<Fact>> {
+        let fact = |key: String, value: String| Fact { key, value };
+        let mut facts = Vec::new();
+        for (label, part) in &self.0 {
+            match part {
+                Part::Model { name, folder } => facts.push(fact(format!("model.reward.{name}.checksum"), folder.checksum()?)),
+                Part::Judge { name, folder, .. } => facts.push(fact(format!("model.judge.{name}.checksum"), folder.checksum()?)),
+                Part::Command { command, .. } => {
+                    facts.push(fact(format!("reward.{label}.command"), in_words(&command.command)));
+                    facts.push(fact(format!("reward.{label}.command.checksum"), content_checksum(command)));
+                }
+                Part::Service { settings, .. } => facts.push(fact(format!("reward.{label}.service"), settings.url.clone())),
+                Part::JudgeElsewhere { name, settings, .. } => {
+                    facts.push(fact(format!("reward.{label}.judge"), format!("{name} at {}", settings.url)));
+                }
+            }
+        }
+        Ok(facts)
+    }
+
+    /// Opens them: loads weights, starts commands, looks whether services are there. A model that several parts name is loaded once.
+    pub fn open(&self, what_for: &For<'_>) -> Result<Scorers> {
+        let mut models: BTreeMap<&Path, Arc<dyn Scorer>> = BTreeMap::new();
+        let mut scorers = Scorers::new();
+        for (label, part) in &self.0 {
+            let scorer: Arc<dyn Scorer> = match (part, what_for) {
+                (Part::Model { folder, .. }, _) => match models.get(folder.path.as_path()) {
+                    Some(loaded) => loaded.clone(),
+                    None => {
+                        let loaded: Arc<dyn Scorer> = Arc::new(RewardModel::load(folder, &lm::best_device())?);
+                        models.insert(&folder.path, loaded.clone());
+                        loaded
+                    }
+                },
+                (Part::Command { command, .. }, _) if !command.agreed => Arc::new(StandIn),
+                (Part::Command { command, limits }, _) => {
+                    note(&printable(&format!("command: {}, in {}", in_words(&command.command), command.folder)));
+                    Arc::new(CommandScorer::start(command.clone(), *limits)?)
+                }
+                (Part::Judge { folder, scale, .. }, For::Scores { known, .. } | For::Estimate { known }) => {
+                    let shared = known.filter(|(path, _)| *path == folder.path).map(|(_, model)| model.clone());
+                    let model = match shared {
+                        Some(model) => model,
+                        None => Llama::load(folder, &lm::best_device())?,
+                    };
+                    judge(label, Box::new(BuiltIn::new(model, folder)?), scale)?
+                }
+                (Part::Service { .. } | Part::JudgeElsewhere { .. }, For::Estimate { .. }) => Arc::new(StandIn),
+                (Part::Service { settings, pairs_per_request }, For::Scores { home, .. }) => {
+                    Arc::new(service(home, settings, *pairs_per_request).map_err(|e| of_part(label, e))?)
+                }
+                (Part::JudgeElsewhere { name, settings, scale }, For::Scores { home, .. }) => {
+                    let model = served::open(home, settings, name).map_err(|e| of_part(label, e))?;
+                    judge(label, Box::new(model), scale)?
+                }
+            };
+            scorers.insert(label.clone(), scorer);
+        }
+        Ok(scorers)
+    }
+}
+
+fn judge(label: &str, model: Box<dyn FrozenModel>, scale: &Scale) -> Result<Arc<dyn Scorer>> {
+    Ok(Arc::new(ScoreJudge::new(model, scale.clone()).map_err(|e| of_part(label, e))?))
+}
+
+fn service(home: &Home, settings: &Settings, pairs_per_request: usize) -> Result<Scores> {
+    let secret = served::secret(settings)?;
+    served::announce(home, settings, "scores of answers")?;
+    let say = Box::new(|line: &str| note(&format!("network: {}", printable(line))));
+    let (handle, stop) = (Handle::current(), Box::new(signals::stop_requested));
+    Scores::open(ScoresOpening { settings, pairs_per_request, secret, handle, say, stop })
+}
+
+/// What goes wrong before a part scores, as it says it while scoring.
+fn of_part(label: &str, error: Error) -> Error {
+    Error { message: format!("The part \"{label}\" of the reward: {}", error.message), ..error }
+}
+
+/// Scores in the place of what is not to be asked.
+struct StandIn;
+
+impl Scorer for StandIn {
+    fn score(&self, conversations: &[Vec<Message>]) -> Result<Vec<f64>> {
+        Ok(vec![0.0; conversations.len()])
+    }
+}
