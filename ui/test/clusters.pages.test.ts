@@ -1,5 +1,5 @@
 // Prompts that belong together: how they are named, and how what was found of them is said.
-import { fireEvent, screen, waitFor } from '@testing-library/svelte';
+import { fireEvent, screen, waitFor, within } from '@testing-library/svelte';
 import { describe, expect, it } from 'vitest';
 import { differenceForest } from '$lib/charts/forest';
 import { promptsInWords, unitOf } from '$lib/state/clusters';
@@ -62,7 +62,7 @@ describe('pages', () => {
     await fireEvent.input(screen.getByLabelText('File'), { target: { value: '/data/tickets.jsonl' } });
     const chosen = screen.getByLabelText<HTMLSelectElement>('Prompts that belong together');
     expect(chosen.selectedOptions[0]?.text).toBe('None: each stands alone');
-    await screen.findByRole('option', { name: 'user' }, LATE);
+    await within(chosen).findByRole('option', { name: 'user' }, LATE);
     expect([...chosen.options].map(({ text }) => text)).not.toContain(draft.spec?.data.column);
     await fireEvent.change(chosen, { target: { value: 'user' } });
     expect(draft.spec?.data.cluster_column).toBe('user');

@@ -16,7 +16,11 @@ async function file(path: string) {
 describe('the preview of a file', () => {
   it('says what is left out and why, and which prompts are nearly the same', async () => {
     await file('/home/ada/prompts.jsonl');
-    await screen.findByText(/Of 5,000 rows 4,956 can be drawn; left out are 3 without a prompt that can be read and 41 equal/, undefined, LATE);
+    await screen.findByText(
+      /Of 5,000 rows 4,956 can be drawn; left out are 3 without a prompt that can be read and 41 equal/,
+      undefined,
+      LATE,
+    );
     await fireEvent.click(screen.getByText('Rows without a prompt'));
     expect(screen.getByText(/line 212: "prompt" holds null/)).toBeTruthy();
     const warnings = screen.getByRole('list', { name: 'Warnings' });
@@ -35,7 +39,9 @@ describe('what counts', () => {
     await fireEvent.click(screen.getByText('Which prompts count'));
     await fireEvent.input(screen.getByLabelText('Most words'), { target: { value: '200' } });
     await fireEvent.input(screen.getByLabelText('Near-duplicates from'), { target: { value: '0.8' } });
-    await fireEvent.change(screen.getByLabelText('Language'), { target: { value: screen.getByRole<HTMLOptionElement>('option', { name: 'English' }).value } });
+    await fireEvent.change(screen.getByLabelText('Language'), {
+      target: { value: screen.getByRole<HTMLOptionElement>('option', { name: 'English' }).value },
+    });
     await waitFor(() => expect(draft.spec?.data).toMatchObject({ max_words: 200, near_duplicates: 0.8, language: 'en' }), LATE);
     await screen.findByText(/12 near-duplicates passed over in drawing/, undefined, LATE);
     expect(screen.queryByRole('list', { name: 'Warnings' })).toBeNull();

@@ -56,8 +56,10 @@ fn a_file_with_malformed_rows_is_run_with_and_says_so() {
 #[test]
 fn the_frozen_model_is_given_the_system_prompt_in_every_arm() {
     let lab = Lab::new(env!("CARGO_BIN_EXE_alignpro"));
-    let spec =
-        lab.tiny_spec("tiny.toml", |text| text.replace("[data]", "[data]\nsystem_column = \"system\"") + "\n[arms]\noracle = true\n");
+    let spec = lab.tiny_spec("tiny.toml", |text| {
+        text.replace("[data]", "[data]\nsystem_column = \"system\"").replace("iterations = 3", "iterations = 1")
+            + "\n[arms]\noracle = true\n"
+    });
     let with = |system: &str| {
         let line = |i: usize| json!({ "prompt": format!("What is number {i} good for?"), "system": system }).to_string() + "\n";
         lab.write("prompts.jsonl", (0..20).map(line).collect::<String>());
