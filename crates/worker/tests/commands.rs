@@ -30,7 +30,7 @@ fn lab() -> Lab {
 fn spec(lab: &Lab, name: &str) -> String {
     lab.tiny_spec(name, |text| {
         let part = "[[reward.parts]]\nkind = \"command\"\nname = \"mine\"\ncommand = [\"python3\", \"score.py\"]\ntimeout_seconds = 100\n\n[training]";
-        text.replace("[training]", part)
+        text.replace("[training]", part).replace("test = 8", "test = 3").replace("answers_per_prompt = 2", "answers_per_prompt = 1")
     })
 }
 
