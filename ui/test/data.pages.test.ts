@@ -30,6 +30,7 @@ describe('the preview of a file', () => {
   it('says who is given the system prompts', async () => {
     await file('/home/ada/orca.parquet');
     await screen.findByText(/A system prompt stands before 3,120 of them/, undefined, LATE);
+    await waitFor(() => expect(draft.spec?.data).toMatchObject({ column: 'question', system_column: 'system_prompt' }), LATE);
   });
 });
 

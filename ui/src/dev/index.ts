@@ -252,9 +252,11 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     quickstart: () => spec(),
     check: ({ spec: s }) => check(s as Spec),
     columns: ({ data }) =>
-      (data as Data).source.endsWith('.csv')
-        ? { prompts: ['question', 'topic'], clusters: ['question', 'topic'] }
-        : { prompts: ['instruction', 'prompt', 'answer'], clusters: ['instruction', 'prompt', 'answer', 'user'] },
+      (data as Data).source.includes('orca')
+        ? { prompts: ['system_prompt', 'question'], clusters: ['system_prompt', 'question'] }
+        : (data as Data).source.endsWith('.csv')
+          ? { prompts: ['question', 'topic'], clusters: ['question', 'topic'] }
+          : { prompts: ['instruction', 'prompt', 'answer'], clusters: ['instruction', 'prompt', 'answer', 'user'] },
     listening: () => null,
     preview: ({ data }) => {
       const d = data as Data;
