@@ -77,7 +77,7 @@ impl<'a> Candidates<'a> {
         let clusters = spec.cluster_column.is_some().then(Vec::new);
         let mut found = Self { source, spec, language, rows: Vec::new(), clusters, digests: HashSet::new(), census: Census::default() };
         let mut names: HashMap<String, usize> = HashMap::new();
-        let columns = found.columns();
+        let columns = columns(spec);
         for (at, row) in source.rows(&columns).enumerate() {
             let (file, row) = row?;
             found.census.rows += 1;
@@ -97,10 +97,6 @@ impl<'a> Candidates<'a> {
             (_, 0, Some(first)) => Err(Error::data(first.clone())),
             _ => Ok(found),
         }
-    }
-
-    fn columns(&self) -> Vec<Column<'a>> {
-        columns(self.spec)
     }
 
     /// Counts a prompt in, or says why not.

@@ -129,6 +129,8 @@ struct Quotes {
     place: Place,
     /// The field that is open was opened in what was read last.
     reopened: bool,
+    /// Text follows a closing quotation mark somewhere.
+    torn: bool,
 }
 
 #[derive(Default, Clone, Copy, PartialEq)]
@@ -149,7 +151,8 @@ impl Quotes {
     fn read(&mut self, bytes: &[u8]) {
         self.reopened = false;
         for byte in bytes {
-            self.place = match (self.place, byte) {
+            let before = self.place;
+            self.place = match (before, byte) {
                 (Place::FieldStart, b'"') => {
                     self.reopened = true;
                     Place::Quoted
@@ -160,6 +163,7 @@ impl Quotes {
                 (_, b',' | b'\r' | b'\n') => Place::FieldStart,
                 _ => Place::Plain,
             };
+            self.torn |= before == Place::AfterQuote && self.place == Place::Plain;
         }
     }
 }
@@ -167,12 +171,9 @@ impl Quotes {
 /// Refuses text after a closing quotation mark, which the reader would let pass and thereby join fields.
 fn check_quotes(text: &str) -> Result<(), String> {
     let mut quotes = Quotes::default();
-    for byte in text.bytes() {
-        let ended = quotes.place == Place::AfterQuote;
-        quotes.read(&[byte]);
-        if ended && quotes.place == Place::Plain {
-            return Err("text follows a closing quotation mark; write a quotation mark inside a field twice (\"\")".into());
-        }
+    quotes.read(text.as_bytes());
+    if quotes.torn {
+        return Err("text follows a closing quotation mark; write a quotation mark inside a field twice (\"\")".into());
     }
     Ok(())
 }
