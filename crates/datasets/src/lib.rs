@@ -85,7 +85,7 @@ pub fn load(spec: &Data, base: &Path) -> Result<Splits> {
     intake::load(&source(spec, base)?, spec)
 }
 
-/// Columns of the source that a spec may name: those of a CSV file's header, or those of which the first row of a JSONL or Parquet file has a text or a
+/// Columns of the source that a spec may name: those of a CSV file's header, or those in which the first rows of a JSONL or Parquet file have a text or a
 /// conversation (or, for clusters, a text or a whole number). None for the shipped prompts. What the spec names is not looked at.
 ///
 /// # Errors

@@ -41,9 +41,9 @@ impl Row {
 /// Rows in their order; the first error is the last item.
 pub(crate) type Rows = Box<dyn Iterator<Item = Result<Row>>>;
 
-/// Columns of a file that a spec may name, from what its first row holds.
-fn columns_of(first: &Fields) -> DataColumns {
-    let names = |fits: fn(&Value) -> bool| first.iter().filter(|(_, value)| fits(value)).map(|(key, _)| key.clone()).collect();
+/// Columns of a file that a spec may name, from what they hold.
+fn columns_of(fields: &Fields) -> DataColumns {
+    let names = |fits: fn(&Value) -> bool| fields.iter().filter(|(_, value)| fits(value)).map(|(key, _)| key.clone()).collect();
     DataColumns { prompts: names(|value| crate::conversation::asked(value).is_ok()), clusters: names(is_name) }
 }
 

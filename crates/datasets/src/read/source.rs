@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 
 pub(crate) const KINDS: &str = "a .jsonl, .csv or .parquet file (the first two also gzipped)";
 
+/// Rows after the first that are looked at for what columns hold: a row may have nothing in one.
+const LOOKED_AT: usize = 20;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Jsonl,
@@ -180,8 +183,7 @@ impl Source {
         })
     }
 
-    /// Columns that a spec may name: of a CSV or Parquet file those that hold text or, of the latter, messages; of a JSONL file the keys of its first
-    /// line that do.
+    /// Columns that a spec may name: of a CSV file all; of others those that hold a text or messages where they first hold anything in the first rows.
     pub fn columns(&self) -> Result<DataColumns> {
         let first = &self.files[0];
         let name = first.name();
@@ -189,9 +191,19 @@ impl Source {
             let header = csv::header(first.lines(first.open()?)?)?;
             return Ok(DataColumns { prompts: header.clone(), clusters: header });
         }
-        let row = first.rows(&[])?.next().ok_or_else(|| empty(&name))??;
+        let mut rows = first.rows(&[])?;
+        let row = rows.next().ok_or_else(|| empty(&name))??;
         let number = row.number;
-        let fields = row.fields("prompt").map_err(|wrong| Error::data(format!("{name}, {} {number}: {wrong}", self.counts())))?;
+        let mut fields = row.fields("prompt").map_err(|wrong| Error::data(format!("{name}, {} {number}: {wrong}", self.counts())))?;
+        for other in rows.take(LOOKED_AT).filter_map(|row| row.ok()?.fields("prompt").ok()) {
+            for (name, value) in other {
+                match fields.get_mut(&name) {
+                    Some(known) if known.is_null() => *known = value,
+                    Some(_) => {}
+                    None => drop(fields.insert(name, value)),
+                }
+            }
+        }
         Ok(columns_of(&fields))
     }
 

@@ -54,6 +54,8 @@ fn parquet_in_the_layouts_of_public_data_sets() {
     );
     let columns = parquet("helpsteer.parquet", "prompt").columns().unwrap();
     assert_eq!(columns.clusters, ["prompt", "response", "helpfulness"]);
+    // Its first row has no system prompt.
+    assert_eq!(parquet("orca.parquet", "question").columns().unwrap().clusters, ["system_prompt", "question", "response"]);
 }
 
 #[test]
