@@ -5,11 +5,10 @@ use crate::load::{TOGETHER, load};
 use crate::quantisation;
 use contract::{Code, Error, Result};
 use either::Either;
-use inference::{Answer, AnswerDecoding, AnswerRequest, FrozenModel, check_length};
+use inference::{Answer, AnswerDecoding, AnswerRequest, FrozenModel, encoded};
 use lm::tokenizer::whole_characters;
 use lm::{Decoding, Message, Tokenizer};
 use mistralrs::{Model, NormalRequest, Request, RequestMessage, Response, SamplingParams, StopTokens, TextMessageRole, TextMessages};
-use std::collections::HashMap;
 use std::future::Future;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -84,26 +83,6 @@ impl MistralRs {
         }
     }
 
-    /// Tokens of every prompt in the chat template. Equal prompts are encoded once.
-    fn encode(&self, requests: &[AnswerRequest], max_tokens: usize) -> Result<Vec<Vec<u32>>> {
-        let mut known: HashMap<(Option<&str>, &str), Vec<u32>> = HashMap::new();
-        let mut encoded = Vec::with_capacity(requests.len());
-        for request in requests {
-            let (system, prompt) = (request.system.as_deref(), request.prompt.as_str());
-            let tokens = match known.get(&(system, prompt)) {
-                Some(tokens) => tokens.clone(),
-                None => {
-                    let tokens = self.tokens(system, prompt)?;
-                    check_length(prompt, tokens.len(), max_tokens, self.context)?;
-                    known.insert((system, prompt), tokens.clone());
-                    tokens
-                }
-            };
-            encoded.push(tokens);
-        }
-        Ok(encoded)
-    }
-
     /// A prompt in the chat template, after a system message where there is one.
     fn tokens(&self, system: Option<&str>, prompt: &str) -> Result<Vec<u32>> {
         if let Kind::Folder { tokenizer, .. } = &self.files.kind {
@@ -168,9 +147,9 @@ impl MistralRs {
 
     /// Its parts that [`Self::run`] needs of each request.
     fn jobs(&self, requests: &[AnswerRequest], decoding: &AnswerDecoding, cancelled: &Arc<AtomicBool>) -> Result<Vec<Job>> {
-        let prompts = self.encode(requests, decoding.max_tokens)?;
+        let prompts = encoded(requests, decoding.max_tokens, self.context, |system, prompt| self.tokens(system, prompt))?;
         let decoding = decoding.with_stop(self.stop_tokens());
-        let job = |(index, (prompt, request)): (usize, (Vec<u32>, &AnswerRequest))| {
+        let job = |(index, (prompt, request)): (usize, (Arc<[u32]>, &AnswerRequest))| {
             let draws = Arc::new(Draws::new(decoding.clone(), request.seed, cancelled.clone()));
             Job { index, prompt, decoding: decoding.clone(), draws }
         };
@@ -277,7 +256,7 @@ impl Decoder {
 /// One request on its way.
 struct Job {
     index: usize,
-    prompt: Vec<u32>,
+    prompt: Arc<[u32]>,
     decoding: Decoding,
     draws: Arc<Draws>,
 }
@@ -302,7 +281,7 @@ fn send(model: &Model, job: &Job) -> Result<tokio::sync::mpsc::Receiver<Response
     let stop = (!job.decoding.stop.is_empty()).then(|| StopTokens::Ids(job.decoding.stop.clone()));
     // One token is left of each step's logits, so the sampler need only look at the most probable one.
     let sampling = SamplingParams { top_k: Some(1), max_len: Some(job.decoding.max_tokens), stop_toks: stop, ..SamplingParams::neutral() };
-    let prompt = RequestMessage::CompletionTokens(job.prompt.clone());
+    let prompt = RequestMessage::CompletionTokens(job.prompt.to_vec());
     let mut request = NormalRequest::new_simple(prompt, sampling, response, job.index, None, None);
     request.logits_processors = Some(vec![job.draws.clone()]);
     let sender = model.inner().get_sender(None).map_err(|e| Error::engine("it is not running").with_detail(e))?;

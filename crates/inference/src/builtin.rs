@@ -1,10 +1,10 @@
 //! The built-in engine: [`lm::Llama`] without an adapter.
-use crate::{Answer, AnswerDecoding, AnswerRequest, FrozenModel, check_length};
+use crate::context::check_length;
+use crate::{Answer, AnswerDecoding, AnswerRequest, FrozenModel, encoded};
 use contract::{Error, Result};
 use lm::{Generation, Group, Llama, Message, ModelFolder, Request, Step, Tokenizer};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 /// Answers computed by [`lm::Llama`]. Clones of a model share its weights, so the prompter and the frozen model can be one.
 pub struct BuiltIn {
@@ -45,24 +45,11 @@ impl BuiltIn {
         self
     }
 
-    /// Tokens of every request's prompt in the chat template; equal prompts share them, and so their computation.
+    /// Every request's tokens in the chat template.
     fn encode(&self, requests: &[AnswerRequest], max_tokens: usize) -> Result<Vec<Request>> {
-        let mut known: HashMap<(Option<&str>, &str), Arc<[u32]>> = HashMap::new();
-        let mut encoded = Vec::with_capacity(requests.len());
-        for request in requests {
-            let key = (request.system.as_deref(), request.prompt.as_str());
-            let prompt = match known.get(&key) {
-                Some(tokens) => tokens.clone(),
-                None => {
-                    let tokens: Arc<[u32]> = self.tokenizer.chat(&Message::asked(key.0, key.1))?.into();
-                    check_length(&request.prompt, tokens.len(), max_tokens, self.model.config.context())?;
-                    known.insert(key, tokens.clone());
-                    tokens
-                }
-            };
-            encoded.push(Request { prompt, seed: request.seed });
-        }
-        Ok(encoded)
+        let tokens = |system: Option<&str>, prompt: &str| Ok(self.tokenizer.chat(&Message::asked(system, prompt))?);
+        let prompts = encoded(requests, max_tokens, self.model.config.context(), tokens)?;
+        Ok(prompts.into_iter().zip(requests).map(|(prompt, request)| Request { prompt, seed: request.seed }).collect())
     }
 
     /// Tokens whose text is `word`, white space around it aside.

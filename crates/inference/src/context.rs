@@ -1,9 +1,40 @@
-//! Whether a prompt and its answer fit into a model.
+//! What is asked as a model reads it, and whether it fits into the model with its answer.
+use crate::AnswerRequest;
 use contract::{Error, Result};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Tokens of every request, as `tokens` has them of a system prompt and a prompt. Equal ones are encoded once, and share theirs.
+///
+/// # Errors
+/// [`contract::Code::Data`] of a prompt that leaves no room for `max_tokens` of answer in a model that knows `context` positions.
+pub fn encoded(
+    requests: &[AnswerRequest],
+    max_tokens: usize,
+    context: usize,
+    tokens: impl Fn(Option<&str>, &str) -> Result<Vec<u32>>,
+) -> Result<Vec<Arc<[u32]>>> {
+    let mut known: HashMap<(Option<&str>, &str), Arc<[u32]>> = HashMap::new();
+    let mut encoded = Vec::with_capacity(requests.len());
+    for request in requests {
+        let key = (request.system.as_deref(), request.prompt.as_str());
+        let prompt = match known.get(&key) {
+            Some(tokens) => tokens.clone(),
+            None => {
+                let tokens: Arc<[u32]> = tokens(key.0, key.1)?.into();
+                check_length(&request.prompt, tokens.len(), max_tokens, context)?;
+                known.insert(key, tokens.clone());
+                tokens
+            }
+        };
+        encoded.push(prompt);
+    }
+    Ok(encoded)
+}
 
 /// Checks that a prompt of `prompt_tokens` tokens (chat template included) leaves room for `max_tokens` of answer in a model that
 /// knows `context` positions. The error names the prompt by its first words, because a data set has many.
-pub fn check_length(prompt: &str, prompt_tokens: usize, max_tokens: usize, context: usize) -> Result<()> {
+pub(crate) fn check_length(prompt: &str, prompt_tokens: usize, max_tokens: usize, context: usize) -> Result<()> {
     if prompt_tokens + max_tokens <= context {
         return Ok(());
     }

@@ -13,7 +13,7 @@ mod proof;
 pub use builtin::BuiltIn;
 pub use cache::Cached;
 pub use choose::{EngineChoice, EngineKind, choose};
-pub use context::check_length;
+pub use context::encoded;
 pub use proof::{LOG_PROB_TOLERANCE, OneByOne, PROOF_PROMPTS, Proof, admit, prove};
 
 use contract::{Error, Result};
