@@ -271,5 +271,5 @@ pub fn embedded() -> impl Fn(&Seen) -> Act + Send + Sync + 'static {
 /// The embedded model in the built-in engine.
 pub fn builtin() -> BuiltIn {
     let folder = ModelFolder::open(&crate::model()).unwrap();
-    BuiltIn::new(Llama::load(&folder, &lm::best_device()).unwrap(), &folder).unwrap()
+    BuiltIn::new(Llama::load(&folder, &lm::best_device(), lm::Precision::F32).unwrap(), &folder).unwrap()
 }

@@ -233,8 +233,9 @@ describe('the estimate', () => {
     await waitFor(() => expect(screen.getByText('Start the run').closest('button')?.disabled).toBe(false));
     const panel = screen.getByRole('region', { name: 'Estimate' });
     await screen.findByText('About 9 min 30 s', {}, { timeout: 4000 });
-    expect(panel.textContent).toContain('Training7 min1.2 GB');
-    expect(panel.textContent).toContain('It fits in the 20.4 GB that are free.');
+    expect(panel.textContent).toContain('Training7 min');
+    expect(panel.textContent).toContain('Update of the prompter1.2 GB');
+    expect(panel.textContent).toContain('It fits into memory, of which 20.4 GB are free.');
     expect(panel.textContent).toContain('84 of 2,048 tokens');
     expect(await violations()).toEqual([]);
   });
@@ -242,7 +243,8 @@ describe('the estimate', () => {
     await open('#/new/training');
     await fireEvent.input(await screen.findByLabelText('Group size'), { target: { value: '64' } });
     location.hash = '#/new/review';
-    await screen.findByText('Lower training.group_size.', {}, { timeout: 4000 });
+    const change = await screen.findByText('training.rewrites_per_pass = 16', {}, { timeout: 4000 });
+    expect(change.closest('a')?.getAttribute('href')).toContain('training');
     expect(await violations()).toEqual([]);
   });
   it('can be cancelled while it is measured, and asked for again', async () => {

@@ -390,8 +390,49 @@ pub struct PhaseEstimate {
     pub phase: Phase,
     /// Null where nothing is known to measure by.
     pub seconds: Option<f64>,
-    /// Most memory that the worker holds at once.
+}
+
+/// A step of an iteration as far as its memory goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum FitStep {
+    Load,
+    /// The prompter draws rewrites.
+    Rollout,
+    /// The frozen model answers.
+    Answers,
+    /// Reward models and judges of this machine score.
+    Reward,
+    /// Reference log-probabilities, forward and backward pass, optimiser.
+    Update,
+    /// The same of the oracle.
+    Oracle,
+}
+
+/// Most that a step holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct FitPhase {
+    pub step: FitStep,
+    /// Everything that is held then: weights of all models, adapter, and what the step computes.
     pub peak_bytes: u64,
+}
+
+/// Whether a run fits into memory, computed from the models' files and the longest prompts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct Fit {
+    /// "memory", or the name of a GPU.
+    pub place: String,
+    pub phases: Vec<FitPhase>,
+    pub peak_bytes: u64,
+    /// What is free there now.
+    pub free_bytes: u64,
+    pub fits: bool,
+    /// Keys of the spec with values that need less, together, as `training.rewrites_per_pass = 4`: first those that leave the experiment as it is. None
+    /// where it fits as it is.
+    pub changes: Vec<String>,
+    /// What is needed with the changes.
+    pub changed_peak_bytes: Option<u64>,
+    pub changed_fits: bool,
 }
 
 /// What a run will take on this machine, as `alignpro estimate SPEC --json` prints it.
@@ -404,14 +445,9 @@ pub struct Estimate {
     pub twice_prompts_seconds: Option<f64>,
     /// The same with twice the answers to each prompt.
     pub twice_answers_seconds: Option<f64>,
-    pub peak_bytes: u64,
-    /// What the machine has free now.
-    pub free_bytes: u64,
-    pub fits: bool,
-    /// Where the figures come from, in a sentence.
+    pub memory: Fit,
+    /// Where the times come from, in a sentence.
     pub basis: String,
-    /// What to shrink, most useful first; none where it fits.
-    pub advice: Vec<String>,
     /// Of the longest prompt with all that goes around it, and what the prompter's and the frozen model's contexts hold.
     pub longest_prompter_tokens: usize,
     pub longest_frozen_tokens: usize,

@@ -25,6 +25,9 @@ pub struct Spec {
     /// Every random stream of the run is derived from this number.
     #[serde(default)]
     pub seed: u64,
+    /// Of the weights of all models that the built-in engine computes.
+    #[serde(default, skip_serializing_if = "Precision::is_default")]
+    pub precision: Precision,
     #[serde(default)]
     pub data: Data,
     pub prompter: Prompter,
@@ -36,6 +39,26 @@ pub struct Spec {
     pub evaluation: Evaluation,
     #[serde(default, skip_serializing_if = "Arms::is_default")]
     pub arms: Arms,
+}
+
+/// How frozen weights are held, and products with them computed. Adapters, norms, attention, logits and everything that is summed are in f32 either
+/// way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Exact: what was published in bf16 is kept so, which loses nothing, and widened while it is multiplied; anything else is kept in f32.
+    #[default]
+    F32,
+    /// Rounded to bf16. On a GPU the products are in bf16 with sums in f32, which its tensor units compute many times as fast; on a processor they
+    /// are those of `f32` with the rounded weights.
+    Bf16,
+}
+
+impl Precision {
+    #[allow(clippy::trivially_copy_pass_by_ref)] // Serde's signature.
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The model that is trained to rewrite prompts, ρ.

@@ -17,6 +17,7 @@ pub mod costs;
 pub mod design;
 pub mod evaluation;
 mod figures;
+pub mod fit;
 pub mod guards;
 pub mod instruction;
 pub mod judge;
@@ -43,6 +44,6 @@ pub mod theory;
 pub mod training;
 
 pub use pipeline::{Arm, Item, Pipeline, Trial};
-pub use prompter::{Prompter, Rewrite};
+pub use prompter::{Prompter, Rewrite, Wording};
 pub use runner::{Inputs, Outcome, Progress, Runner};
 pub use stop::StopSignal;

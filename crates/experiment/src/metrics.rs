@@ -117,7 +117,16 @@ pub fn add_timings(m: &mut Metrics, trials: &[Trial], stages: &Seconds, update: 
 
 /// The most memory this process has held so far, where the system tells (Linux).
 pub fn peak_memory_bytes() -> Option<u64> {
+    memory_bytes("VmHWM:")
+}
+
+/// What it holds now.
+pub fn resident_memory_bytes() -> Option<u64> {
+    memory_bytes("VmRSS:")
+}
+
+fn memory_bytes(key: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
     Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? * 1024)
 }

@@ -1,6 +1,6 @@
 //! From the text of a spec to everything that can be checked before a model computes anything.
 use crate::instruction;
-use crate::prompter::Prompter;
+use crate::prompter::{Prompter, Wording};
 use crate::spec;
 use contract::data::{Census, Prompt};
 use contract::{Error, Result, Spec};
@@ -32,6 +32,16 @@ pub struct Longest {
     pub prompter_context: usize,
     pub frozen_context: usize,
 }
+
+/// Who reads prompts, and the tokens that it can hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a, R: ?Sized> {
+    pub reads: &'a R,
+    pub context: usize,
+}
+
+/// Tokens of a system prompt and a prompt in a chat template.
+pub type TokensOf<'a> = dyn Fn(Option<&str>, &str) -> Result<usize> + 'a;
 
 /// The folder that relative paths of a stored run's spec start at.
 pub fn base_folder(facts: &[Fact]) -> PathBuf {
@@ -83,22 +93,23 @@ impl Prepared {
         unchanged(stored, &self.facts.iter().filter(|f| f.key != FOLDER).cloned().collect::<Vec<_>>())
     }
 
-    /// How long the longest prompts are to both models.
-    pub fn longest(&self, prompter: &Prompter, frozen: &dyn FrozenModel) -> Result<Longest> {
-        let (rewrite, answer) = (prompter.settings().max_rewrite_tokens, self.spec.frozen.max_answer_tokens);
-        let mut longest = Longest { prompter_context: prompter.context(), frozen_context: frozen.context(), ..Longest::default() };
+    /// How long the longest prompts are to both models, which need not be loaded for it.
+    pub fn longest(&self, prompter: &Reader<'_, Wording>, frozen: &Reader<'_, TokensOf<'_>>) -> Result<Longest> {
+        let (wording, rewrite, answer) = (prompter.reads, prompter.reads.settings().max_rewrite_tokens, self.spec.frozen.max_answer_tokens);
+        let mut longest = Longest { prompter_context: prompter.context, frozen_context: frozen.context, ..Longest::default() };
         for prompt in self.splits.train.iter().chain(&self.splits.validation).chain(&self.splits.test) {
-            let tokens = |text: &str| frozen.prompt_tokens(prompt.system.as_deref(), text);
-            let around = tokens(&prompt.text)?.max(tokens(&prompter.rewrite(&prompt.text, ""))? + rewrite);
-            longest.prompter = longest.prompter.max(prompter.request(prompt)?.len() + rewrite);
+            let tokens = |text: &str| (frozen.reads)(prompt.system.as_deref(), text);
+            let around = tokens(&prompt.text)?.max(tokens(&wording.rewrite(&prompt.text, ""))? + rewrite);
+            longest.prompter = longest.prompter.max(wording.request(prompt)?.len() + rewrite);
             longest.frozen = longest.frozen.max(around + answer);
             if self.spec.arms.instruction {
-                longest.frozen = longest.frozen.max(around_instruction(frozen, prompt)? + rewrite + answer);
+                let around = tokens(&instruction::message(".", &prompt.text))?;
+                longest.frozen = longest.frozen.max(around + rewrite + answer);
             }
         }
         if self.spec.arms.instruction {
-            let request = instruction::longest_request(prompter, &self.spec.arms.instruction_request)?;
-            longest.prompter = longest.prompter.max(prompter.context().min(request + rewrite));
+            let request = instruction::longest_request(wording, &self.spec.arms.instruction_request)?;
+            longest.prompter = longest.prompter.max(prompter.context.min(request + rewrite));
         }
         Ok(longest)
     }

@@ -11,10 +11,16 @@ use std::sync::Arc;
 /// top-p and no top-k, so that the log-probabilities are those of the distribution that was drawn from.
 pub struct Prompter {
     model: Llama,
-    tokenizer: Arc<Tokenizer>,
+    wording: Wording,
     stop_tokens: Vec<u32>,
     /// Tokens that end an output and stay in it (`ends_after`).
     closing: Vec<u32>,
+}
+
+/// How a prompter is asked, and what becomes of its output: its settings and its tokenizer, without the model.
+#[derive(Clone)]
+pub struct Wording {
+    tokenizer: Arc<Tokenizer>,
     settings: spec::Prompter,
 }
 
@@ -79,26 +85,109 @@ impl Prompter {
             }
             closing.extend(tokens);
         }
-        Ok(Self { model, tokenizer, stop_tokens, closing, settings })
+        Ok(Self { model, wording: Wording::new(tokenizer, settings), stop_tokens, closing })
+    }
+
+    pub fn wording(&self) -> &Wording {
+        &self.wording
     }
 
     pub fn settings(&self) -> &spec::Prompter {
-        &self.settings
+        &self.wording.settings
     }
 
     /// An adapter that changes nothing yet.
     pub fn untrained_adapter(&self, seed: u64) -> Result<Adapter> {
-        Ok(Adapter::new(&self.model, lora(&self.settings), seed)?)
+        Ok(Adapter::new(&self.model, lora(&self.wording.settings), seed)?)
     }
 
     /// An adapter from a checkpoint.
     pub fn adapter(&self, bytes: &[u8]) -> Result<Adapter> {
-        Ok(Adapter::from_bytes(&self.model, lora(&self.settings), bytes)?)
+        Ok(Adapter::from_bytes(&self.model, lora(&self.wording.settings), bytes)?)
     }
 
     /// Tokens that the model can hold, prompt and continuation together.
     pub fn context(&self) -> usize {
         self.model.config.context()
+    }
+
+    /// As [`Wording::request`].
+    pub fn request(&self, prompt: &Prompt) -> Result<Arc<[u32]>> {
+        self.wording.request(prompt)
+    }
+
+    /// As [`Wording::message`].
+    pub fn message(&self, text: &str) -> Result<Arc<[u32]>> {
+        self.wording.message(text)
+    }
+
+    /// As [`Wording::rewrite`].
+    pub fn rewrite(&self, prompt: &str, output: &str) -> String {
+        self.wording.rewrite(prompt, output)
+    }
+
+    /// Draws one rewrite for each request and seed, at most `max_rows` at a time; `text` is the bare output and `reference` empty. Breaking `on_step` gives
+    /// [`contract::Code::Stopped`].
+    pub fn draw(
+        &self,
+        adapter: Option<&Adapter>,
+        requests: &[Request],
+        max_rows: usize,
+        on_step: &mut dyn FnMut(Step<'_>) -> ControlFlow<()>,
+    ) -> Result<Vec<Rewrite>> {
+        let decoding = Decoding {
+            max_tokens: self.wording.settings.max_rewrite_tokens,
+            temperature: self.wording.settings.temperature,
+            top_p: 1.0,
+            top_k: 0,
+            stop: [&self.stop_tokens[..], &self.closing].concat(),
+        };
+        let drawn = self.model.generate(adapter, requests, &decoding, max_rows, on_step)?;
+        drawn
+            .into_iter()
+            .map(|g| {
+                let text = self.wording.tokenizer.decode(g.shown(&self.stop_tokens))?.trim().to_string();
+                Ok(Rewrite {
+                    empty: text.is_empty(),
+                    text,
+                    tokens: g.tokens,
+                    log_probs: g.log_probs,
+                    entropies: g.entropies,
+                    reference: Vec::new(),
+                    truncated: !g.stopped,
+                })
+            })
+            .collect()
+    }
+
+    /// The rewrite of `prompt` so far, for the tokens drawn so far.
+    pub fn beginning(&self, prompt: &str, tokens: &[u32]) -> Result<String> {
+        Ok(self.rewrite(prompt, self.wording.tokenizer.decode_beginning(tokens)?.trim()))
+    }
+
+    /// Log-probability of every token of the groups' rewrites, [tokens] (f32), in order; differentiable in the adapter.
+    pub fn log_probs(&self, adapter: Option<&Adapter>, groups: &[TokenGroup], dropout_seed: Option<u64>) -> lm::Result<Tensor> {
+        self.model.log_probs(adapter, &borrowed(groups), self.wording.settings.temperature, dropout_seed)
+    }
+
+    /// Values in a hidden state.
+    pub fn width(&self) -> usize {
+        self.model.config.hidden_size
+    }
+
+    /// The untuned prompter's last hidden state where it predicts each token of the groups' rewrites, [tokens, width] (f32), in order.
+    pub fn features(&self, groups: &[TokenGroup]) -> lm::Result<Tensor> {
+        self.model.features(None, &borrowed(groups))
+    }
+}
+
+impl Wording {
+    pub fn new(tokenizer: Arc<Tokenizer>, settings: spec::Prompter) -> Self {
+        Self { tokenizer, settings }
+    }
+
+    pub fn settings(&self) -> &spec::Prompter {
+        &self.settings
     }
 
     /// What asks for a rewrite of `prompt`, as tokens: the meta-prompt as one user message. Where it is the prompt alone the model is not asked for a
@@ -125,60 +214,6 @@ impl Prompter {
             // The spec's check lets no such template in.
             None => output.to_string(),
         }
-    }
-
-    /// Draws one rewrite for each request and seed, at most `max_rows` at a time; `text` is the bare output and `reference` empty. Breaking `on_step` gives
-    /// [`contract::Code::Stopped`].
-    pub fn draw(
-        &self,
-        adapter: Option<&Adapter>,
-        requests: &[Request],
-        max_rows: usize,
-        on_step: &mut dyn FnMut(Step<'_>) -> ControlFlow<()>,
-    ) -> Result<Vec<Rewrite>> {
-        let decoding = Decoding {
-            max_tokens: self.settings.max_rewrite_tokens,
-            temperature: self.settings.temperature,
-            top_p: 1.0,
-            top_k: 0,
-            stop: [&self.stop_tokens[..], &self.closing].concat(),
-        };
-        let drawn = self.model.generate(adapter, requests, &decoding, max_rows, on_step)?;
-        drawn
-            .into_iter()
-            .map(|g| {
-                let text = self.tokenizer.decode(g.shown(&self.stop_tokens))?.trim().to_string();
-                Ok(Rewrite {
-                    empty: text.is_empty(),
-                    text,
-                    tokens: g.tokens,
-                    log_probs: g.log_probs,
-                    entropies: g.entropies,
-                    reference: Vec::new(),
-                    truncated: !g.stopped,
-                })
-            })
-            .collect()
-    }
-
-    /// The rewrite of `prompt` so far, for the tokens drawn so far.
-    pub fn beginning(&self, prompt: &str, tokens: &[u32]) -> Result<String> {
-        Ok(self.rewrite(prompt, self.tokenizer.decode_beginning(tokens)?.trim()))
-    }
-
-    /// Log-probability of every token of the groups' rewrites, [tokens] (f32), in order; differentiable in the adapter.
-    pub fn log_probs(&self, adapter: Option<&Adapter>, groups: &[TokenGroup], dropout_seed: Option<u64>) -> lm::Result<Tensor> {
-        self.model.log_probs(adapter, &borrowed(groups), self.settings.temperature, dropout_seed)
-    }
-
-    /// Values in a hidden state.
-    pub fn width(&self) -> usize {
-        self.model.config.hidden_size
-    }
-
-    /// The untuned prompter's last hidden state where it predicts each token of the groups' rewrites, [tokens, width] (f32), in order.
-    pub fn features(&self, groups: &[TokenGroup]) -> lm::Result<Tensor> {
-        self.model.features(None, &borrowed(groups))
     }
 }
 

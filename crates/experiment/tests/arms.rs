@@ -194,7 +194,7 @@ fn a_run_with_all_arms_resumes_bit_for_bit() {
 fn an_untrained_oracle_answers_as_the_frozen_model() {
     let mut world = World::new("iterations = 1\nwarmup_iterations = 0\n[arms]\noracle = true");
     let folder = ModelFolder::open(&world.folder.path().join("tiny")).unwrap();
-    let load = || Llama::load(&folder, &Device::Cpu).unwrap();
+    let load = || Llama::load(&folder, &Device::Cpu, lm::Precision::F32).unwrap();
     (world.spec.frozen.temperature, world.spec.frozen.max_answer_tokens) = (0.8, 7);
     let spec = &world.spec;
     let reward = || Reward::new(&spec.reward).unwrap();

@@ -7,8 +7,9 @@ use common::{Parrot, World};
 use contract::data::Prompt;
 use contract::{Code, Spec};
 use experiment::instruction::{Candidate, Round, Search, Shape, collect, message, request, round};
+use experiment::prepare::{Prepared, Reader, TokensOf};
 use experiment::{Pipeline, Prompter, Rewrite, metrics, prepare};
-use inference::BuiltIn;
+use inference::{BuiltIn, FrozenModel};
 use lm::{Device, Llama, ModelFolder, Stream};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -362,10 +363,16 @@ fn what_does_not_fit_before_a_prompt_is_named() {
         message.contains("Prompt 2 of the test split") && message.contains("an instruction with prompter.max_rewrite_tokens = 6"),
         "{message}"
     );
-    let with = prepared.longest(&prompter, &parrot).unwrap();
+    let frozen = |system: Option<&str>, prompt: &str| parrot.prompt_tokens(system, prompt);
+    let [prompter_reads, frozen_reads] = [prompter.context(), parrot.context()];
+    let longest = |prepared: &Prepared| {
+        let prompter = Reader { reads: prompter.wording(), context: prompter_reads };
+        prepared.longest(&prompter, &Reader { reads: &frozen as &TokensOf<'_>, context: frozen_reads }).unwrap()
+    };
+    let with = longest(&prepared);
     prepared.spec.arms.instruction = false;
     prepared.check_lengths(&prompter, &parrot).unwrap();
-    let without = prepared.longest(&prompter, &parrot).unwrap();
+    let without = longest(&prepared);
     assert!(with.frozen == 76 + 6 + 48 && without.frozen == 75 + 48 && with.prompter >= without.prompter, "{with:?} {without:?}");
 
     prepared.spec.arms.instruction = true;
@@ -414,7 +421,7 @@ fn the_real_model_searches_and_resumes_bit_for_bit() {
     let folder =
         PathBuf::from(folder.expect("set ALIGNPRO_TEST_MODEL to the folder of the imported SmolLM2-135M-Instruct (`make test` does)"));
     let folder = ModelFolder::open(&folder).unwrap();
-    let model = Llama::load(&folder, &Device::Cpu).unwrap();
+    let model = Llama::load(&folder, &Device::Cpu, lm::Precision::F32).unwrap();
     let search_in = |rounds: usize, search: &mut Search| -> Vec<Round> {
         let prepared = prepare::from_text(REAL, "real.toml", std::path::Path::new(".")).unwrap();
         let (spec, train) = (prepared.spec.clone(), prepared.splits.train.clone());

@@ -48,7 +48,7 @@ fn model_folder() -> PathBuf {
 /// Runs the spec to its end, stopping and going on after the iterations in `stops`. Returns its iterations and its last checkpoint.
 fn run(stops: &[usize]) -> (Vec<store::Iteration>, Checkpoint) {
     let (folder, temporary, runtime) = (ModelFolder::open(&model_folder()).unwrap(), tempfile::tempdir().unwrap(), Runtime::new().unwrap());
-    let model = Llama::load(&folder, &Device::Cpu).unwrap();
+    let model = Llama::load(&folder, &Device::Cpu, lm::Precision::F32).unwrap();
     let store = runtime.block_on(Store::open(&temporary.path().join("runs.db"))).unwrap();
     let prepared = prepare::from_text(SPEC, "real.toml", temporary.path()).unwrap();
     let new =

@@ -67,7 +67,7 @@ fn mistralrs() -> MistralRs {
 
 fn built_in() -> BuiltIn {
     let folder = ModelFolder::open(&folder()).unwrap();
-    BuiltIn::new(Llama::load(&folder, &Device::Cpu).unwrap(), &folder).unwrap()
+    BuiltIn::new(Llama::load(&folder, &Device::Cpu, lm::Precision::F32).unwrap(), &folder).unwrap()
 }
 
 fn requests(prompts: &[&str]) -> Vec<AnswerRequest> {
@@ -134,7 +134,7 @@ fn every_family_answers_as_the_built_in_engine() {
     let all = ["untied", "llama3", "linear", "mistral", "qwen2", "qwen3", "phi3"].iter().map(named);
     for (folder, name) in all.chain(["qwen2", "qwen3", "phi3"].iter().map(import)) {
         let opened = ModelFolder::open(&folder).unwrap();
-        let mut ours = BuiltIn::new(Llama::load(&opened, &Device::Cpu).unwrap(), &opened).unwrap();
+        let mut ours = BuiltIn::new(Llama::load(&opened, &Device::Cpu, lm::Precision::F32).unwrap(), &opened).unwrap();
         let mut theirs = MistralRs::load(&folder, None).unwrap();
         let (batch, greedy) = (requests(&["a", "b", "ab", "who"]), decoding(0.0, 7));
         let (ours, theirs) = (one_by_one(&mut ours, &batch, &greedy), one_by_one(&mut theirs, &batch, &greedy));

@@ -22,7 +22,7 @@ pub struct EngineChoice {
 /// `auto` means the built-in engine where it can run the model and there is room for it, otherwise mistral.rs, which [`crate::admit`] then
 /// may hold to one request at a time (docs/adr/0004).
 ///
-/// `has_room`: weights in f32, as the built-in engine holds them, fit beside what a run needs; always on the CPU. `builtin_supports`: the built-in
+/// `has_room`: weights as the built-in engine holds them fit beside what a run needs; always on the CPU. `builtin_supports`: the built-in
 /// engine knows the model's architecture. `quantised`: the spec asks for quantisation while loading. `is_gguf`: the model is a GGUF file, not a
 /// folder. A spec that names the built-in engine for what it cannot do is refused.
 pub fn choose(engine: Engine, has_room: bool, builtin_supports: bool, quantised: bool, is_gguf: bool) -> Result<EngineChoice> {
@@ -38,7 +38,7 @@ pub fn choose(engine: Engine, has_room: bool, builtin_supports: bool, quantised:
         (Engine::Endpoint, _) => return Err(Error::internal("An endpoint answers elsewhere; no engine of this machine is to be chosen.")),
         (Engine::Mistralrs, _) => (EngineKind::MistralRs, "the spec names it".into()),
         (Engine::Auto, Some(obstacle)) => (EngineKind::MistralRs, obstacle.what.into()),
-        (Engine::Auto, None) if !has_room => (EngineKind::MistralRs, "the GPU has too little room for its weights in f32".into()),
+        (Engine::Auto, None) if !has_room => (EngineKind::MistralRs, "the GPU has too little room for its weights".into()),
         (Engine::Auto, None) => (EngineKind::BuiltIn, "it knows the model's architecture and answers batches as it answers one".into()),
     };
     Ok(EngineChoice { engine, reason })

@@ -17,7 +17,7 @@ fn load() -> BuiltIn {
     let path = std::env::var_os("ALIGNPRO_TEST_MODEL")
         .unwrap_or_else(|| panic!("set ALIGNPRO_TEST_MODEL to the folder of SmolLM2-135M-Instruct (`make test` does)"));
     let folder = ModelFolder::open(&PathBuf::from(path)).unwrap();
-    BuiltIn::new(Llama::load(&folder, &Device::Cpu).unwrap(), &folder).unwrap()
+    BuiltIn::new(Llama::load(&folder, &Device::Cpu, lm::Precision::F32).unwrap(), &folder).unwrap()
 }
 
 fn requests(prompts: &[(&str, u64)]) -> Vec<AnswerRequest> {

@@ -28,7 +28,7 @@ struct Case {
 
 impl Case {
     fn new(folder: &ModelFolder, device: &Device) -> Result<Self> {
-        let model = Llama::load(folder, device)?;
+        let model = Llama::load(folder, device, lm::Precision::F32)?;
         let targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"].map(String::from).to_vec();
         let adapter = Adapter::new(&model, LoraConfig { rank: 16, alpha: 32.0, dropout: 0.0, targets }, 0)?;
         let mut stream = Stream::new(1);
@@ -125,7 +125,7 @@ fn measure_all(criterion: &mut Criterion) -> Result<()> {
     let packed = PROMPTS * PROMPT_TOKENS + ROWS * (REWRITE_TOKENS - 1);
     let scoring = flop(packed, ROWS * REWRITE_TOKENS);
     let adapter = Some(&case.adapter);
-    group.bench_function("load", |bencher| bencher.iter(|| Llama::load(&folder, &device).map(drop)));
+    group.bench_function("load", |bencher| bencher.iter(|| Llama::load(&folder, &device, lm::Precision::F32).map(drop)));
     measure(&mut group, "sample 16 × 32 with the adapter", sampling(ROWS, REWRITE_TOKENS), || case.sample(adapter, ROWS, REWRITE_TOKENS));
     measure(&mut group, "sample 16 × 48", sampling(ROWS, ANSWER_TOKENS), || case.sample(None, ROWS, ANSWER_TOKENS));
     measure(&mut group, "sample 64 × 48", sampling(4 * ROWS, ANSWER_TOKENS), || case.sample(None, 4 * ROWS, ANSWER_TOKENS));

@@ -20,6 +20,14 @@ pub struct LoraConfig {
     pub targets: Vec<String>,
 }
 
+impl LoraConfig {
+    /// How many numbers an adapter of a model of this shape is.
+    pub fn parameters(&self, model: &LlamaConfig) -> u64 {
+        let block: usize = (0..PROJECTIONS).map(|projection| shape(model, projection, self).len()).sum();
+        (block * model.num_hidden_layers) as u64
+    }
+}
+
 /// The four projections of a block, in the order in which an adapter holds them.
 pub(crate) const QKV: usize = 0;
 pub(crate) const OUT: usize = 1;

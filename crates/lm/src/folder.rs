@@ -116,6 +116,11 @@ impl ModelFolder {
         tensors.map(|(name, _)| files.load(&name, device).map(|tensor| (name, tensor)).map_err(Error::from)).collect()
     }
 
+    /// File, type and shape of each tensor that is stored, by name.
+    pub(crate) fn stored(&self) -> Result<Stored> {
+        stored(&self.path, &self.weight_files)
+    }
+
     /// SHA-256 of each file that determines the model's answers, by file name.
     pub fn checksums(&self) -> Result<BTreeMap<String, String>> {
         let names = SMALL_FILES.into_iter().chain(self.weight_files.iter().map(String::as_str));
@@ -196,8 +201,11 @@ fn weight_files(folder: &Path) -> Result<Vec<String>> {
     Ok(names.into_iter().collect())
 }
 
-/// Whether all tensors of `config` are there, with their shapes, in files that are whole.
-fn check_weights(folder: &Path, files: &[String], config: &LlamaConfig) -> Result<()> {
+/// File, type and shape of each tensor, by name.
+type Stored = BTreeMap<String, (PathBuf, Dtype, Vec<usize>)>;
+
+/// What the headers of the files say.
+fn stored(folder: &Path, files: &[String]) -> Result<Stored> {
     let mut found = BTreeMap::new();
     for name in files {
         let path = folder.join(name);
@@ -205,6 +213,12 @@ fn check_weights(folder: &Path, files: &[String], config: &LlamaConfig) -> Resul
             found.insert(tensor, (path.clone(), info.dtype, info.shape.clone()));
         }
     }
+    Ok(found)
+}
+
+/// Whether all tensors of `config` are there, with their shapes, in files that are whole.
+fn check_weights(folder: &Path, files: &[String], config: &LlamaConfig) -> Result<()> {
+    let found = stored(folder, files)?;
     for (name, shape) in config.tensors() {
         let Some((path, dtype, stored)) = found.get(&name) else {
             return Err(Error::Model(format!(

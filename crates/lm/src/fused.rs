@@ -8,6 +8,7 @@ use crate::kernels::ops::{Attend, Predict, Project, Score, Values, predicting};
 use crate::kernels::projection::{Dropout, Lora, LoraShape, Projection};
 use crate::kernels::rows::rms_norm;
 use crate::kernels::turn::Turn;
+use crate::kernels::weight::Weight;
 use crate::packed::Packed;
 use crate::{Adapter, Result, stream};
 use candle_core::{Device, Tensor};
@@ -16,8 +17,8 @@ use std::sync::Arc;
 pub(crate) struct Model {
     pub layers: Vec<[Arc<Projection>; 4]>,
     pub head: Arc<Head>,
-    /// [vocabulary, width] where it is not the head's weight.
-    pub embedding: Option<Vec<f32>>,
+    /// [width, vocabulary] where it is not the head's weight.
+    pub embedding: Option<Weight>,
     pub heads: Heads,
     /// Of each block.
     pub turns: Vec<Arc<Turn>>,
@@ -69,11 +70,9 @@ impl Model {
     pub fn embed(&self, tokens: &[u32]) -> Vec<f32> {
         let width = self.width();
         let mut out = vec![0.0; tokens.len() * width];
+        let embedding = self.embedding.as_ref().unwrap_or(&self.head.weight);
         for (row, &token) in out.chunks_exact_mut(width).zip(tokens) {
-            match &self.embedding {
-                Some(embedding) => row.copy_from_slice(&embedding[token as usize * width..][..width]),
-                None => row.iter_mut().zip(self.head.weight.column(token as usize)).for_each(|(value, w)| *value = w),
-            }
+            row.iter_mut().zip(embedding.column(token as usize)).for_each(|(value, w)| *value = w);
         }
         out
     }

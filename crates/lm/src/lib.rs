@@ -8,6 +8,7 @@ pub mod config;
 mod draft;
 pub mod error;
 pub mod folder;
+pub mod footprint;
 mod fused;
 pub mod generate;
 pub mod gguf;
@@ -29,6 +30,7 @@ pub use architecture::{Architecture, Output};
 pub use config::LlamaConfig;
 pub use error::{Error, Result};
 pub use folder::ModelFolder;
+pub use footprint::Footprint;
 pub use generate::{Generation, Request, Step};
 pub use llama::Llama;
 pub use optimiser::{AdamW, AdamWConfig, Gradients};
@@ -40,6 +42,7 @@ pub use stream::Stream;
 pub use tokenizer::{Message, Tokenizer};
 
 pub use candle_core::{Device, Tensor};
+pub use contract::spec::Precision;
 
 /// The first GPU that this program was built for and finds, otherwise the CPU.
 pub fn best_device() -> Device {

@@ -3,18 +3,19 @@ use crate::adapter::{DOWN, GATE_UP, OUT, QKV, layers_of, module};
 use crate::fused::Snapshot;
 use crate::kernels::attention::Heads;
 use crate::kernels::head::Head;
-use crate::kernels::plain::{Linear, Norms};
+use crate::kernels::matrix::Matrix;
+use crate::kernels::plain::{self as operations, Linear, Norms};
 use crate::kernels::projection::{Before, Projection};
 use crate::kernels::rows::Rotary;
 use crate::kernels::turn::{HeadNorms, Turn};
 use crate::kernels::weight::Weight;
 use crate::packed::Packed;
-use crate::{Adapter, Error, Group, LlamaConfig, ModelFolder, Result, fused, plain};
+use crate::{Adapter, Error, Group, LlamaConfig, ModelFolder, Precision, Result, fused, plain};
 use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A model of the Llama family ([`crate::Architecture`]) with frozen weights (f32). Cheap to clone: clones share the weights.
+/// A model of the Llama family ([`crate::Architecture`]) with frozen weights. Cheap to clone: clones share the weights.
 #[derive(Clone)]
 pub struct Llama {
     pub config: LlamaConfig,
@@ -35,15 +36,20 @@ pub(crate) enum Backend {
 struct Weights(BTreeMap<String, Tensor>);
 
 impl Weights {
+    /// In f32.
     fn take(&mut self, name: &str) -> Result<Tensor> {
-        let tensor = self.0.remove(name).ok_or_else(|| Error::Model(format!("the model has no tensor {name}")))?;
-        Ok(tensor.to_dtype(DType::F32)?)
+        Ok(self.take_stored(name)?.to_dtype(DType::F32)?)
     }
 
-    /// The layers of one projection of one block, each [out, in].
+    /// As stored.
+    fn take_stored(&mut self, name: &str) -> Result<Tensor> {
+        self.0.remove(name).ok_or_else(|| Error::Model(format!("the model has no tensor {name}")))
+    }
+
+    /// The layers of one projection of one block as stored, each [out, in].
     fn layers(&mut self, config: &LlamaConfig, layer: usize, projection: usize) -> Result<Vec<Tensor>> {
         let (_, layers) = layers_of(config, projection);
-        layers.into_iter().map(|(name, _)| self.take(&format!("model.layers.{layer}.{}.weight", module(name)))).collect()
+        layers.into_iter().map(|(name, _)| self.take_stored(&format!("model.layers.{layer}.{}.weight", module(name)))).collect()
     }
 
     /// Their biases side by side, [out], where they have some.
@@ -68,7 +74,12 @@ impl Weights {
 }
 
 fn values(tensor: &Tensor) -> Result<Vec<f32>> {
-    Ok(tensor.flatten_all()?.to_vec1()?)
+    Ok(tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
+}
+
+/// Values of a frozen matrix, rounded to bf16 where that is asked for.
+fn frozen_values(tensor: &Tensor, precision: Precision) -> Result<Vec<f32>> {
+    if precision == Precision::Bf16 { values(&tensor.to_dtype(DType::BF16)?) } else { values(tensor) }
 }
 
 fn rotary(config: &LlamaConfig) -> Rotary {
@@ -82,17 +93,23 @@ fn heads(config: &LlamaConfig) -> Heads {
 
 impl Llama {
     /// Loads a model folder: fused kernels on the CPU, candle's operations on every other device.
-    pub fn load(folder: &ModelFolder, device: &Device) -> Result<Self> {
-        Self::from_weights(folder.config.clone(), folder.weights(&Device::Cpu)?, device, device.is_cpu())
+    pub fn load(folder: &ModelFolder, device: &Device, precision: Precision) -> Result<Self> {
+        Self::from_weights(folder.config.clone(), folder.weights(&Device::Cpu)?, device, device.is_cpu(), precision)
     }
 
     /// From weights by their Hugging Face names. `fused = false` computes with candle's operations, also on the CPU.
-    pub fn from_weights(config: LlamaConfig, weights: BTreeMap<String, Tensor>, device: &Device, fused: bool) -> Result<Self> {
+    pub fn from_weights(
+        config: LlamaConfig,
+        weights: BTreeMap<String, Tensor>,
+        device: &Device,
+        fused: bool,
+        precision: Precision,
+    ) -> Result<Self> {
         let weights = Weights(weights);
         let backend = if fused && device.is_cpu() {
-            Backend::Fused(Arc::new(fused_model(&config, weights)?))
+            Backend::Fused(Arc::new(fused_model(&config, weights, precision)?))
         } else {
-            Backend::Plain(Arc::new(plain_model(&config, weights, device)?))
+            Backend::Plain(Arc::new(plain_model(&config, weights, device, precision)?))
         };
         Ok(Self { config, device: device.clone(), backend })
     }
@@ -186,7 +203,7 @@ impl Llama {
     }
 }
 
-fn fused_model(config: &LlamaConfig, mut weights: Weights) -> Result<fused::Model> {
+fn fused_model(config: &LlamaConfig, mut weights: Weights, precision: Precision) -> Result<fused::Model> {
     let epsilon = config.rms_norm_eps as f32;
     let rotary = Arc::new(rotary(config));
     let mut turns = Vec::with_capacity(config.num_hidden_layers);
@@ -195,7 +212,8 @@ fn fused_model(config: &LlamaConfig, mut weights: Weights) -> Result<fused::Mode
         let attention_norm = Before::Norm(values(&weights.norm(layer, "input_layernorm")?)?.into(), epsilon);
         let mlp_norm = Before::Norm(values(&weights.norm(layer, "post_attention_layernorm")?)?.into(), epsilon);
         let mut project = |projection: usize, before: Before| -> Result<Arc<Projection>> {
-            let layers = weights.layers(config, layer, projection)?.iter().map(values).collect::<Result<Vec<_>>>()?;
+            let layers = weights.layers(config, layer, projection)?;
+            let layers = layers.iter().map(|layer| frozen_values(layer, precision)).collect::<Result<Vec<_>>>()?;
             let bias = weights.bias(config, layer, projection)?.as_ref().map(values).transpose()?;
             let (inputs, _) = layers_of(config, projection);
             Ok(Arc::new(Projection { before, weight: Weight::new(inputs, &layers), bias }))
@@ -208,36 +226,45 @@ fn fused_model(config: &LlamaConfig, mut weights: Weights) -> Result<fused::Mode
             norms.map(|[query, key]| Ok::<_, Error>(HeadNorms { query: values(&query)?.into(), key: values(&key)?.into(), epsilon }));
         turns.push(Arc::new(Turn::new(rotary.clone(), norms.transpose()?)));
     }
-    let embedding = values(&weights.take("model.embed_tokens.weight")?)?;
-    let (weight, embedding) =
-        if config.shares_embedding() { (embedding, None) } else { (values(&weights.take("lm_head.weight")?)?, Some(embedding)) };
+    let mut of_tokens =
+        |name: &str| Ok::<_, Error>(Weight::new(config.hidden_size, &[frozen_values(&weights.take_stored(name)?, precision)?]));
+    let embedding = of_tokens("model.embed_tokens.weight")?;
+    let (weight, embedding) = if config.shares_embedding() { (embedding, None) } else { (of_tokens("lm_head.weight")?, Some(embedding)) };
     let norm = values(&weights.take("model.norm.weight")?)?.into();
-    let head = Head { norm, epsilon, weight: Weight::new(config.hidden_size, &[weight]) };
+    let head = Head { norm, epsilon, weight };
     Ok(fused::Model { layers, head: Arc::new(head), embedding, heads: heads(config), turns })
 }
 
-fn plain_model(config: &LlamaConfig, mut weights: Weights, device: &Device) -> Result<plain::Model> {
+fn plain_model(config: &LlamaConfig, mut weights: Weights, device: &Device, precision: Precision) -> Result<plain::Model> {
     let mut layers = Vec::with_capacity(config.num_hidden_layers);
     for layer in 0..config.num_hidden_layers {
-        let mut projection = |p: usize| -> Result<Linear> {
-            let weight = Tensor::cat(&weights.layers(config, layer, p)?, 0)?.t()?.contiguous()?.to_device(device)?;
-            let bias = weights.bias(config, layer, p)?.map(|bias| bias.to_device(device)).transpose()?;
-            Ok(Linear { weight, bias })
+        let mut norm = |name: &str| {
+            let weight = weights.norm(layer, name)?.to_device(device)?;
+            Ok::<_, Error>(operations::Before::Norm(weight, config.rms_norm_eps))
         };
-        let projections = [projection(QKV)?, projection(OUT)?, projection(GATE_UP)?, projection(DOWN)?];
+        let (attention_norm, mlp_norm) = (norm("input_layernorm")?, norm("post_attention_layernorm")?);
+        let mut projection = |p: usize, before: operations::Before| -> Result<Arc<Linear>> {
+            // Turned on the device, where that takes no time.
+            let rows = Tensor::cat(&weights.layers(config, layer, p)?, 0)?.to_device(device)?;
+            let weight = Matrix::new(&rows.t()?.contiguous()?, precision)?;
+            let bias = weights.bias(config, layer, p)?.map(|bias| bias.to_device(device)).transpose()?;
+            Ok(Arc::new(Linear { before, weight, bias }))
+        };
+        let projections = [
+            projection(QKV, attention_norm)?,
+            projection(OUT, operations::Before::Nothing)?,
+            projection(GATE_UP, mlp_norm)?,
+            projection(DOWN, operations::Before::SwiGlu)?,
+        ];
         let norms = weights.head_norms(config, layer)?;
         let norms = norms.map(|[query, key]| {
             Ok::<_, Error>(Norms { query: query.to_device(device)?, key: key.to_device(device)?, epsilon: config.rms_norm_eps })
         });
-        layers.push(plain::Layer {
-            projections,
-            head_norms: norms.transpose()?,
-            attention_norm: weights.norm(layer, "input_layernorm")?.to_device(device)?,
-            mlp_norm: weights.norm(layer, "post_attention_layernorm")?.to_device(device)?,
-        });
+        layers.push(plain::Layer { projections, head_norms: norms.transpose()? });
     }
-    let embedding = weights.take("model.embed_tokens.weight")?.to_device(device)?;
-    let head = if config.shares_embedding() { embedding.clone() } else { weights.take("lm_head.weight")?.to_device(device)? };
+    let mut of_tokens = |name: &str| Ok::<_, Error>(Matrix::new(&weights.take_stored(name)?.to_device(device)?, precision)?.exact());
+    let embedding = of_tokens("model.embed_tokens.weight")?;
+    let head = if config.shares_embedding() { embedding.clone() } else { of_tokens("lm_head.weight")? };
     let rotary = rotary(config);
     let table = |values: &[f32]| Tensor::from_slice(values, (config.context(), config.rotary_dim / 2), device);
     let (cosines, sines) = rotary.tables();

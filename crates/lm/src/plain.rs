@@ -1,18 +1,21 @@
 //! The model in candle's own operations: runs on every device, and is what the fused model is held against.
 use crate::adapter::{DOWN, GATE_UP, OUT, QKV};
 use crate::kernels::attention::Heads;
+use crate::kernels::matrix::Matrix;
 use crate::kernels::plain;
 use crate::packed::Packed;
 use crate::{Adapter, Result};
 use candle_core::{Device, Tensor};
+use std::sync::Arc;
 
 pub(crate) struct Model {
     pub layers: Vec<Layer>,
     pub norm: Tensor,
     pub epsilon: f64,
-    /// Both [vocabulary, width].
-    pub embedding: Tensor,
-    pub head: Tensor,
+    /// Both [vocabulary, width]. Products with the head are in f32: in bf16 a logit of 20 is off by up to 0.06, and so would be every ratio of
+    /// probabilities.
+    pub embedding: Matrix,
+    pub head: Matrix,
     pub heads: Heads,
     /// [positions, pairs that are turned].
     pub cosines: Tensor,
@@ -20,10 +23,8 @@ pub(crate) struct Model {
 }
 
 pub(crate) struct Layer {
-    /// In the adapter's order.
-    pub projections: [plain::Linear; 4],
-    pub attention_norm: Tensor,
-    pub mlp_norm: Tensor,
+    /// In the adapter's order, with the norms and SwiGLU before them.
+    pub projections: [Arc<plain::Linear>; 4],
     pub head_norms: Option<plain::Norms>,
 }
 
@@ -38,13 +39,13 @@ pub(crate) const HIDDEN: f32 = -1e30;
 
 impl Model {
     pub fn device(&self) -> &Device {
-        self.embedding.device()
+        self.norm.device()
     }
 
     /// An adapter, if there is one, as the pass takes it, differentiable with respect to its vars where asked for.
     pub fn factors(&self, adapter: Option<&Adapter>, differentiable: bool) -> Result<Option<Factors>> {
         let Some((adapter, first)) = adapter.zip(self.layers.first()) else { return Ok(None) };
-        let places = |p: usize| plain::places(&adapter.shapes[p], first.projections[p].weight.dim(1)?, &self.embedding);
+        let places = |p: usize| plain::places(&adapter.shapes[p], first.projections[p].weight.columns()?, &self.norm);
         let places = [places(QKV)?, places(OUT)?, places(GATE_UP)?, places(DOWN)?];
         let factors = adapter.layers.iter().map(|vars| {
             let lora = |p: usize| {
@@ -72,34 +73,31 @@ impl Model {
         let positions = Tensor::new(positions, self.device())?;
         let table = |table: &Tensor| table.index_select(&positions, 0)?.reshape((batch, new, ()));
         let (cosines, sines) = (table(&self.cosines)?, table(&self.sines)?);
-        let mut x = self.embedding.index_select(&Tensor::new(tokens, self.device())?, 0)?;
+        let mut x = self.embedding.select(&Tensor::new(tokens, self.device())?)?;
         for (index, layer) in self.layers.iter().enumerate() {
             let project = |x: &Tensor, projection: usize| {
                 let lora = adapter.and_then(|factors| factors[index][projection].as_ref());
                 plain::project(x, &layer.projections[projection], lora, dropout)
             };
-            let qkv = project(&plain::rms_norm(&x, &layer.attention_norm, self.epsilon)?, QKV)?;
-            let turn = plain::Turn { cosines: cosines.clone(), sines: sines.clone(), norms: layer.head_norms.as_ref() };
-            let [queries, mut keys, mut values] = plain::split_heads(&qkv, batch, self.heads, &turn)?;
-            if let Some(cache) = cache.as_deref_mut() {
-                if let Some((old_keys, old_values)) = cache.get(index) {
-                    keys = Tensor::cat(&[old_keys, &keys], 2)?;
-                    values = Tensor::cat(&[old_values, &values], 2)?;
-                    cache[index] = (keys.clone(), values.clone());
-                } else {
-                    cache.push((keys.clone(), values.clone()));
+            let qkv = project(&x, QKV)?;
+            let turn = plain::Turn { cosines: cosines.clone(), sines: sines.clone(), norms: layer.head_norms.clone() };
+            let attended = match cache.as_deref_mut() {
+                None => plain::attend(&qkv, batch, self.heads, &turn, mask)?,
+                Some(cache) => {
+                    let [queries, keys, values] = plain::split_heads(&qkv, batch, self.heads, &turn)?;
+                    let (keys, values) = remember(cache, index, keys, values)?;
+                    plain::attention(&queries, &keys, &values, mask)?
                 }
-            }
-            x = (project(&plain::attention(&queries, &keys, &values, mask)?, OUT)? + x)?;
-            let gate_up = project(&plain::rms_norm(&x, &layer.mlp_norm, self.epsilon)?, GATE_UP)?;
-            x = (project(&plain::swiglu(&gate_up)?, DOWN)? + x)?;
+            };
+            x = (project(&attended, OUT)? + x)?;
+            x = (project(&project(&x, GATE_UP)?, DOWN)? + x)?;
         }
         Ok(x)
     }
 
     /// Logits [rows, vocabulary].
     pub fn logits(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(plain::rms_norm(x, &self.norm, self.epsilon)?.matmul(&self.head.t()?)?)
+        Ok(self.head.times_transposed(&plain::rms_norm(x, &self.norm, self.epsilon)?)?)
     }
 
     /// Log-probabilities of a packed batch [predictions].
@@ -118,6 +116,17 @@ impl Model {
         let x = x.index_select(&Tensor::new(rows, self.device())?, 0)?;
         Ok(plain::rms_norm(&x, &self.norm, self.epsilon)?)
     }
+}
+
+/// Keys and values of a block with those before them, which the cache then holds.
+fn remember(cache: &mut Cache, block: usize, keys: Tensor, values: Tensor) -> candle_core::Result<(Tensor, Tensor)> {
+    let Some((old_keys, old_values)) = cache.get(block) else {
+        cache.push((keys.clone(), values.clone()));
+        return Ok((keys, values));
+    };
+    let all = (Tensor::cat(&[old_keys, &keys], 2)?, Tensor::cat(&[old_values, &values], 2)?);
+    cache[block] = all.clone();
+    Ok(all)
 }
 
 /// [1, 1, rows, rows]: who sees whom in a packed batch.

@@ -2,7 +2,7 @@
 //! (`…ForSequenceClassification` in transformers, one label).
 use crate::draft::Draft;
 use crate::seal::{self, Seal};
-use crate::{Adapter, Device, Error, Group, Llama, LoraConfig, Message, ModelFolder, Result, Tensor, Tokenizer};
+use crate::{Adapter, Device, Error, Group, Llama, LoraConfig, Message, ModelFolder, Precision, Result, Tensor, Tokenizer};
 use candle_core::DType;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use std::path::Path;
 /// Tokens of a pass over conversations; what begins alike counts once.
 const TOKENS_PER_PASS: usize = 4096;
 
-/// A reward model with its weights (f32).
+/// A reward model with its weights.
 pub struct RewardModel {
     model: Llama,
     adapter: Option<Adapter>,
@@ -23,11 +23,11 @@ pub struct RewardModel {
 
 impl RewardModel {
     /// Loads a folder of [`ModelFolder::open_reward_model`].
-    pub fn load(folder: &ModelFolder, device: &Device) -> Result<Self> {
+    pub fn load(folder: &ModelFolder, device: &Device, precision: Precision) -> Result<Self> {
         let mut weights = folder.weights(&Device::Cpu)?;
         let weight = weights.remove(SCORE).ok_or_else(|| Error::Model(format!("the model has no tensor {SCORE}")))?;
         let weight = weight.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
-        let model = Llama::from_weights(folder.config.clone(), weights, device, device.is_cpu())?;
+        let model = Llama::from_weights(folder.config.clone(), weights, device, device.is_cpu(), precision)?;
         Ok(Self { model, adapter: None, tokenizer: folder.tokenizer()?, weight, padding: folder.padding })
     }
 

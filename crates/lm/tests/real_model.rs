@@ -23,7 +23,7 @@ fn real_model_answers_and_scores_as_transformers_does() {
 
 fn answers_and_scores_as_transformers_does(device: &Device) {
     let folder = folder();
-    let (model, tokenizer) = (Llama::load(&folder, device).unwrap(), folder.tokenizer().unwrap());
+    let (model, tokenizer) = (Llama::load(&folder, device, lm::Precision::F32).unwrap(), folder.tokenizer().unwrap());
     let reference: Value = serde_json::from_str(include_str!("fixtures/smollm2.json")).unwrap();
     let token = |v: &Value| v.as_u64().unwrap() as u32;
     for entry in reference["entries"].as_array().unwrap() {

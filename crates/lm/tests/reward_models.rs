@@ -24,7 +24,7 @@ fn scores_are_those_of_transformers() {
         let conversations: Vec<Vec<Message>> = entries.iter().map(|e| serde_json::from_value(e["messages"].clone()).unwrap()).collect();
         let expected: Vec<f32> = entries.iter().map(|e| e["score"].as_f64().unwrap() as f32).collect();
         for fused in [true, false] {
-            let model = RewardModel::load(&opened, &common::device(fused)).unwrap();
+            let model = RewardModel::load(&opened, &common::device(fused), lm::Precision::F32).unwrap();
             for (entry, conversation) in entries.iter().zip(&conversations) {
                 let tokens: Vec<u32> = serde_json::from_value(entry["tokens"].clone()).unwrap();
                 assert!(tokens.starts_with(&model.tokens(conversation).unwrap()), "{name}");
@@ -61,7 +61,7 @@ fn gradients_of_a_preference_are_those_of_pytorch() {
         for fused in [true, false] {
             let mut weights = opened.weights(&lm::Device::Cpu).unwrap();
             let score = weights.remove("score.weight").unwrap().flatten_all().unwrap();
-            let llama = Llama::from_weights(opened.config.clone(), weights, &common::device(fused), fused).unwrap();
+            let llama = Llama::from_weights(opened.config.clone(), weights, &common::device(fused), fused, lm::Precision::F32).unwrap();
             let loaded = Adapter::load_peft(&llama, &folder.join("adapter")).unwrap();
             let model = RewardModel::untrained(llama, &opened, loaded.config.clone(), 0).unwrap();
             let vars = model.adapter().unwrap().vars();
@@ -101,7 +101,7 @@ fn a_trained_model_is_written_as_a_folder() {
     for name in ["tiny-untied", "tiny-qwen2", "tiny-phi3"] {
         let base = ModelFolder::open(&fixture(name)).unwrap();
         let lora = lm::LoraConfig { rank: 3, alpha: 6.0, dropout: 0.0, targets: common::TARGETS.map(String::from).to_vec() };
-        let llama = Llama::load(&base, &lm::Device::Cpu).unwrap();
+        let llama = Llama::load(&base, &lm::Device::Cpu, lm::Precision::F32).unwrap();
         let mut model = RewardModel::untrained(llama, &base, lora, 1).unwrap();
         let conversation = vec![Message::user("who?"), Message { role: "assistant".into(), content: "me".into() }];
         assert_eq!(model.score(std::slice::from_ref(&conversation)).unwrap(), [0.0]);
@@ -115,7 +115,7 @@ fn a_trained_model_is_written_as_a_folder() {
         model.write(&base, &folder).unwrap();
         let written = ModelFolder::open_reward_model(&folder).unwrap();
         assert_eq!(lm::seal::verify(&written).unwrap(), lm::seal::State::Whole);
-        let read = RewardModel::load(&written, &lm::Device::Cpu).unwrap();
+        let read = RewardModel::load(&written, &lm::Device::Cpu, lm::Precision::F32).unwrap();
         let [ours, theirs] = [&model, &read].map(|model| model.score(std::slice::from_ref(&conversation)).unwrap());
         // The fixtures are f32, so the merged weights are not rounded.
         close(&theirs, &ours, 2e-5, name);
@@ -143,7 +143,7 @@ fn a_model_that_writes_is_no_reward_model_nor_the_reverse() {
 #[test]
 fn a_conversation_that_does_not_fit_is_refused() {
     let opened = ModelFolder::open_reward_model(&fixture("reward-phi3")).unwrap();
-    let model = RewardModel::load(&opened, &lm::Device::Cpu).unwrap();
+    let model = RewardModel::load(&opened, &lm::Device::Cpu, lm::Precision::F32).unwrap();
     let long = vec![Message::user("a"), Message { role: "assistant".into(), content: "word ".repeat(20) }];
     assert!(matches!(model.score(&[long]).unwrap_err(), lm::Error::TooLong(_)));
 }

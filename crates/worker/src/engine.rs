@@ -6,15 +6,16 @@ use crate::output::note;
 use crate::reward_parts::{self, For, FoundParts};
 use crate::served;
 use contract::endpoint::{Endpoint as Settings, EndpointFindings};
-use contract::spec::Engine;
+use contract::spec::{Engine, Precision};
 use contract::{Error, Result, Spec};
-use endpoint::{Account, Endpoint};
-use experiment::Prompter;
-use experiment::prepare::{Prepared, unchanged};
+use endpoint::{Account, Endpoint, estimated_prompt};
+use experiment::fit::{Answering, Held, Models};
+use experiment::prepare::{Longest, Prepared, Reader, TokensOf, unchanged};
+use experiment::{Prompter, Wording};
 use home::Home;
 use inference::{Answer, AnswerDecoding, AnswerRequest, BuiltIn, Cached, EngineChoice, EngineKind, FrozenModel, Proof, admit, choose};
 use inference_mistralrs::{MistralRs, check_quantisation, free_gpu_bytes, has_gpu};
-use lm::{Llama, ModelFolder};
+use lm::{Llama, Message, ModelFolder};
 use rewards::Scorers;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -55,7 +56,7 @@ enum FrozenFiles {
 /// The models with their weights.
 pub struct Loaded {
     pub prompter: Prompter,
-    frozen: Answering,
+    frozen: Answers,
     /// The frozen model as a policy to train; where the spec has an oracle.
     pub oracle: Option<Prompter>,
     scorers: Scorers,
@@ -64,12 +65,12 @@ pub struct Loaded {
 }
 
 /// What answers in a run.
-enum Answering {
+enum Answers {
     Here(Box<dyn FrozenModel>),
     Elsewhere(Box<Endpoint>),
 }
 
-impl Answering {
+impl Answers {
     fn model(&self) -> &dyn FrozenModel {
         match self {
             Self::Here(model) => model.as_ref(),
@@ -94,13 +95,27 @@ pub fn find(home: &Home, spec: &Spec, base: &Path, consent: Consent) -> Result<F
     let oracle = oracle.map_err(|e| Error { message: format!("arms.oracle trains the frozen model itself. {}", e.message), ..e })?;
     // Read once where both are the same.
     let same = (frozen == located).then_some(&prompter);
-    let frozen = Frozen::find(home, frozen, spec.frozen.engine, spec.frozen.quantisation.is_some(), same)?;
+    let frozen = Frozen::find(home, frozen, &Asked::of(spec), same)?;
     Ok(Found { prompter, frozen: Place::Here(frozen), oracle, parts })
+}
+
+/// What is asked of a frozen model's engine.
+struct Asked {
+    engine: Engine,
+    quantised: bool,
+    precision: Precision,
+}
+
+impl Asked {
+    fn of(spec: &Spec) -> Self {
+        Self { engine: spec.frozen.engine, quantised: spec.frozen.quantisation.is_some(), precision: spec.precision }
+    }
 }
 
 impl Frozen {
     /// `known`: the model's folder, where it has been read.
-    fn find(home: &Home, located: Located, engine: Engine, quantised: bool, known: Option<&ModelFolder>) -> Result<Self> {
+    fn find(home: &Home, located: Located, asked: &Asked, known: Option<&ModelFolder>) -> Result<Self> {
+        let Asked { engine, quantised, precision } = *asked;
         // A file with quantised weights is small for a GPU; the folder that the built-in engine would make of it is not.
         let prefers_mistralrs = engine == Engine::Mistralrs || engine == Engine::Auto && (quantised || has_gpu());
         let read = match (&located, known) {
@@ -115,7 +130,7 @@ impl Frozen {
             _ => FrozenFiles::Other(located),
         };
         let (has_room, is_known, is_gguf) = match &files {
-            FrozenFiles::Folder(folder) => (has_room(folder), true, false),
+            FrozenFiles::Folder(folder) => (has_room(folder, precision)?, true, false),
             FrozenFiles::Other(located) => (true, !is_of_another_architecture(located), matches!(located, Located::Gguf(_))),
         };
         Ok(Self { files, choice: choose(engine, has_room, is_known, quantised, is_gguf)? })
@@ -146,9 +161,9 @@ impl Frozen {
 /// question twice. Ends with [`contract::Code::Stopped`] where `stop` says so.
 pub fn judge(home: &Home, name: &str, stop: &dyn Fn() -> bool) -> Result<Box<dyn FrozenModel>> {
     let located = locate(home, name, Path::new(""), "--judge")?;
-    let found = Frozen::find(home, located, Engine::Auto, false, None)?;
+    let found = Frozen::find(home, located, &Asked { engine: Engine::Auto, quantised: false, precision: Precision::F32 }, None)?;
     let device = lm::best_device();
-    let judge = found.load(None, BuiltIn::DEFAULT_MAX_ROWS, |folder| Ok(Llama::load(folder, &device)?))?;
+    let judge = found.load(None, BuiltIn::DEFAULT_MAX_ROWS, |folder| Ok(Llama::load(folder, &device, Precision::F32)?))?;
     let (judge, _) = admit(judge, &mut until(stop))?;
     Ok(Box::new(Cached::new(judge, Cached::<dyn FrozenModel>::DEFAULT_MAX_BYTES)))
 }
@@ -167,10 +182,10 @@ fn until(stop: &dyn Fn() -> bool) -> impl FnMut(usize) -> ControlFlow<()> {
     move |_| if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
-/// Whether a GPU's free memory, if there is a GPU, holds a model twice in f32: its weights, and what a run computes with them.
-fn has_room(folder: &ModelFolder) -> bool {
-    // Published weights have two bytes a number or four; two is the cautious guess.
-    free_gpu_bytes().is_none_or(|free| free / 4 > weights_in(&folder.path))
+/// Whether a GPU's free memory, if there is a GPU, holds a model's weights and as much again for what a run computes with them.
+fn has_room(folder: &ModelFolder, precision: Precision) -> Result<bool> {
+    let Some(free) = free_gpu_bytes() else { return Ok(true) };
+    Ok(free / 2 > folder.footprint(precision, true)?.weights)
 }
 
 /// Whether a model names an architecture that only mistral.rs may know; false where it cannot be told.
@@ -183,13 +198,47 @@ fn is_of_another_architecture(located: &Located) -> bool {
 }
 
 impl Found {
-    /// Of the files that hold the weights; those that both models share count once.
-    pub fn weight_bytes(&self) -> u64 {
+    /// How much memory the models take, for a spec that may differ from the one they were found for in how weights are held and answers computed.
+    pub fn memory(&self, spec: &Spec) -> lm::Result<Models> {
+        let on_gpu = has_gpu();
+        let of = |folder: &ModelFolder| folder.footprint(spec.precision, on_gpu);
+        let held = |folder: &ModelFolder| Ok::<_, lm::Error>(Held { footprint: of(folder)?, is_shared: folder.path == self.prompter.path });
+        let frozen = match &self.frozen {
+            Place::Elsewhere(_) => Answering::Elsewhere,
+            Place::Here(frozen) => match (&frozen.files, &spec.frozen.quantisation) {
+                (FrozenFiles::Folder(folder), None) if frozen.choice.engine == EngineKind::BuiltIn => Answering::BuiltIn(held(folder)?),
+                (_, quantisation) => Answering::MistralRs(quantised(weights_in(frozen.path()), quantisation.as_deref())),
+            },
+        };
+        let oracle = self.oracle.as_ref().map(|folder| {
+            let shared = folder.path == self.prompter.path || matches!(frozen, Answering::BuiltIn(_));
+            Ok::<_, lm::Error>(Held { footprint: of(folder)?, is_shared: shared })
+        });
+        Ok(Models { prompter: of(&self.prompter)?, frozen, scoring: self.parts.memory(&held)?, oracle: oracle.transpose()? })
+    }
+
+    /// Numbers that the models are, a shared one's once; of a frozen model's file, as many as it would have in 16 bits.
+    pub fn parameters(&self) -> u64 {
         let other = match &self.frozen {
-            Place::Here(frozen) if frozen.path() != self.prompter.path => weights_in(frozen.path()),
+            Place::Here(frozen) if frozen.path() != self.prompter.path => weights_in(frozen.path()) / 2,
             _ => 0,
         };
-        weights_in(&self.prompter.path) + other + self.parts.weight_bytes(&self.prompter.path)
+        self.prompter.config.parameters() + other
+    }
+
+    /// How long the longest prompts are to both models, told by their tokenizers alone; where the frozen model's cannot be read, by the prompter's.
+    pub fn longest(&self, prepared: &Prepared) -> Result<Longest> {
+        let tokenizer = Arc::new(self.prompter.tokenizer()?);
+        let folder =
+            if let Place::Here(Frozen { files: FrozenFiles::Folder(folder), .. }) = &self.frozen { folder } else { &self.prompter };
+        let read = folder.tokenizer()?;
+        let frozen = |system: Option<&str>, prompt: &str| match &self.frozen {
+            Place::Elsewhere(_) => Ok(usize::try_from(estimated_prompt(system, prompt)).unwrap_or(usize::MAX)),
+            Place::Here(_) => Ok(read.chat(&Message::asked(system, prompt))?.len()),
+        };
+        let wording = Wording::new(tokenizer, prepared.spec.prompter.clone());
+        let prompter = Reader { reads: &wording, context: self.prompter.config.context() };
+        prepared.longest(&prompter, &Reader { reads: &frozen as &TokensOf<'_>, context: folder.config.context() })
     }
 
     /// What of the reward is not computed without [`Found::load`].
@@ -207,39 +256,39 @@ impl Found {
 
     /// Loads the weights, once where both models are the same folder, and looks whether an endpoint is there.
     pub fn load(self, home: &Home, spec: &Spec) -> Result<Loaded> {
-        self.load_with(spec, Some(home), |settings| Ok(Answering::Elsewhere(Box::new(served::open(home, settings, &spec.frozen.model)?))))
+        self.load_with(spec, Some(home), |settings| Ok(Answers::Elsewhere(Box::new(served::open(home, settings, &spec.frozen.model)?))))
     }
 
     /// The same without asking anybody elsewhere, or running a command that nobody has agreed to: `stand_in` answers in an endpoint's place.
     pub fn load_without_network(self, spec: &Spec, stand_in: Box<dyn FrozenModel>) -> Result<Loaded> {
-        self.load_with(spec, None, |_| Ok(Answering::Here(stand_in)))
+        self.load_with(spec, None, |_| Ok(Answers::Here(stand_in)))
     }
 
     /// Without a `home` the scores do not count.
-    fn load_with(self, spec: &Spec, home: Option<&Home>, elsewhere: impl FnOnce(&Settings) -> Result<Answering>) -> Result<Loaded> {
+    fn load_with(self, spec: &Spec, home: Option<&Home>, elsewhere: impl FnOnce(&Settings) -> Result<Answers>) -> Result<Loaded> {
         let device = lm::best_device();
         // The checksum is asked for below; it takes as long as the weights.
-        let (base, checksum) = rayon::join(|| Llama::load(&self.prompter, &device), || self.prompter.checksum());
+        let (base, checksum) = rayon::join(|| Llama::load(&self.prompter, &device, spec.precision), || self.prompter.checksum());
         let (base, checksum) = (base?, checksum?);
         let tokenizer = Arc::new(self.prompter.tokenizer()?);
         let oracle = self.oracle.as_ref().map(|folder| {
             let shared = folder.path == self.prompter.path || folder.checksum()? == checksum;
-            let model = if shared { base.clone() } else { Llama::load(folder, &device)? };
+            let model = if shared { base.clone() } else { Llama::load(folder, &device, spec.precision)? };
             Prompter::new(model, Arc::new(folder.tokenizer()?), folder.stop_tokens.clone(), experiment::oracle::settings(spec))
         });
         let oracle = oracle.transpose()?;
         let prompter = Prompter::new(base.clone(), tokenizer, self.prompter.stop_tokens.clone(), spec.prompter.clone())?;
         let known = Some((self.prompter.path.as_path(), &base));
         let what_for = home.map_or(For::Estimate { known }, |home| For::Scores { home, known });
-        let scorers = self.parts.open(&what_for)?;
+        let scorers = self.parts.open(&what_for, spec.precision)?;
         let weights = |folder: &ModelFolder| {
             let shared = folder.path == self.prompter.path || folder.checksum()? == checksum;
-            if shared { Ok(base) } else { Ok(Llama::load(folder, &device)?) }
+            if shared { Ok(base) } else { Ok(Llama::load(folder, &device, spec.precision)?) }
         };
         let (frozen, reason) = match &self.frozen {
             Place::Here(frozen) => {
                 let model = frozen.load(spec.frozen.quantisation.as_deref(), spec.evaluation.answers_per_batch, weights)?;
-                (Answering::Here(model), frozen.choice.reason.as_str())
+                (Answers::Here(model), frozen.choice.reason.as_str())
             }
             Place::Elsewhere(settings) => (elsewhere(settings)?, "the spec names it"),
         };
@@ -257,6 +306,12 @@ impl Found {
         facts.extend(self.parts.facts()?);
         Ok(Loaded { prompter, frozen, oracle, scorers, facts })
     }
+}
+
+/// What so many bytes of weights in 16 bits become when they are quantised: blocks hold a scale beside the bits that their name tells.
+fn quantised(bytes: u64, name: Option<&str>) -> u64 {
+    let bits = name.and_then(|name| name.chars().find_map(|c| c.to_digit(10)));
+    bits.map_or(bytes, |bits| bytes / 16 * u64::from(bits) + bytes / 32)
 }
 
 /// Bytes of a GGUF file, or of the safetensors in a folder.
@@ -303,7 +358,7 @@ impl Loaded {
 
     /// Where an endpoint answers: keeps its answers in a file, and asks `stop` while it waits for them.
     pub fn keep_answers_in(&mut self, path: &Path, stop: Box<dyn Fn() -> bool + Send>) -> Result<()> {
-        if let Answering::Elsewhere(endpoint) = &mut self.frozen {
+        if let Answers::Elsewhere(endpoint) = &mut self.frozen {
             endpoint.set_stop(stop);
             endpoint.keep_in(path)?;
         }
@@ -313,8 +368,8 @@ impl Loaded {
     /// For a few answers: as [`Self::admit`], but an endpoint, which may cost money, is not made to prove itself.
     pub fn admit_for_a_few(self, stop: &dyn Fn() -> bool) -> Result<Admitted> {
         match self.frozen {
-            Answering::Here(_) => self.admit(stop),
-            Answering::Elsewhere(mut frozen) => {
+            Answers::Here(_) => self.admit(stop),
+            Answers::Elsewhere(mut frozen) => {
                 frozen.learn(&mut until(stop))?;
                 let engine = frozen.describe();
                 let detail = format!("{engine} was not made to prove itself");
@@ -327,7 +382,7 @@ impl Loaded {
     /// Lets the frozen model prove itself and puts a cache before it. Ends with [`contract::Code::Stopped`] where `stop` says so.
     pub fn admit(self, stop: &dyn Fn() -> bool) -> Result<Admitted> {
         let (frozen, proof, endpoint): (Box<dyn FrozenModel>, _, _) = match self.frozen {
-            Answering::Here(model) => {
+            Answers::Here(model) => {
                 let (model, proof) = admit(model, &mut until(stop))?;
                 let cached = Cached::new(model, Cached::<dyn FrozenModel>::DEFAULT_MAX_BYTES);
                 // One by one, an answer does not depend on what is asked beside it. In a batch it may, in the last bits, so there the
@@ -336,7 +391,7 @@ impl Loaded {
                 (frozen, proof, None)
             }
             // It remembers what it has answered by itself.
-            Answering::Elsewhere(mut endpoint) => {
+            Answers::Elsewhere(mut endpoint) => {
                 let (findings, proof) = endpoint.probe(&mut until(stop))?;
                 let account = endpoint.account();
                 (endpoint, proof, Some(Admission { findings, account }))

@@ -53,11 +53,6 @@ impl Machine {
     }
 }
 
-/// From now on the most memory that this process holds is counted anew, where the system allows it (Linux).
-pub fn reset_peak_memory() {
-    let _ = std::fs::write("/proc/self/clear_refs", "5");
-}
-
 /// Free bytes of the disk that `path` is or will be on.
 pub fn free_bytes(path: &Path) -> Option<u64> {
     let there = path.ancestors().find_map(|folder| folder.canonicalize().ok())?;

@@ -1,6 +1,5 @@
 //! The parts of a reward that are computed outside of its own programs: reward models, commands, services, judges. Found first, then opened.
 use crate::consent::{self, Consent};
-use crate::engine::weights_in;
 use crate::models::resolve::{as_folder, as_reward_model, locate};
 use crate::output::{note, printable};
 use crate::{served, signals};
@@ -8,10 +7,11 @@ use contract::endpoint::Endpoint as Settings;
 use contract::reward::{Reward, RewardCommand, RewardProgram};
 use contract::{Error, Result};
 use endpoint::{Scores, ScoresOpening};
+use experiment::fit::Held;
 use experiment::judge::{Scale, ScoreJudge};
 use home::Home;
 use inference::{BuiltIn, FrozenModel};
-use lm::{Llama, Message, ModelFolder, RewardModel};
+use lm::{Llama, Message, ModelFolder, Precision, RewardModel};
 use rewards::{CommandScorer, Limits, Scorer, Scorers, content_checksum, described, in_words};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -90,17 +90,16 @@ impl FoundParts {
         self.0.is_empty()
     }
 
-    /// Of the files that hold weights; those of a folder count once.
-    pub fn weight_bytes(&self, prompter: &Path) -> u64 {
+    /// How much memory the models among them take, as `held` has it; those of a folder count once.
+    pub fn memory(&self, held: &dyn Fn(&ModelFolder) -> lm::Result<Held>) -> lm::Result<Vec<Held>> {
         let folders = self.0.iter().filter_map(|(_, part)| match part {
-            Part::Model { folder, .. } => Some(folder.path.as_path()),
-            Part::Judge { folder, .. } => Some(folder.path.as_path()).filter(|path| *path != prompter),
+            Part::Model { folder, .. } | Part::Judge { folder, .. } => Some(folder),
             _ => None,
         });
-        let mut each: Vec<&Path> = folders.collect();
-        each.sort_unstable();
-        each.dedup();
-        each.into_iter().map(weights_in).sum()
+        let mut each: Vec<&ModelFolder> = folders.collect();
+        each.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        each.dedup_by(|a, b| a.path == b.path);
+        each.into_iter().map(held).collect()
     }
 
     /// Labels of the parts that [`For::Estimate`] does not compute.
@@ -135,7 +134,7 @@ impl FoundParts {
     }
 
     /// Opens them: loads weights, starts commands, looks whether services are there. A model that several parts name is loaded once.
-    pub fn open(&self, what_for: &For<'_>) -> Result<Scorers> {
+    pub fn open(&self, what_for: &For<'_>, precision: Precision) -> Result<Scorers> {
         let mut models: BTreeMap<&Path, Arc<dyn Scorer>> = BTreeMap::new();
         let mut scorers = Scorers::new();
         for (label, part) in &self.0 {
@@ -143,7 +142,7 @@ impl FoundParts {
                 (Part::Model { folder, .. }, _) => match models.get(folder.path.as_path()) {
                     Some(loaded) => loaded.clone(),
                     None => {
-                        let loaded: Arc<dyn Scorer> = Arc::new(RewardModel::load(folder, &lm::best_device())?);
+                        let loaded: Arc<dyn Scorer> = Arc::new(RewardModel::load(folder, &lm::best_device(), precision)?);
                         models.insert(&folder.path, loaded.clone());
                         loaded
                     }
@@ -157,7 +156,7 @@ impl FoundParts {
                     let shared = known.filter(|(path, _)| *path == folder.path).map(|(_, model)| model.clone());
                     let model = match shared {
                         Some(model) => model,
-                        None => Llama::load(folder, &lm::best_device())?,
+                        None => Llama::load(folder, &lm::best_device(), precision)?,
                     };
                     judge(label, Box::new(BuiltIn::new(model, folder)?), scale)?
                 }

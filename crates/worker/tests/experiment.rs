@@ -79,7 +79,7 @@ fn adapter_becomes_a_folder(lab: &Lab) {
     let made = lab.json(&["adapter", "1", "out/peft", "--db", "a.db"]);
     assert_eq!((made["iteration"].as_i64(), made["folder"].as_str()), (Some(3), Some("out/peft")));
     let model = lm::ModelFolder::open(&tests::model()).unwrap();
-    let model = lm::Llama::load(&model, &lm::Device::Cpu).unwrap();
+    let model = lm::Llama::load(&model, &lm::Device::Cpu, lm::Precision::F32).unwrap();
     let adapter = lm::Adapter::load_peft(&model, &lab.path("out/peft")).unwrap();
     assert_eq!((adapter.config.rank, adapter.config.alpha, adapter.config.targets.len()), (4, 8.0, 2));
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -63,7 +63,7 @@ fn a_model_is_shown_brought_and_loaded() {
     assert!(brought["name"] == "Tiny-Qwen2" && brought["revision"] == COMMIT && brought["bytes"] == shown["bytes"], "{brought}");
     let folder = lab.path("home/models/Tiny-Qwen2");
     let model = lm::ModelFolder::open(&folder).unwrap();
-    lm::Llama::load(&model, &lm::Device::Cpu).unwrap();
+    lm::Llama::load(&model, &lm::Device::Cpu, lm::Precision::F32).unwrap();
     assert_eq!(lm::seal::verify(&model).unwrap(), lm::seal::State::Whole);
     let listed = document(command(&lab, &["models", "list"]));
     assert!(listed[0]["name"] == "Tiny-Qwen2" && listed[0]["is_trainable"] == true && listed[0]["place"] == "installed", "{listed}");

@@ -1,4 +1,4 @@
-import type { Estimate, Phase, Spec } from '$ipc';
+import type { Estimate, FitStep, Phase, Spec } from '$ipc';
 import { armsOf } from '$lib/state/arms';
 import { phasesOf } from '$lib/state/phases';
 
@@ -13,25 +13,37 @@ export async function estimated(spec: Spec): Promise<Estimate> {
     throw { code: 'model', message: `The model ${spec.prompter.model} is not installed.`, detail: 'no folder of that name' };
   const fits = spec.training.group_size < TOO_MANY;
   const peak = fits ? 1_240_000_000 : 31_500_000_000;
-  const of: Record<Phase, [seconds: number, peak_bytes: number]> = {
-    load: [2.4, 560_000_000],
-    baselines: [95, 820_000_000],
-    train: [13 * spec.training.iterations, peak],
-    search: [11 * spec.training.iterations, 830_000_000],
-    oracle: [19 * spec.training.iterations, peak],
-    evaluate: [48, 830_000_000],
+  const of: Record<Phase, number> = {
+    load: 2.4,
+    baselines: 95,
+    train: 13 * spec.training.iterations,
+    search: 11 * spec.training.iterations,
+    oracle: 19 * spec.training.iterations,
+    evaluate: 48,
   };
-  const phases = phasesOf(armsOf(spec)).map((phase) => ({ phase, seconds: of[phase][0], peak_bytes: of[phase][1] }));
+  const phases = phasesOf(armsOf(spec)).map((phase) => ({ phase, seconds: of[phase] }));
+  const steps: [FitStep, number][] = [
+    ['load', 560_000_000],
+    ['rollout', 720_000_000],
+    ['answers', 830_000_000],
+    ['update', peak],
+  ];
   return {
     phases,
     seconds: phases.reduce((sum, phase) => sum + phase.seconds, 0),
     twice_prompts_seconds: 143,
     twice_answers_seconds: 171,
-    peak_bytes: peak,
-    free_bytes: 20_400_000_000,
-    fits,
+    memory: {
+      place: 'memory',
+      phases: steps.map(([step, peak_bytes]) => ({ step, peak_bytes })),
+      peak_bytes: peak,
+      free_bytes: 20_400_000_000,
+      fits,
+      changes: fits ? [] : ['training.rewrites_per_pass = 16', 'precision = "bf16"'],
+      changed_peak_bytes: fits ? null : 9_100_000_000,
+      changed_fits: true,
+    },
     basis: 'Measured just now on this machine with these models, on a few prompts of this data.',
-    advice: fits ? [] : ['Lower training.rewrites_per_pass to 16: it then needs about 9.1 GB.', 'Lower training.group_size.'],
     longest_prompter_tokens: 84,
     longest_frozen_tokens: 132,
     prompter_context: 2048,

@@ -1,6 +1,6 @@
 //! New instructions from the prompter.
 use super::search::{Candidate, SHOWN, Search};
-use crate::prompter::{Prompter, Rewrite};
+use crate::prompter::{Rewrite, Wording};
 use contract::Result;
 
 /// How often what is empty or known already is drawn again before its slot goes to a re-test.
@@ -55,7 +55,7 @@ pub fn request(template: &str, tried: &[(&str, f64)]) -> String {
 }
 
 /// Tokens of the longest request: with as many instructions as are ever shown, each as long as it can be.
-pub fn longest_request(prompter: &Prompter, template: &str) -> Result<usize> {
-    let around = prompter.message(&request(template, &[("", -0.001); SHOWN]))?.len();
-    Ok(around + SHOWN * prompter.settings().max_rewrite_tokens)
+pub fn longest_request(wording: &Wording, template: &str) -> Result<usize> {
+    let around = wording.message(&request(template, &[("", -0.001); SHOWN]))?.len();
+    Ok(around + SHOWN * wording.settings().max_rewrite_tokens)
 }

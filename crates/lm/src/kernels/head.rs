@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use std::sync::Arc;
 
 /// Tokens of the vocabulary that are computed together: with 512 rows 8 MB, which stays in the cache.
-const CHUNK: usize = 4096;
+pub const CHUNK: usize = 4096;
 
 /// Final norm and output embedding.
 #[derive(Debug)]

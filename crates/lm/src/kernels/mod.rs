@@ -6,6 +6,7 @@ pub mod attention;
 pub mod head;
 mod lanes;
 pub mod matmul;
+pub mod matrix;
 pub mod ops;
 pub mod plain;
 pub mod projection;

@@ -1,50 +1,96 @@
 //! The same operations in candle's own: the path on CUDA and Metal, and what the fused kernels are held against.
 //!
 //! Forward is what candle computes fastest where nothing is differentiated; where something is, the gradient is added by hand
-//! ([`with_gradient`]), so that candle keeps neither intermediate results nor the gradients of frozen weights.
+//! ([`with_gradient`], [`project`]), so that candle keeps neither intermediate results nor the gradients of frozen weights: of a block the same
+//! five tensors are kept as on the fused path, and norms, SwiGLU and attention are computed again.
 use super::attention::Heads;
+use super::matrix::Matrix;
 use super::projection::LoraShape;
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CudaStorage, CustomOp2, D, DType, Layout, MetalStorage, Result, Shape, Tensor};
+use candle_core::{
+    CpuStorage, CudaStorage, CustomOp1, CustomOp3, D, DType, Layout, MetalStorage, Result, Shape, Storage, Tensor, Var, bail,
+};
 use candle_nn::ops::{silu, softmax_last_dim};
 use candle_nn::rotary_emb::rope;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Rows of logits that are held at a time.
-const LOGIT_ROWS: usize = 256;
+pub const LOGIT_ROWS: usize = 256;
 
 /// From ∂y to ∂x.
 type Backward = Box<dyn Fn(&Tensor) -> Result<Tensor> + Send + Sync>;
 
-/// Hands its second argument on, as a function of the first.
-struct WithGradient(Backward);
+/// A result that was computed already, handed on as that of an operation, and not kept by it.
+struct Computed(Mutex<Option<Tensor>>);
+
+impl Computed {
+    fn new(y: Tensor) -> Self {
+        Self(Mutex::new(Some(y)))
+    }
+
+    fn take(&self) -> Result<Tensor> {
+        let y = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        y.ok_or_else(|| candle_core::Error::Msg("an operation ran twice".into()))
+    }
+
+    /// Its storage where `of` finds one of the device's kind.
+    fn storage<S: BackendStorage>(&self, of: impl Fn(&Storage) -> Option<&S>) -> Result<(S, Shape)> {
+        let y = self.take()?;
+        let (guard, layout) = y.storage_and_layout();
+        match of(&guard) {
+            Some(storage) => Ok((storage.try_clone(layout)?, layout.shape().clone())),
+            None => bail!("an operation's result lies on another device than what it was computed from"),
+        }
+    }
+
+    fn cpu(&self) -> Result<(CpuStorage, Shape)> {
+        self.storage(|storage| if let Storage::Cpu(storage) = storage { Some(storage) } else { None })
+    }
+
+    fn cuda(&self) -> Result<(CudaStorage, Shape)> {
+        self.storage(|storage| if let Storage::Cuda(storage) = storage { Some(storage) } else { None })
+    }
+
+    fn metal(&self) -> Result<(MetalStorage, Shape)> {
+        self.storage(|storage| if let Storage::Metal(storage) = storage { Some(storage) } else { None })
+    }
+}
+
+/// A result as a function of one tensor.
+struct WithGradient(Computed, Backward);
 
 /// `y`, computed from `x`, with its gradient; dense.
 fn with_gradient(x: &Tensor, y: Tensor, backward: impl Fn(&Tensor) -> Result<Tensor> + Send + Sync + 'static) -> Result<Tensor> {
-    if x.track_op() { x.apply_op2(&y, WithGradient(Box::new(backward))) } else { Ok(y) }
+    if x.track_op() { x.apply_op1(WithGradient(Computed::new(y.contiguous()?), Box::new(backward))) } else { Ok(y) }
 }
 
-impl CustomOp2 for WithGradient {
+impl CustomOp1 for WithGradient {
     fn name(&self) -> &'static str {
         "with-gradient"
     }
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, y: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        Ok((y.try_clone(layout)?, layout.shape().clone()))
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.0.cpu()
     }
-    fn cuda_fwd(&self, _: &CudaStorage, _: &Layout, y: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
-        Ok((y.try_clone(layout)?, layout.shape().clone()))
+    fn cuda_fwd(&self, _: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
+        self.0.cuda()
     }
-    fn metal_fwd(&self, _: &MetalStorage, _: &Layout, y: &MetalStorage, layout: &Layout) -> Result<(MetalStorage, Shape)> {
-        Ok((y.try_clone(layout)?, layout.shape().clone()))
+    fn metal_fwd(&self, _: &MetalStorage, _: &Layout) -> Result<(MetalStorage, Shape)> {
+        self.0.metal()
     }
-    fn bwd(&self, _: &Tensor, _: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        Ok((Some((self.0)(gradient)?), None))
+    fn bwd(&self, _: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        Ok(Some((self.1)(gradient)?))
     }
 }
 
-/// `x·W` with a frozen W: no gradient of it is computed. `x` [rows, in], `weight` [in, out].
-pub fn product(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
-    let transposed = weight.t()?;
-    with_gradient(x, x.detach().matmul(weight)?, move |gradient| gradient.contiguous()?.matmul(&transposed))
+/// `f(x)`, of which nothing but `x` is kept: backward computes it again.
+fn recomputed(x: &Tensor, f: impl Fn(&Tensor) -> Result<Tensor> + Send + Sync + 'static) -> Result<Tensor> {
+    let kept = x.detach();
+    let y = f(&kept)?;
+    with_gradient(x, y, move |gradient| {
+        let x = Var::from_tensor(&kept)?;
+        let gradients = (f(x.as_tensor())? * gradient)?.sum_all()?.backward()?;
+        gradients.get(&x).map_or_else(|| kept.zeros_like(), |gradient| Ok(gradient.clone()))
+    })
 }
 
 /// `weight · x / √(mean x² + ε)` over the last dimension.
@@ -52,19 +98,31 @@ pub fn rms_norm(x: &Tensor, weight: &Tensor, epsilon: f64) -> Result<Tensor> {
     let input = x.detach().contiguous()?;
     let y = candle_nn::ops::rms_norm(&input, weight, epsilon as f32)?;
     let weight = weight.clone();
-    with_gradient(x, y, move |gradient| {
-        let inverse = (input.sqr()?.mean_keepdim(D::Minus1)? + epsilon)?.sqrt()?.recip()?;
-        let normed = input.broadcast_mul(&inverse)?;
-        let weighted = gradient.broadcast_mul(&weight)?;
-        let along = (&normed * &weighted)?.mean_keepdim(D::Minus1)?;
-        (weighted - normed.broadcast_mul(&along)?)?.broadcast_mul(&inverse)
-    })
+    with_gradient(x, y, move |gradient| rms_norm_backward(gradient, &input, &weight, epsilon))
+}
+
+fn rms_norm_backward(gradient: &Tensor, x: &Tensor, weight: &Tensor, epsilon: f64) -> Result<Tensor> {
+    let inverse = (x.sqr()?.mean_keepdim(D::Minus1)? + epsilon)?.sqrt()?.recip()?;
+    let normed = x.broadcast_mul(&inverse)?;
+    let weighted = gradient.broadcast_mul(weight)?;
+    let along = (&normed * &weighted)?.mean_keepdim(D::Minus1)?;
+    (weighted - normed.broadcast_mul(&along)?)?.broadcast_mul(&inverse)
 }
 
 /// `silu(gate)·up` of the two halves of the last dimension.
 pub fn swiglu(gate_up: &Tensor) -> Result<Tensor> {
     let halves = gate_up.chunk(2, D::Minus1)?;
     silu(&halves[0])? * &halves[1]
+}
+
+fn swiglu_backward(gradient: &Tensor, gate_up: &Tensor) -> Result<Tensor> {
+    let halves = gate_up.chunk(2, D::Minus1)?;
+    let (gate, up) = (halves[0].contiguous()?, &halves[1]);
+    let share = ((gate.neg()?.exp()? + 1.0)?).recip()?;
+    let active = (&gate * &share)?;
+    // silu′ = σ·(1 + gate·(1 − σ)) = σ + silu·(1 − σ).
+    let slope = (&share + (&active - (&active * &share)?)?)?;
+    Tensor::cat(&[((gradient * up)? * slope)?, (gradient * active)?], D::Minus1)
 }
 
 /// Rotary embedding of `x` [batch, heads, positions, width] with tables [batch, positions, half]: of the first 2 · half values of each head.
@@ -140,37 +198,135 @@ pub fn places(shape: &LoraShape, outputs: usize, like: &Tensor) -> Result<Tensor
     Tensor::from_vec(places, (outputs, hidden), like.device())
 }
 
-/// A frozen linear layer.
+/// What a projection does with its input first.
+#[derive(Debug, Clone)]
+pub enum Before {
+    Nothing,
+    /// RMS norm with this weight and ε.
+    Norm(Tensor, f64),
+    /// silu(gate)·up of the two halves of each row.
+    SwiGlu,
+}
+
+impl Before {
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Nothing => Ok(x.clone()),
+            Self::Norm(weight, epsilon) => rms_norm(x, weight, *epsilon),
+            Self::SwiGlu => swiglu(x),
+        }
+    }
+
+    /// From the gradient with respect to what it gives.
+    fn backward(&self, gradient: Tensor, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Nothing => Ok(gradient),
+            Self::Norm(weight, epsilon) => rms_norm_backward(&gradient, x, weight, *epsilon),
+            Self::SwiGlu => swiglu_backward(&gradient, x),
+        }
+    }
+}
+
+/// A frozen linear layer and what stands before it.
+#[derive(Debug, Clone)]
 pub struct Linear {
+    pub before: Before,
     /// [in, out].
-    pub weight: Tensor,
+    pub weight: Matrix,
     /// [out].
     pub bias: Option<Tensor>,
 }
 
-/// `x·W` (+ bias) plus LoRA with this rate of dropout. `x` [rows, in]. The dropout mask comes from the device's own generator: on this path it is
-/// random, but not reproducible across devices.
-pub fn project(x: &Tensor, layer: &Linear, lora: Option<&Lora>, dropout: Option<f64>) -> Result<Tensor> {
-    let mut out = product(x, &layer.weight)?;
+/// `f(x)·W` (+ bias) plus LoRA with this rate of dropout. `x` [rows, width]. The dropout mask comes from the device's own generator: on this path
+/// it is random, but not reproducible across devices. Of what is computed, `x` alone is kept for backward, and the mask.
+pub fn project(x: &Tensor, layer: &Arc<Linear>, lora: Option<&Lora>, dropout: Option<f64>) -> Result<Tensor> {
+    let input = layer.before.forward(&x.detach())?;
+    let mut y = layer.weight.times(&input)?;
     if let Some(bias) = &layer.bias {
-        out = out.broadcast_add(bias)?;
+        y = y.broadcast_add(bias)?;
     }
-    let Some(lora) = lora else { return Ok(out) };
-    let x = match dropout {
-        Some(rate) => candle_nn::ops::dropout(x, rate as f32)?,
-        None => x.clone(),
+    let Some(lora) = lora else {
+        let (layer, kept) = (layer.clone(), x.detach());
+        return with_gradient(x, y, move |gradient| layer.before.backward(layer.weight.times_transposed(&gradient.contiguous()?)?, &kept));
     };
-    out + x.matmul(&lora.a)?.matmul(&lora.b)?
+    let mask = dropout.map(|rate| candle_nn::ops::dropout(&input.ones_like()?, rate as f32)).transpose()?;
+    let y = (y + dropped(&input, mask.as_ref())?.matmul(&lora.a.detach())?.matmul(&lora.b.detach())?)?;
+    if !x.track_op() && !lora.a.track_op() {
+        return Ok(y);
+    }
+    x.apply_op3(&lora.a, &lora.b, Project { computed: Computed::new(y), layer: layer.clone(), mask })
+}
+
+fn dropped(x: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
+    mask.map_or_else(|| Ok(x.clone()), |mask| x * mask)
+}
+
+/// [`project`] as a function of x, A and B.
+struct Project {
+    computed: Computed,
+    layer: Arc<Linear>,
+    mask: Option<Tensor>,
+}
+
+impl CustomOp3 for Project {
+    fn name(&self) -> &'static str {
+        "project"
+    }
+    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
+        self.computed.cpu()
+    }
+    fn cuda_fwd(
+        &self,
+        _: &CudaStorage,
+        _: &Layout,
+        _: &CudaStorage,
+        _: &Layout,
+        _: &CudaStorage,
+        _: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        self.computed.cuda()
+    }
+    fn metal_fwd(
+        &self,
+        _: &MetalStorage,
+        _: &Layout,
+        _: &MetalStorage,
+        _: &Layout,
+        _: &MetalStorage,
+        _: &Layout,
+    ) -> Result<(MetalStorage, Shape)> {
+        self.computed.metal()
+    }
+    fn bwd(
+        &self,
+        x: &Tensor,
+        a: &Tensor,
+        b: &Tensor,
+        _: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let gradient = gradient.contiguous()?;
+        let (x, a, b) = (x.detach(), a.detach(), b.detach());
+        let input = dropped(&self.layer.before.forward(&x)?, self.mask.as_ref())?;
+        let d_hidden = gradient.matmul(&b.t()?)?;
+        let d_b = input.matmul(&a)?.t()?.matmul(&gradient)?;
+        let d_a = input.t()?.matmul(&d_hidden)?;
+        let d_lora = dropped(&d_hidden.matmul(&a.t()?)?, self.mask.as_ref())?;
+        let d_input = (self.layer.weight.times_transposed(&gradient)? + d_lora)?;
+        Ok((Some(self.layer.before.backward(d_input, &x)?), Some(d_a), Some(d_b)))
+    }
 }
 
 /// What turns queries and keys: tables as for [`rotary`], and the RMS norms before it, where there are some.
-pub struct Turn<'a> {
+#[derive(Clone)]
+pub struct Turn {
     pub cosines: Tensor,
     pub sines: Tensor,
-    pub norms: Option<&'a Norms>,
+    pub norms: Option<Norms>,
 }
 
 /// Weights of the norms of query and key heads, each [width], and their ε.
+#[derive(Debug, Clone)]
 pub struct Norms {
     pub query: Tensor,
     pub key: Tensor,
@@ -178,21 +334,21 @@ pub struct Norms {
 }
 
 /// Query, key and value heads [batch, heads, positions, width] of `qkv` [batch × positions, row], queries and keys turned.
-pub fn split_heads(qkv: &Tensor, batch: usize, heads: Heads, turn: &Turn<'_>) -> Result<[Tensor; 3]> {
+pub fn split_heads(qkv: &Tensor, batch: usize, heads: Heads, turn: &Turn) -> Result<[Tensor; 3]> {
     let positions = qkv.dim(0)? / batch;
     let part = |start: usize, count: usize| {
         let part = qkv.narrow(1, start * heads.width, count * heads.width)?;
         part.reshape((batch, positions, count, heads.width))?.transpose(1, 2)?.contiguous()
     };
     let turned = |x: Tensor, norm: Option<&Tensor>| {
-        let x = match (norm, turn.norms) {
+        let x = match (norm, &turn.norms) {
             (Some(weight), Some(norms)) => rms_norm(&x, weight, norms.epsilon)?,
             _ => x,
         };
         rotary(&x, &turn.cosines, &turn.sines)
     };
-    let queries = turned(part(0, heads.query)?, turn.norms.map(|norms| &norms.query))?;
-    let keys = turned(part(heads.query, heads.key_value)?, turn.norms.map(|norms| &norms.key))?;
+    let queries = turned(part(0, heads.query)?, turn.norms.as_ref().map(|norms| &norms.query))?;
+    let keys = turned(part(heads.query, heads.key_value)?, turn.norms.as_ref().map(|norms| &norms.key))?;
     Ok([queries, keys, part(heads.query + heads.key_value, heads.key_value)?])
 }
 
@@ -209,22 +365,30 @@ pub fn attention(queries: &Tensor, keys: &Tensor, values: &Tensor, mask: &Tensor
     out.reshape((batch, query_heads, positions, width))?.transpose(1, 2)?.reshape((batch * positions, query_heads * width))
 }
 
-/// log softmax(x·Wᵀ / T) at each row's token: `x` [rows, width] normed, `weight` [vocabulary, width] frozen, `tokens` [rows] u32.
+/// [`attention`] of a batch over itself, differentiable with respect to `qkv` [batch × positions, row]; nothing else is kept.
+pub fn attend(qkv: &Tensor, batch: usize, heads: Heads, turn: &Turn, mask: &Tensor) -> Result<Tensor> {
+    let (turn, mask) = (turn.clone(), mask.clone());
+    recomputed(qkv, move |qkv| {
+        let [queries, keys, values] = split_heads(qkv, batch, heads, &turn)?;
+        attention(&queries, &keys, &values, &mask)
+    })
+}
+
+/// log softmax(x·Wᵀ / T) at each row's token: `x` [rows, width] normed, `weight` [vocabulary, width], `tokens` [rows] u32.
 /// Logits of a few rows are held at a time; what backward needs of them is computed beside them.
-pub fn log_probs(x: &Tensor, weight: &Tensor, tokens: &Tensor, temperature: f64) -> Result<Tensor> {
+pub fn log_probs(x: &Tensor, weight: &Matrix, tokens: &Tensor, temperature: f64) -> Result<Tensor> {
     let input = x.detach();
     let (mut log_probs, mut gradients) = (Vec::new(), Vec::new());
     for start in (0..input.dim(0)?).step_by(LOGIT_ROWS) {
         let count = LOGIT_ROWS.min(input.dim(0)? - start);
         let tokens = tokens.narrow(0, start, count)?;
-        let logits = (input.narrow(0, start, count)?.matmul(&weight.t()?)? / temperature)?;
+        let logits = (weight.times_transposed(&input.narrow(0, start, count)?)? / temperature)?;
         let sum = logits.log_sum_exp(1)?;
         log_probs.push((logits.gather(&tokens.unsqueeze(1)?, 1)?.squeeze(1)? - &sum)?);
         if x.track_op() {
             // ∂ log p(token) / ∂x = (W at the token − Σ p·W) / T.
-            let expected = logits.broadcast_sub(&sum.unsqueeze(1)?)?.exp()?.matmul(weight)?;
-            let chosen = weight.index_select(&tokens, 0)?;
-            gradients.push(((chosen - expected)? / temperature)?);
+            let expected = weight.times(&logits.broadcast_sub(&sum.unsqueeze(1)?)?.exp()?)?;
+            gradients.push(((weight.select(&tokens)? - expected)? / temperature)?);
         }
     }
     let y = Tensor::cat(&log_probs, 0)?;

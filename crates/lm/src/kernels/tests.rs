@@ -3,6 +3,7 @@
 use super::attention::{Heads, Seen, attention, attention_backward, attention_cached};
 use super::head::Head;
 use super::matmul::Write;
+use super::matrix::Matrix;
 use super::plain;
 use super::projection::{Before, Dropout, Lora, LoraShape, Projection, Segment};
 use super::rows::{Rotary, rms_norm, rms_norm_backward, swiglu, swiglu_backward};
@@ -10,8 +11,8 @@ use super::turn::{HeadNorms, Side, Turn};
 use super::weight::Weight;
 use crate::packed::Packed;
 use crate::plain::packed_mask;
-use crate::{Group, Rope, Stream};
-use candle_core::{Result, Tensor, Var};
+use crate::{Group, Precision, Rope, Stream};
+use candle_core::{DType, Result, Tensor, Var};
 use safetensors::SafeTensors;
 use std::sync::Arc;
 
@@ -68,6 +69,13 @@ fn dense(tensor: &Tensor) -> Vec<f32> {
 
 fn tensor(values: &[f32], shape: &[usize]) -> Tensor {
     Tensor::from_slice(values, shape, &crate::best_device()).unwrap()
+}
+
+/// As a model holds it: in bf16 where all values are such numbers, with exact products.
+fn matrix(values: &Tensor) -> Result<Matrix> {
+    let half = values.to_dtype(DType::BF16)?;
+    let is_half = dense(&half.to_dtype(DType::F32)?) == dense(values);
+    Matrix::new(if is_half { &half } else { values }, Precision::F32)
 }
 
 impl Kernel {
@@ -248,9 +256,8 @@ fn attending(name: &str, packed: Packed, heads: Heads, norms: Option<[Vec<f32>; 
                 let [query, key] = [0, 1].map(|side| tensor(&norms[side], &[heads.width]));
                 plain::Norms { query, key, epsilon: f64::from(EPSILON) }
             });
-            let turn = plain::Turn { cosines: table(cosines), sines: table(sines), norms: norms.as_ref() };
-            let [queries, keys, values] = plain::split_heads(&inputs[0], 1, heads, &turn)?;
-            plain::attention(&queries, &keys, &values, &packed_mask(packed, inputs[0].device())?)
+            let turn = plain::Turn { cosines: table(cosines), sines: table(sines), norms };
+            plain::attend(&inputs[0], 1, heads, &turn, &packed_mask(packed, inputs[0].device())?)
         })),
     }
 }
@@ -293,15 +300,15 @@ fn projecting(name: &str, rows: usize, layers: Layers) -> Kernel {
         }),
         plain: dropout.is_none().then(|| -> Plain {
             Box::new(move |inputs| {
-                let x = match &before {
-                    Before::Nothing => inputs[0].clone(),
-                    Before::Norm(weight, epsilon) => plain::rms_norm(&inputs[0], &tensor(weight, &[width]), f64::from(*epsilon))?,
-                    Before::SwiGlu => plain::swiglu(&inputs[0])?,
+                let before = match &before {
+                    Before::Nothing => plain::Before::Nothing,
+                    Before::Norm(weight, epsilon) => plain::Before::Norm(tensor(weight, &[width]), f64::from(*epsilon)),
+                    Before::SwiGlu => plain::Before::SwiGlu,
                 };
-                let lora = plain::Lora::new(&shared.1, &inputs[1], &plain::places(&shared.1, all, &x)?)?;
-                let weight = tensor(&weights.concat(), &[all, width]).t()?.contiguous()?;
+                let lora = plain::Lora::new(&shared.1, &inputs[1], &plain::places(&shared.1, all, &inputs[0])?)?;
+                let weight = matrix(&tensor(&weights.concat(), &[all, width]).t()?.contiguous()?)?;
                 let bias = bias.as_ref().map(|bias| tensor(bias, &[all]));
-                plain::project(&x, &plain::Linear { weight, bias }, lora.as_ref(), None)
+                plain::project(&inputs[0], &Arc::new(plain::Linear { before, weight, bias }), lora.as_ref(), None)
             })
         }),
     }
@@ -325,7 +332,7 @@ fn scoring(name: &str, norm: Vec<f32>, weight: Vec<f32>, tokens: Vec<u32>, tempe
         plain: Some(Box::new(move |inputs| {
             let normed = plain::rms_norm(&inputs[0], &tensor(&norm, &[width]), f64::from(EPSILON))?;
             let tokens = Tensor::new(&shared.1[..], normed.device())?;
-            plain::log_probs(&normed, &tensor(&weight, &[vocabulary, width]), &tokens, f64::from(temperature))
+            plain::log_probs(&normed, &matrix(&tensor(&weight, &[vocabulary, width]))?, &tokens, f64::from(temperature))
         })),
     }
 }

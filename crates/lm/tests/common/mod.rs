@@ -63,7 +63,7 @@ pub fn weights(config: &LlamaConfig, seed: u64) -> BTreeMap<String, Tensor> {
 
 /// With fused kernels on the CPU, or with candle's operations on a GPU, where there is one.
 pub fn model(config: &LlamaConfig, fused: bool) -> Llama {
-    Llama::from_weights(config.clone(), weights(config, 7), &device(fused), fused).unwrap()
+    Llama::from_weights(config.clone(), weights(config, 7), &device(fused), fused, lm::Precision::F32).unwrap()
 }
 
 pub fn device(fused: bool) -> Device {

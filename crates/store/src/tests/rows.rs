@@ -6,7 +6,7 @@ pub use contract::arm::{INSTRUCTION, ORACLE, TUNED};
 use contract::event::Spent;
 use contract::figures::{Component, Components, Interval, ShareOfPrompts, VarianceRatio};
 use contract::report::{Arm, ArmCost, AtEqualLength, Comparison, Instruction, Report, Serving, WatchedDifference};
-use contract::spec::{Data, Evaluation, Frozen, Lora, Prompter, Reward, Spec, Training};
+use contract::spec::{Data, Evaluation, Frozen, Lora, Precision, Prompter, Reward, Spec, Training};
 use std::collections::BTreeMap;
 
 /// Quotes, NUL, surrogate-pair characters, line ends: text that naive SQL or C strings would spoil.
@@ -20,6 +20,7 @@ pub fn spec(name: &str) -> Spec {
     Spec {
         name: spec.name,
         seed: i64::MAX as u64,
+        precision: Precision::Bf16,
         data: Data { split_seed: 7, ..spec.data },
         prompter: Prompter { lora: Lora { dropout: 0.1, ..Lora::default() }, ..spec.prompter },
         frozen: Frozen { temperature: 0.123_456_789_012_345_68, ..spec.frozen },

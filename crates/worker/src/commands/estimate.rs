@@ -4,7 +4,7 @@ use super::Context;
 use super::run::{With, read_spec};
 use crate::consent::Consent;
 use crate::engine::{self, Admitted};
-use crate::machine::{Machine, reset_peak_memory};
+use crate::machine::Machine;
 use crate::output::printable;
 use crate::progress::Bars;
 use crate::seeds_table::smallest;
@@ -12,18 +12,20 @@ use crate::served::StandIn;
 use crate::table::{absent, columns};
 use contract::data::Prompt;
 use contract::design::DesignPower;
-use contract::desk::{EndpointEstimate, Estimate, PhaseEstimate};
+use contract::desk::{EndpointEstimate, Estimate, Fit, FitStep, PhaseEstimate};
 use contract::endpoint::Endpoint as Settings;
 use contract::event::Phase;
 use contract::seeds::Power;
 use contract::{Result, Spec};
 use endpoint::{PROBE_REQUESTS, estimated_prompt};
 use experiment::design;
-use experiment::metrics::peak_memory_bytes;
+use experiment::fit::{Place, fit};
+use experiment::metrics::resident_memory_bytes;
 use experiment::prepare::{Longest, Prepared};
 use experiment::streams::Streams;
 use experiment::training::{self, Trainer};
 use experiment::{Arm, Item, Pipeline};
+use inference_mistralrs::free_gpu_bytes;
 use serde::Serialize;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -35,9 +37,6 @@ use store::Split;
 const BUDGET: f64 = 1.2e12;
 /// Tokens that a rewrite or an answer costs besides its own: its prompt, and the passes over it.
 const AROUND: usize = 200;
-/// Of the free memory, what a run may take: the rest is for the system and the window.
-const SAFE: f64 = 0.9;
-
 /// What is asked of the design beside its spec.
 pub struct Design {
     pub seeds: usize,
@@ -81,24 +80,24 @@ fn measure(context: &Context, folder: &Path, prepared: Prepared) -> Result<Estim
     let found = engine::find(&context.home, &prepared.spec, folder, Consent::Known)?;
     let endpoint = found.endpoint().map(|settings| of_endpoint(&prepared, settings));
     let unmeasured = found.unmeasured_parts();
-    let (free, weights) = (Machine::look().memory_available_bytes, found.weight_bytes());
-    if weights as f64 > SAFE * free as f64 {
-        let basis = "The models' files alone are larger than the free memory; nothing was measured.".into();
-        let load = PhaseEstimate { phase: Phase::Load, seconds: None, peak_bytes: weights };
-        let estimate = whole(vec![load], [None; 2], free, basis, &Longest::default());
+    let longest = found.longest(&prepared)?;
+    let memory = fit(&prepared.spec, &longest, &place(), &|spec| found.memory(spec))?;
+    if !memory.fits {
+        let basis = "Nothing was measured, for the run does not fit into memory.".into();
+        let load = PhaseEstimate { phase: Phase::Load, seconds: None };
+        let estimate = whole(vec![load], [None; 2], memory, basis, &longest);
         return Ok(Estimate { endpoint, ..estimate });
     }
     bars.say("Loading the models …");
     let begun = Instant::now();
+    let parameters = found.parameters();
     let loaded = found.load_without_network(&prepared.spec, Box::new(StandIn))?;
     loaded.check_lengths(&prepared)?;
     let Admitted { prompter, frozen, oracle, scorers, .. } = loaded.admit(&|| false)?;
-    let longest = prepared.longest(&prompter, frozen.as_ref())?;
-    let peak_bytes = peak_memory_bytes().unwrap_or(weights);
-    let load = PhaseEstimate { phase: Phase::Load, seconds: Some(begun.elapsed().as_secs_f64()), peak_bytes };
+    let load = PhaseEstimate { phase: Phase::Load, seconds: Some(begun.elapsed().as_secs_f64()) };
 
     bars.say("Trying a part of it …");
-    let part = Part::of(&prepared, weights as f64 / 2.0);
+    let part = Part::of(&prepared, parameters as f64);
     let Prepared { spec, splits, reward, .. } = prepared;
     let reward = reward.with_scorers(&scorers);
     let mut pipeline = Pipeline::new(&part.spec, prompter, frozen, reward.clone());
@@ -120,32 +119,32 @@ fn measure(context: &Context, folder: &Path, prepared: Prepared) -> Result<Estim
             answer_seed: streams.evaluation_answer(Split::Test, i, usize::from(arm.name() != Arm::Raw.name())),
         };
         let items: Vec<Item<'_>> = (0..part.answers).map(item).collect();
-        timed(part.answers_batch, || pipeline.run(arm, &items, &mut |_| ControlFlow::Continue(())).map(drop))
+        timed(|| pipeline.run(arm, &items, &mut |_| ControlFlow::Continue(())).map(drop))
     };
     let (raw, tuned) = (arm(Arm::Raw)?, arm(Arm::Tuned(train.trainer.adapter()))?);
     let each = part.answers as f64;
     // Where an answer is all but free, a rewrite may seem to cost less than nothing.
-    let costs = Costs { answer: raw.0 / each, rewrite: ((tuned.0 - raw.0) / each).max(0.0) };
-    let phase = |phase, seconds: f64, peak_bytes| PhaseEstimate { phase, seconds: Some(seconds), peak_bytes };
+    let costs = Costs { answer: raw / each, rewrite: ((tuned - raw) / each).max(0.0) };
+    let phase = |phase, seconds: f64| PhaseEstimate { phase, seconds: Some(seconds) };
     let (a, iterations) = (&spec.arms, spec.training.iterations as f64);
     let mut phases = vec![load];
     if a.raw || a.untuned {
-        phases.push(phase(Phase::Baselines, costs.baselines(&spec, splits.test.len()), raw.1.max(tuned.1)));
+        phases.push(phase(Phase::Baselines, costs.baselines(&spec, splits.test.len())));
     }
     if a.tuned {
         let seconds = train.seconds * iterations + costs.validation(&spec, splits.validation.len());
-        phases.push(phase(Phase::Train, seconds, train.peak_bytes));
+        phases.push(phase(Phase::Train, seconds));
     }
     if a.instruction {
-        phases.push(phase(Phase::Search, costs.answer * episodes(&spec) as f64, raw.1));
+        phases.push(phase(Phase::Search, costs.answer * episodes(&spec) as f64));
     }
     if let Some(oracle) = oracle {
-        phases.push(phase(Phase::Oracle, oracle.seconds * iterations, oracle.peak_bytes));
+        phases.push(phase(Phase::Oracle, oracle.seconds * iterations));
     }
-    phases.push(phase(Phase::Evaluate, costs.evaluation(&spec, splits.test.len()), tuned.1));
+    phases.push(phase(Phase::Evaluate, costs.evaluation(&spec, splits.test.len())));
     let more = [costs.tested(&spec, splits.test.len()), costs.twice_answers(&spec, splits.test.len(), splits.validation.len())].map(Some);
     let basis = format!("{}{}", part.basis, left_out(&unmeasured));
-    let estimate = whole(phases, more, free, basis, &longest);
+    let estimate = whole(phases, more, memory, basis, &longest);
     Ok(match endpoint {
         None => estimate,
         Some(_) => Estimate {
@@ -251,32 +250,34 @@ struct Step {
     trainer: Trainer,
     /// Of a whole iteration.
     seconds: f64,
-    peak_bytes: u64,
 }
 
 impl Step {
     fn of(part: &Part, mut trainer: Trainer, pipeline: &mut Pipeline, spec: &Spec, prompts: &[Prompt]) -> Result<Self> {
-        let (seconds, peak_bytes) = timed(part.batch, || match trainer.step(pipeline, spec, prompts)? {
+        let seconds = timed(|| match trainer.step(pipeline, spec, prompts)? {
             training::Step::Done { .. } => Ok(()),
             training::Step::Diverged { error, .. } => Err(error),
         })?;
-        let checkpoint = trainer.checkpoint()?;
-        // Held twice while it is written: here and by SQLite.
-        let writing = 2 * (checkpoint.adapter.len() + checkpoint.optimiser.len()) as u64;
-        Ok(Self { trainer, seconds: seconds * part.batch, peak_bytes: peak_bytes + writing })
+        Ok(Self { trainer, seconds: seconds * part.batch })
     }
 }
 
-/// Seconds, and the most memory, that a piece of work takes; what it adds grows with the batch, of which it is 1/`batch`.
-fn timed(batch: f64, work: impl FnOnce() -> Result<()>) -> Result<(f64, u64)> {
-    // The most since now is what is held now.
-    reset_peak_memory();
-    let base = peak_memory_bytes().unwrap_or(0);
+/// Seconds that a piece of work takes.
+fn timed(work: impl FnOnce() -> Result<()>) -> Result<f64> {
     let begun = Instant::now();
     work()?;
-    let beyond = peak_memory_bytes().unwrap_or(base).saturating_sub(base) as f64 * batch;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // bytes of a memory
-    Ok((begun.elapsed().as_secs_f64(), base + beyond as u64))
+    Ok(begun.elapsed().as_secs_f64())
+}
+
+/// Where the models would be computed, and what is free there.
+fn place() -> Place {
+    match free_gpu_bytes() {
+        Some(free_bytes) => Place { name: "the GPU's memory".into(), free_bytes, own_bytes: 0 },
+        None => {
+            let own_bytes = resident_memory_bytes().unwrap_or(0);
+            Place { name: "memory".into(), free_bytes: Machine::look().memory_available_bytes + own_bytes, own_bytes }
+        }
+    }
 }
 
 /// What is done of a run to measure it.
@@ -285,9 +286,8 @@ struct Part {
     spec: Spec,
     /// How many of such batches are one of the run's.
     batch: f64,
-    /// Answers of one arm, and how many times as many are in a batch.
+    /// Answers of one arm.
     answers: usize,
-    answers_batch: f64,
     basis: String,
 }
 
@@ -311,40 +311,24 @@ impl Part {
         let basis = format!(
             "Measured on this machine just now: {what}, and {answers} answers with and without a rewrite. Other programs slow a run down."
         );
-        Self { batch: (prompts * group) as f64 / done as f64, spec, answers, answers_batch: batch as f64 / answers as f64, basis }
+        Self { batch: (prompts * group) as f64 / done as f64, spec, answers, basis }
     }
 }
 
 fn whole(
     phases: Vec<PhaseEstimate>,
     [twice_prompts, twice_answers]: [Option<f64>; 2],
-    free_bytes: u64,
+    memory: Fit,
     basis: String,
     longest: &Longest,
 ) -> Estimate {
-    let peak = phases.iter().max_by_key(|phase| phase.peak_bytes);
-    let (peak_bytes, worst) = peak.map_or((0, Phase::Load), |phase| (phase.peak_bytes, phase.phase));
-    let fits = peak_bytes as f64 <= SAFE * free_bytes as f64;
-    let advice: &[&str] = match worst {
-        _ if fits => &[],
-        Phase::Load => &["Choose smaller models, or a quantised frozen model.", "Use one model in both roles: its weights are held once."],
-        Phase::Train | Phase::Oracle => &[
-            "Lower training.rewrites_per_pass.",
-            "Lower training.group_size or training.prompts_per_iteration.",
-            "Ask for shorter rewrites and answers.",
-        ],
-        Phase::Baselines | Phase::Search | Phase::Evaluate => &["Lower evaluation.answers_per_batch.", "Ask for shorter answers."],
-    };
     Estimate {
         seconds: phases.iter().map(|phase| phase.seconds).sum(),
         twice_prompts_seconds: twice_prompts,
         twice_answers_seconds: twice_answers,
         phases,
-        peak_bytes,
-        free_bytes,
-        fits,
+        memory,
         basis,
-        advice: advice.iter().map(|line| (*line).to_owned()).collect(),
         longest_prompter_tokens: longest.prompter,
         longest_frozen_tokens: longest.frozen,
         prompter_context: longest.prompter_context,
@@ -386,9 +370,30 @@ fn found(Whole { estimate, design }: &Whole) -> String {
     printable(&text)
 }
 
+fn memory_in_words(memory: &Fit) -> String {
+    let gigabytes = |bytes: u64| format!("{:.2} GB", bytes as f64 / 1e9);
+    let name = |step| match step {
+        FitStep::Load => "loading",
+        FitStep::Rollout => "rewrites",
+        FitStep::Answers => "answers",
+        FitStep::Reward => "reward",
+        FitStep::Update => "update",
+        FitStep::Oracle => "the oracle's update",
+    };
+    let rows: Vec<_> = memory.phases.iter().map(|p| vec![name(p.step).to_owned(), gigabytes(p.peak_bytes)]).collect();
+    let fits = if memory.fits { "It fits" } else { "It does not fit" };
+    let free =
+        format!("{fits} into {}, of which {} are free. Computed from the models' files.", memory.place, gigabytes(memory.free_bytes));
+    let mut lines = vec![columns(&rows, &[0]), free];
+    if let Some(changed) = memory.changed_peak_bytes {
+        let fits = if memory.changed_fits { "it fits" } else { "it still does not" };
+        lines.push(format!("With {} it takes {}, and {fits}.", memory.changes.join(", "), gigabytes(changed)));
+    }
+    lines.join("\n")
+}
+
 fn text(whole: &Whole) -> String {
     let estimate = &whole.estimate;
-    let gigabytes = |bytes: u64| format!("{:.2} GB", bytes as f64 / 1e9);
     let name = |phase| match phase {
         Phase::Load => "loading",
         Phase::Baselines => "baselines",
@@ -397,12 +402,10 @@ fn text(whole: &Whole) -> String {
         Phase::Oracle => "training the oracle",
         Phase::Evaluate => "evaluation",
     };
-    let row = |what: &str, seconds, bytes| vec![what.to_owned(), time(seconds), gigabytes(bytes)];
-    let mut rows: Vec<_> = estimate.phases.iter().map(|p| row(name(p.phase), p.seconds, p.peak_bytes)).collect();
-    rows.push(row("all", estimate.seconds, estimate.peak_bytes));
-    let fits = if estimate.fits { "It fits" } else { "It does not fit" };
-    let mut lines = vec![columns(&rows, &[0]), format!("{fits}: {} are free. {}", gigabytes(estimate.free_bytes), estimate.basis)];
-    lines.extend(estimate.advice.iter().cloned());
+    let row = |what: &str, seconds| vec![what.to_owned(), time(seconds)];
+    let mut rows: Vec<_> = estimate.phases.iter().map(|p| row(name(p.phase), p.seconds)).collect();
+    rows.push(row("all", estimate.seconds));
+    let mut lines = vec![columns(&rows, &[0]), estimate.basis.clone(), String::new(), memory_in_words(&estimate.memory)];
     lines.extend(estimate.endpoint.as_ref().map(endpoint_in_words));
     format!("{}\n\n{}", printable(&lines.join("\n")), found(whole))
 }

@@ -11,6 +11,7 @@ use contract::{Code, Error, Result};
 use datasets::preferences::preferences;
 use experiment::reward_bench;
 use home::read_error;
+use lm::Precision;
 use rewards::Reward;
 use std::fmt::Write;
 use std::path::Path;
@@ -26,7 +27,7 @@ pub fn bench(context: &Context, spec: &Path, pairs: &Path) -> Result<ExitCode> {
     if !parts.is_empty() {
         bars.say("Loading what scores …");
     }
-    let reward = Reward::new(&parsed.reward)?.with_scorers(&parts.open(&For::Scores { home: &context.home, known: None })?);
+    let reward = Reward::new(&parsed.reward)?.with_scorers(&parts.open(&For::Scores { home: &context.home, known: None }, Precision::F32)?);
     let bar = counting("scoring", "pairs", (0, file.pairs.len()));
     let mut on_progress = |done: usize| {
         bar.set_position(done as u64);

@@ -13,7 +13,7 @@ use datasets::preferences::{Preferences, preferences};
 use experiment::reward_bench::{calibration, with_margins};
 use experiment::reward_training::{RewardStep, RewardTraining, split, train as learn};
 use home::create_folder;
-use lm::{Llama, LoraConfig, ModelFolder, RewardModel};
+use lm::{Llama, LoraConfig, ModelFolder, Precision, RewardModel};
 use rewards::{Reward, Scorer, Scorers};
 use std::fmt::Write;
 use std::ops::ControlFlow;
@@ -89,7 +89,7 @@ fn learned(base: &ModelFolder, pairs: &Preferences, folder: &Path, asked: &Asked
     let bars = Bars::new();
     bars.say("Loading the model …");
     let lora = LoraConfig { rank: 16, alpha: 32.0, dropout: 0.0, targets: LORA_TARGETS.map(String::from).to_vec() };
-    let mut model = RewardModel::untrained(Llama::load(base, &lm::best_device())?, base, lora, asked.settings.seed)?;
+    let mut model = RewardModel::untrained(Llama::load(base, &lm::best_device(), Precision::F32)?, base, lora, asked.settings.seed)?;
     let bar = counting("training", "steps", (0, 0));
     let mut losses = Vec::new();
     let mut on_step = |told: RewardStep| {
@@ -109,7 +109,7 @@ fn learned(base: &ModelFolder, pairs: &Preferences, folder: &Path, asked: &Asked
 /// The folder as it was written, on pairs that it has not seen; and what each chosen answer is worth more there.
 fn measured(folder: &Path, held_out: &Preferences) -> Result<(RewardBench, Vec<f64>)> {
     const PART: &str = "reward_model";
-    let model = RewardModel::load(&ModelFolder::open_reward_model(folder)?, &lm::best_device())?;
+    let model = RewardModel::load(&ModelFolder::open_reward_model(folder)?, &lm::best_device(), Precision::F32)?;
     let program = RewardProgram::RewardModel { model: PART.into() };
     let reward = Reward::new(&Spec { parts: vec![RewardPart { name: None, weight: 1.0, program }] })?;
     let reward = reward.with_scorers(&Scorers::from([(PART.into(), Arc::new(model) as Arc<dyn Scorer>)]));

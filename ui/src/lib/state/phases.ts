@@ -1,5 +1,5 @@
 // The phases of a run with the arms that it has.
-import type { Phase } from '$ipc';
+import type { FitStep, Phase } from '$ipc';
 import { armsInWords, type ArmKey } from '$lib/charts/palette';
 
 const BEFORE: ArmKey[] = ['raw', 'untuned'];
@@ -44,3 +44,13 @@ export function phaseWords(phase: Phase, arms: ArmKey[]): PhaseWords {
   const named = (text: string) => (who ? `${text}: ${who}` : text);
   return { short, word: named(short), doing: named(doing), unit };
 }
+
+/** The steps of an iteration as far as their memory goes. */
+export const FIT_WORDS: Record<FitStep, string> = {
+  load: 'Loading the models',
+  rollout: 'Drawing rewrites',
+  answers: 'Answers of the frozen model',
+  reward: 'Reward models and judges',
+  update: 'Update of the prompter',
+  oracle: 'Update of the oracle',
+};
