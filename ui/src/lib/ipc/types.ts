@@ -26,7 +26,11 @@ name: string,
 /**
  * Every random stream of the run is derived from this number.
  */
-seed: number, data: Data, prompter: Prompter, frozen: Frozen, reward: Reward, training: Training, evaluation: Evaluation, arms?: Arms, };
+seed: number, 
+/**
+ * Of the weights of all models that the built-in engine computes.
+ */
+precision?: Precision, data: Data, prompter: Prompter, frozen: Frozen, reward: Reward, training: Training, evaluation: Evaluation, arms?: Arms, };
 
 /**
  * Where prompts come from and how they are split.
@@ -1869,11 +1873,7 @@ export type PhaseEstimate = { phase: Phase,
 /**
  * Null where nothing is known to measure by.
  */
-seconds: number | null, 
-/**
- * Most memory that the worker holds at once.
- */
-peak_bytes: number, };
+seconds: number | null, };
 
 /**
  * What a run will take on this machine, as `alignpro estimate SPEC --json` prints it.
@@ -1890,19 +1890,11 @@ twice_prompts_seconds: number | null,
 /**
  * The same with twice the answers to each prompt.
  */
-twice_answers_seconds: number | null, peak_bytes: number, 
+twice_answers_seconds: number | null, memory: Fit, 
 /**
- * What the machine has free now.
- */
-free_bytes: number, fits: boolean, 
-/**
- * Where the figures come from, in a sentence.
+ * Where the times come from, in a sentence.
  */
 basis: string, 
-/**
- * What to shrink, most useful first; none where it fits.
- */
-advice: Array<string>, 
 /**
  * Of the longest prompt with all that goes around it, and what the prompter's and the frozen model's contexts hold.
  */
