@@ -1,5 +1,6 @@
 //! The built-in engine: [`lm::Llama`] without an adapter.
 use crate::context::check_length;
+use crate::proof::{BF16_LOG_PROB_TOLERANCE, LOG_PROB_TOLERANCE};
 use crate::{Answer, AnswerDecoding, AnswerRequest, FrozenModel, encoded};
 use contract::{Error, Result};
 use lm::{Generation, Group, Llama, Message, ModelFolder, Request, Step, Tokenizer};
@@ -87,6 +88,10 @@ impl FrozenModel for BuiltIn {
 
     fn context(&self) -> usize {
         self.model.config.context()
+    }
+
+    fn rounding(&self) -> f64 {
+        if self.model.rounds() { BF16_LOG_PROB_TOLERANCE } else { LOG_PROB_TOLERANCE }
     }
 
     fn prompt_tokens(&self, system: Option<&str>, prompt: &str) -> Result<usize> {

@@ -14,7 +14,7 @@ pub use builtin::BuiltIn;
 pub use cache::Cached;
 pub use choose::{EngineChoice, EngineKind, choose};
 pub use context::encoded;
-pub use proof::{LOG_PROB_TOLERANCE, OneByOne, PROOF_PROMPTS, Proof, admit, prove};
+pub use proof::{BF16_LOG_PROB_TOLERANCE, LOG_PROB_TOLERANCE, OneByOne, PROOF_PROMPTS, Proof, admit, prove};
 
 use contract::{Error, Result};
 use std::ops::ControlFlow;
@@ -78,6 +78,10 @@ pub trait FrozenModel: Send {
     fn identity(&self) -> &str;
     /// Tokens that the model can hold, prompt and answer together.
     fn context(&self) -> usize;
+    /// How much a token's log-probability may change by rounding alone where other texts are answered beside it, in nats.
+    fn rounding(&self) -> f64 {
+        LOG_PROB_TOLERANCE
+    }
     /// Tokens of `prompt` as a user message, after a system message where there is one, in the model's chat template.
     fn prompt_tokens(&self, system: Option<&str>, prompt: &str) -> Result<usize>;
     /// Answers every request. `on_progress` hears how many are done, and can break ([`contract::Code::Stopped`]).

@@ -26,6 +26,10 @@ const PROOF_TOKENS: usize = 16;
 /// engine that reads another row's keys or values moves it by tenths or more. 1e-3 lies well between.
 pub const LOG_PROB_TOLERANCE: f64 = 1e-3;
 
+/// The same where products are in bf16: each is rounded to one part in 256, by the batch in one direction or the other, which moves a log-probability
+/// by some hundredths. Where two tokens are that near to each other another one may be taken, and the texts part.
+pub const BF16_LOG_PROB_TOLERANCE: f64 = 0.1;
+
 /// What the proof found; kept with the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Proof {
@@ -66,28 +70,35 @@ pub fn prove(model: &mut dyn FrozenModel, on_progress: &mut dyn FnMut(usize) -> 
             "{engine} gave a token whose log-probability is not a finite number: its weights or their quantisation are broken. Fetch the model again, or choose another"
         )));
     }
-    Ok(compare(engine, &alone, &together))
+    Ok(compare(engine, &alone, &together, model.rounding()))
 }
 
-fn compare(engine: String, alone: &[Answer], together: &[Answer]) -> Proof {
+/// Up to where the texts part, the token included at which they do: what stands after it answers something else.
+fn compare(engine: String, alone: &[Answer], together: &[Answer], rounding: f64) -> Proof {
     let pairs = || alone.iter().zip(together);
     let texts_differ = pairs().filter(|(a, b)| a.text != b.text || a.tokens != b.tokens || a.truncated != b.truncated).count();
-    let differences = pairs().flat_map(|(a, b)| a.log_probs.iter().zip(&b.log_probs)).map(|(a, b)| f64::from((a - b).abs()));
+    let differences = pairs().flat_map(|(a, b)| {
+        let common = a.tokens.iter().zip(&b.tokens).take_while(|(a, b)| a == b).count();
+        a.log_probs.iter().zip(&b.log_probs).take(common + 1).map(|(a, b)| f64::from((a - b).abs()))
+    });
     // −∞ minus −∞ is not a number either; no token with probability 0 can be drawn.
     let max_log_prob_difference = differences.into_iter().try_fold(0.0, |max: f64, d| d.is_finite().then_some(max.max(d)));
     let complete = pairs().all(|(a, b)| a.log_probs.len() == a.tokens.len() && b.log_probs.len() == b.tokens.len());
-    let batched = texts_differ == 0 && complete && max_log_prob_difference.is_some_and(|d| d <= LOG_PROB_TOLERANCE);
+    let may_part = rounding > LOG_PROB_TOLERANCE;
+    let batched = (texts_differ == 0 || may_part) && complete && max_log_prob_difference.is_some_and(|d| d <= rounding);
     let n = alone.len();
     let largest = match max_log_prob_difference {
         Some(difference) => format!("log-probabilities differ by at most {difference:.1e}"),
         None => "a log-probability is not a number".into(),
     };
     let detail = if batched {
-        format!("{engine} answers {n} prompts together as it does one by one ({largest}), so it works in batches")
+        let parted =
+            if texts_differ == 0 { String::new() } else { format!(", {texts_differ} of the texts part where two tokens are as likely") };
+        format!("{engine} answers {n} prompts together as it does one by one ({largest}{parted}), so it works in batches")
     } else {
         format!(
             "{engine} does not answer {n} prompts together as it does one by one ({texts_differ} texts differ, {largest}; \
-             rounding explains {LOG_PROB_TOLERANCE:.0e}), so it works one by one"
+             rounding explains {rounding:.0e}), so it works one by one"
         )
     };
     Proof { engine, prompts: n, batched, max_log_prob_difference, texts_differ, detail }
@@ -197,6 +208,26 @@ mod tests {
         let proof = prove(&mut Fake::imprecise(1e-2), &mut quiet).unwrap();
         assert!(!proof.batched && proof.texts_differ == 0);
         assert!(proof.max_log_prob_difference.is_some_and(|d| (d - 1e-2).abs() < 1e-5), "{proof:?}");
+    }
+
+    #[test]
+    fn in_bf16_texts_may_part_where_two_tokens_are_as_likely_and_nowhere_else() {
+        let answer = |tokens: &[u32], log_probs: &[f32]| Answer {
+            text: format!("{tokens:?}"),
+            tokens: tokens.to_vec(),
+            log_probs: log_probs.to_vec(),
+            truncated: false,
+        };
+        let alone = [answer(&[1, 2, 3], &[-0.1, -0.7, -0.2])];
+        let compared = |other, rounding| compare("engine".into(), &alone, &[other], rounding);
+        // After the second token it is another text, of which nothing is compared.
+        let parted = || answer(&[1, 9, 8], &[-0.12, -0.69, -3.0]);
+        let proof = compared(parted(), BF16_LOG_PROB_TOLERANCE);
+        assert!(proof.batched && proof.texts_differ == 1 && proof.detail.contains("1 of the texts part"), "{proof:?}");
+        assert!(proof.max_log_prob_difference.is_some_and(|d| (d - 0.02).abs() < 1e-6), "{proof:?}");
+        assert!(!compared(parted(), LOG_PROB_TOLERANCE).batched, "in f32 texts are the same");
+        assert!(!compared(answer(&[1, 9, 8], &[-0.1, -0.3, -0.1]), BF16_LOG_PROB_TOLERANCE).batched, "the other token is far more likely");
+        assert!(!compared(answer(&[1, 2, 3], &[-0.1, -0.7, -0.4]), BF16_LOG_PROB_TOLERANCE).batched, "tenths are another row's");
     }
 
     #[test]

@@ -104,14 +104,18 @@ impl ModelFolder {
         Ok(self.tokenizer.clone())
     }
 
-    /// All weights by their Hugging Face names, as stored (bf16, f16 or f32), read through a memory map. Those that
-    /// [`LlamaConfig::tensors`] names, and no other.
-    pub fn weights(&self, device: &Device) -> Result<BTreeMap<String, Tensor>> {
+    /// The files with the weights as a memory map, of which each tensor is read when it is asked for.
+    pub(crate) fn map(&self) -> Result<MmapedSafetensors> {
         let paths: Vec<PathBuf> = self.weight_files.iter().map(|name| self.path.join(name)).collect();
-        // SAFETY: the map is read here only and dropped at the end. Should another program cut the file off meanwhile, reading ends the
-        // process (SIGBUS), as with every memory map; nothing of ours writes into a model folder after it has got its name.
-        let files = unsafe { MmapedSafetensors::multi(&paths) }
-            .map_err(|error| Error::Model(format!("the weights in {} cannot be read: {error}", self.path.display())))?;
+        // SAFETY: should another program cut a file off while it is mapped, reading ends the process (SIGBUS), as with every memory map; nothing of
+        // ours writes into a model folder after it has got its name.
+        unsafe { MmapedSafetensors::multi(&paths) }
+            .map_err(|error| Error::Model(format!("the weights in {} cannot be read: {error}", self.path.display())))
+    }
+
+    /// All weights by their Hugging Face names, as stored (bf16, f16 or f32). Those that [`LlamaConfig::tensors`] names, and no other.
+    pub fn weights(&self, device: &Device) -> Result<BTreeMap<String, Tensor>> {
+        let files = self.map()?;
         let tensors = self.config.tensors().into_iter();
         tensors.map(|(name, _)| files.load(&name, device).map(|tensor| (name, tensor)).map_err(Error::from)).collect()
     }

@@ -17,8 +17,8 @@ pub struct Footprint {
     config: LlamaConfig,
     /// Bytes of its frozen weights as they are held.
     pub weights: u64,
-    /// Bytes of its files.
-    stored: u64,
+    /// Bytes of the largest layer as it is stored and, for a moment, in f32.
+    largest: u64,
     /// The fused kernels of a processor; otherwise candle's operations, on a GPU.
     is_fused: bool,
     /// Whether a matrix is widened to f32 while it is multiplied.
@@ -51,17 +51,17 @@ impl ModelFolder {
     /// What the model takes where it is computed on a processor or, with `on_gpu`, on a GPU. Reads headers of files only. Numbers that are stored in
     /// f32 are counted so, although on a processor they are held in bf16 where that loses nothing.
     pub fn footprint(&self, precision: Precision, on_gpu: bool) -> Result<Footprint> {
-        let (mut weights, mut stored, mut is_half) = (0, 0, false);
+        let (mut weights, mut largest, mut is_half) = (0, 0, false);
         let files = self.stored()?;
         for (name, shape) in self.config.tensors() {
             let count: u64 = shape.iter().map(|&size| size as u64).product();
             let dtype = files.get(&name).map_or(Dtype::F32, |(_, dtype, _)| *dtype);
-            stored += count * if dtype == Dtype::F32 { 4 } else { 2 };
+            largest = largest.max(count * (F32 + if dtype == Dtype::F32 { 4 } else { 2 }));
             let half = shape.len() == 2 && (precision == Precision::Bf16 || dtype == Dtype::BF16);
             is_half |= half;
             weights += count * if half { 2 } else { F32 };
         }
-        Ok(Footprint { config: self.config.clone(), weights, stored, is_fused: !on_gpu, widens: is_half && precision == Precision::F32 })
+        Ok(Footprint { config: self.config.clone(), weights, largest, is_fused: !on_gpu, widens: is_half && precision == Precision::F32 })
     }
 }
 
@@ -92,9 +92,10 @@ impl Footprint {
         Widths { hidden, inner, qkv: (heads + 2 * shared) * head, attended: heads * head, cached, heads, layers, vocabulary }
     }
 
-    /// Bytes beside the weights while the model is loaded: the files, of which a GPU sees none.
+    /// Bytes beside the weights while the model is loaded, a layer at a time; the map of the files, which the system takes back where it needs memory,
+    /// is not counted.
     pub fn reading(&self) -> u64 {
-        if self.is_fused { self.stored } else { 0 }
+        self.largest
     }
 
     /// Bytes of an adapter, which stay, and of AdamW's two moments of it, which are in the machine's memory on a GPU too.

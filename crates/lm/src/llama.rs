@@ -11,6 +11,7 @@ use crate::kernels::turn::{HeadNorms, Turn};
 use crate::kernels::weight::Weight;
 use crate::packed::Packed;
 use crate::{Adapter, Error, Group, LlamaConfig, ModelFolder, Precision, Result, fused, plain};
+use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 pub struct Llama {
     pub config: LlamaConfig,
     device: Device,
+    precision: Precision,
     pub(crate) backend: Backend,
 }
 
@@ -33,7 +35,11 @@ pub(crate) enum Backend {
 }
 
 /// Weights by name, taken out as they are used so that two copies of the model never stand in memory.
-struct Weights(BTreeMap<String, Tensor>);
+enum Weights {
+    Held(BTreeMap<String, Tensor>),
+    /// Read from disk when they are taken.
+    Mapped(MmapedSafetensors),
+}
 
 impl Weights {
     /// In f32.
@@ -43,7 +49,10 @@ impl Weights {
 
     /// As stored.
     fn take_stored(&mut self, name: &str) -> Result<Tensor> {
-        self.0.remove(name).ok_or_else(|| Error::Model(format!("the model has no tensor {name}")))
+        match self {
+            Self::Held(weights) => weights.remove(name).ok_or_else(|| Error::Model(format!("the model has no tensor {name}"))),
+            Self::Mapped(files) => Ok(files.load(name, &Device::Cpu)?),
+        }
     }
 
     /// The layers of one projection of one block as stored, each [out, in].
@@ -94,7 +103,7 @@ fn heads(config: &LlamaConfig) -> Heads {
 impl Llama {
     /// Loads a model folder: fused kernels on the CPU, candle's operations on every other device.
     pub fn load(folder: &ModelFolder, device: &Device, precision: Precision) -> Result<Self> {
-        Self::from_weights(folder.config.clone(), folder.weights(&Device::Cpu)?, device, device.is_cpu(), precision)
+        Self::build(folder.config.clone(), Weights::Mapped(folder.map()?), device, device.is_cpu(), precision)
     }
 
     /// From weights by their Hugging Face names. `fused = false` computes with candle's operations, also on the CPU.
@@ -105,17 +114,25 @@ impl Llama {
         fused: bool,
         precision: Precision,
     ) -> Result<Self> {
-        let weights = Weights(weights);
+        Self::build(config, Weights::Held(weights), device, fused, precision)
+    }
+
+    fn build(config: LlamaConfig, weights: Weights, device: &Device, fused: bool, precision: Precision) -> Result<Self> {
         let backend = if fused && device.is_cpu() {
             Backend::Fused(Arc::new(fused_model(&config, weights, precision)?))
         } else {
             Backend::Plain(Arc::new(plain_model(&config, weights, device, precision)?))
         };
-        Ok(Self { config, device: device.clone(), backend })
+        Ok(Self { config, device: device.clone(), precision, backend })
     }
 
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// Whether products are rounded to bf16, so that what a text is computed with changes its log-probabilities in their second or third digit.
+    pub fn rounds(&self) -> bool {
+        self.precision == Precision::Bf16 && matches!(self.backend, Backend::Plain(_))
     }
 
     /// Log-probability of every completion token given what stands before it, under softmax(logits / temperature):

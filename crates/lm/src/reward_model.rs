@@ -24,10 +24,8 @@ pub struct RewardModel {
 impl RewardModel {
     /// Loads a folder of [`ModelFolder::open_reward_model`].
     pub fn load(folder: &ModelFolder, device: &Device, precision: Precision) -> Result<Self> {
-        let mut weights = folder.weights(&Device::Cpu)?;
-        let weight = weights.remove(SCORE).ok_or_else(|| Error::Model(format!("the model has no tensor {SCORE}")))?;
-        let weight = weight.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
-        let model = Llama::from_weights(folder.config.clone(), weights, device, device.is_cpu(), precision)?;
+        let weight = folder.map()?.load(SCORE, &Device::Cpu)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+        let model = Llama::load(folder, device, precision)?;
         Ok(Self { model, adapter: None, tokenizer: folder.tokenizer()?, weight, padding: folder.padding })
     }
 

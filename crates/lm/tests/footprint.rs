@@ -6,11 +6,35 @@ use lm::footprint::{Footprint, Sampled, Scored};
 use lm::{AdamW, AdamWConfig, Adapter, Decoding, Device, Gradients, Group, Llama, ModelFolder, Precision, Request};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 fn status(key: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
     line.trim().trim_end_matches("kB").trim().parse::<f64>().unwrap() * 1024.0
+}
+
+/// The most that `work` holds of its own, without the files that it maps, which the system keeps no count of: looked at every millisecond.
+fn own<T>(work: impl FnOnce() -> T + Send) -> (f64, T)
+where
+    T: Send,
+{
+    let before = status("RssAnon:");
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watching = scope.spawn(|| {
+            let mut most = 0f64;
+            while !done.load(Ordering::Relaxed) {
+                most = most.max(status("RssAnon:"));
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            most
+        });
+        let result = work();
+        done.store(true, Ordering::Relaxed);
+        (watching.join().unwrap() - before, result)
+    })
 }
 
 /// Bytes that `work` holds at most, beyond what the process holds before it.
@@ -86,7 +110,7 @@ fn the_embedded_model_takes_what_it_is_said_to_take() {
     let path = std::env::var("ALIGNPRO_TEST_MODEL").expect("ALIGNPRO_TEST_MODEL names the embedded model; `make test` sets it");
     let folder = ModelFolder::open(Path::new(&path)).unwrap();
     let footprint = folder.footprint(Precision::F32, false).unwrap();
-    let (took, model) = beyond(|| Llama::load(&folder, &Device::Cpu, Precision::F32).unwrap());
+    let (took, model) = own(|| Llama::load(&folder, &Device::Cpu, Precision::F32).unwrap());
     let mut found = Phases::default();
     found.note("loading", footprint.weights + footprint.reading(), took);
     measure(&mut found, &model, &footprint);

@@ -45,7 +45,8 @@ impl Matrix {
             return Ok(product);
         }
         let part = |sum: Option<Tensor>, start, rows: Tensor| {
-            let product = x.narrow(1, start, rows.dim(0)?)?.matmul(&rows)?;
+            // Products on a GPU take dense operands only.
+            let product = x.narrow(1, start, rows.dim(0)?)?.contiguous()?.matmul(&rows)?;
             Ok(Some(sum.map_or(Ok(product.clone()), |sum| sum + product)?))
         };
         self.widened(None, part)?.map_or_else(|| Tensor::zeros((x.dim(0)?, self.columns()?), DType::F32, x.device()), Ok)
@@ -61,7 +62,7 @@ impl Matrix {
             Ok(parts)
         };
         let parts = self.widened(Vec::new(), part)?;
-        if let [whole] = &parts[..] { Ok(whole.clone()) } else { Tensor::cat(&parts, 1) }
+        if let [whole] = &parts[..] { Ok(whole.clone()) } else { Tensor::cat(&parts, 1)?.contiguous() }
     }
 
     /// The product in bf16 with sums in f32, where it is to be so. candle has none on a processor, where it is said in f32.
@@ -95,12 +96,11 @@ impl Matrix {
 mod tests {
     use super::*;
     use crate::Stream;
-    use candle_core::Device;
 
     fn random(rows: usize, columns: usize, seed: u64) -> Tensor {
         let mut stream = Stream::new(seed);
         let values: Vec<f32> = (0..rows * columns).map(|_| stream.normal() as f32).collect();
-        Tensor::from_vec(values, (rows, columns), &Device::Cpu).unwrap()
+        Tensor::from_vec(values, (rows, columns), &crate::best_device()).unwrap()
     }
 
     fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
@@ -123,14 +123,16 @@ mod tests {
             ] {
                 let matrix = Matrix::new(stored, precision).unwrap();
                 assert_eq!((matrix.rows().unwrap(), matrix.columns().unwrap()), (rows, columns));
-                assert!(largest_difference(&matrix.times(&x).unwrap(), &x.matmul(dense).unwrap()) < tolerance);
+                let products = [matrix.times(&x).unwrap(), matrix.times_transposed(&y).unwrap()];
                 let transposed = y.matmul(&dense.t().unwrap()).unwrap();
-                assert!(largest_difference(&matrix.times_transposed(&y).unwrap(), &transposed) < tolerance);
+                assert!(products.iter().all(Tensor::is_contiguous), "as the next product on a GPU wants it");
+                assert!(largest_difference(&products[0], &x.matmul(dense).unwrap()) < tolerance);
+                assert!(largest_difference(&products[1], &transposed) < tolerance);
                 assert!(
                     largest_difference(&matrix.exact().times_transposed(&y).unwrap(), &transposed) < 1e-4,
                     "exact where it is asked for"
                 );
-                let chosen = matrix.select(&Tensor::new(&[0u32], &Device::Cpu).unwrap()).unwrap();
+                let chosen = matrix.select(&Tensor::new(&[0u32], values.device()).unwrap()).unwrap();
                 assert!(largest_difference(&chosen, &dense.narrow(0, 0, 1).unwrap()) == 0.0, "nothing else is lost");
             }
         }

@@ -25,7 +25,7 @@ use experiment::prepare::{Longest, Prepared};
 use experiment::streams::Streams;
 use experiment::training::{self, Trainer};
 use experiment::{Arm, Item, Pipeline};
-use inference_mistralrs::free_gpu_bytes;
+use inference_mistralrs::{free_gpu_bytes, has_gpu};
 use serde::Serialize;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -33,8 +33,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 use store::Split;
 
-/// Tokens times parameters that the measured part of an iteration, or of an arm, may hold: some seconds of two cores.
+/// Tokens times parameters that the measured part of an iteration, or of an arm, may hold: some seconds of two cores, and of a GPU.
 const BUDGET: f64 = 1.2e12;
+const GPU_BUDGET: f64 = 1.5e14;
 /// Tokens that a rewrite or an answer costs besides its own: its prompt, and the passes over it.
 const AROUND: usize = 200;
 /// What is asked of the design beside its spec.
@@ -296,7 +297,8 @@ impl Part {
         let mut spec = prepared.spec.clone();
         let tokens = spec.prompter.max_rewrite_tokens + spec.frozen.max_answer_tokens + AROUND;
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count, not below zero
-        let most = ((BUDGET / (parameters * tokens as f64)) as usize).max(2);
+        let budget = if has_gpu() { GPU_BUDGET } else { BUDGET };
+        let most = ((budget / (parameters * tokens as f64)) as usize).max(2);
         let (prompts, group) = (spec.training.prompts_per_iteration, spec.training.group_size);
         spec.training.prompts_per_iteration = (most / group).clamp(1, prompts);
         spec.training.group_size = (most / spec.training.prompts_per_iteration).clamp(2, group);
