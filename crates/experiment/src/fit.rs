@@ -1,6 +1,6 @@
 //! Whether a run fits into memory: what each step of an iteration holds at most, told from the models' files, and what to change where that is too
 //! much. Nothing is loaded for it.
-use crate::prepare::Longest;
+use crate::prepare::{Lengths, Longest};
 use crate::prompter::lora;
 use contract::Spec;
 use contract::desk::{Fit, FitPhase, FitStep};
@@ -96,31 +96,34 @@ fn phases(spec: &Spec, longest: &Longest, place: &Place, models: &Models) -> Vec
     let count = |n: usize| n as u64;
     let (answers, group) = (count(spec.evaluation.answers_per_batch), count(t.group_size));
     let (rewrite, answer) = (count(spec.prompter.max_rewrite_tokens), count(spec.frozen.max_answer_tokens));
-    let asked = count(longest.prompter).saturating_sub(rewrite);
-    let read = count(longest.frozen).saturating_sub(answer);
     let held = place.own_bytes + weights(models) + models.prompter.adapter(&shape);
 
-    let sampled = |rows: u64, each: u64, prompt, new| Sampled { rows, prompts: rows.div_ceil(each.max(1)), prompt, new };
+    let sampled = |rows: u64, each: u64, texts: &Lengths, new| {
+        let prompts = rows.div_ceil(each.max(1));
+        Sampled { rows, prompts, prompt: of_longest(texts, prompts), shared: count(texts.shared), new }
+    };
     let drawn = count(t.prompts_per_iteration) * group;
     let [trained, tested] = [(drawn, group), (answers, count(spec.evaluation.answers_per_prompt))]
-        .map(|(rows, each)| models.prompter.sampling(sampled(rows.min(answers), each, asked, rewrite)));
+        .map(|(rows, each)| models.prompter.sampling(sampled(rows.min(answers), each, &longest.requests, rewrite)));
     let rollout = if spec.arms.tuned { trained.max(tested) } else { tested };
     let answering = match &models.frozen {
-        Answering::BuiltIn(frozen) => frozen.footprint.sampling(sampled(answers, 1, read, answer)),
+        Answering::BuiltIn(frozen) => frozen.footprint.sampling(sampled(answers, 1, &longest.messages, answer)),
         Answering::MistralRs(_) | Answering::Elsewhere => 0,
     };
-    let conversations = TOKENS_PER_PASS.min(answers * (read + answer));
+    let conversations = TOKENS_PER_PASS.min(answers * (of_longest(&longest.messages, answers) + answer));
     let scoring = models.scoring.iter().map(|model| model.footprint.scoring(Scored { tokens: conversations, predicted: answers }));
-    // Whole groups of rewrites, and of each prompt what comes before its last token is read once.
-    let pass = |prompt: u64, text: u64| {
+    // Whole groups of rewrites; a prompt is read once for its group, and what all begin with once for all.
+    let pass = |texts: &Lengths, text: u64| {
         let groups = count(t.rewrites_per_pass).div_ceil(group.max(1)).max(1).min(count(t.prompts_per_iteration));
-        Scored { tokens: groups * (prompt + group * text.saturating_sub(1)), predicted: groups * group * text }
+        let own = of_longest(texts, groups).saturating_sub(count(texts.shared)) + group * text.saturating_sub(1);
+        Scored { tokens: count(texts.shared) + groups * own, predicted: groups * group * text }
     };
-    let update = models.prompter.training(&shape, pass(asked, rewrite)).max(models.prompter.scoring(pass(asked, rewrite)));
+    let asked = pass(&longest.requests, rewrite);
+    let update = models.prompter.training(&shape, asked).max(models.prompter.scoring(asked));
     let oracle = models
         .oracle
         .as_ref()
-        .map(|oracle| oracle.footprint.adapter(&shape) + oracle.footprint.training(&shape, pass(read.saturating_sub(rewrite), answer)));
+        .map(|oracle| oracle.footprint.adapter(&shape) + oracle.footprint.training(&shape, pass(&longest.messages, answer)));
     let mut phases = vec![(FitStep::Load, loading(models))];
     phases.push((FitStep::Rollout, rollout));
     phases.push((FitStep::Answers, answering));
@@ -128,6 +131,10 @@ fn phases(spec: &Spec, longest: &Longest, place: &Place, models: &Models) -> Vec
     phases.extend(spec.arms.tuned.then_some((FitStep::Update, update)));
     phases.extend(oracle.map(|bytes| (FitStep::Oracle, bytes)));
     phases.into_iter().map(|(step, bytes)| FitPhase { step, peak_bytes: held + bytes }).collect()
+}
+
+fn of_longest(texts: &Lengths, n: u64) -> u64 {
+    texts.of_longest(usize::try_from(n).unwrap_or(usize::MAX)) as u64
 }
 
 /// Bytes of the weights of all models, shared ones once.

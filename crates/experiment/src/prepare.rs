@@ -8,6 +8,7 @@ use datasets::Splits;
 use inference::FrozenModel;
 use rewards::Reward;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use store::Fact;
 
 /// A checked experiment.
@@ -25,12 +26,39 @@ pub struct Prepared {
 const FOLDER: &str = "spec.folder";
 
 /// Tokens of the longest prompt with all that goes around it and all that may be written to it, beside what a model's context holds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Longest {
     pub prompter: usize,
     pub frozen: usize,
     pub prompter_context: usize,
     pub frozen_context: usize,
+    /// What the prompter is asked for each prompt.
+    pub requests: Lengths,
+    /// What the frozen model is sent for each, a rewrite of full length included.
+    pub messages: Lengths,
+}
+
+/// How long texts are, in tokens.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lengths {
+    /// Longest first.
+    each: Vec<usize>,
+    /// Tokens that all begin with.
+    pub shared: usize,
+}
+
+impl Lengths {
+    /// Of the texts, of which all begin with `shared` tokens.
+    pub fn new(mut each: Vec<usize>, shared: usize) -> Self {
+        each.sort_unstable_by(|a, b| b.cmp(a));
+        Self { each, shared }
+    }
+
+    /// Mean length of the `n` longest, rounded up: texts of a batch are together no longer than so many of it.
+    pub fn of_longest(&self, n: usize) -> usize {
+        let longest = &self.each[..n.clamp(1, self.each.len().max(1)).min(self.each.len())];
+        longest.iter().sum::<usize>().div_ceil(longest.len().max(1))
+    }
 }
 
 /// Who reads prompts, and the tokens that it can hold.
@@ -97,10 +125,18 @@ impl Prepared {
     pub fn longest(&self, prompter: &Reader<'_, Wording>, frozen: &Reader<'_, TokensOf<'_>>) -> Result<Longest> {
         let (wording, rewrite, answer) = (prompter.reads, prompter.reads.settings().max_rewrite_tokens, self.spec.frozen.max_answer_tokens);
         let mut longest = Longest { prompter_context: prompter.context, frozen_context: frozen.context, ..Longest::default() };
+        let (mut requests, mut messages, mut shared) = (Vec::new(), Vec::new(), None::<Arc<[u32]>>);
         for prompt in self.splits.train.iter().chain(&self.splits.validation).chain(&self.splits.test) {
             let tokens = |text: &str| (frozen.reads)(prompt.system.as_deref(), text);
             let around = tokens(&prompt.text)?.max(tokens(&wording.rewrite(&prompt.text, ""))? + rewrite);
-            longest.prompter = longest.prompter.max(wording.request(prompt)?.len() + rewrite);
+            let request = wording.request(prompt)?;
+            longest.prompter = longest.prompter.max(request.len() + rewrite);
+            messages.push(around);
+            requests.push(request.len());
+            shared = Some(match shared {
+                None => request,
+                Some(known) => known[..known.iter().zip(&*request).take_while(|(a, b)| a == b).count()].into(),
+            });
             longest.frozen = longest.frozen.max(around + answer);
             if self.spec.arms.instruction {
                 let around = tokens(&instruction::message(".", &prompt.text))?;
@@ -111,6 +147,8 @@ impl Prepared {
             let request = instruction::longest_request(wording, &self.spec.arms.instruction_request)?;
             longest.prompter = longest.prompter.max(prompter.context.min(request + rewrite));
         }
+        longest.requests = Lengths::new(requests, shared.map_or(0, |shared| shared.len()));
+        longest.messages = Lengths::new(messages, 0);
         Ok(longest)
     }
 

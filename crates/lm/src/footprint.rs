@@ -34,6 +34,8 @@ pub struct Sampled {
     pub prompts: u64,
     /// Tokens of a prompt.
     pub prompt: u64,
+    /// Of them, those that all prompts begin with.
+    pub shared: u64,
     /// Tokens that are drawn at most.
     pub new: u64,
 }
@@ -106,10 +108,10 @@ impl Footprint {
 
     /// Bytes beside the weights while texts are sampled.
     pub fn sampling(&self, texts: Sampled) -> u64 {
-        let (w, Sampled { rows, prompts, prompt, new }) = (self.widths(), texts);
+        let (w, Sampled { rows, prompts, prompt, shared, new }) = (self.widths(), texts);
         if self.is_fused {
-            let read = prompts * prompt;
-            let kept = rows * new * w.cached + read * w.cached + prompts * w.vocabulary;
+            let read = shared + prompts * prompt.saturating_sub(shared);
+            let kept = rows * new * w.cached + prompts * prompt * w.cached + prompts * w.vocabulary;
             let logits = rows.max(prompts) * w.vocabulary;
             return F32 * (kept + logits + read.max(rows) * self.passing());
         }

@@ -76,30 +76,27 @@ fn measure(found: &mut Phases, model: &Llama, footprint: &Footprint) {
         dropout: 0.0,
         targets: ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"].map(String::from).to_vec(),
     };
-    let prompts: Vec<Vec<u32>> = (0..8u32).map(|i| (0..100).map(|token| 1000 + (i * 331 + token * 17) % 20_000).collect()).collect();
-    // Rows as a run has them: 4 prompts with 8 rewrites each; to end none of them early, no token is a stop token.
-    let requests: Vec<Request> = (0..32).map(|i| Request { prompt: prompts[i / 4].clone().into(), seed: i as u64 }).collect();
-    let decoding = Decoding { max_tokens: 64, temperature: 1.0, top_p: 1.0, top_k: 0, stop: Vec::new() };
-    let (took, drawn) = beyond(|| model.generate(None, &requests, &decoding, 32, &mut |_| ControlFlow::Continue(())).unwrap());
-    let texts = Sampled { rows: 32, prompts: 8, prompt: 100, new: 64 };
+    let prompts: Vec<Vec<u32>> = (0..4u32).map(|i| (0..100).map(|token| 1000 + (i * 331 + token * 17) % 20_000).collect()).collect();
+    // Rows as a run has them: 4 prompts with 4 rewrites each; to end none of them early, no token is a stop token.
+    let requests: Vec<Request> = (0..16).map(|i| Request { prompt: prompts[i / 4].clone().into(), seed: i as u64 }).collect();
+    let decoding = Decoding { max_tokens: 48, temperature: 1.0, top_p: 1.0, top_k: 0, stop: Vec::new() };
+    let (took, drawn) = beyond(|| model.generate(None, &requests, &decoding, 16, &mut |_| ControlFlow::Continue(())).unwrap());
+    let texts = Sampled { rows: 16, prompts: 4, prompt: 100, shared: 0, new: 48 };
     found.note("sampling", footprint.weights + footprint.sampling(texts), held + took);
 
     let completions: Vec<Vec<Vec<u32>>> = drawn.chunks(4).map(|group| group.iter().map(|text| text.tokens.clone()).collect()).collect();
     let groups: Vec<Group<'_>> = prompts.iter().zip(&completions).map(|(prompt, completions)| Group { prompt, completions }).collect();
-    let texts = Scored { tokens: 8 * 100 + 32 * 63, predicted: 32 * 64 };
+    let texts = Scored { tokens: 4 * 100 + 16 * 47, predicted: 16 * 48 };
     let (took, _) = beyond(|| model.score(None, &groups, 1.0).unwrap());
     found.note("scoring", footprint.weights + footprint.scoring(texts), held + took);
 
-    let texts = Scored { tokens: 4 * 100 + 16 * 63, predicted: 16 * 64 };
     let (took, _) = beyond(|| {
         let adapter = Adapter::new(model, lora.clone(), 1).unwrap();
         let vars = adapter.vars();
         let mut optimiser = AdamW::new(vars.clone(), AdamWConfig::default()).unwrap();
         let mut gradients = Gradients::new(&vars);
-        for pass in groups.chunks(4) {
-            let loss = model.log_probs(Some(&adapter), pass, 1.0, None).unwrap().sum_all().unwrap();
-            gradients.add(&vars, &loss.backward().unwrap()).unwrap();
-        }
+        let loss = model.log_probs(Some(&adapter), &groups, 1.0, None).unwrap().sum_all().unwrap();
+        gradients.add(&vars, &loss.backward().unwrap()).unwrap();
         optimiser.step(&gradients, 1e-3).unwrap();
     });
     found.note("training", footprint.weights + footprint.adapter(&lora) + footprint.training(&lora, texts), held + took);

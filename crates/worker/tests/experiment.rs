@@ -147,3 +147,24 @@ fn several_seeds_in_one_file_that_is_shared() {
     assert!(lab.error(&["import", "b.db", "--db", "b.db"], 1, "database").contains("itself"));
     assert!(lab.error(&["try", "2", "Why?", "--db", "b.db"], 1, "run").contains("without its trained prompter"));
 }
+
+/// A batch large enough that the models' files, which the system counts as the process's own while they are read, are not the most of it.
+#[tokio::test]
+async fn a_run_holds_what_it_was_said_to_hold() {
+    let lab = lab();
+    let larger = [
+        ("group_size = 3", "group_size = 16"),
+        ("rewrites_per_pass = 3", "rewrites_per_pass = 32"),
+        ("iterations = 3", "iterations = 1"),
+        ("max_rewrite_tokens = 10", "max_rewrite_tokens = 48"),
+    ];
+    let spec = lab.tiny_spec("larger.toml", |text| larger.iter().fold(text, |text, (from, to)| text.replace(from, to)));
+    let said_bytes = lab.json(&["estimate", &spec])["memory"]["peak_bytes"].as_f64().unwrap();
+    let output = lab.run(&["run", &spec, "--db", "a.db"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let store = store::Store::open(&lab.path("a.db")).await.unwrap();
+    let iterations = store.iterations(1, "tuned", 1).await.unwrap();
+    let took_bytes = iterations.iter().filter_map(|iteration| iteration.metrics["peak_memory_bytes"]).fold(0.0, f64::max);
+    // As for the model alone (`lm/tests/footprint.rs`), and the same bound: rewrites may end before they are full.
+    assert!((said_bytes / took_bytes - 1.0).abs() < 0.15, "said {said_bytes}, took {took_bytes}");
+}

@@ -1,0 +1,96 @@
+//! Whether a run fits, and what to change where it does not.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // The lint sees only functions that are marked as tests.
+mod common;
+use contract::desk::{Fit, FitStep};
+use contract::spec::Precision;
+use contract::{Spec, arm::Arms};
+use experiment::fit::{Answering, Held, Models, Place, fit};
+use experiment::prepare::{Lengths, Longest};
+use lm::ModelFolder;
+
+const GB: u64 = 1 << 30;
+
+fn spec() -> Spec {
+    experiment::spec::parse(&common::spec_text(""), "the spec").unwrap()
+}
+
+/// A model whose weights are in f32, so that bf16 halves them.
+fn folder() -> ModelFolder {
+    ModelFolder::open(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../lm/tests/fixtures/tiny-untied")).unwrap()
+}
+
+fn looked(spec: &Spec, free_bytes: u64) -> Fit {
+    let folder = folder();
+    let models = |spec: &Spec| {
+        let footprint = folder.footprint(spec.precision, false)?;
+        let held = || Held { footprint: footprint.clone(), is_shared: true };
+        let frozen = match spec.frozen.quantisation {
+            None => Answering::BuiltIn(held()),
+            Some(_) => Answering::MistralRs(1000),
+        };
+        Ok(Models { prompter: footprint.clone(), frozen, scoring: Vec::new(), oracle: spec.arms.oracle.then(held) })
+    };
+    let longest = Longest { requests: Lengths::new(vec![30, 50, 40], 20), messages: Lengths::new(vec![60; 8], 0), ..Longest::default() };
+    fit(spec, &longest, &Place { name: "memory".into(), free_bytes, own_bytes: 0 }, &models).unwrap()
+}
+
+fn peak(fit: &Fit, step: FitStep) -> u64 {
+    fit.phases.iter().find(|phase| phase.step == step).map_or(0, |phase| phase.peak_bytes)
+}
+
+#[test]
+fn what_fits_is_not_to_be_changed() {
+    let spec = spec();
+    let found = looked(&spec, GB);
+    assert!(found.fits && found.changes.is_empty() && found.changed_peak_bytes.is_none(), "{found:?}");
+    assert_eq!(
+        found.phases.iter().map(|phase| phase.step).collect::<Vec<_>>(),
+        [FitStep::Load, FitStep::Rollout, FitStep::Answers, FitStep::Update]
+    );
+    assert_eq!(found.peak_bytes, found.phases.iter().map(|phase| phase.peak_bytes).max().unwrap());
+    // Exactly nine tenths of what is free may be taken.
+    assert!(looked(&spec, found.peak_bytes * 10 / 9 + 1).fits && !looked(&spec, found.peak_bytes).fits);
+    let oracle = looked(&Spec { arms: Arms { oracle: true, ..spec.arms.clone() }, ..spec }, GB);
+    assert!(peak(&oracle, FitStep::Oracle) > peak(&found, FitStep::Load));
+}
+
+#[test]
+fn first_comes_what_leaves_the_experiment_as_it_is() {
+    let mut spec = spec();
+    (spec.training.group_size, spec.training.rewrites_per_pass, spec.training.prompts_per_iteration) = (4, 32, 8);
+    spec.evaluation.answers_per_batch = 64;
+    let whole = looked(&spec, GB);
+    let found = looked(&spec, whole.peak_bytes / 2);
+    assert!(!found.fits && found.changed_fits, "{found:?}");
+    assert!(
+        found
+            .changes
+            .iter()
+            .all(|change| ["training.rewrites", "evaluation.answers", "precision"].iter().any(|key| change.starts_with(key))),
+        "{found:?}"
+    );
+    assert!(found.changes.iter().any(|change| change.starts_with("training.rewrites_per_pass = ")), "{found:?}");
+    // The changes are worth what they are said to be.
+    for change in &found.changes {
+        match change.split_once(" = ").unwrap() {
+            ("training.rewrites_per_pass", n) => spec.training.rewrites_per_pass = n.parse().unwrap(),
+            ("evaluation.answers_per_batch", n) => spec.evaluation.answers_per_batch = n.parse().unwrap(),
+            ("precision", "\"bf16\"") => spec.precision = Precision::Bf16,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(found.changed_peak_bytes, Some(looked(&spec, GB).peak_bytes));
+}
+
+#[test]
+fn what_no_change_makes_fit_is_said_so() {
+    let found = looked(&spec(), 100);
+    assert!(!found.fits && !found.changed_fits && !found.changes.is_empty(), "{found:?}");
+}
+
+#[test]
+fn a_batch_is_as_long_as_its_longest_texts() {
+    let lengths = Lengths::new(vec![10, 40, 20, 31], 5);
+    assert_eq!([1, 2, 3, 4, 100].map(|n| lengths.of_longest(n)), [40, 36, 31, 26, 26]);
+    assert_eq!(Lengths::default().of_longest(3), 0);
+}
