@@ -4,6 +4,7 @@
 //! ([`Llama::generate`]) and scores text ([`Llama::log_probs`]) with or without an [`Adapter`], which [`AdamW`] trains.
 pub mod adapter;
 pub mod architecture;
+mod chat_template;
 pub mod config;
 mod draft;
 pub mod error;
