@@ -1,5 +1,6 @@
 //! What `config.json` says about a model of the Llama family.
 use crate::adapter::{DOWN, GATE_UP, OUT, QKV, layers_of, module};
+use crate::deberta::config::MODEL_TYPE;
 use crate::reward_model::SCORE;
 use crate::{Architecture, Error, Output, Result, Rope};
 use serde::Serialize;
@@ -195,7 +196,7 @@ impl<'a> Json<'a> {
         Error::Model(format!("{}: `{key}` {reason}", self.path.display()))
     }
 
-    fn size(&self, key: &str) -> Result<usize> {
+    pub(crate) fn size(&self, key: &str) -> Result<usize> {
         let value = self.get(key).ok_or_else(|| self.wrong(key, "is missing"))?;
         match value.as_u64() {
             // No model has a size near this; without a bound, products of sizes could overflow.
@@ -204,16 +205,16 @@ impl<'a> Json<'a> {
         }
     }
 
-    fn size_or(&self, key: &str, default: usize) -> Result<usize> {
+    pub(crate) fn size_or(&self, key: &str, default: usize) -> Result<usize> {
         if self.get(key).is_some() { self.size(key) } else { Ok(default) }
     }
 
-    fn number(&self, key: &str) -> Result<Option<f64>> {
+    pub(crate) fn number(&self, key: &str) -> Result<Option<f64>> {
         let number = |value: &Value| value.as_f64().ok_or_else(|| self.wrong(key, &format!("is {value}, but must be a number")));
         self.get(key).map(number).transpose()
     }
 
-    fn flag(&self, key: &str) -> Result<bool> {
+    pub(crate) fn flag(&self, key: &str) -> Result<bool> {
         let flag = |value: &Value| value.as_bool().ok_or_else(|| self.wrong(key, &format!("is {value}, but must be true or false")));
         self.get(key).map_or(Ok(false), flag)
     }
@@ -240,6 +241,10 @@ impl<'a> Json<'a> {
             Some(_) => None,
             None => return Err(self.wrong("model_type", &format!("is missing; {}", supported()))),
         };
+        if self.get("model_type").is_some_and(|name| name == MODEL_TYPE) {
+            let reason = "which reads and does not write: with one label it is a reward model, to be named under [[reward.parts]]";
+            return Err(self.wrong("model_type", &format!("is \"{MODEL_TYPE}\", {reason}")));
+        }
         let Some(architecture) = kind else {
             let name = self.get("model_type").map(ToString::to_string).unwrap_or_default();
             return Err(self.wrong("model_type", &format!("is {name}, which is not supported yet; {}", supported())));

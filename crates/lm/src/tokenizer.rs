@@ -75,7 +75,11 @@ impl Tokenizer {
         let path = folder.join("tokenizer.json");
         let file = path.display().to_string();
         if !path.is_file() {
-            return Err(Error::Model(format!("{file} is missing; a model folder needs its fast tokenizer in this file")));
+            let other = ["spm.model", "tokenizer.model"].into_iter().find(|name| folder.join(name).is_file());
+            let hint = other.map_or_else(String::new, |name| {
+                format!(", and {name} is not read here; `AutoTokenizer.from_pretrained(folder).save_pretrained(folder)` of transformers makes it")
+            });
+            return Err(Error::Model(format!("{file} is missing; a model folder needs its fast tokenizer in this file{hint}")));
         }
         let bytes = std::fs::read(&path).map_err(|error| Error::Model(format!("{file} cannot be read: {error}")))?;
         let mut tokenizer = tokenizers::Tokenizer::from_bytes(bytes)
@@ -190,11 +194,10 @@ impl Tokenizer {
         self.0.named.eos_token.as_deref().and_then(|text| self.token(text))
     }
 
-    /// The tokens that `tokenizer_config.json` calls the beginning of a pair of texts, and the end of each.
-    #[allow(dead_code)]
+    /// The tokens at the beginning of a pair of texts and at the end of each: those that `tokenizer_config.json` names, or BERT's.
     pub(crate) fn around_texts(&self) -> Option<[u32; 2]> {
-        let token = |text: &Option<String>| text.as_deref().and_then(|text| self.token(text));
-        Some([token(&self.0.named.cls_token)?, token(&self.0.named.sep_token)?])
+        let named = &self.0.named;
+        Some([self.token(named.cls_token.as_deref().unwrap_or("[CLS]"))?, self.token(named.sep_token.as_deref().unwrap_or("[SEP]"))?])
     }
 
     fn tokens(&self, tokenizer: &tokenizers::Tokenizer, text: &str) -> Result<Vec<u32>> {

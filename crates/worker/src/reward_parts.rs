@@ -11,7 +11,7 @@ use endpoint::{Scores, ScoresOpening};
 use experiment::judge::{Scale, ScoreJudge};
 use home::Home;
 use inference::{BuiltIn, FrozenModel};
-use lm::{Llama, Message, ModelFolder, RewardModel};
+use lm::{Checked, Deberta, Llama, Message, ModelFolder, RewardFolder, RewardModel};
 use rewards::{CommandScorer, Limits, Scorer, Scorers, content_checksum, described, in_words};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 
 /// A part, as far as it can be checked without opening it.
 enum Part {
-    Model { name: String, folder: ModelFolder },
+    Model { name: String, folder: RewardFolder },
     Command { command: RewardCommand, limits: Limits },
     Service { settings: Settings, pairs_per_request: usize },
     Judge { name: String, folder: ModelFolder, scale: Scale },
@@ -93,7 +93,7 @@ impl FoundParts {
     /// Of the files that hold weights; those of a folder count once.
     pub fn weight_bytes(&self, prompter: &Path) -> u64 {
         let folders = self.0.iter().filter_map(|(_, part)| match part {
-            Part::Model { folder, .. } => Some(folder.path.as_path()),
+            Part::Model { folder, .. } => Some(folder.path()),
             Part::Judge { folder, .. } => Some(folder.path.as_path()).filter(|path| *path != prompter),
             _ => None,
         });
@@ -140,11 +140,11 @@ impl FoundParts {
         let mut scorers = Scorers::new();
         for (label, part) in &self.0 {
             let scorer: Arc<dyn Scorer> = match (part, what_for) {
-                (Part::Model { folder, .. }, _) => match models.get(folder.path.as_path()) {
+                (Part::Model { folder, .. }, _) => match models.get(folder.path()) {
                     Some(loaded) => loaded.clone(),
                     None => {
-                        let loaded: Arc<dyn Scorer> = Arc::new(RewardModel::load(folder, &lm::best_device())?);
-                        models.insert(&folder.path, loaded.clone());
+                        let loaded = reward_model(folder)?;
+                        models.insert(folder.path(), loaded.clone());
                         loaded
                     }
                 },
@@ -174,6 +174,14 @@ impl FoundParts {
         }
         Ok(scorers)
     }
+}
+
+fn reward_model(folder: &RewardFolder) -> Result<Arc<dyn Scorer>> {
+    let device = lm::best_device();
+    Ok(match folder {
+        RewardFolder::Decoder(folder) => Arc::new(RewardModel::load(folder, &device)?),
+        RewardFolder::Encoder(folder) => Arc::new(Deberta::load(folder, &device)?),
+    })
 }
 
 fn judge(label: &str, model: Box<dyn FrozenModel>, scale: &Scale) -> Result<Arc<dyn Scorer>> {
