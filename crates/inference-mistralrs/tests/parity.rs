@@ -147,6 +147,14 @@ fn every_family_answers_as_the_built_in_engine() {
     }
 }
 
+/// It would answer with plain frequencies, without a word.
+#[test]
+fn yarn_is_refused_before_mistralrs_passes_over_it() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lm/tests/fixtures/tiny-yarn");
+    let refused = MistralRs::load(&fixture, None).map(|_| ()).unwrap_err().message;
+    assert!(refused.contains("scaled by \"yarn\"; for Qwen2ForCausalLM") && refused.contains("builtin"), "{refused}");
+}
+
 #[test]
 fn equal_seeds_draw_equal_tokens_in_both_engines() {
     let _alone = alone();

@@ -109,7 +109,8 @@ fn an_encoder_scores_answers_too() {
     let bench = lab.json(&["reward", "bench", &spec(&lab, "reader"), argument(&file)]);
     let preferred = bench["rewards"].as_array().unwrap().iter().find(|reward| reward["name"] == "preferred").unwrap();
     assert!((preferred["accuracy"]["value"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-9, "{bench}");
-    assert_eq!((&bench["pairs"], &bench["unscored"]), (&json!(4), &json!(1)), "{bench}");
+    assert_eq!((&bench["pairs"], &bench["unscored"]), (&json!(3), &json!(1)), "{bench}");
+    assert!(bench["unscored_because"].as_str().unwrap().contains("the reward model reads 64"), "{bench}");
     let refused = lab.error(&["run", &spec(&lab, "reader"), "--db", "b.db"], 1, "data");
     assert!(refused.contains("max_position_embeddings"), "{refused}");
 

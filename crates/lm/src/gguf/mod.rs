@@ -123,6 +123,10 @@ fn rope_scaling(rope: &Rope) -> Option<Value> {
             "rope_type": "llama3", "factor": factor, "low_freq_factor": low_freq_factor, "high_freq_factor": high_freq_factor,
             "original_max_position_embeddings": original,
         })),
+        Rope::Yarn { factor, beta_fast, beta_slow, original, truncate, attention_factor } => Some(json!({
+            "rope_type": "yarn", "factor": factor, "beta_fast": beta_fast, "beta_slow": beta_slow, "truncate": truncate,
+            "original_max_position_embeddings": original, "attention_factor": attention_factor,
+        })),
         Rope::Long { factors, long_factors, attention_factor, .. } => Some(json!({
             "type": "longrope", "short_factor": factors, "long_factor": long_factors, "attention_factor": attention_factor,
         })),
