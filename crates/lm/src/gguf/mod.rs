@@ -52,6 +52,11 @@ pub fn architecture(file: &Path) -> Result<String> {
     Ok(shape::named_architecture(&gguf)?.to_owned())
 }
 
+/// The chat template of a GGUF file, if it has one.
+pub fn chat_template(file: &Path) -> Result<Option<String>> {
+    Ok(Gguf::open(file)?.text("tokenizer.chat_template")?.map(str::to_owned))
+}
+
 /// Whether [`import`] knows an architecture that a GGUF file names.
 pub fn is_known(architecture: &str) -> bool {
     shape::known(architecture).is_some()
