@@ -1,5 +1,6 @@
 //! Chat templates: Jinja as transformers sets it up, with what templates use of Python.
 use crate::config::Json;
+use crate::folder::read_text;
 use crate::tokenizer::Message;
 use crate::{Error, Result};
 use minijinja::value::{Kwargs, ValueKind};
@@ -42,7 +43,7 @@ impl NamedTokens {
     /// From `tokenizer_config.json`, where a token is a text or an object with the text under `content`.
     pub(crate) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(CONFIG);
-        let text = read(&path)?.unwrap_or_else(|| "{}".into());
+        let text = read_text(&path)?.unwrap_or_else(|| "{}".into());
         let config = Json::parse(&text, &path)?;
         let text = |key: &str| {
             let value = config.get(key)?;
@@ -108,23 +109,14 @@ impl ChatTemplate {
     }
 }
 
-/// The text of a file that may be absent.
-fn read(path: &Path) -> Result<Option<String>> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::Model(format!("{} cannot be read: {error}", path.display()))),
-    }
-}
-
 /// The text of the chat template, with its file; `chat_template.jinja` goes before `tokenizer_config.json`, as in transformers.
 fn find(folder: &Path) -> Result<(PathBuf, String)> {
     let file = folder.join(TEMPLATE_FILE);
-    if let Some(template) = read(&file)? {
+    if let Some(template) = read_text(&file)? {
         return Ok((file, template));
     }
     let path = folder.join(CONFIG);
-    let text = read(&path)?.unwrap_or_else(|| "{}".into());
+    let text = read_text(&path)?.unwrap_or_else(|| "{}".into());
     let config = Json::parse(&text, &path)?;
     match config.get("chat_template") {
         Some(serde_json::Value::String(template)) => Ok((path.clone(), template.clone())),
