@@ -1,7 +1,7 @@
 """Makes the fixtures of crates/lm/tests/fixtures with PyTorch, transformers and peft.
 
     python -m venv venv && venv/bin/pip install torch transformers peft safetensors gguf sentencepiece
-    venv/bin/python scripts/fixtures_lm.py tiny                  # tiny-*/, a family of models each: log-probabilities, gradients, AdamW
+    venv/bin/python scripts/fixtures_lm.py tiny                  # tiny-*/, a family of models each: log-probabilities, gradients, AdamW; yarn.json
     venv/bin/python scripts/fixtures_lm.py bf16                  # of some of them: the same with weights and products in bf16
     venv/bin/python scripts/fixtures_lm.py rewards               # reward-*/, a reward model of each family: scores of conversations
     venv/bin/python scripts/fixtures_lm.py kernels               # kernels.safetensors: what each kernel must compute, and its gradients
@@ -77,6 +77,10 @@ FAMILIES = {
     "tiny-qwen3": ("Qwen3", 1_000_000.0, True, None, {
         "attention_bias": False, "use_sliding_window": False, "sliding_window": None, "max_window_layers": 2,
     }, SPLIT, 26),
+    # Texts go beyond the 8 positions that this one was made for before it was scaled; its first waves are kept, its last ones stretched.
+    "tiny-yarn": ("Qwen2", 100.0, False, {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8, "beta_fast": 1.2, "beta_slow": 0.1}, {
+        "use_sliding_window": False, "sliding_window": 32, "max_window_layers": 2,
+    }, SPLIT, 27),
     "tiny-phi3": ("Phi3", 10_000.0, False, {"type": "longrope", "short_factor": [1.0, 1.3, 2.5], "long_factor": [1.0, 4.0, 9.0]}, {
         "original_max_position_embeddings": 32, "partial_rotary_factor": 0.75, "sliding_window": 48,
     }, ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], 30),
@@ -325,6 +329,35 @@ def bf16(name):
     write_json(folder / "bf16.json", {"versions": versions(), "about": about, **values})
 
 
+# Width of a head, theta, max_position_embeddings, YaRN's keys: as models on the hub have them, and what else there can be.
+YARN = [
+    (128, 1_000_000.0, 32768, {"factor": 4.0, "original_max_position_embeddings": 32768}),
+    (128, 5_000_000.0, 40960, {"factor": 2.5, "original_max_position_embeddings": 32768, "attention_factor": 1.1}),
+    (64, 10_000.0, 4096, {"factor": 16.0, "beta_fast": 64, "beta_slow": 2}),
+    (64, 150_000.0, 131072, {"factor": 32.0, "original_max_position_embeddings": 4096, "truncate": False}),
+    (64, 10_000.0, 163840, {"factor": 40.0, "original_max_position_embeddings": 4096, "mscale": 1.0, "mscale_all_dim": 0.5}),
+    (16, 100.0, 64, {"factor": 1.0, "original_max_position_embeddings": 64}),
+    (8, 100.0, 64, {"factor": 4.0, "original_max_position_embeddings": 8, "beta_fast": 1.2, "beta_slow": 0.1}),
+]
+
+
+def yarn_frequencies():
+    """yarn.json: frequencies and attention factor as transformers computes them."""
+    import transformers
+    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+    entries = []
+    for width, theta, positions, keys in YARN:
+        rope = {"rope_type": "yarn", "rope_theta": theta, **keys}
+        config = transformers.LlamaConfig(
+            hidden_size=2 * width, num_attention_heads=2, head_dim=width, max_position_embeddings=positions, rope_parameters=dict(rope)
+        )
+        frequencies, factor = ROPE_INIT_FUNCTIONS["yarn"](config, "cpu")
+        entry = {"head_dim": width, "max_position_embeddings": positions, "rope_parameters": rope}
+        entries.append({**entry, "frequencies": rounded(frequencies), "attention_factor": factor})
+    write_json(FIXTURES / "yarn.json", {"versions": versions(), "entries": entries})
+
+
 def clean_adapter_config(path, targets):
     """peft writes its targets in the order of a set, which changes from run to run."""
     config = json.loads(path.read_text())
@@ -467,6 +500,7 @@ def main():
     if arguments.command == "tiny":
         for name in FAMILIES:
             tiny(name)
+        yarn_frequencies()
     elif arguments.command == "bf16":
         for name in ("tiny-untied", "tiny-qwen2", "tiny-phi3"):
             bf16(name)

@@ -28,6 +28,8 @@ pub struct Models {
     pub frozen: Answering,
     /// Reward models and judges on this machine.
     pub scoring: Vec<Held>,
+    /// Bytes of the weights of reward models that are encoders.
+    pub encoders: u64,
     /// The frozen model as a policy to train.
     pub oracle: Option<Held>,
 }
@@ -144,7 +146,7 @@ fn weights(models: &Models) -> u64 {
         Answering::MistralRs(bytes) => *bytes,
         Answering::Elsewhere => 0,
     };
-    models.prompter.weights + frozen + models.scoring.iter().chain(&models.oracle).map(own).sum::<u64>()
+    models.prompter.weights + frozen + models.encoders + models.scoring.iter().chain(&models.oracle).map(own).sum::<u64>()
 }
 
 fn own(held: &Held) -> u64 {

@@ -24,10 +24,15 @@ const SCALINGS: [(&str, &[&str]); 5] = [
 /// A key that stands at the top level too counts there, as it does for [`lm`].
 ///
 /// # Errors
-/// A sentence about `rope_parameters` that cannot be said in the old keys, or that mistral.rs would not compute.
+/// A sentence about `rope_parameters` that cannot be said in the old keys, or about a scaling that mistral.rs would not compute.
 pub fn translate(config: &Value, file: &Path) -> Result<Option<Value>> {
     let wrong = |what: String| Error::model(format!("{}: `rope_parameters` {what}", file.display()));
     let lacks = |key: &str| config.get(key).is_none_or(Value::is_null);
+    let architecture = config["architectures"][0].as_str().unwrap_or_default();
+    // Of the old keys YaRN's are those that models say and mistral.rs passes over.
+    if config.get("rope_scaling").is_some_and(|scaling| kind_of(scaling) == "yarn") {
+        check_scaling("yarn", architecture).map_err(|what| Error::model(format!("{}: `rope_scaling` {what}", file.display())))?;
+    }
     let rope = match config.get("rope_parameters") {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Object(rope)) => rope,
@@ -46,9 +51,9 @@ pub fn translate(config: &Value, file: &Path) -> Result<Option<Value>> {
     if lacks("rope_theta") && !added.contains_key("rope_theta") {
         return Err(wrong("holds no `rope_theta`, which mistral.rs needs; add it, with the value that the model was trained with".into()));
     }
-    let kind = rope.get("rope_type").or_else(|| rope.get("type")).and_then(Value::as_str).unwrap_or("default");
+    let kind = kind_of(&config["rope_parameters"]);
     if kind != "default" && lacks("rope_scaling") {
-        check_scaling(kind, config["architectures"][0].as_str().unwrap_or_default()).map_err(wrong)?;
+        check_scaling(kind, architecture).map_err(wrong)?;
         added.insert("rope_scaling".into(), scaling(kind, rope));
     }
     let Value::Object(mut translated) = config.clone() else { return Ok(None) };
@@ -60,6 +65,11 @@ pub fn translate(config: &Value, file: &Path) -> Result<Option<Value>> {
     Ok(Some(Value::Object(translated)))
 }
 
+/// How embeddings are scaled, by the new key or the old one.
+fn kind_of(rope: &Value) -> &str {
+    rope.get("rope_type").or_else(|| rope.get("type")).and_then(Value::as_str).unwrap_or("default")
+}
+
 /// What is wrong, if mistral.rs does not compute embeddings that are scaled in this way.
 fn check_scaling(kind: &str, architecture: &str) -> Result<(), String> {
     let computed = SCALINGS.iter().find(|(name, _)| *name == architecture).map_or(&[][..], |(_, kinds)| kinds);
@@ -68,7 +78,8 @@ fn check_scaling(kind: &str, architecture: &str) -> Result<(), String> {
     }
     let known = if computed.is_empty() { "none that are scaled".into() } else { computed.join(" and ") };
     Err(format!(
-        "asks for rotary embeddings scaled by \"{kind}\"; for {architecture} mistral.rs 0.8.1 computes {known}; choose a model without this"
+        "asks for rotary embeddings scaled by \"{kind}\"; for {architecture} mistral.rs 0.8.1 computes {known}; choose a model without this, or \
+         `engine = \"builtin\"`, which knows more of them"
     ))
 }
 
@@ -154,7 +165,15 @@ mod tests {
         let message = refused("Qwen3ForCausalLM", json!({"rope_type": "yarn", "rope_theta": 1e6, "factor": 4.0}));
         assert!(message.contains("scaled by \"yarn\"; for Qwen3ForCausalLM mistral.rs 0.8.1 computes none that are scaled"), "{message}");
         let message = refused("LlamaForCausalLM", json!({"rope_type": "dynamic", "rope_theta": 1e6, "factor": 4.0}));
-        assert!(message.contains("computes llama3 and linear"), "{message}");
+        assert!(message.contains("computes llama3 and linear") && message.contains("builtin"), "{message}");
+        for key in ["type", "rope_type"] {
+            let old = json!({"architectures": ["Qwen2ForCausalLM"], "rope_theta": 1e6, "rope_scaling": {key: "yarn", "factor": 4.0}});
+            let message = translate(&old, Path::new("config.json")).unwrap_err().message;
+            assert!(message.starts_with("config.json: `rope_scaling` asks for rotary embeddings scaled by \"yarn\""), "{message}");
+        }
+        let deepseek =
+            json!({"architectures": ["DeepseekV3ForCausalLM"], "rope_theta": 1e4, "rope_scaling": {"type": "yarn", "factor": 40.0}});
+        assert_eq!(translate(&deepseek, Path::new("config.json")).unwrap(), None);
         assert!(refused("Qwen3ForCausalLM", json!({"rope_type": "default"})).contains("holds no `rope_theta`"));
         assert!(refused("Qwen3ForCausalLM", json!(1e6)).contains("must be an object"));
     }

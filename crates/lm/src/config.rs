@@ -1,5 +1,6 @@
 //! What `config.json` says about a model of the Llama family.
 use crate::adapter::{DOWN, GATE_UP, OUT, QKV, layers_of, module};
+use crate::deberta::config::MODEL_TYPE;
 use crate::reward_model::SCORE;
 use crate::{Architecture, Error, Output, Result, Rope};
 use serde::Serialize;
@@ -51,7 +52,7 @@ impl LlamaConfig {
     ///
     /// # Errors
     /// [`Error::Model`] when the text is not JSON, the architecture is not an [`Architecture`], a size is missing or impossible, or
-    /// the model needs what [`crate::Llama`] does not compute (other biases, YaRN, quantised weights).
+    /// the model needs what [`crate::Llama`] does not compute (other biases, dynamic scaling, quantised weights).
     pub fn parse(text: &str, path: &Path) -> Result<Self> {
         let json = Json::parse(text, path)?;
         let (architecture, output) = json.architecture()?;
@@ -119,11 +120,16 @@ impl LlamaConfig {
         Ok(())
     }
 
-    /// How many positions a text may have here: what the model was made for, but no more than its sliding window, beyond which tokens would have to
-    /// be forgotten, nor than LongRoPE's short texts, beyond which other frequencies count.
+    /// How many positions a text may have here: what the model was made for, which YaRN stretches, but no more than its sliding window, beyond which
+    /// tokens would have to be forgotten, nor than LongRoPE's short texts, beyond which other frequencies count.
     pub fn context(&self) -> usize {
-        let original = if let Rope::Long { original, .. } = &self.rope { *original } else { usize::MAX };
-        self.max_position_embeddings.min(self.sliding_window.unwrap_or(usize::MAX)).min(original)
+        let made_for = match &self.rope {
+            Rope::Long { original, .. } => self.max_position_embeddings.min(*original),
+            // Published files keep the length of training beside the factor.
+            Rope::Yarn { factor, original, .. } => self.max_position_embeddings.max((factor * *original as f64) as usize),
+            Rope::Plain | Rope::Linear { .. } | Rope::Llama3 { .. } => self.max_position_embeddings,
+        };
+        made_for.min(self.sliding_window.unwrap_or(usize::MAX))
     }
 
     /// Whether no output layer stands beside the embedding: it is the embedding, or a reward model's, which [`crate::RewardModel`] holds.
@@ -195,7 +201,7 @@ impl<'a> Json<'a> {
         Error::Model(format!("{}: `{key}` {reason}", self.path.display()))
     }
 
-    fn size(&self, key: &str) -> Result<usize> {
+    pub(crate) fn size(&self, key: &str) -> Result<usize> {
         let value = self.get(key).ok_or_else(|| self.wrong(key, "is missing"))?;
         match value.as_u64() {
             // No model has a size near this; without a bound, products of sizes could overflow.
@@ -204,16 +210,16 @@ impl<'a> Json<'a> {
         }
     }
 
-    fn size_or(&self, key: &str, default: usize) -> Result<usize> {
+    pub(crate) fn size_or(&self, key: &str, default: usize) -> Result<usize> {
         if self.get(key).is_some() { self.size(key) } else { Ok(default) }
     }
 
-    fn number(&self, key: &str) -> Result<Option<f64>> {
+    pub(crate) fn number(&self, key: &str) -> Result<Option<f64>> {
         let number = |value: &Value| value.as_f64().ok_or_else(|| self.wrong(key, &format!("is {value}, but must be a number")));
         self.get(key).map(number).transpose()
     }
 
-    fn flag(&self, key: &str) -> Result<bool> {
+    pub(crate) fn flag(&self, key: &str) -> Result<bool> {
         let flag = |value: &Value| value.as_bool().ok_or_else(|| self.wrong(key, &format!("is {value}, but must be true or false")));
         self.get(key).map_or(Ok(false), flag)
     }
@@ -240,6 +246,10 @@ impl<'a> Json<'a> {
             Some(_) => None,
             None => return Err(self.wrong("model_type", &format!("is missing; {}", supported()))),
         };
+        if self.get("model_type").is_some_and(|name| name == MODEL_TYPE) {
+            let reason = "which reads and does not write: with one label it is a reward model, to be named under [[reward.parts]]";
+            return Err(self.wrong("model_type", &format!("is \"{MODEL_TYPE}\", {reason}")));
+        }
         let Some(architecture) = kind else {
             let name = self.get("model_type").map(ToString::to_string).unwrap_or_default();
             return Err(self.wrong("model_type", &format!("is {name}, which is not supported yet; {}", supported())));
@@ -327,13 +337,36 @@ impl<'a> Json<'a> {
                 },
                 // "su" is Phi-3's first name of it.
                 Some("longrope" | "su") => self.long_rope(key, rope, positions, needed("original_max_position_embeddings")?)?,
+                Some("yarn") => self.yarn(key, positions)?,
                 _ => {
-                    let reason = "is not supported yet; plain rotary embeddings, \"linear\", \"llama3\" and \"longrope\" are";
+                    let reason = "is not supported yet; plain rotary embeddings, \"linear\", \"llama3\", \"yarn\" and \"longrope\" are";
                     return Err(self.wrong(key, &format!("is {rope}, which {reason}")));
                 }
             });
         }
         Ok(Rope::Plain)
+    }
+
+    fn yarn(&self, key: &str, positions: usize) -> Result<Rope> {
+        let number = |name: &str| match self.rope_number(name)? {
+            Some(value) if !(value.is_finite() && value > 0.0) => Err(self.wrong(key, &format!("needs a positive number under `{name}`"))),
+            value => Ok(value),
+        };
+        let said = number("original_max_position_embeddings")?;
+        let original = said.unwrap_or(positions as f64);
+        let factor = number("factor")?.or_else(|| said.map(|original| positions as f64 / original));
+        let factor = factor.ok_or_else(|| self.wrong(key, "needs `factor`, a positive number"))?;
+        let (beta_fast, beta_slow) = (number("beta_fast")?.unwrap_or(32.0), number("beta_slow")?.unwrap_or(1.0));
+        if beta_fast < beta_slow || factor < 1.0 || original < 1.0 || original * factor > 1e8 {
+            let given = format!("{beta_fast}, {beta_slow}, {factor} and {original}");
+            return Err(
+                self.wrong(key, &format!("has {given} for `beta_fast`, `beta_slow`, `factor` and the original length, which do not fit"))
+            );
+        }
+        let weights = number("mscale")?.zip(number("mscale_all_dim")?).map(|(of_scores, of_all)| [of_scores, of_all]);
+        let attention_factor = number("attention_factor")?.unwrap_or_else(|| Rope::yarn_attention_factor(factor, weights));
+        let truncate = self.rope_keys().find_map(|(_, rope)| rope.get("truncate")?.as_bool()).unwrap_or(true);
+        Ok(Rope::Yarn { factor, beta_fast, beta_slow, original: original as usize, truncate, attention_factor })
     }
 
     /// Of texts of up to `original` positions.

@@ -85,16 +85,9 @@ impl ModelFolder {
             .ok_or_else(|| Error::Model(format!("{} is missing, so this is not a Hugging Face model folder", config_path.display())))?;
         let config = LlamaConfig::parse(&text, &config_path)?;
         let weight_files = weight_files(path)?;
-        check_weights(path, &weight_files, &config)?;
+        check_weights(path, &weight_files, config.tensors())?;
         let tokenizer = Tokenizer::open(path)?;
-        let tokens = tokenizer.vocabulary_size();
-        if tokens > config.vocab_size {
-            return Err(Error::Model(format!(
-                "{} knows {tokens} tokens, but the model has {} (`vocab_size`): the tokenizer belongs to another model",
-                path.join("tokenizer.json").display(),
-                config.vocab_size
-            )));
-        }
+        check_vocabulary(path, &tokenizer, config.vocab_size)?;
         let stop_tokens = if config.output == Output::Score { Vec::new() } else { stop_tokens(path, &text, &config, &tokenizer)? };
         let padding = Json::parse(&text, &config_path)?.tokens("pad_token_id")?.first().copied();
         Ok(Self { path: path.to_owned(), config, stop_tokens, tokenizer, padding, weight_files, checksum: Arc::default() })
@@ -106,18 +99,12 @@ impl ModelFolder {
 
     /// The files with the weights as a memory map, of which each tensor is read when it is asked for.
     pub(crate) fn map(&self) -> Result<MmapedSafetensors> {
-        let paths: Vec<PathBuf> = self.weight_files.iter().map(|name| self.path.join(name)).collect();
-        // SAFETY: should another program cut a file off while it is mapped, reading ends the process (SIGBUS), as with every memory map; nothing of
-        // ours writes into a model folder after it has got its name.
-        unsafe { MmapedSafetensors::multi(&paths) }
-            .map_err(|error| Error::Model(format!("the weights in {} cannot be read: {error}", self.path.display())))
+        map(&self.path, &self.weight_files)
     }
 
     /// All weights by their Hugging Face names, as stored (bf16, f16 or f32). Those that [`LlamaConfig::tensors`] names, and no other.
     pub fn weights(&self, device: &Device) -> Result<BTreeMap<String, Tensor>> {
-        let files = self.map()?;
-        let tensors = self.config.tensors().into_iter();
-        tensors.map(|(name, _)| files.load(&name, device).map(|tensor| (name, tensor)).map_err(Error::from)).collect()
+        load(&self.path, &self.weight_files, self.config.tensors(), device)
     }
 
     /// File, type and shape of each tensor that is stored, by name.
@@ -127,9 +114,7 @@ impl ModelFolder {
 
     /// SHA-256 of each file that determines the model's answers, by file name.
     pub fn checksums(&self) -> Result<BTreeMap<String, String>> {
-        let names = SMALL_FILES.into_iter().chain(self.weight_files.iter().map(String::as_str));
-        let there = names.filter(|name| self.path.join(name).is_file());
-        there.map(|name| Ok((name.to_owned(), checksum(&self.path.join(name))?))).collect()
+        checksums(&self.path, &self.weight_files)
     }
 
     /// SHA-256 over [`Self::checksums`], in hex: the identity of the model. Read once: of what is loaded, a change on disk changes nothing.
@@ -137,12 +122,75 @@ impl ModelFolder {
         if let Some(known) = self.checksum.get() {
             return Ok(known.clone());
         }
-        let mut hash = Sha256::new();
-        for (name, checksum) in self.checksums()? {
-            hash.update(format!("{name} {checksum}\n"));
-        }
-        Ok(self.checksum.get_or_init(|| hex(&hash.finalize())).clone())
+        let identity = identity(self.checksums()?);
+        Ok(self.checksum.get_or_init(|| identity).clone())
     }
+}
+
+/// A checked folder whose files have checksums.
+pub trait Checked {
+    fn path(&self) -> &Path;
+
+    /// SHA-256 of each file that determines what the model says, by file name.
+    fn checksums(&self) -> Result<BTreeMap<String, String>>;
+}
+
+impl Checked for ModelFolder {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn checksums(&self) -> Result<BTreeMap<String, String>> {
+        Self::checksums(self)
+    }
+}
+
+/// Files as a memory map, of which each tensor is read when it is asked for.
+fn map(folder: &Path, weight_files: &[String]) -> Result<MmapedSafetensors> {
+    let paths: Vec<PathBuf> = weight_files.iter().map(|name| folder.join(name)).collect();
+    // SAFETY: should another program cut a file off while it is mapped, reading ends the process (SIGBUS), as with every memory map; nothing of
+    // ours writes into a model folder after it has got its name.
+    unsafe { MmapedSafetensors::multi(&paths) }
+        .map_err(|error| Error::Model(format!("the weights in {} cannot be read: {error}", folder.display())))
+}
+
+/// The tensors that are named, as stored.
+pub(crate) fn load(
+    folder: &Path,
+    weight_files: &[String],
+    tensors: Vec<(String, Vec<usize>)>,
+    device: &Device,
+) -> Result<BTreeMap<String, Tensor>> {
+    let (files, tensors) = (map(folder, weight_files)?, tensors.into_iter());
+    tensors.map(|(name, _)| files.load(&name, device).map(|tensor| (name, tensor)).map_err(Error::from)).collect()
+}
+
+/// SHA-256 of each file of a folder that determines what the model says, by file name.
+pub(crate) fn checksums(folder: &Path, weight_files: &[String]) -> Result<BTreeMap<String, String>> {
+    let names = SMALL_FILES.into_iter().chain(weight_files.iter().map(String::as_str));
+    let there = names.filter(|name| folder.join(name).is_file());
+    there.map(|name| Ok((name.to_owned(), checksum(&folder.join(name))?))).collect()
+}
+
+/// SHA-256 over the checksums of a model's files, in hex.
+pub(crate) fn identity(checksums: BTreeMap<String, String>) -> String {
+    let mut hash = Sha256::new();
+    for (name, checksum) in checksums {
+        hash.update(format!("{name} {checksum}\n"));
+    }
+    hex(&hash.finalize())
+}
+
+/// Whether the model has a row for each token.
+pub(crate) fn check_vocabulary(folder: &Path, tokenizer: &Tokenizer, rows: usize) -> Result<()> {
+    let tokens = tokenizer.vocabulary_size();
+    if tokens <= rows {
+        return Ok(());
+    }
+    Err(Error::Model(format!(
+        "{} knows {tokens} tokens, but the model has {rows} (`vocab_size`): the tokenizer belongs to another model",
+        folder.join("tokenizer.json").display()
+    )))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -161,7 +209,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
 }
 
 /// The text of a file that may be absent.
-fn read_text(path: &Path) -> Result<Option<String>> {
+pub(crate) fn read_text(path: &Path) -> Result<Option<String>> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -170,7 +218,7 @@ fn read_text(path: &Path) -> Result<Option<String>> {
 }
 
 /// Names of the files with the weights: one, or those that the index names.
-fn weight_files(folder: &Path) -> Result<Vec<String>> {
+pub(crate) fn weight_files(folder: &Path) -> Result<Vec<String>> {
     if folder.join(WEIGHTS).is_file() {
         return Ok(vec![WEIGHTS.into()]);
     }
@@ -220,10 +268,10 @@ fn stored(folder: &Path, files: &[String]) -> Result<Stored> {
     Ok(found)
 }
 
-/// Whether all tensors of `config` are there, with their shapes, in files that are whole.
-fn check_weights(folder: &Path, files: &[String], config: &LlamaConfig) -> Result<()> {
+/// Whether all tensors are there, with their shapes, in files that are whole.
+pub(crate) fn check_weights(folder: &Path, files: &[String], tensors: Vec<(String, Vec<usize>)>) -> Result<()> {
     let found = stored(folder, files)?;
-    for (name, shape) in config.tensors() {
+    for (name, shape) in tensors {
         let Some((path, dtype, stored)) = found.get(&name) else {
             return Err(Error::Model(format!(
                 "tensor `{name}` is in none of the weight files of {} ({})",

@@ -16,6 +16,19 @@ pub enum Rope {
         /// Positions that the model was made for before it was scaled.
         original: usize,
     },
+    /// Long waves divided by `factor`, short ones kept, a passage that is linear in their number between (YaRN, Peng et al. 2023, arXiv 2309.00071); the
+    /// turned values multiplied by one number.
+    Yarn {
+        factor: f64,
+        /// Turns within `original` positions above which a wave is kept, and below which it is divided.
+        beta_fast: f64,
+        beta_slow: f64,
+        /// Positions that the model was made for before it was scaled.
+        original: usize,
+        /// Whether the passage begins and ends at whole numbers of waves.
+        truncate: bool,
+        attention_factor: f64,
+    },
     /// Each divided by a number of its own, the turned values multiplied by one (LongRoPE, Ding et al. 2024): that of short texts, for the model's
     /// context ends where its long texts begin.
     Long {
@@ -50,6 +63,18 @@ impl Rope {
                 };
                 plain.map(|wave| scaled(wave.recip())).collect()
             }
+            Self::Yarn { factor, beta_fast, beta_slow, original, truncate, .. } => {
+                let whole = |wave: f64, round: fn(f64) -> f64| if *truncate { round(wave) } else { wave };
+                // Which wave turns so many times within `original` positions.
+                let wave_of =
+                    |turns: f64| width as f64 * (*original as f64 / (turns * 2.0 * std::f64::consts::PI)).ln() / (2.0 * theta.ln());
+                let low = whole(wave_of(*beta_fast), f64::floor).max(0.0);
+                let high = whole(wave_of(*beta_slow), f64::ceil).min(width as f64 - 1.0);
+                let high = if low == high { high + 0.001 } else { high };
+                let kept = |i: usize| 1.0 - ((i as f32 - low as f32) / (high - low) as f32).clamp(0.0, 1.0);
+                let scaled = |(i, wave): (usize, f32)| (*factor as f32 * wave).recip() * (1.0 - kept(i)) + wave.recip() * kept(i);
+                plain.enumerate().map(scaled).collect()
+            }
             Self::Long { factors, .. } => plain.zip(factors).map(|(wave, factor)| (*factor as f32 * wave).recip()).collect(),
         }
     }
@@ -59,8 +84,17 @@ impl Rope {
         if grown <= 1.0 { 1.0 } else { (1.0 + grown.ln() / original.ln()).sqrt() }
     }
 
+    /// YaRN's, of a context that has grown so many times; `weights` are `mscale` and `mscale_all_dim`, where a model has both.
+    pub fn yarn_attention_factor(grown: f64, weights: Option<[f64; 2]>) -> f64 {
+        let factor = |weight: f64| if grown <= 1.0 { 1.0 } else { 0.1 * weight * grown.ln() + 1.0 };
+        weights.map_or_else(|| factor(1.0), |[of_scores, of_all]| factor(of_scores) / factor(of_all))
+    }
+
     /// What the turned values are multiplied by.
     pub fn attention_factor(&self) -> f64 {
-        if let Self::Long { attention_factor, .. } = self { *attention_factor } else { 1.0 }
+        match self {
+            Self::Yarn { attention_factor, .. } | Self::Long { attention_factor, .. } => *attention_factor,
+            Self::Plain | Self::Linear { .. } | Self::Llama3 { .. } => 1.0,
+        }
     }
 }

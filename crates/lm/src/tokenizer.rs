@@ -1,7 +1,6 @@
 //! Text to tokens and back, and the chat template.
-use crate::config::Json;
+use crate::chat_template::{ChatTemplate, NamedTokens};
 use crate::{Error, Result};
-use minijinja::{Environment, ErrorKind, UndefinedBehavior, context};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::Path;
@@ -39,37 +38,15 @@ struct Inner {
     special: Vec<String>,
     /// Whether text could become a special token by being normalised.
     normalises_special: bool,
-    templates: Environment<'static>,
+    /// None of an encoder, which is given texts and no conversation.
+    template: Option<ChatTemplate>,
     named: NamedTokens,
     file: String,
-}
-
-/// Special tokens that chat templates know by name.
-#[derive(Debug, Default, Clone, Serialize)]
-pub(crate) struct NamedTokens {
-    bos_token: Option<String>,
-    pub(crate) eos_token: Option<String>,
-    pad_token: Option<String>,
-    unk_token: Option<String>,
-}
-
-impl NamedTokens {
-    /// From `tokenizer_config.json`, where a token is a text or an object with the text under `content`.
-    fn read(config: &Json<'_>) -> Self {
-        let text = |key: &str| {
-            let value = config.get(key)?;
-            value.as_str().or_else(|| value.get("content")?.as_str()).map(str::to_owned)
-        };
-        Self { bos_token: text("bos_token"), eos_token: text("eos_token"), pad_token: text("pad_token"), unk_token: text("unk_token") }
-    }
 }
 
 /// Breaks up what looks like a special token inside a message. A noncharacter: Unicode keeps it for uses like this one, and no text that is
 /// meant to be exchanged holds it.
 const BREAK: char = '\u{fdd0}';
-
-/// Name of the chat template in its environment.
-const TEMPLATE: &str = "chat template";
 
 impl std::fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -83,24 +60,40 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Model`] when a file is missing or damaged, or when there is no chat template.
     pub fn open(folder: &Path) -> Result<Self> {
+        Self::read(folder, |named| ChatTemplate::open(folder, named).map(Some))
+    }
+
+    /// The same without a chat template, of a model that is given texts and no conversation: [`Self::text`].
+    ///
+    /// # Errors
+    /// [`Error::Model`] when a file is missing or damaged.
+    pub fn open_for_texts(folder: &Path) -> Result<Self> {
+        Self::read(folder, |_| Ok(None))
+    }
+
+    fn read(folder: &Path, template: impl FnOnce(NamedTokens) -> Result<Option<ChatTemplate>>) -> Result<Self> {
         let path = folder.join("tokenizer.json");
         let file = path.display().to_string();
         if !path.is_file() {
-            return Err(Error::Model(format!("{file} is missing; a model folder needs its fast tokenizer in this file")));
+            let other = ["spm.model", "tokenizer.model"].into_iter().find(|name| folder.join(name).is_file());
+            let hint = other.map_or_else(String::new, |name| {
+                format!(", and {name} is not read here; `AutoTokenizer.from_pretrained(folder).save_pretrained(folder)` of transformers makes it")
+            });
+            return Err(Error::Model(format!("{file} is missing; a model folder needs its fast tokenizer in this file{hint}")));
         }
         let bytes = std::fs::read(&path).map_err(|error| Error::Model(format!("{file} cannot be read: {error}")))?;
         let mut tokenizer = tokenizers::Tokenizer::from_bytes(bytes)
             .map_err(|error| Error::Model(format!("{file} is not a tokenizer that can be read ({error}); fetch the file again")))?;
         // A tokenizer may come with settings for training batches, which would cut or lengthen texts here.
         tokenizer.with_padding(None).with_truncation(None).map_err(|error| Error::Model(format!("{file}: {error}")))?;
-        let (named, template) = read_template(folder)?;
+        let named = NamedTokens::read(folder)?;
         let added = tokenizer.get_added_tokens_decoder();
         let special = || added.values().filter(|token| token.special && !token.content.is_empty());
         Ok(Self(Arc::new(Inner {
             guarded: OnceLock::new(),
             special: special().map(|token| token.content.clone()).collect(),
             normalises_special: tokenizer.get_normalizer().is_some() && special().any(|token| token.normalized),
-            templates: environment(template, folder)?,
+            template: template(named.clone())?,
             named,
             file,
             tokenizer,
@@ -143,15 +136,8 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Model`] when the template refuses the conversation (such as two messages of one role in a row).
     pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
-        let inner = &self.0;
-        let none = minijinja::Value::from(());
-        let values = context! {
-            messages, add_generation_prompt, tools => none, documents => none, ..minijinja::Value::from_serialize(&inner.named)
-        };
-        inner.templates.get_template(TEMPLATE).and_then(|template| template.render(values)).map_err(|error| {
-            let reason = error.detail().map_or_else(|| error.to_string(), str::to_owned);
-            Error::Model(format!("the chat template of {} does not take this conversation: {reason}", inner.file))
-        })
+        let template = self.0.template.as_ref();
+        template.ok_or_else(|| self.failed(&"it was opened without a chat template".into()))?.render(messages, add_generation_prompt)
     }
 
     /// Tokens that ask the model to answer `messages`: rendered and encoded. Text inside a message that looks like a special
@@ -178,7 +164,17 @@ impl Tokenizer {
         });
         let marked = marked.collect::<Result<Vec<_>>>()?;
         let text = self.render(&marked, add_generation_prompt)?;
-        if looks_special || self.0.normalises_special { self.tokens(self.guarded()?, &text) } else { self.encode(&text) }
+        self.marked_tokens(&text, looks_special)
+    }
+
+    /// Tokens of a text alone, in which nothing becomes a special token, as in a message of [`Self::chat`].
+    pub fn text(&self, text: &str) -> Result<Vec<u32>> {
+        let marked = self.marked(text)?;
+        self.marked_tokens(&marked, marked.len() != text.len())
+    }
+
+    fn marked_tokens(&self, text: &str, looks_special: bool) -> Result<Vec<u32>> {
+        if looks_special || self.0.normalises_special { self.tokens(self.guarded()?, text) } else { self.encode(text) }
     }
 
     /// One more than the highest token.
@@ -196,6 +192,12 @@ impl Tokenizer {
     /// The token that `tokenizer_config.json` calls the end of a text.
     pub(crate) fn end(&self) -> Option<u32> {
         self.0.named.eos_token.as_deref().and_then(|text| self.token(text))
+    }
+
+    /// The tokens at the beginning of a pair of texts and at the end of each: those that `tokenizer_config.json` names, or BERT's.
+    pub(crate) fn around_texts(&self) -> Option<[u32; 2]> {
+        let named = &self.0.named;
+        Some([self.token(named.cls_token.as_deref().unwrap_or("[CLS]"))?, self.token(named.sep_token.as_deref().unwrap_or("[SEP]"))?])
     }
 
     fn tokens(&self, tokenizer: &tokenizers::Tokenizer, text: &str) -> Result<Vec<u32>> {
@@ -242,78 +244,6 @@ impl Tokenizer {
         let guarded = self.0.guarded.get_or_init(|| build().map_err(|error| error.to_string()));
         guarded.as_ref().map_err(|error| Error::Model(format!("the tokenizer {} failed: {error}", self.0.file)))
     }
-}
-
-/// The named tokens and the text of the chat template; `chat_template.jinja` goes before `tokenizer_config.json`, as in transformers.
-fn read_template(folder: &Path) -> Result<(NamedTokens, String)> {
-    let path = folder.join("tokenizer_config.json");
-    let read = |path: &Path| match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::Model(format!("{} cannot be read: {error}", path.display()))),
-    };
-    let text = read(&path)?.unwrap_or_else(|| "{}".into());
-    let config = Json::parse(&text, &path)?;
-    let named = NamedTokens::read(&config);
-    if let Some(template) = read(&folder.join("chat_template.jinja"))? {
-        return Ok((named, template));
-    }
-    let template = match config.get("chat_template") {
-        Some(Value::String(template)) => Some(template.as_str()),
-        Some(Value::Array(templates)) => {
-            let default = templates.iter().find(|template| template["name"] == "default");
-            default.and_then(|template| template["template"].as_str())
-        }
-        _ => None,
-    };
-    match template {
-        Some(template) => Ok((named, template.to_owned())),
-        None => Err(Error::Model(format!(
-            "{} has no chat template, so the model cannot be asked anything; choose an instruction-tuned model, or put the template into \
-             {} (`chat_template.jinja`, or the key `chat_template` in `tokenizer_config.json`)",
-            folder.display(),
-            folder.join("chat_template.jinja").display()
-        ))),
-    }
-}
-
-/// Jinja as transformers sets it up.
-fn environment(template: String, folder: &Path) -> Result<Environment<'static>> {
-    let mut environment = Environment::new();
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
-    environment.set_undefined_behavior(UndefinedBehavior::Lenient);
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-    environment.add_function("raise_exception", |reason: String| -> Result<String, minijinja::Error> {
-        Err(minijinja::Error::new(ErrorKind::InvalidOperation, reason))
-    });
-    environment.add_function("strftime_now", |format: String| fixed_day(&format));
-    environment
-        .add_template_owned(TEMPLATE, template)
-        .map_err(|error| Error::Model(format!("the chat template in {} cannot be read: {error}", folder.display())))?;
-    Ok(environment)
-}
-
-/// Friday, 26 July 2024, midnight, in the words of `strftime`.
-fn fixed_day(format: &str) -> String {
-    let parts = [
-        ("%-d", "26"),
-        ("%-m", "7"),
-        ("%d", "26"),
-        ("%m", "07"),
-        ("%Y", "2024"),
-        ("%y", "24"),
-        ("%B", "July"),
-        ("%b", "Jul"),
-        ("%A", "Friday"),
-        ("%a", "Fri"),
-        ("%j", "208"),
-        ("%H", "00"),
-        ("%M", "00"),
-        ("%S", "00"),
-        ("%%", "%"),
-    ];
-    parts.iter().fold(format.to_owned(), |text, (directive, value)| text.replace(directive, value))
 }
 
 /// A decoded text without a last character of which only the first bytes are there.

@@ -163,7 +163,8 @@ fn a_wrong_config_is_refused_by_key() {
     assert!(
         refused_config("rope_scaling", json!({"rope_type": "llama3", "factor": 8.0})).contains("`rope_scaling` needs `low_freq_factor`")
     );
-    assert!(refused_config("rope_parameters", json!({"rope_type": "yarn"})).contains("`rope_parameters`"));
+    assert!(refused_config("rope_parameters", json!({"rope_type": "yarn"})).contains("`rope_parameters` needs `factor`"));
+    assert!(refused_config("rope_parameters", json!({"rope_type": "dynamic"})).contains("`rope_parameters`"));
     let long = json!({"type": "longrope", "short_factor": [1.0], "long_factor": [1.0], "original_max_position_embeddings": 32});
     assert!(refused_config("rope_scaling", long).contains("`short_factor` holds 1 numbers, but 4 pairs"));
     assert!(refused_config("rope_scaling", json!({"rope_type": "linear", "factor": "much"})).contains("`rope_scaling.factor`"));

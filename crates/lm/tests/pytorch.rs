@@ -43,8 +43,8 @@ fn tensors(bytes: &[u8]) -> Vec<(String, Vec<f32>)> {
 }
 
 /// Of every family, and of every way to scale rotary embeddings.
-const MODELS: [&str; 8] =
-    ["tiny-tied", "tiny-untied", "tiny-llama3", "tiny-linear", "tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-phi3"];
+const MODELS: [&str; 9] =
+    ["tiny-tied", "tiny-untied", "tiny-llama3", "tiny-linear", "tiny-yarn", "tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-phi3"];
 
 fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()

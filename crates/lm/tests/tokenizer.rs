@@ -156,7 +156,7 @@ fn a_template_can_refuse_a_conversation() {
     let tokenizer = with_template("{% if messages[0].role != 'user' %}{{ raise_exception('begin with the user') }}{% endif %}ok");
     assert_eq!(tokenizer.render(&messages(&[("user", "a")]), false).unwrap(), "ok");
     let error = tokenizer.render(&messages(&[("system", "a")]), false).unwrap_err().to_string();
-    assert!(error.contains("begin with the user") && error.contains("tokenizer.json"), "{error}");
+    assert!(error.contains("begin with the user") && error.contains("tokenizer_config.json"), "{error}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 use crate::Pair;
 use contract::Result;
 use contract::bench::ScoreMass;
-use lm::{Message, RewardModel};
+use lm::{Deberta, Message, RewardModel};
 
 /// Scores the last messages of conversations, in order. Those that begin alike should stand together.
 pub trait Scorer: Send + Sync {
@@ -26,5 +26,11 @@ pub fn conversation(pair: Pair<'_>) -> Vec<Message> {
 impl Scorer for RewardModel {
     fn score(&self, conversations: &[Vec<Message>]) -> Result<Vec<f64>> {
         Ok(RewardModel::score(self, conversations)?.into_iter().map(f64::from).collect())
+    }
+}
+
+impl Scorer for Deberta {
+    fn score(&self, conversations: &[Vec<Message>]) -> Result<Vec<f64>> {
+        Ok(Deberta::score(self, conversations)?.into_iter().map(f64::from).collect())
     }
 }

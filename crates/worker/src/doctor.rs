@@ -6,7 +6,7 @@ use crate::table::{bytes, count};
 use contract::Error;
 use contract::desk::{Check, Health, Model};
 use home::Home;
-use lm::{ModelFolder, seal};
+use lm::{ModelFolder, RewardFolder, seal};
 use network::keys;
 use std::io::Read;
 use std::path::Path;
@@ -162,9 +162,12 @@ fn model_check(model: &Model) -> Check {
         EMBEDDED => format!("remove {} and run `alignpro models fetch`", path.display()),
         _ => format!("remove {} and import or get it again", path.display()),
     };
-    let opened = if model.is_reward_model { ModelFolder::open_reward_model(path) } else { ModelFolder::open(path) };
-    let state = opened.and_then(|folder| seal::verify(&folder)).map_err(Error::from);
-    match state {
+    let state = if model.is_reward_model {
+        RewardFolder::open(path).and_then(|folder| seal::verify(&folder))
+    } else {
+        ModelFolder::open(path).and_then(|folder| seal::verify(&folder))
+    };
+    match state.map_err(Error::from) {
         Ok(seal::State::Whole) => Check::good(&label, "all files are there and their checksums are right"),
         Ok(seal::State::Unsealed) => {
             Check::good(&label, "all files are there (no checksums were noted: it was not installed by this program)")

@@ -214,7 +214,13 @@ impl Found {
             let shared = folder.path == self.prompter.path || matches!(frozen, Answering::BuiltIn(_));
             Ok::<_, lm::Error>(Held { footprint: of(folder)?, is_shared: shared })
         });
-        Ok(Models { prompter: of(&self.prompter)?, frozen, scoring: self.parts.memory(&held)?, oracle: oracle.transpose()? })
+        Ok(Models {
+            prompter: of(&self.prompter)?,
+            frozen,
+            scoring: self.parts.memory(&held)?,
+            encoders: self.parts.encoder_bytes(),
+            oracle: oracle.transpose()?,
+        })
     }
 
     /// Numbers that the models are, a shared one's once; of a frozen model's file, as many as it would have in 16 bits.

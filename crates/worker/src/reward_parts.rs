@@ -11,7 +11,7 @@ use experiment::fit::Held;
 use experiment::judge::{Scale, ScoreJudge};
 use home::Home;
 use inference::{BuiltIn, FrozenModel};
-use lm::{Llama, Message, ModelFolder, Precision, RewardModel};
+use lm::{Checked, Deberta, DebertaFolder, Llama, Message, ModelFolder, Precision, RewardFolder, RewardModel};
 use rewards::{CommandScorer, Limits, Scorer, Scorers, content_checksum, described, in_words};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 
 /// A part, as far as it can be checked without opening it.
 enum Part {
-    Model { name: String, folder: ModelFolder },
+    Model { name: String, folder: RewardFolder },
     Command { command: RewardCommand, limits: Limits },
     Service { settings: Settings, pairs_per_request: usize },
     Judge { name: String, folder: ModelFolder, scale: Scale },
@@ -93,13 +93,26 @@ impl FoundParts {
     /// How much memory the models among them take, as `held` has it; those of a folder count once.
     pub fn memory(&self, held: &dyn Fn(&ModelFolder) -> lm::Result<Held>) -> lm::Result<Vec<Held>> {
         let folders = self.0.iter().filter_map(|(_, part)| match part {
-            Part::Model { folder, .. } | Part::Judge { folder, .. } => Some(folder),
+            Part::Model { folder: RewardFolder::Decoder(folder), .. } | Part::Judge { folder, .. } => Some(folder),
             _ => None,
         });
         let mut each: Vec<&ModelFolder> = folders.collect();
         each.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         each.dedup_by(|a, b| a.path == b.path);
         each.into_iter().map(held).collect()
+    }
+
+    /// Bytes of the weights of encoders among them, which are held in f32; those of a folder count once.
+    pub fn encoder_bytes(&self) -> u64 {
+        let mut each: Vec<&DebertaFolder> = Vec::new();
+        for (_, part) in &self.0 {
+            if let Part::Model { folder: RewardFolder::Encoder(folder), .. } = part
+                && each.iter().all(|known| known.path != folder.path)
+            {
+                each.push(folder);
+            }
+        }
+        each.into_iter().map(|folder| 4 * folder.parameters()).sum()
     }
 
     /// Labels of the parts that [`For::Estimate`] does not compute.
@@ -139,11 +152,11 @@ impl FoundParts {
         let mut scorers = Scorers::new();
         for (label, part) in &self.0 {
             let scorer: Arc<dyn Scorer> = match (part, what_for) {
-                (Part::Model { folder, .. }, _) => match models.get(folder.path.as_path()) {
+                (Part::Model { folder, .. }, _) => match models.get(folder.path()) {
                     Some(loaded) => loaded.clone(),
                     None => {
-                        let loaded: Arc<dyn Scorer> = Arc::new(RewardModel::load(folder, &lm::best_device(), precision)?);
-                        models.insert(&folder.path, loaded.clone());
+                        let loaded = reward_model(folder, precision)?;
+                        models.insert(folder.path(), loaded.clone());
                         loaded
                     }
                 },
@@ -173,6 +186,14 @@ impl FoundParts {
         }
         Ok(scorers)
     }
+}
+
+fn reward_model(folder: &RewardFolder, precision: Precision) -> Result<Arc<dyn Scorer>> {
+    let device = lm::best_device();
+    Ok(match folder {
+        RewardFolder::Decoder(folder) => Arc::new(RewardModel::load(folder, &device, precision)?),
+        RewardFolder::Encoder(folder) => Arc::new(Deberta::load(folder, &device)?),
+    })
 }
 
 fn judge(label: &str, model: Box<dyn FrozenModel>, scale: &Scale) -> Result<Arc<dyn Scorer>> {

@@ -80,3 +80,45 @@ fn what_is_no_reward_model_is_refused_with_what_would_be_one() {
     assert!(refused("scorer", "model").contains("score.safetensors"));
     assert!(!lab.path("none.db").exists());
 }
+
+/// Installs the small encoder of lm's fixtures, which reads so many tokens.
+fn encoder(lab: &Lab, name: &str, longest: usize) {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lm/tests/fixtures/deberta-v3");
+    let mut config: Value = serde_json::from_slice(&std::fs::read(fixture.join("config.json")).unwrap()).unwrap();
+    config["max_position_embeddings"] = json!(longest);
+    lab.write(&format!("home/models/{name}/config.json"), config.to_string());
+    for file in ["model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+        lab.write(&format!("home/models/{name}/{file}"), std::fs::read(fixture.join(file)).unwrap());
+    }
+}
+
+#[test]
+fn an_encoder_scores_answers_too() {
+    let lab = Lab::new(env!("CARGO_BIN_EXE_alignpro"));
+    encoder(&lab, "reader", 64);
+    let listed = lab.json(&["models", "list"]);
+    let found = listed.as_array().unwrap().iter().find(|model| model["name"] == "reader").unwrap();
+    let shown = (&found["is_reward_model"], &found["is_trainable"], &found["problem"], &found["architecture"]);
+    assert_eq!(shown, (&json!(true), &json!(false), &Value::Null, &json!("deberta-v2")));
+
+    // By transformers the first answer is worth 2.61, the second 1.82 (reference.json); the last pair does not fit.
+    let pair =
+        |chosen: &str, rejected: &str| json!({"prompt": "what is a sea?", "chosen": chosen, "rejected": rejected}).to_string() + "\n";
+    let (good, bad) = ("the sea is water.", "A wide, warm place!");
+    let file = lab.write("pairs.jsonl", pair(good, bad) + &pair(good, bad) + &pair(bad, good) + &pair(good, &"b ".repeat(60)));
+    let bench = lab.json(&["reward", "bench", &spec(&lab, "reader"), argument(&file)]);
+    let preferred = bench["rewards"].as_array().unwrap().iter().find(|reward| reward["name"] == "preferred").unwrap();
+    assert!((preferred["accuracy"]["value"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-9, "{bench}");
+    assert_eq!((&bench["pairs"], &bench["unscored"]), (&json!(3), &json!(1)), "{bench}");
+    assert!(bench["unscored_because"].as_str().unwrap().contains("the reward model reads 64"), "{bench}");
+    let refused = lab.error(&["run", &spec(&lab, "reader"), "--db", "b.db"], 1, "data");
+    assert!(refused.contains("max_position_embeddings"), "{refused}");
+
+    encoder(&lab, "far-reader", 4096);
+    let shown = lab.json(&["run", &spec(&lab, "far-reader"), "--db", "a.db"]);
+    assert_eq!(shown["status"], "finished", "{shown}");
+    assert!(shown["arms"].as_array().unwrap().iter().all(|arm| arm["reward_parts"]["preferred"] != 0.0), "{shown}");
+    assert_eq!(shown["facts"]["model.reward.far-reader.checksum"].as_str().map(str::len), Some(64));
+    let refused = lab.error(&["run", &lab.tiny_spec("frozen.toml", |text| text.replace("smollm2-135m-instruct", "reader"))], 1, "model");
+    assert!(refused.contains("reads and does not write"), "{refused}");
+}

@@ -52,6 +52,11 @@ pub fn architecture(file: &Path) -> Result<String> {
     Ok(shape::named_architecture(&gguf)?.to_owned())
 }
 
+/// The chat template of a GGUF file, if it has one.
+pub fn chat_template(file: &Path) -> Result<Option<String>> {
+    Ok(Gguf::open(file)?.text("tokenizer.chat_template")?.map(str::to_owned))
+}
+
 /// Whether [`import`] knows an architecture that a GGUF file names.
 pub fn is_known(architecture: &str) -> bool {
     shape::known(architecture).is_some()
@@ -122,6 +127,10 @@ fn rope_scaling(rope: &Rope) -> Option<Value> {
         Rope::Llama3 { factor, low_freq_factor, high_freq_factor, original } => Some(json!({
             "rope_type": "llama3", "factor": factor, "low_freq_factor": low_freq_factor, "high_freq_factor": high_freq_factor,
             "original_max_position_embeddings": original,
+        })),
+        Rope::Yarn { factor, beta_fast, beta_slow, original, truncate, attention_factor } => Some(json!({
+            "rope_type": "yarn", "factor": factor, "beta_fast": beta_fast, "beta_slow": beta_slow, "truncate": truncate,
+            "original_max_position_embeddings": original, "attention_factor": attention_factor,
         })),
         Rope::Long { factors, long_factors, attention_factor, .. } => Some(json!({
             "type": "longrope", "short_factor": factors, "long_factor": long_factors, "attention_factor": attention_factor,

@@ -15,7 +15,7 @@ use contract::desk::ModelPlace;
 use contract::endpoint::is_this_machine;
 use contract::hub::{HubBrought, HubFile, HubKind, HubListed, HubProgress, HubShown};
 use contract::{Error, Result};
-use lm::{ModelFolder, seal};
+use lm::{ModelFolder, RewardFolder, seal};
 use network::keys;
 use serde_json::json;
 use std::io::{BufRead, IsTerminal};
@@ -203,8 +203,9 @@ async fn bring(context: &Context, hub: &Hub, repository: &Repository, target: &T
     };
     let origin = format!("{} at {}", repository.id.as_str(), repository.revision);
     let is_model = repository.kind == HubKind::Model;
-    let finish = |folder: &Path| match ModelFolder::open(folder).or_else(|_| ModelFolder::open_reward_model(folder)) {
-        Ok(model) if is_model => Ok(seal::note(&model, &origin)?),
+    let finish = |folder: &Path| match (ModelFolder::open(folder), RewardFolder::open(folder)) {
+        (Ok(model), _) if is_model => Ok(seal::note(&model, &origin)?),
+        (_, Ok(model)) if is_model => Ok(seal::note(&model, &origin)?),
         // Of data and of models that are not trained here there are the hub's own checksums.
         _ => Ok(()),
     };

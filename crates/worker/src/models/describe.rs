@@ -2,7 +2,7 @@
 use super::resolve::Located;
 use contract::desk::{Model, ModelPlace};
 use inference_mistralrs::{ARCHITECTURES, GGUF_ARCHITECTURES};
-use lm::{Architecture, ModelFolder, Output};
+use lm::{Architecture, ModelFolder, RewardFolder, deberta};
 use serde_json::Value;
 use std::path::Path;
 
@@ -27,18 +27,22 @@ pub fn describe(name: String, place: ModelPlace, located: &Located) -> Model {
 }
 
 fn of_folder(shell: Model, folder: &Path) -> Model {
-    // What is wrong with a folder is said of the model that it most often should be.
-    match ModelFolder::open(folder).or_else(|e| ModelFolder::open_reward_model(folder).map_err(|_| e)) {
-        Ok(model) => Model {
-            architecture: Some(model.config.architecture.model_type().into()),
-            is_reward_model: model.config.output == Output::Score,
-            is_trainable: model.config.output == Output::Tokens,
-            parameters: Some(model.config.parameters()),
-            ..shell
-        },
+    let problem = match ModelFolder::open(folder) {
+        Ok(model) => {
+            let (architecture, parameters) = (model.config.architecture.model_type(), model.config.parameters());
+            return Model { architecture: Some(architecture.into()), is_trainable: true, parameters: Some(parameters), ..shell };
+        }
+        Err(e) => e,
+    };
+    match RewardFolder::open(folder) {
+        Ok(model) => {
+            let (architecture, parameters) = (model.model_type(), model.parameters());
+            Model { architecture: Some(architecture.into()), is_reward_model: true, parameters: Some(parameters), ..shell }
+        }
         Err(e) => match class_of(folder).filter(|class| is_frozen_only(class)) {
             Some(class) if has_safetensors(folder) => Model { architecture: Some(class), ..shell },
-            _ => Model { problem: Some(e.to_string()), ..shell },
+            // What is wrong with a folder is said of the model that it most often should be.
+            _ => Model { problem: Some(if is_encoder(folder) { e } else { problem }.to_string()), ..shell },
         },
     }
 }
@@ -66,7 +70,8 @@ pub fn fitness(class: Option<&str>, gguf: Option<&str>) -> Option<String> {
         });
     }
     let class = class?;
-    let is_reward_model = Architecture::ALL.into_iter().any(|architecture| architecture.reward_class() == class);
+    let is_reward_model =
+        class == deberta::config::CLASS || Architecture::ALL.into_iter().any(|architecture| architecture.reward_class() == class);
     Some(match () {
         () if Architecture::of_class(class).is_some() => both.into(),
         () if is_reward_model => "It can score answers ([[reward.parts]]), if it has one label.".into(),
@@ -83,6 +88,11 @@ fn unknown(architecture: &str) -> String {
 pub fn class_of(folder: &Path) -> Option<String> {
     let config: Value = serde_json::from_str(&std::fs::read_to_string(folder.join("config.json")).ok()?).ok()?;
     config["architectures"][0].as_str().map(String::from)
+}
+
+/// Whether nothing but a score can come from it.
+fn is_encoder(folder: &Path) -> bool {
+    class_of(folder).is_some_and(|class| class == deberta::config::CLASS)
 }
 
 fn is_frozen_only(class: &str) -> bool {
@@ -113,6 +123,7 @@ mod tests {
         assert!(of_class("Qwen2ForCausalLM").contains("trained, and"));
         assert!(of_class("Gemma2ForCausalLM").contains("not trained"));
         assert!(of_class("Qwen3ForSequenceClassification").contains("score"));
+        assert!(of_class("DebertaV2ForSequenceClassification").contains("score"));
         assert!(of_class("BertModel").contains("neither"));
         assert!(fitness(None, Some("llama")).unwrap().contains("trained, and"));
         assert!(fitness(None, Some("phi2")).unwrap().contains("not trained"));

@@ -2,8 +2,8 @@
 use super::{EMBEDDED, begins_as_gguf, elsewhere, installed, is_gguf, name_of, sha256};
 use contract::{Code, Error, Result};
 use home::{Home, create_folder, read_error};
-use lm::ModelFolder;
 use lm::seal::{self, State};
+use lm::{Checked, ModelFolder, RewardFolder};
 use std::path::{Path, PathBuf};
 
 /// A model as it lies on disk.
@@ -111,9 +111,9 @@ pub fn as_folder(home: &Home, located: &Located) -> Result<ModelFolder> {
 }
 
 /// The reward model as a checked folder.
-pub fn as_reward_model(located: &Located) -> Result<ModelFolder> {
+pub fn as_reward_model(located: &Located) -> Result<RewardFolder> {
     match located {
-        Located::Folder(path) => unchanged(path, ModelFolder::open_reward_model(path)?),
+        Located::Folder(path) => unchanged(path, RewardFolder::open(path)?),
         Located::Gguf(file) => Err(Error::model(format!(
             "{} is a GGUF file, and a reward model has to be a folder of safetensors (a class such as LlamaForSequenceClassification).",
             file.display()
@@ -126,7 +126,7 @@ pub fn whole(folder: &Path) -> Result<ModelFolder> {
     unchanged(folder, ModelFolder::open(folder)?)
 }
 
-fn unchanged(folder: &Path, model: ModelFolder) -> Result<ModelFolder> {
+fn unchanged<F: Checked>(folder: &Path, model: F) -> Result<F> {
     match seal::verify(&model)? {
         State::Whole | State::Unsealed => Ok(model),
         State::Changed(files) => Err(Error::model(format!(

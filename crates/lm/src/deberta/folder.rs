@@ -1,0 +1,69 @@
+//! A DeBERTa reward model on disk.
+use super::config::DebertaConfig;
+use crate::folder::{self, Checked};
+use crate::{Device, Error, Result, Tensor, Tokenizer};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// A checked Hugging Face folder of a DeBERTa model with one label: `config.json`, `*.safetensors`, `tokenizer.json`.
+#[derive(Debug, Clone)]
+pub struct DebertaFolder {
+    pub path: PathBuf,
+    pub config: DebertaConfig,
+    pub(super) tokenizer: Tokenizer,
+    weight_files: Vec<String>,
+    /// Once it is known; shared by clones.
+    checksum: Arc<OnceLock<String>>,
+}
+
+impl DebertaFolder {
+    /// Reads and checks the folder's small files and that every weight file is there and whole; loads no weights.
+    ///
+    /// # Errors
+    /// As [`crate::ModelFolder::open`], but for the chat template, which there is none of.
+    pub fn open(path: &Path) -> Result<Self> {
+        let config_path = path.join("config.json");
+        let text = folder::read_text(&config_path)?
+            .ok_or_else(|| Error::Model(format!("{} is missing, so this is not a Hugging Face model folder", config_path.display())))?;
+        let config = DebertaConfig::parse(&text, &config_path)?;
+        let weight_files = folder::weight_files(path)?;
+        folder::check_weights(path, &weight_files, config.tensors())?;
+        let tokenizer = Tokenizer::open_for_texts(path)?;
+        folder::check_vocabulary(path, &tokenizer, config.vocab_size)?;
+        if tokenizer.around_texts().is_none() {
+            let file = path.join("tokenizer.json");
+            return Err(Error::Model(format!("{} does not know [CLS] and [SEP], which stand around a pair of texts", file.display())));
+        }
+        Ok(Self { path: path.to_owned(), config, tokenizer, weight_files, checksum: Arc::default() })
+    }
+
+    /// All weights by their Hugging Face names, as stored.
+    pub fn weights(&self, device: &Device) -> Result<BTreeMap<String, Tensor>> {
+        folder::load(&self.path, &self.weight_files, self.config.tensors(), device)
+    }
+
+    /// How many numbers the weights are.
+    pub fn parameters(&self) -> u64 {
+        self.config.tensors().iter().map(|(_, shape)| shape.iter().map(|&size| size as u64).product::<u64>()).sum()
+    }
+
+    /// SHA-256 over [`Checked::checksums`], in hex: the identity of the model. Read once.
+    pub fn checksum(&self) -> Result<String> {
+        if let Some(known) = self.checksum.get() {
+            return Ok(known.clone());
+        }
+        let identity = folder::identity(self.checksums()?);
+        Ok(self.checksum.get_or_init(|| identity).clone())
+    }
+}
+
+impl Checked for DebertaFolder {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn checksums(&self) -> Result<BTreeMap<String, String>> {
+        folder::checksums(&self.path, &self.weight_files)
+    }
+}
