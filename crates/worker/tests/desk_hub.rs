@@ -9,6 +9,7 @@ use std::path::Path;
 use tests::hub::{COMMIT, Faults, Repository, hub};
 use tests::serving::Server;
 use tests::{Lab, argument};
+use tokio::sync::Notify;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_alignpro");
 
@@ -84,6 +85,23 @@ async fn a_download_is_stopped_and_gone_on_with() {
     assert_eq!(std::fs::read(&brought.files[0]).unwrap(), rows);
     let begun = server.seen().into_iter().skip(before).find(|seen| seen.path.contains("/resolve/")).unwrap();
     assert!(begun.header("range").is_some(), "it begins where it was stopped: {begun:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_that_closes_ends_its_downloads() {
+    let lab = Lab::empty(PROGRAM);
+    let data = Repository::new("datasets", "org/rows", &[("rows.jsonl", &[b'x'; 400_000])]);
+    let server = Server::start(hub(vec![data], Faults { portion: Some(150_000), ..Faults::default() }));
+    let (desk, has_begun) = (desk(&lab, &server), Notify::new());
+    let wanted = asked(HubKind::Data, "org/rows", "rows");
+    let closed = async {
+        has_begun.notified().await;
+        desk.close().await;
+    };
+    let (got, ()) = tokio::join!(desk.hub_get(&wanted, |_| has_begun.notify_one()), closed);
+    assert_eq!(got.unwrap_err().code, Code::Stopped);
+    // Nobody holds the folder any more.
+    assert!(self::desk(&lab, &server).hub_get(&wanted, |_| ()).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]

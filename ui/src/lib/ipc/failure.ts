@@ -21,6 +21,7 @@ export const forWindow = (check: Check): Check => ({
 const OPTIONS: [RegExp, string][] = [
   [/\bname (?:one|another)\b[^;]*? with --db, or /, ''],
   [/(?:^|;|,? or) ?name (?:one|another)\b[^;]*? with --db/, ''],
+  [/; with a token it allows more: keep one with `alignpro key set huggingface`, or set HF_TOKEN/, ''],
   [/keep one with `alignpro key set huggingface`, or set HF_TOKEN/, 'enter it below'],
   [/ \(`alignpro hub search TEXT`; data sets want --data\)/, ''],
   [/: give another name with --name, or/, ': give another name, or'],
