@@ -1,12 +1,15 @@
 //! The questions that the pages may ask, each answered by [`desk::Desk`].
 use crate::files as downloaded;
 use crate::opening::{self, Waiting};
+use ::desk::Work;
+use contract::bench::{BenchProgress, PairsPreview, RewardBench, RewardTrained, RewardTrainingNews, ToTrainReward};
 use contract::design::DesignPower;
 use contract::desk::{
     DataColumns, DataPreview, EpisodeRow, Estimate, Load, Merged, OpenFile, Overview, RunChange, RunDetail, RunNews, RunSummary, Sample,
     ScoreRow, Settings, Share, SpecCheck, Tried, TryNews,
 };
 use contract::endpoint::{Endpoint, EndpointFindings};
+use contract::hub::{HubAsked, HubBrought, HubKind, HubKnown, HubListed, HubProgress, HubShown};
 use contract::judged::{JudgeProgress, Judged, ToJudge};
 use contract::profiles::Profiles;
 use contract::reward::RewardCommand;
@@ -55,6 +58,16 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         try_prompt,
         judge,
         leave_judging,
+        hub_search,
+        hub_show,
+        hub_known,
+        hub_get,
+        leave_hub_get,
+        pairs,
+        bench_reward,
+        leave_reward_bench,
+        train_reward,
+        leave_reward_training,
         load,
         log,
         settings,
@@ -70,7 +83,8 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         close_file,
         merge,
         save,
-        choose_prompts
+        choose_prompts,
+        choose_pairs
     ]
 }
 
@@ -166,7 +180,7 @@ async fn estimate(desk: Desk<'_>, spec: Spec) -> Result<Estimate> {
 
 #[tauri::command]
 async fn leave_estimate(desk: Desk<'_>) -> Result<()> {
-    desk.leave_estimate();
+    desk.leave(&Work::Estimate);
     Ok(())
 }
 
@@ -274,14 +288,70 @@ async fn try_prompt(desk: Desk<'_>, id: i64, prompt: String, seed: u64, on_news:
 }
 
 #[tauri::command]
-async fn judge(desk: Desk<'_>, id: i64, what: ToJudge, on_progress: Channel<JudgeProgress>) -> Result<Judged> {
+async fn judge(desk: Desk<'_>, id: i64, what: ToJudge, endpoint: Option<Endpoint>, on_progress: Channel<JudgeProgress>) -> Result<Judged> {
     // A page that is gone hears nothing.
-    desk.judge(id, &what, |progress| drop(on_progress.send(progress))).await
+    desk.judge(id, &what, endpoint.as_ref(), |progress| drop(on_progress.send(progress))).await
 }
 
 #[tauri::command]
 async fn leave_judging(desk: Desk<'_>) -> Result<()> {
-    desk.leave_judging();
+    desk.leave(&Work::Judging);
+    Ok(())
+}
+
+#[tauri::command]
+async fn hub_search(desk: Desk<'_>, kind: HubKind, text: String) -> Result<Vec<HubListed>> {
+    desk.hub_search(kind, &text).await
+}
+
+#[tauri::command]
+async fn hub_show(desk: Desk<'_>, asked: HubAsked) -> Result<HubShown> {
+    desk.hub_show(&asked).await
+}
+
+#[tauri::command]
+async fn hub_known(desk: Desk<'_>) -> Result<Vec<HubKnown>> {
+    desk.hub_known().await
+}
+
+#[tauri::command]
+async fn hub_get(desk: Desk<'_>, asked: HubAsked, on_progress: Channel<HubProgress>) -> Result<HubBrought> {
+    // A page that is gone hears nothing.
+    desk.hub_get(&asked, |progress| drop(on_progress.send(progress))).await
+}
+
+#[tauri::command]
+async fn leave_hub_get(desk: Desk<'_>, kind: HubKind, name: String) -> Result<()> {
+    desk.leave_hub_get(kind, &name);
+    Ok(())
+}
+
+#[tauri::command]
+async fn pairs(desk: Desk<'_>, file: PathBuf) -> Result<PairsPreview> {
+    desk.pairs(file).await
+}
+
+#[tauri::command]
+async fn bench_reward(desk: Desk<'_>, reward: Reward, file: PathBuf, on_progress: Channel<BenchProgress>) -> Result<RewardBench> {
+    // A page that is gone hears nothing.
+    desk.bench_reward(reward, &file, |progress| drop(on_progress.send(progress))).await
+}
+
+#[tauri::command]
+async fn leave_reward_bench(desk: Desk<'_>) -> Result<()> {
+    desk.leave(&Work::RewardBench);
+    Ok(())
+}
+
+#[tauri::command]
+async fn train_reward(desk: Desk<'_>, asked: ToTrainReward, on_news: Channel<RewardTrainingNews>) -> Result<RewardTrained> {
+    // A page that is gone hears nothing.
+    desk.train_reward(&asked, |news| drop(on_news.send(news))).await
+}
+
+#[tauri::command]
+async fn leave_reward_training(desk: Desk<'_>) -> Result<()> {
+    desk.leave(&Work::RewardTraining);
     Ok(())
 }
 
@@ -334,11 +404,17 @@ fn downloads(app: &AppHandle) -> Result<PathBuf> {
 /// Lets a person choose a file of prompts; null where none was chosen.
 #[tauri::command]
 async fn choose_prompts(app: AppHandle) -> Result<Option<String>> {
-    let chosen = app
-        .dialog()
-        .file()
-        .set_title("A file of prompts")
-        .add_filter("Prompts", &["jsonl", "ndjson", "csv", "parquet", "gz"])
-        .blocking_pick_file();
-    Ok(chosen.and_then(|file| file.into_path().ok()).map(|path| path.display().to_string()))
+    Ok(chosen_rows(&app, "A file of prompts", "Prompts"))
+}
+
+/// Lets a person choose a file of preferences; null where none was chosen.
+#[tauri::command]
+async fn choose_pairs(app: AppHandle) -> Result<Option<String>> {
+    Ok(chosen_rows(&app, "A file of pairs of answers", "Pairs"))
+}
+
+fn chosen_rows(app: &AppHandle, title: &str, what: &str) -> Option<String> {
+    let dialog = app.dialog().file().set_title(title).add_filter(what, &["jsonl", "ndjson", "csv", "parquet", "gz"]);
+    let chosen = dialog.blocking_pick_file()?.into_path().ok()?;
+    Some(chosen.display().to_string())
 }

@@ -12,6 +12,7 @@ const VIEW: &[Item] = &[
     ("compare", "Compare", "3"),
     ("machine", "Machine and Models", "4"),
     ("theory", "Theory", "5"),
+    ("rewards", "Rewards", "6"),
     ("palette", "Find …", "K"),
 ];
 const TEXT: &[Item] = &[("larger", "Larger Text", "="), ("smaller", "Smaller Text", "-"), ("usual", "Usual Size of Text", "0")];

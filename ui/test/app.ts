@@ -3,11 +3,13 @@ import axe from 'axe-core';
 import { render, waitFor } from '@testing-library/svelte';
 import { beforeEach, expect } from 'vitest';
 import { dialogs } from '$lib/state/dialogs.svelte';
+import { downloads } from '$lib/state/downloads.svelte';
 import { draft } from '$lib/state/draft.svelte';
 import { estimating } from '$lib/state/estimating.svelte';
 import { files } from '$lib/state/files.svelte';
 import { judging } from '$lib/state/judging.svelte';
 import { notices } from '$lib/state/notices.svelte';
+import { benching, pairsFile, rewardTraining } from '$lib/state/preferences.svelte';
 import { router } from '$lib/state/router.svelte';
 import { runs } from '$lib/state/runs.svelte';
 import App from '../src/App.svelte';
@@ -28,6 +30,10 @@ beforeEach(() => {
   notices.clear();
   estimating.forget();
   judging.forget();
+  benching.forget();
+  rewardTraining.forget();
+  pairsFile.set('');
+  downloads.clear();
   router.place = { parts: [], query: {} };
 });
 

@@ -104,6 +104,29 @@ describe('asking a judge', () => {
     const pairs = within(screen.getByRole('region', { name: 'The judges' })).getByText(/ of 192$/).textContent;
     expect(Number(pairs!.split(' ')[0])).toBeLessThan(64);
   });
+  it('asks one behind an address, which is spoken to after a click alone', async () => {
+    const form = await openForm('#/runs/1/results');
+    await fireEvent.click(form.getByRole('radio', { name: 'Behind an address' }));
+    const button = form.getByText<HTMLButtonElement>('Judge', { selector: 'button' });
+    expect(button.disabled).toBe(true);
+    await fireEvent.click(form.getByRole('button', { name: 'List models' }));
+    await waitFor(() => expect(form.getByLabelText<HTMLInputElement>('Judge').value).toBe('qwen2.5-7b'), { timeout: 4000 });
+    expect(await violations()).toEqual([]);
+    const asked = vi.fn(() => Promise.reject({ code: 'network', message: 'The endpoint cannot be reached.', detail: null }));
+    const { answerWith } = await import('$lib/ipc/mock');
+    answerWith({ judge: asked, run: () => ({ ...{ summary, spec: spec(), spec_toml: '', facts: [], program_version: '1' } }) });
+    await fireEvent.input(form.getByLabelText('Budget in tokens'), { target: { value: '0' } });
+    expect(button.disabled).toBe(true);
+    await fireEvent.input(form.getByLabelText('Budget in tokens'), { target: { value: '50000' } });
+    await fireEvent.click(button);
+    await screen.findByText('The endpoint cannot be reached.');
+    expect(asked).toHaveBeenCalledWith(
+      expect.objectContaining({
+        what: expect.objectContaining({ judge: 'qwen2.5-7b' }),
+        endpoint: expect.objectContaining({ url: 'http://127.0.0.1:8000/v1', budget_tokens: 50000 }),
+      }),
+    );
+  });
   it('refuses an arm against itself and half a pair', async () => {
     const form = await openForm('#/runs/1/results');
     const button = (await form.findByText('Judge', { selector: 'button' })) as HTMLButtonElement;

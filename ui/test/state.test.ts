@@ -272,7 +272,7 @@ it('places survive the way through the address', () => {
 it('the menu has the same keys for the same actions', () => {
   const items = [...menu.matchAll(/\("(\w+)", "[^"]+", "(.)"\)/g)].map(([, action, key]) => ({ action: action!, key: key! }));
   const own = items.filter(({ action }) => action !== 'quit');
-  expect(own).toHaveLength(11);
+  expect(own).toHaveLength(12);
   for (const { action, key } of own) {
     expect(isAction(action)).toBe(true);
     expect(shortcut({ key, ctrlKey: true, metaKey: false, altKey: false, shiftKey: false })).toBe(action);

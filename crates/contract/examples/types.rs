@@ -1,5 +1,7 @@
 //! Prints the TypeScript of everything that crosses to the window; `scripts/write_types.sh` keeps it in `ui/src/lib/ipc/types.ts`.
-use contract::{arm, data, design, desk, endpoint, error, event, figures, judged, profiles, report, reward, seeds, spec, theory};
+use contract::{
+    arm, bench, data, design, desk, endpoint, error, event, figures, hub, judged, profiles, report, reward, seeds, spec, theory,
+};
 use ts_rs::{Config, TS};
 
 macro_rules! declarations {
@@ -122,6 +124,27 @@ fn main() {
         desk::Settings,
         desk::Load,
         desk::GpuLoad,
+        hub::HubKind,
+        hub::HubListed,
+        hub::HubFile,
+        hub::HubAsked,
+        hub::HubKnown,
+        hub::HubShown,
+        hub::HubProgress,
+        hub::HubBrought,
+        bench::Bounded,
+        bench::Agreement,
+        bench::Repeat,
+        bench::ScoreMass,
+        bench::RewardBench,
+        bench::BenchProgress,
+        bench::Reliability,
+        bench::Calibration,
+        bench::RewardTrained,
+        bench::RewardTrainingNews,
+        bench::ToTrainReward,
+        bench::PairsPreview,
+        bench::PairExample,
         theory::TheoryWorld,
         theory::TheoryRewrite,
         theory::TheoryAnswer,

@@ -1,16 +1,17 @@
 //! What a reward is worth by preferences of people, as `alignpro reward bench SPEC PAIRS --json` prints it.
 use crate::figures::Interval;
 use serde::{Deserialize, Serialize};
+use ts_rs::TS;
 
 /// A share, or a correlation, with its 95 % interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
 pub struct Bounded {
     pub value: f64,
     pub interval: Option<Interval>,
 }
 
 /// One reward, or one part of it, on all pairs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct Agreement {
     /// `reward`, the label of a part, or `length`, the rule that the longer answer is the better one.
     pub name: String,
@@ -24,11 +25,12 @@ pub struct Agreement {
     pub with_length: Option<Bounded>,
     /// Of a part that a model, a command or a service computes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
     pub repeat: Option<Repeat>,
 }
 
 /// Whether the same answers get the same scores when they are scored once more, in another order.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
 pub struct Repeat {
     pub answers: usize,
     /// Answers whose second score is another one.
@@ -36,18 +38,19 @@ pub struct Repeat {
     pub largest_difference: f64,
     /// Of a judge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[ts(optional)]
     pub score_mass: Option<ScoreMass>,
 }
 
 /// How much of a judge's probability, at the place of the score, falls on numbers that it may say. The rest is what it would rather have said.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
 pub struct ScoreMass {
     pub mean: f64,
     pub least: f64,
 }
 
 /// A reward held against a file of pairs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct RewardBench {
     pub pairs: usize,
     /// Lines of the file that hold no pair: how many, and the first few with their reasons.
@@ -65,7 +68,7 @@ pub struct RewardBench {
 }
 
 /// Pairs to which a reward model gives a like probability.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct Reliability {
     /// Probabilities, of the answer that is worth more.
     pub low: f64,
@@ -78,7 +81,7 @@ pub struct Reliability {
 }
 
 /// A reward model that was trained on preferences, as `alignpro reward train PAIRS NAME --json` prints it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct RewardTrained {
     /// Path of its folder.
     pub folder: String,
@@ -98,11 +101,78 @@ pub struct RewardTrained {
 }
 
 /// Whether σ(r(chosen) − r(rejected)) means what it says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct Calibration {
     pub bins: Vec<Reliability>,
     /// Expected calibration error.
     pub error: f64,
     /// Mean of −log P(chosen), nats; log 2 is chance.
     pub loss: f64,
+}
+
+/// What `alignpro reward bench --each --json` says on the way to a [`RewardBench`], a line each: pairs that are scored, of all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct BenchProgress {
+    pub scored: usize,
+    pub total: usize,
+}
+
+/// What a reward model is to be trained on and how, as the window asks for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct ToTrainReward {
+    /// The whole path of a file of preferences.
+    pub pairs: String,
+    /// What the new model is to be called.
+    pub name: String,
+    /// The model to begin with, as a spec names it.
+    pub base: String,
+    pub seed: u64,
+    pub epochs: u64,
+    /// Only so many pairs of the file, the first; null for all.
+    pub only: Option<usize>,
+    /// Share of the pairs, between 0 and 1.
+    pub held_out: f64,
+    pub learning_rate: f64,
+    /// Pairs with a longer conversation are left out.
+    pub max_tokens: usize,
+}
+
+/// What `alignpro reward train --each --json` says on the way to a [`RewardTrained`], a line each.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum RewardTrainingNews {
+    /// A step of the training.
+    Step {
+        /// From 1 on, of `steps`.
+        step: usize,
+        steps: usize,
+        /// Mean of −log P(chosen) over the pairs of the step, before it is taken, nats.
+        loss: f64,
+        /// Share of them whose chosen answer is worth more, ties as half.
+        accuracy: f64,
+    },
+    /// Held-out pairs that are scored, of all.
+    Measuring { scored: usize, total: usize },
+}
+
+/// A file of preferences, at a look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct PairsPreview {
+    pub pairs: usize,
+    /// Lines that hold no pair: how many, and the first few with their reasons.
+    pub skipped: usize,
+    pub reasons: Vec<String>,
+    /// The first few.
+    pub examples: Vec<PairExample>,
+}
+
+/// A pair of answers, of which people chose one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct PairExample {
+    /// What the user said last.
+    pub prompt: String,
+    /// Messages before that.
+    pub earlier: usize,
+    pub chosen: String,
+    pub rejected: String,
 }

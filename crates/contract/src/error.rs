@@ -26,6 +26,8 @@ pub enum Code {
     Engine,
     /// The network or a tool that fetches (pip) is not there.
     Network,
+    /// The hub gives nothing without a token, or not for this one.
+    Token,
     /// What a run needs from elsewhere is out of reach, or its budget is spent: it is kept, and goes on when that is mended.
     Paused,
     /// The user asked to stop.
@@ -66,4 +68,4 @@ macro_rules! shorthand {
     };
 }
 shorthand!(spec => Spec, model => Model, data => Data, reward => Reward, database => Database, run => Run, busy => Busy,
-    io => Io, engine => Engine, network => Network, paused => Paused, stopped => Stopped, internal => Internal);
+    io => Io, engine => Engine, network => Network, token => Token, paused => Paused, stopped => Stopped, internal => Internal);

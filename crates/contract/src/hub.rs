@@ -43,11 +43,43 @@ pub struct HubFile {
     pub bytes: u64,
 }
 
+/// What of the hub is meant, as the window asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct HubAsked {
+    pub kind: HubKind,
+    /// `owner/name`, or [`HubKnown::name`].
+    pub id: String,
+    /// A branch, a tag or a commit; null for `main`.
+    pub revision: Option<String>,
+    /// Paths or patterns of the files that are meant; none for what is brought without a choice.
+    pub files: Vec<String>,
+    /// What to call it here; null for [`HubShown::name`].
+    pub name: Option<String>,
+}
+
+/// A data set that this program knows by a short name, as `alignpro hub data --json` prints it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct HubKnown {
+    pub name: String,
+    /// On the hub.
+    pub id: String,
+    /// Patterns of the files that are brought.
+    pub files: Vec<String>,
+    /// The column with the prompts, for `data.column`.
+    pub column: String,
+    /// As its card stated it.
+    pub licence: String,
+    /// What it is, in a few words.
+    pub what: String,
+}
+
 /// What a repository is, and what of it would be brought.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct HubShown {
     pub kind: HubKind,
     pub id: String,
+    /// What it will be called here, unless another name is given.
+    pub name: String,
     /// Commit, in hex.
     pub revision: String,
     /// Null where the repository states none.
@@ -65,6 +97,8 @@ pub struct HubShown {
     pub bytes: u64,
     /// How many files of the repository would stay there.
     pub left_out: usize,
+    /// Of a model, its GGUF files, where one of them can be chosen; of a data set, all files with rows. Whatever was asked for.
+    pub choices: Vec<HubFile>,
     /// Why nothing can be brought as it was asked for; then there are no files.
     pub problem: Option<String>,
 }

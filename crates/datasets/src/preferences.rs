@@ -1,13 +1,16 @@
 //! Preferences of people: pairs of answers to the same conversation, of which one was chosen.
 //!
 //! JSON Lines, as they are or gzipped, CSV, or Parquet. Each row has `chosen` and `rejected`: whole transcripts ("\n\nHuman: …\n\nAssistant: …", as Anthropic's
-//! hh-rlhf has them), lists of messages (`role`, `content`), or, beside a `prompt`, the two answers.
+//! hh-rlhf has them), lists of messages (`role`, `content`), or, beside a `prompt` (or `question`, or `instruction`), the two answers.
 pub use crate::conversation::Turn;
 use crate::conversation::{transcript, turns};
 use crate::read::{Fields, KINDS, source};
 use contract::{Error, Result};
 use serde_json::Value;
 use std::path::Path;
+
+/// What else a prompt beside two answers is called; a text, if it is one.
+const OTHER_PROMPTS: [&str; 2] = ["question", "instruction"];
 
 /// Two answers to one conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +62,8 @@ fn pair(row: &Fields, line: usize) -> Result<Preference, String> {
     let get = |key: &str| row.get(key).filter(|value| !value.is_null());
     let needed = |key: &str| get(key).ok_or_else(|| format!("has no \"{key}\""));
     let (chosen, rejected) = (needed("chosen")?, needed("rejected")?);
-    let prompt = get("prompt").map(prompt).transpose()?;
+    let named = get("prompt").or_else(|| OTHER_PROMPTS.into_iter().filter_map(get).find(|value| value.is_string()));
+    let prompt = named.map(prompt).transpose()?;
     let [(before, chosen), (other, rejected)] = [conversation(chosen, prompt.as_deref())?, conversation(rejected, prompt.as_deref())?];
     if before != other {
         return Err("its conversations differ before the last answer".into());
@@ -132,9 +136,10 @@ mod tests {
 
     #[test]
     fn every_layout_is_the_same_pair() {
-        let found = load("a.jsonl", [HH, FLAT, "", MESSAGES, ANSWERS].join("\n").as_bytes()).unwrap();
+        let question = FLAT.replace("prompt", "question");
+        let found = load("a.jsonl", [HH, FLAT, "", MESSAGES, ANSWERS, &question].join("\n").as_bytes()).unwrap();
         assert_eq!(found.skipped, []);
-        assert_eq!(found.pairs.iter().map(|pair| pair.line).collect::<Vec<_>>(), [1, 2, 4, 5]);
+        assert_eq!(found.pairs.iter().map(|pair| pair.line).collect::<Vec<_>>(), [1, 2, 4, 5, 6]);
         assert!(found.pairs.iter().all(|pair| (pair.chosen.as_str(), pair.rejected.as_str()) == ("Because.", "No idea.")));
         assert_eq!(found.pairs[0].before, [turn("user", "Hi"), turn("assistant", "Hello!"), turn("user", "Why?")]);
         assert!(found.pairs[1..].iter().all(|pair| pair.before == [turn("user", "Why?")]));

@@ -1,5 +1,5 @@
 //! Experiments before they run.
-use crate::{Desk, blocking};
+use crate::{Desk, Work, blocking};
 use contract::design::DesignPower;
 use contract::desk::{DataColumns, DataPreview, Estimate, ScoreRow, SpecCheck};
 use contract::spec::{Data, Problem, Reward};
@@ -80,7 +80,7 @@ impl Desk {
         for Prepared { spec, spec_hash, facts, .. } in prepared {
             runs.push(store.create_run(&NewRun { spec, spec_hash, program_version: env!("CARGO_PKG_VERSION").into(), facts }).await?);
         }
-        self.leave_estimate();
+        self.leave(&Work::Estimate);
         self.resume(&runs).await?;
         Ok(runs)
     }
@@ -103,21 +103,10 @@ impl Desk {
     }
 
     /// Time and memory that a spec will take on this machine; takes seconds, and ends as [`contract::Code::Stopped`] when another estimate or a
-    /// run begins, or at [`Self::leave_estimate`].
+    /// run begins, or at [`Self::leave`].
     pub async fn estimate(&self, spec: Spec) -> Result<Estimate> {
         refuse_relative(&spec.data)?;
-        self.leave_estimate();
-        let mut overtaken = self.overtaken.subscribe();
-        tokio::select! {
-            estimate = self.worker.estimate(&spec) => estimate,
-            // Its worker ends with the question.
-            _ = overtaken.changed() => Err(Error::stopped("Something else began before this was measured.")),
-        }
-    }
-
-    /// Nobody waits for an estimate any more.
-    pub fn leave_estimate(&self) {
-        self.overtaken.send_modify(|n| *n += 1);
+        self.until_left(Work::Estimate, "Something else began before this was measured.", self.worker.estimate(&spec)).await
     }
 }
 

@@ -36,7 +36,7 @@ impl Desk {
 }
 
 /// How an endpoint is spoken to, as options of the command line.
-fn access(endpoint: &Endpoint) -> Vec<&str> {
+pub(crate) fn access(endpoint: &Endpoint) -> Vec<&str> {
     let key = endpoint.key.iter().flat_map(|key| ["--key", key.as_str()]);
     key.chain(endpoint.allow_http.then_some("--allow-http")).collect()
 }

@@ -6,18 +6,22 @@ mod commands;
 mod drafts;
 mod endpoints;
 mod files;
+mod hub;
 mod load;
 mod places;
+mod preferences;
 mod report;
 mod runs;
 mod samples;
 mod settings;
 mod theory;
+mod work;
 mod worker;
 
 pub use answers::answers_of;
 pub use places::save_new;
 pub use settings::{keep_settings_in, settings_of};
+pub use work::Work;
 
 use contract::{Error, Result};
 use files::Files;
@@ -27,7 +31,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 use store::Store;
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::{OnceCell, broadcast};
 use worker::Worker;
 
 /// One run database with the program that works on it.
@@ -40,12 +44,12 @@ pub struct Desk {
     /// Databases that are open beside it, only to look at.
     files: Mutex<Files>,
     meter: Arc<Mutex<Meter>>,
-    /// How many estimates have been overtaken or left: each ends when another, or a run, begins.
-    overtaken: watch::Sender<u64>,
-    /// The same of judgings.
-    left_judging: watch::Sender<u64>,
+    /// What nobody waits for any more.
+    left: broadcast::Sender<Work>,
 }
 
+/// So many can be left before a work looks up.
+const LEFT_AT_ONCE: usize = 64;
 /// How long a deleted run can be brought back.
 const KEPT_WHEN_DELETED: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -60,8 +64,7 @@ impl Desk {
             store: OnceCell::new(),
             files: Mutex::default(),
             meter: Arc::default(),
-            overtaken: watch::Sender::default(),
-            left_judging: watch::Sender::default(),
+            left: broadcast::Sender::new(LEFT_AT_ONCE),
         }
     }
 
@@ -83,8 +86,9 @@ impl Desk {
             .await
     }
 
-    /// Lets the log go into the database file. Runs go on.
+    /// Ends what only a window waits for, and lets the log go into the database file. Runs go on.
     pub async fn close(&self) {
+        self.leave_all().await;
         if let Some(store) = self.store.get() {
             store.clone().close().await;
         }

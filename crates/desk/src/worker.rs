@@ -1,7 +1,9 @@
 //! The `alignpro` program as a process.
-use crate::Desk;
+use crate::endpoints::access;
 use crate::places::{file_stem, free_names};
+use crate::{Desk, Work};
 use contract::desk::{Check, Estimate, Model, Overview, Tried, TryNews};
+use contract::endpoint::Endpoint;
 use contract::event::Status;
 use contract::judged::{JudgeProgress, Judged, ToJudge};
 use contract::{Error, Result, Spec};
@@ -58,7 +60,12 @@ impl Worker {
     }
 
     /// The same of a command that prints a document a line, all of them news that are told at once, but for the last, which is the answer.
-    async fn listen<News: DeserializeOwned>(&self, arguments: &[&str], last: &[&str], mut tell: impl FnMut(News) + Send) -> Result<Value> {
+    pub(crate) async fn listen<News: DeserializeOwned>(
+        &self,
+        arguments: &[&str],
+        last: &[&str],
+        mut tell: impl FnMut(News) + Send,
+    ) -> Result<Value> {
         let mut child =
             self.question(arguments, last).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(|e| self.missing(&e))?;
         let Some(printed) = child.stdout.take() else { return Err(self.speechless("no output")) };
@@ -88,11 +95,7 @@ impl Worker {
     }
 
     pub(crate) async fn estimate(&self, spec: &Spec) -> Result<Estimate> {
-        let failed = |e: std::io::Error| {
-            Error::io("The settings cannot be handed to the worker; free some space for temporary files.").with_detail(e)
-        };
-        let mut file = tempfile::Builder::new().suffix(".toml").tempfile().map_err(failed)?;
-        file.write_all(experiment::spec::to_toml(spec)?.as_bytes()).map_err(failed)?;
+        let file = as_file(spec)?;
         read(self.ask(&["estimate", "--folder", "/"], &[&file.path().to_string_lossy()]).await?)
     }
 
@@ -129,6 +132,15 @@ fn refused(document: Value) -> Result<Value> {
         Some(error) => Err(read(error.clone())?),
         None => Ok(document),
     }
+}
+
+/// A spec as a file for as long as the worker reads it. Its relative paths start at `/`.
+pub(crate) fn as_file(spec: &Spec) -> Result<tempfile::NamedTempFile> {
+    let failed =
+        |e: std::io::Error| Error::io("The settings cannot be handed to the worker; free some space for temporary files.").with_detail(e);
+    let mut file = tempfile::Builder::new().suffix(".toml").tempfile().map_err(failed)?;
+    file.write_all(experiment::spec::to_toml(spec)?.as_bytes()).map_err(failed)?;
+    Ok(file)
 }
 
 pub(crate) fn read<T: DeserializeOwned>(value: Value) -> Result<T> {
@@ -192,27 +204,31 @@ impl Desk {
         read(self.worker.listen(&["try", "--each", "--seed", &seed], &[&run, prompt], on_news).await?)
     }
 
-    /// Lets a model compare answers of a run; takes minutes, and how far it is, is told on the way. What was judged before is not asked again. Ends
-    /// as [`contract::Code::Stopped`] at [`Self::leave_judging`] or when another judging begins; what was judged by then is kept.
-    pub async fn judge(&self, run: i64, what: &ToJudge, on_progress: impl FnMut(JudgeProgress) + Send) -> Result<Judged> {
+    /// Lets a model, on this machine or behind an endpoint, compare answers of a run; takes minutes, and how far it is, is told on the way. What was judged before is not asked again. Ends
+    /// as [`contract::Code::Stopped`] at [`Self::leave`] or when another judging begins; what was judged by then is kept.
+    pub async fn judge(
+        &self,
+        run: i64,
+        what: &ToJudge,
+        endpoint: Option<&Endpoint>,
+        on_progress: impl FnMut(JudgeProgress) + Send,
+    ) -> Result<Judged> {
         let run = &self.own(run)?.to_string()[..];
         let pairs = what.pairs.map(|pairs| pairs.to_string());
         let mut arguments = vec!["judge", "--each", "--judge", &what.judge, "--arm", &what.arm, "--baseline", &what.baseline];
         if let Some(pairs) = &pairs {
             arguments.extend(["--pairs", pairs]);
         }
-        self.leave_judging();
-        let (mut left, last) = (self.left_judging.subscribe(), [run]);
-        tokio::select! {
-            judged = self.worker.listen(&arguments, &last, on_progress) => read(judged?),
-            // Its worker ends with the question; every batch is in the store by the time that it is told.
-            _ = left.changed() => Err(Error::stopped("The judging was stopped; what is judged is kept.")),
+        let budget = endpoint.and_then(|endpoint| endpoint.budget_tokens).map(|tokens| tokens.to_string());
+        if let Some(endpoint) = endpoint {
+            arguments.extend(["--url", &endpoint.url]);
+            arguments.extend(access(endpoint));
+            arguments.extend(budget.iter().flat_map(|tokens| ["--budget-tokens", tokens.as_str()]));
         }
-    }
-
-    /// Stops the judging that is under way.
-    pub fn leave_judging(&self) {
-        self.left_judging.send_modify(|n| *n += 1);
+        // Every batch is in the store by the time that it is told.
+        let last = [run];
+        let work = self.worker.listen(&arguments, &last, on_progress);
+        read(self.until_left(Work::Judging, "The judging was stopped; what is judged is kept.", work).await?)
     }
 
     /// Writes a run's trained prompter as a new PEFT folder in `folder`; its path.

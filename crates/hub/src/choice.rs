@@ -24,6 +24,8 @@ const INDEX: &str = "model.safetensors.index.json";
 const PICKLES: [&str; 7] = [".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib"];
 /// Endings of files with rows, as the hub has them.
 const ROWS: [&str; 6] = [".jsonl", ".jsonl.gz", ".parquet", ".csv", ".csv.gz", ".json.gz"];
+/// Beginning of the name of what sees pictures, which lies beside what writes.
+const SEES: &str = "mmproj";
 /// So many names are listed in a sentence.
 const NAMED: usize = 12;
 
@@ -74,13 +76,37 @@ fn pickle_problem(path: &str) -> String {
     )
 }
 
+/// Files among which one can choose: of a data set, those with rows; of a model, its GGUF files that are whole, where there is more than one way to
+/// bring it.
+pub fn choices(repository: &Repository) -> Vec<&RemoteFile> {
+    match repository.kind {
+        HubKind::Data => with_rows(repository),
+        HubKind::Model => {
+            let whole: Vec<&RemoteFile> = repository
+                .files
+                .iter()
+                .filter(|file| is_gguf(file) && !file.name().starts_with(SEES) && part(file.name()).is_none())
+                .collect();
+            if whole.len() > 1 || !safetensors(repository, &[]).is_empty() { whole } else { Vec::new() }
+        }
+    }
+}
+
+fn is_gguf(file: &RemoteFile) -> bool {
+    file.name().to_ascii_lowercase().ends_with(".gguf")
+}
+
+fn with_rows(repository: &Repository) -> Vec<&RemoteFile> {
+    let has_rows = |file: &&RemoteFile| ROWS.iter().any(|ending| file.name().to_ascii_lowercase().ends_with(ending));
+    repository.files.iter().filter(has_rows).collect()
+}
+
 /// The files with rows.
 fn rows<'a>(repository: &'a Repository, asked: Vec<&'a RemoteFile>) -> Result<Vec<&'a RemoteFile>> {
     if !asked.is_empty() {
         return Ok(asked);
     }
-    let has_rows = |file: &&RemoteFile| ROWS.iter().any(|ending| file.name().to_ascii_lowercase().ends_with(ending));
-    let found: Vec<&RemoteFile> = repository.files.iter().filter(has_rows).collect();
+    let found = with_rows(repository);
     if found.is_empty() {
         return Err(refused(
             repository,
@@ -96,7 +122,6 @@ fn rows<'a>(repository: &'a Repository, asked: Vec<&'a RemoteFile>) -> Result<Ve
 
 /// The weights with what belongs to them.
 fn weights<'a>(repository: &'a Repository, asked: &[&'a RemoteFile]) -> Result<Vec<&'a RemoteFile>> {
-    let is_gguf = |file: &RemoteFile| file.name().to_ascii_lowercase().ends_with(".gguf");
     if asked.iter().any(|file| is_gguf(file)) {
         return Ok(vec![gguf(repository, asked.iter().copied().filter(|file| is_gguf(file)))?]);
     }
@@ -171,8 +196,7 @@ fn folder<'a>(repository: &'a Repository, weights: &[&'a RemoteFile]) -> Result<
 
 /// The only GGUF file that is meant.
 fn gguf<'a>(repository: &Repository, files: impl Iterator<Item = &'a RemoteFile>) -> Result<&'a RemoteFile> {
-    // What sees pictures lies beside what writes.
-    let all: Vec<&RemoteFile> = files.filter(|file| !file.name().starts_with("mmproj")).collect();
+    let all: Vec<&RemoteFile> = files.filter(|file| !file.name().starts_with(SEES)).collect();
     match all.as_slice() {
         [] => Err(refused(repository, "has no GGUF file of a model that writes")),
         [one] if part(one.name()).is_some() => Err(refused(
@@ -281,6 +305,16 @@ mod tests {
     fn what_is_no_whole_model_is_said() {
         assert!(model(&["adapter_config.json", "adapter_model.safetensors"], &[]).unwrap_err().message.contains("adapter"));
         assert!(model(&["README.md"], &[]).unwrap_err().message.contains("It has README.md"));
+    }
+
+    #[test]
+    fn what_can_be_chosen_among() {
+        let of = |kind, names: &[&str]| choices(&repository(kind, names)).into_iter().map(|file| file.path.clone()).collect::<Vec<_>>();
+        let ggufs = ["m-Q4.gguf", "m-Q8.gguf", "mmproj-f16.gguf", "big-00001-of-00002.gguf"];
+        assert_eq!(of(HubKind::Model, &ggufs), ["m-Q4.gguf", "m-Q8.gguf"]);
+        assert!(of(HubKind::Model, &ggufs[..1]).is_empty(), "there is no other way to bring it");
+        assert_eq!(of(HubKind::Model, &["model.safetensors", "m-Q4.gguf"]), ["m-Q4.gguf"]);
+        assert_eq!(of(HubKind::Data, &["README.md", "a.parquet", "b.jsonl.gz"]), ["a.parquet", "b.jsonl.gz"]);
     }
 
     #[test]

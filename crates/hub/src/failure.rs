@@ -1,5 +1,5 @@
 //! Why the hub gave nothing, and whether to ask again.
-use contract::{Error, Result};
+use contract::{Code, Error, Result};
 use std::time::Duration;
 
 /// What a request comes to.
@@ -89,7 +89,9 @@ pub(crate) fn of_status(status: u16, asked: &Asked<'_>, said: &Said<'_>, after: 
         (300..=399, _) => format!("{address} sends requests on to where they are not followed. If HF_ENDPOINT is set, look at it."),
         _ => format!("{address} refuses the request for {what} with status {status}."),
     };
-    let mut error = Error::network(capital(&sentence));
+    let wants_token = matches!(status, 401 | 403) || (status == 404 && said.code == "RepoNotFound");
+    let code = if wants_token { Code::Token } else { Code::Network };
+    let mut error = Error::new(code, capital(&sentence));
     if !said.message.is_empty() {
         error = error.with_detail(said.message);
     }
@@ -130,6 +132,8 @@ mod tests {
         assert!(sentence(401, "", false).contains("has no model a/b that everyone may see"));
         assert!(sentence(404, "RevisionNotFound", true).starts_with("The model a/b has no revision \"v1\""));
         assert!(sentence(404, "RepoNotFound", true).contains("this token may see"));
+        assert_eq!(failure(403, "GatedRepo", true).error().code, Code::Token);
+        assert_eq!(failure(404, "RevisionNotFound", true).error().code, Code::Network);
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod known_data;
 mod listing;
 mod origin;
 
-pub use choice::choose;
+pub use choice::{choices, choose};
 pub use client::{ADDRESS_VARIABLE, Hub, Opening, TOKEN, TOKEN_VARIABLE, address};
 pub use digest::Digest;
 pub use id::Id;

@@ -213,12 +213,18 @@ pub enum RewardCommand {
     Bench {
         /// The experiment, TOML or JSON, of which only the reward counts
         spec: PathBuf,
-        /// Pairs of answers of which one was chosen: .jsonl or .jsonl.gz with "chosen" and "rejected"
+        /// Pairs of answers of which one was chosen: .jsonl, .csv or .parquet with "chosen" and "rejected"
         pairs: PathBuf,
+        /// Where relative paths of the spec start [default: its folder]
+        #[arg(long, value_name = "FOLDER", hide = true)]
+        folder: Option<PathBuf>,
+        /// With --json: print how far it is, a line each, before the whole
+        #[arg(long)]
+        each: bool,
     },
     /// Train a reward model on preferences of people, and say how often it agrees with them on pairs that it did not see
     Train {
-        /// Pairs of answers of which one was chosen: .jsonl or .jsonl.gz with "chosen" and "rejected"
+        /// Pairs of answers of which one was chosen: .jsonl, .csv or .parquet with "chosen" and "rejected"
         pairs: PathBuf,
         /// Name of the new model, which is installed
         name: String,
@@ -242,6 +248,9 @@ pub enum RewardCommand {
         /// Leave pairs with a longer conversation out
         #[arg(long, value_name = "N", default_value_t = 512)]
         max_tokens: usize,
+        /// With --json: print each step, a line each, before the whole
+        #[arg(long)]
+        each: bool,
     },
 }
 

@@ -1,6 +1,7 @@
 //! The embedded model as a judge of the shipped example: a bad one, on which everything but its taste can be tested.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // The lint sees only functions that are marked as tests.
 use contract::Code;
+use contract::endpoint::Endpoint;
 use contract::judged::{JudgeProgress, ToJudge};
 use desk::Desk;
 use home::Home;
@@ -112,23 +113,25 @@ async fn the_window_asks_a_judge_and_stops_it() {
     let desk = Desk::new(Home::at(&lab.path("home")), None, PROGRAM.into());
     let what = |pairs| ToJudge { judge: MODEL.into(), arm: "tuned".into(), baseline: "untuned".into(), pairs };
     let mut told = Vec::new();
-    let judged = desk.judge(1, &what(Some(2)), |progress| told.push(progress)).await.unwrap();
+    let judged = desk.judge(1, &what(Some(2)), None, |progress| told.push(progress)).await.unwrap();
     assert_eq!(told, [JudgeProgress { done: 0, total: 2 }, JudgeProgress { done: 2, total: 2 }]);
     let report = desk.run(1).await.unwrap().summary.report.unwrap();
     assert_eq!(report.judged, [judged]);
 
     let all = what(None);
-    let stopped = desk.judge(1, &all, |progress| {
+    let stopped = desk.judge(1, &all, None, |progress| {
         if progress.done == 2 {
-            desk.leave_judging();
+            desk.leave(&desk::Work::Judging);
         }
     });
     assert_eq!(stopped.await.unwrap_err().code, Code::Stopped);
     assert_eq!(desk.run(1).await.unwrap().summary.report.unwrap().judged, report.judged);
-    let missing = desk.judge(1, &ToJudge { judge: "gpt-4".into(), ..what(None) }, |_| ()).await.unwrap_err();
+    let missing = desk.judge(1, &ToJudge { judge: "gpt-4".into(), ..what(None) }, None, |_| ()).await.unwrap_err();
     assert_eq!((missing.code, missing.message.contains("not installed")), (Code::Model, true), "{missing}");
+    let open = desk.judge(1, &all, Some(&Endpoint::at("http://example.com/v1")), |_| ()).await.unwrap_err();
+    assert_eq!((open.code, open.message.contains("The URL")), (Code::Spec, true), "{open}");
     let file = desk.export(&[1], contract::desk::Share { texts: true, prompters: false }, &lab.path("downloads")).await.unwrap();
     let theirs = desk.open_file(&file).await.unwrap().runs[0];
     assert_eq!(desk.run(theirs).await.unwrap().summary.report.unwrap().judged, report.judged);
-    assert!(desk.judge(theirs, &all, |_| ()).await.unwrap_err().message.contains("merge"));
+    assert!(desk.judge(theirs, &all, None, |_| ()).await.unwrap_err().message.contains("merge"));
 }

@@ -4,6 +4,7 @@ import type {
   ClusterCounts,
   Data,
   Endpoint,
+  HubAsked,
   Reward,
   RunChange,
   RunDetail,
@@ -13,6 +14,7 @@ import type {
   SpecCheck,
   TheoryWorld,
   ToJudge,
+  ToTrainReward,
 } from '$ipc';
 import { answerWith } from '$lib/ipc/mock';
 import { armsOf, needsRewrites, whole } from '$lib/state/arms';
@@ -22,7 +24,9 @@ import { Desk } from './desk';
 import { designed } from './design';
 import { foundAt, namesAt } from './endpoint';
 import { estimated } from './estimate';
+import { Arrivals, found as foundOnHub, KNOWN, shownOf } from './hub';
 import { news } from './news';
+import { Preferences, previewOf } from './preferences';
 import { profiled } from './profiles';
 import { loadOf, workerLog } from './worker';
 import { ARMS_OF } from './arms';
@@ -39,6 +43,8 @@ import { WATCHED, WATCHED_SPEC, watching } from './watched';
 const wait = <T>(ms: number, value: T) => new Promise<T>((done) => setTimeout(() => done(value), ms));
 const fail = (code: string, message: string, detail: string | null = null) => Promise.reject({ code, message, detail });
 let desk = new Desk();
+let arrivals = new Arrivals();
+let preferences = new Preferences();
 const find = (id: unknown) => desk.current().find((run) => run.id === id);
 
 function specOf(run: RunSummary): Spec {
@@ -165,6 +171,7 @@ function check(s: Spec): SpecCheck {
 
 export function install(options: { first?: boolean; broken?: boolean; file?: boolean } = {}) {
   desk = new Desk(options.first);
+  [arrivals, preferences] = [new Arrivals(), new Preferences()];
   if (options.file) desk.open(COLLEAGUE);
   const detail = (id: unknown): RunDetail | Promise<never> => {
     const run = find(id);
@@ -290,7 +297,21 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     endpoint_models: ({ endpoint }) => wait(200, endpoint).then(() => namesAt(endpoint as Endpoint)),
     try_endpoint: ({ endpoint, model }) => wait(300, model).then(() => foundAt(endpoint as Endpoint, model as string)),
     keys: () => ['hosted'],
-    keep_key: () => wait(100, null),
+    keep_key: ({ name }) => {
+      arrivals.token ||= name === 'huggingface';
+      return wait(100, null);
+    },
+    hub_search: ({ kind, text }) => foundOnHub(kind, text as string),
+    hub_show: ({ asked }) => shownOf(asked as HubAsked),
+    hub_known: () => KNOWN,
+    hub_get: ({ asked, onProgress }) => arrivals.get(asked as HubAsked, onProgress),
+    leave_hub_get: ({ kind, name }) => arrivals.leave(kind, name),
+    pairs: ({ file }) => previewOf(file as string),
+    bench_reward: ({ reward, onProgress }) => preferences.bench(reward as Reward, onProgress),
+    leave_reward_bench: () => preferences.leaveBench(),
+    train_reward: ({ asked, onNews }) => preferences.train(asked as ToTrainReward, onNews),
+    leave_reward_training: () => preferences.leaveTraining(),
+    choose_pairs: () => '/home/ada/pairs.jsonl',
     appear: () => null,
     start: ({ spec: s, seeds }) => desk.start(s as Spec, seeds as number),
     stop: ({ id }) => desk.stop(id as number),

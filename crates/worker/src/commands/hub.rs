@@ -10,10 +10,13 @@ use crate::output::{note, one_line, printable};
 use crate::progress::arriving;
 use crate::signals;
 use crate::table::{bytes, columns, headed};
-use ::hub::{Hub, Id, KNOWN_DATA, KnownData, Opening, Repository, Standing, TOKEN, TOKEN_VARIABLE, Target, address, choose, known_data};
+use ::hub::{
+    Hub, Id, KNOWN_DATA, KnownData, Opening, RemoteFile, Repository, Standing, TOKEN, TOKEN_VARIABLE, Target, address, choices, choose,
+    known_data,
+};
 use contract::desk::ModelPlace;
 use contract::endpoint::is_this_machine;
-use contract::hub::{HubBrought, HubFile, HubKind, HubListed, HubProgress, HubShown};
+use contract::hub::{HubBrought, HubFile, HubKind, HubKnown, HubListed, HubProgress, HubShown};
 use contract::{Error, Result};
 use lm::{ModelFolder, RewardFolder, seal};
 use network::keys;
@@ -46,7 +49,7 @@ pub async fn hub(context: &Context, command: HubCommand) -> Result<ExitCode> {
         }
         HubCommand::Get { what, name, yes, each } => get(context, &Asked::new(&what)?, name, yes, each).await?,
         HubCommand::Data => {
-            let all = KNOWN_DATA.map(|known| json!({ "name": known.name, "id": known.id, "files": known.files, "column": known.column, "licence": known.licence, "what": known.what }));
+            let all = KNOWN_DATA.each_ref().map(as_known);
             context.output.result(&json!({ "data": all }), known_text)?;
         }
     }
@@ -121,6 +124,7 @@ fn shown(repository: &Repository, asked: &Asked) -> HubShown {
     HubShown {
         kind: repository.kind,
         id: repository.id.as_str().to_owned(),
+        name: asked.name().to_owned(),
         revision: repository.revision.clone(),
         licence: repository.licence.clone(),
         gated: repository.gated,
@@ -130,8 +134,24 @@ fn shown(repository: &Repository, asked: &Asked) -> HubShown {
         fitness: if repository.kind == HubKind::Model { fitness(class, gguf) } else { None },
         bytes: files.iter().map(|file| file.bytes).sum(),
         left_out: repository.files.len() - files.len(),
-        files: files.iter().map(|file| HubFile { path: file.path.clone(), bytes: file.bytes }).collect(),
+        files: as_files(&files),
+        choices: as_files(&choices(repository)),
         problem,
+    }
+}
+
+fn as_files(files: &[&RemoteFile]) -> Vec<HubFile> {
+    files.iter().map(|file| HubFile { path: file.path.clone(), bytes: file.bytes }).collect()
+}
+
+fn as_known(known: &KnownData) -> HubKnown {
+    HubKnown {
+        name: known.name.into(),
+        id: known.id.into(),
+        files: known.files.iter().map(ToString::to_string).collect(),
+        column: known.column.into(),
+        licence: known.licence.into(),
+        what: known.what.into(),
     }
 }
 

@@ -112,14 +112,14 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Import { file } => share::import(&context, &file).await,
         Command::Report { file, runs } => report::report(&context, &file, &runs).await,
         Command::Data { spec } => tokio::task::block_in_place(|| data::data(&context, &spec)),
-        Command::Reward { command: RewardCommand::Bench { spec, pairs } } => {
-            tokio::task::block_in_place(|| reward::bench(&context, &spec, &pairs))
+        Command::Reward { command: RewardCommand::Bench { spec, pairs, folder, each } } => {
+            tokio::task::block_in_place(|| reward::bench(&context, &spec, &pairs, folder.as_deref(), each))
         }
         Command::Reward {
-            command: RewardCommand::Train { pairs, name, base, seed, epochs, only, held_out, learning_rate, max_tokens },
+            command: RewardCommand::Train { pairs, name, base, seed, epochs, only, held_out, learning_rate, max_tokens, each },
         } => {
             let settings = RewardTraining { seed, epochs: epochs as usize, learning_rate, max_tokens, ..RewardTraining::default() };
-            let asked = reward_training::Asked { name, base, only: only.map(|n| n as usize), held_out, settings };
+            let asked = reward_training::Asked { name, base, only: only.map(|n| n as usize), held_out, settings, each };
             tokio::task::block_in_place(|| reward_training::train(&context, &pairs, &asked))
         }
         Command::Estimate { spec, arms, seeds, folder, deviation } => {

@@ -6,7 +6,7 @@ use crate::progress::{Bars, counting};
 use crate::reward_parts::{self, For};
 use crate::signals;
 use crate::table::{bounded, columns, headed, signed};
-use contract::bench::{Repeat, RewardBench};
+use contract::bench::{BenchProgress, Repeat, RewardBench};
 use contract::{Code, Error, Result};
 use datasets::preferences::preferences;
 use experiment::reward_bench;
@@ -17,12 +17,13 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-pub fn bench(context: &Context, spec: &Path, pairs: &Path) -> Result<ExitCode> {
+/// Relative paths of the spec start at `folder`, or at its own. With `each` it is told on the way how many pairs are scored.
+pub fn bench(context: &Context, spec: &Path, pairs: &Path, folder: Option<&Path>, each: bool) -> Result<ExitCode> {
     signals::listen();
     let text = std::fs::read_to_string(spec).map_err(|e| Error { code: Code::Spec, ..read_error(spec, &e) })?;
     let parsed = experiment::spec::parse(&text, &spec.display().to_string())?;
     let file = preferences(pairs)?;
-    let parts = reward_parts::find(&context.home, &parsed.reward, folder_of(spec), context.consent)?;
+    let parts = reward_parts::find(&context.home, &parsed.reward, folder.unwrap_or_else(|| folder_of(spec)), context.consent)?;
     let bars = Bars::new();
     if !parts.is_empty() {
         bars.say("Loading what scores …");
@@ -31,6 +32,10 @@ pub fn bench(context: &Context, spec: &Path, pairs: &Path) -> Result<ExitCode> {
     let bar = counting("scoring", "pairs", (0, file.pairs.len()));
     let mut on_progress = |done: usize| {
         bar.set_position(done as u64);
+        if each {
+            // Nobody may be listening; the pairs are still scored.
+            let _ = context.output.line(&BenchProgress { scored: done, total: file.pairs.len() });
+        }
         signals::go_on()
     };
     let found = reward_bench::run(&reward, &file, &mut on_progress)?;

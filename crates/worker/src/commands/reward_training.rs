@@ -6,7 +6,7 @@ use crate::models::resolve::{as_folder, locate};
 use crate::progress::{Bars, counting};
 use crate::signals;
 use crate::table::{bounded, columns, headed, plain};
-use contract::bench::{RewardBench, RewardTrained};
+use contract::bench::{RewardBench, RewardTrained, RewardTrainingNews};
 use contract::spec::{LORA_TARGETS, Reward as Spec, RewardPart, RewardProgram};
 use contract::{Error, Result};
 use datasets::preferences::{Preferences, preferences};
@@ -29,6 +29,8 @@ pub struct Asked {
     pub only: Option<usize>,
     pub held_out: f64,
     pub settings: RewardTraining,
+    /// To tell each step.
+    pub each: bool,
 }
 
 pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> {
@@ -53,9 +55,9 @@ pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> 
     let base = as_folder(&context.home, &locate(&context.home, &asked.base, Path::new("."), "--base")?)?;
     create_folder(&context.home.models())?;
     let begun = Instant::now();
-    let (losses, too_long) = learned(&base, &training, &folder, asked)?;
+    let (losses, too_long) = learned(context, &base, &training, &folder, asked)?;
     let seconds = begun.elapsed().as_secs_f64();
-    let (held_out, margins) = measured(&folder, &held_out)?;
+    let (held_out, margins) = measured(context, &folder, &held_out, asked.each)?;
     let last = &losses[losses.len() - losses.len().div_ceil(10)..];
     let trained = RewardTrained {
         folder: folder.display().to_string(),
@@ -85,7 +87,7 @@ fn check(asked: &Asked) -> Result<()> {
 }
 
 /// Trains and writes the folder; the loss of each step, and how many pairs were too long.
-fn learned(base: &ModelFolder, pairs: &Preferences, folder: &Path, asked: &Asked) -> Result<(Vec<f64>, usize)> {
+fn learned(context: &Context, base: &ModelFolder, pairs: &Preferences, folder: &Path, asked: &Asked) -> Result<(Vec<f64>, usize)> {
     let bars = Bars::new();
     bars.say("Loading the model …");
     let lora = LoraConfig { rank: 16, alpha: 32.0, dropout: 0.0, targets: LORA_TARGETS.map(String::from).to_vec() };
@@ -96,6 +98,11 @@ fn learned(base: &ModelFolder, pairs: &Preferences, folder: &Path, asked: &Asked
         bar.set_length(told.steps as u64);
         bar.set_position(told.step as u64);
         losses.push(told.loss);
+        if asked.each {
+            let RewardStep { step, steps, loss, accuracy, .. } = told;
+            // Nobody may be listening; the training still goes on.
+            let _ = context.output.line(&RewardTrainingNews::Step { step, steps, loss, accuracy });
+        }
         let recent = &losses[losses.len().saturating_sub(20)..];
         bar.set_message(format!("loss {:.3}", recent.iter().sum::<f64>() / recent.len() as f64));
         signals::go_on()
@@ -107,7 +114,7 @@ fn learned(base: &ModelFolder, pairs: &Preferences, folder: &Path, asked: &Asked
 }
 
 /// The folder as it was written, on pairs that it has not seen; and what each chosen answer is worth more there.
-fn measured(folder: &Path, held_out: &Preferences) -> Result<(RewardBench, Vec<f64>)> {
+fn measured(context: &Context, folder: &Path, held_out: &Preferences, each: bool) -> Result<(RewardBench, Vec<f64>)> {
     const PART: &str = "reward_model";
     let model = RewardModel::load(&ModelFolder::open_reward_model(folder)?, &lm::best_device(), Precision::F32)?;
     let program = RewardProgram::RewardModel { model: PART.into() };
@@ -116,6 +123,9 @@ fn measured(folder: &Path, held_out: &Preferences) -> Result<(RewardBench, Vec<f
     let bar = counting("measuring", "pairs", (0, held_out.pairs.len()));
     let mut on_progress = |done: usize| {
         bar.set_position(done as u64);
+        if each {
+            let _ = context.output.line(&RewardTrainingNews::Measuring { scored: done, total: held_out.pairs.len() });
+        }
         ControlFlow::Continue(())
     };
     let (mut bench, margins) = with_margins(&reward, held_out, &mut on_progress)?;

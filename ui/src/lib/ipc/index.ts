@@ -1,8 +1,9 @@
 // The only door to the desktop shell: nothing else imports @tauri-apps/*.
 import { Channel, invoke } from '@tauri-apps/api/core';
 import { listen } from '@tauri-apps/api/event';
-import { failure, forWindow } from './failure';
+import { failure, forWindow, inWindow } from './failure';
 import type {
+  BenchProgress,
   Data,
   DataColumns,
   DataPreview,
@@ -11,6 +12,13 @@ import type {
   EndpointFindings,
   EpisodeRow,
   Estimate,
+  HubAsked,
+  HubBrought,
+  HubKind,
+  HubKnown,
+  HubListed,
+  HubProgress,
+  HubShown,
   Judged,
   JudgeProgress,
   Load,
@@ -18,9 +26,13 @@ import type {
   Opened,
   OpenFile,
   Overview,
+  PairsPreview,
   Profiles,
   Reward,
+  RewardBench,
   RewardCommand,
+  RewardTrained,
+  RewardTrainingNews,
   RunChange,
   RunDetail,
   RunNews,
@@ -35,6 +47,7 @@ import type {
   Theory,
   TheoryWorld,
   ToJudge,
+  ToTrainReward,
   Tried,
   TryNews,
 } from './types';
@@ -92,11 +105,36 @@ export const remove = (ids: number[]) => invoke<null>('remove', { ids });
 /** What the arms write is told as it grows, each arm when it is done, and all of them in the end. */
 export const tryPrompt = (id: number, prompt: string, seed: number, onNews: (news: TryNews) => void) =>
   invoke<Tried>('try_prompt', { id, prompt, seed, onNews: new Channel(onNews) });
-/** A model compares answers of a run, from where it stopped before; how far it is, is told on the way. */
-export const judge = (id: number, what: ToJudge, onProgress: (progress: JudgeProgress) => void) =>
-  invoke<Judged>('judge', { id, what, onProgress: new Channel(onProgress) });
+/** A model, on this machine or behind an endpoint, compares answers of a run, from where it stopped before; how far it is, is told on the way. */
+export const judge = (id: number, what: ToJudge, endpoint: Endpoint | null, onProgress: (progress: JudgeProgress) => void) =>
+  invoke<Judged>('judge', { id, what, endpoint, onProgress: new Channel(onProgress) });
 /** Stops the judging that is under way; what is judged is kept. */
 export const leaveJudging = () => invoke<null>('leave_judging');
+/** What the hub finds, the most downloaded first. Uses the network. */
+export const hubSearch = (kind: HubKind, text: string) => invoke<HubListed[]>('hub_search', { kind, text });
+/** What a repository is, and what of it would be brought. Uses the network. */
+export const hubShow = async (asked: HubAsked): Promise<HubShown> => {
+  const shown = await invoke<HubShown>('hub_show', { asked });
+  return { ...shown, problem: shown.problem && inWindow(shown.problem) };
+};
+/** The data sets that are known by a short name; asks nobody. */
+export const hubKnown = () => invoke<HubKnown[]>('hub_known');
+/** Brings it, from where an earlier attempt stopped; how far it is, is told on the way. Uses the network. */
+export const hubGet = (asked: HubAsked, onProgress: (progress: HubProgress) => void) =>
+  invoke<HubBrought>('hub_get', { asked, onProgress: new Channel(onProgress) });
+/** Stops that download; what has arrived is kept. */
+export const leaveHubGet = (kind: HubKind, name: string) => invoke<null>('leave_hub_get', { kind, name });
+/** What a file of preferences holds. */
+export const pairs = (file: string) => invoke<PairsPreview>('pairs', { file });
+/** Holds a reward against a file of preferences; how far it is, is told on the way. */
+export const benchReward = (reward: Reward, file: string, onProgress: (progress: BenchProgress) => void) =>
+  invoke<RewardBench>('bench_reward', { reward, file, onProgress: new Channel(onProgress) });
+export const leaveRewardBench = () => invoke<null>('leave_reward_bench');
+/** Trains a reward model and installs it; each step is told. */
+export const trainReward = (asked: ToTrainReward, onNews: (news: RewardTrainingNews) => void) =>
+  invoke<RewardTrained>('train_reward', { asked, onNews: new Channel(onNews) });
+/** Stops the training of a reward model; nothing is kept of it. */
+export const leaveRewardTraining = () => invoke<null>('leave_reward_training');
 /** What a run's worker takes of the machine; null where no worker has the run. */
 export const load = (id: number) => invoke<Load | null>('load', { id });
 /** The end of what a run's worker said. */
@@ -118,6 +156,8 @@ export const chooseFile = () => invoke<OpenFile | null>('choose_file');
 export const openExample = () => invoke<OpenFile>('open_example');
 export const closeFile = (path: string) => invoke<null>('close_file', { path });
 export const merge = (path: string) => invoke<Merged>('merge', { path });
+/** The path of a file of pairs that a person chose. */
+export const choosePairs = () => invoke<string | null>('choose_pairs');
 /** The path of a file of prompts that a person chose. */
 export const choosePrompts = () => invoke<string | null>('choose_prompts');
 

@@ -3,7 +3,7 @@
 /**
  * What kind of thing went wrong. A code exists only where a program acts on it.
  */
-export type Code = "spec" | "model" | "data" | "reward" | "database" | "run" | "busy" | "io" | "engine" | "network" | "paused" | "stopped" | "internal";
+export type Code = "spec" | "model" | "data" | "reward" | "database" | "run" | "busy" | "io" | "engine" | "network" | "token" | "paused" | "stopped" | "internal";
 
 /**
  * `message` is one sentence for a person; `detail` holds the technical cause, if there is more to say.
@@ -1968,6 +1968,379 @@ gpu: GpuLoad | null, };
  * All of one graphics card, whoever uses it.
  */
 export type GpuLoad = { name: string, percent: number, memory_bytes: number, memory_total_bytes: number, };
+
+/**
+ * What a repository holds.
+ */
+export type HubKind = "model" | "data";
+
+/**
+ * One of what a search found.
+ */
+export type HubListed = { 
+/**
+ * `owner/name`.
+ */
+id: string, 
+/**
+ * In the last month.
+ */
+downloads: number, likes: number, licence: string | null, 
+/**
+ * Whether the hub asks for consent, and so for a token, before it gives files.
+ */
+gated: boolean, 
+/**
+ * Of a model, in which forms its weights are there, as far as its tags say it: `safetensors`, `gguf`.
+ */
+weights: Array<string>, };
+
+/**
+ * A file of a repository.
+ */
+export type HubFile = { 
+/**
+ * Inside of the repository, with slashes.
+ */
+path: string, bytes: number, };
+
+/**
+ * What of the hub is meant, as the window asks for it.
+ */
+export type HubAsked = { kind: HubKind, 
+/**
+ * `owner/name`, or [`HubKnown::name`].
+ */
+id: string, 
+/**
+ * A branch, a tag or a commit; null for `main`.
+ */
+revision: string | null, 
+/**
+ * Paths or patterns of the files that are meant; none for what is brought without a choice.
+ */
+files: Array<string>, 
+/**
+ * What to call it here; null for [`HubShown::name`].
+ */
+name: string | null, };
+
+/**
+ * A data set that this program knows by a short name, as `alignpro hub data --json` prints it.
+ */
+export type HubKnown = { name: string, 
+/**
+ * On the hub.
+ */
+id: string, 
+/**
+ * Patterns of the files that are brought.
+ */
+files: Array<string>, 
+/**
+ * The column with the prompts, for `data.column`.
+ */
+column: string, 
+/**
+ * As its card stated it.
+ */
+licence: string, 
+/**
+ * What it is, in a few words.
+ */
+what: string, };
+
+/**
+ * What a repository is, and what of it would be brought.
+ */
+export type HubShown = { kind: HubKind, id: string, 
+/**
+ * What it will be called here, unless another name is given.
+ */
+name: string, 
+/**
+ * Commit, in hex.
+ */
+revision: string, 
+/**
+ * Null where the repository states none.
+ */
+licence: string | null, gated: boolean, downloads: number, likes: number, 
+/**
+ * Of a model, as its `config.json` or its GGUF file names it, where the hub says so.
+ */
+architecture: string | null, 
+/**
+ * What this program can do with it, as far as that can be told before it is here; a sentence.
+ */
+fitness: string | null, 
+/**
+ * What would be brought.
+ */
+files: Array<HubFile>, 
+/**
+ * Of those files.
+ */
+bytes: number, 
+/**
+ * How many files of the repository would stay there.
+ */
+left_out: number, 
+/**
+ * Of a model, its GGUF files, where one of them can be chosen; of a data set, all files with rows. Whatever was asked for.
+ */
+choices: Array<HubFile>, 
+/**
+ * Why nothing can be brought as it was asked for; then there are no files.
+ */
+problem: string | null, };
+
+/**
+ * How far a download is.
+ */
+export type HubProgress = { 
+/**
+ * On its way now.
+ */
+file: string, 
+/**
+ * Of all files together, those that were here before included.
+ */
+done_bytes: number, bytes: number, };
+
+/**
+ * What was brought.
+ */
+export type HubBrought = { kind: HubKind, id: string, 
+/**
+ * Commit, in hex.
+ */
+revision: string, licence: string | null, 
+/**
+ * Of a model, as a spec names it.
+ */
+name: string, folder: string, 
+/**
+ * Paths of the files: of a data set, as `data.source` may name them.
+ */
+files: Array<string>, bytes: number, 
+/**
+ * Of a data set that this program knows: the column with prompts, for `data.column`.
+ */
+column: string | null, 
+/**
+ * And that with the system prompts, where it has one, for `data.system_column`.
+ */
+system_column: string | null, };
+
+/**
+ * A share, or a correlation, with its 95 % interval.
+ */
+export type Bounded = { value: number, interval: Interval | null, };
+
+/**
+ * One reward, or one part of it, on all pairs.
+ */
+export type Agreement = { 
+/**
+ * `reward`, the label of a part, or `length`, the rule that the longer answer is the better one.
+ */
+name: string, 
+/**
+ * Pairs whose answers are worth the same.
+ */
+ties: number, 
+/**
+ * Share of pairs whose chosen answer is worth more, ties as half.
+ */
+accuracy: Bounded | null, where_shorter: Bounded | null, where_longer: Bounded | null, 
+/**
+ * Spearman's rank correlation of what the chosen answer is worth more with how many words more it has.
+ */
+with_length: Bounded | null, 
+/**
+ * Of a part that a model, a command or a service computes.
+ */
+repeat?: Repeat, };
+
+/**
+ * Whether the same answers get the same scores when they are scored once more, in another order.
+ */
+export type Repeat = { answers: number, 
+/**
+ * Answers whose second score is another one.
+ */
+differ: number, largest_difference: number, 
+/**
+ * Of a judge.
+ */
+score_mass?: ScoreMass, };
+
+/**
+ * How much of a judge's probability, at the place of the score, falls on numbers that it may say. The rest is what it would rather have said.
+ */
+export type ScoreMass = { mean: number, least: number, };
+
+/**
+ * A reward held against a file of pairs.
+ */
+export type RewardBench = { pairs: number, 
+/**
+ * Lines of the file that hold no pair: how many, and the first few with their reasons.
+ */
+skipped: number, reasons: Array<string>, 
+/**
+ * Pairs that are left out because the reward could not score one of their answers, with the first reason.
+ */
+unscored: number, unscored_because: string | null, 
+/**
+ * The reward, its parts in the spec's order, and the rule of length.
+ */
+rewards: Array<Agreement>, 
+/**
+ * Answers scored a second of wall-clock time.
+ */
+answers_per_second: number, 
+/**
+ * Hex SHA-256 of the file.
+ */
+checksum: string, };
+
+/**
+ * What `alignpro reward bench --each --json` says on the way to a [`RewardBench`], a line each: pairs that are scored, of all.
+ */
+export type BenchProgress = { scored: number, total: number, };
+
+/**
+ * Pairs to which a reward model gives a like probability.
+ */
+export type Reliability = { 
+/**
+ * Probabilities, of the answer that is worth more.
+ */
+low: number, high: number, pairs: number, 
+/**
+ * Mean of the probabilities.
+ */
+predicted: number, 
+/**
+ * Share of the pairs of which people chose that answer.
+ */
+observed: Bounded | null, };
+
+/**
+ * Whether σ(r(chosen) − r(rejected)) means what it says.
+ */
+export type Calibration = { bins: Array<Reliability>, 
+/**
+ * Expected calibration error.
+ */
+error: number, 
+/**
+ * Mean of −log P(chosen), nats; log 2 is chance.
+ */
+loss: number, };
+
+/**
+ * A reward model that was trained on preferences, as `alignpro reward train PAIRS NAME --json` prints it.
+ */
+export type RewardTrained = { 
+/**
+ * Path of its folder.
+ */
+folder: string, 
+/**
+ * Name of the model that it was made from.
+ */
+base: string, 
+/**
+ * Pairs that it was trained on, and those that were left out because a conversation is too long.
+ */
+pairs: number, too_long: number, steps: number, 
+/**
+ * Mean of −log P(chosen) over the last tenth of the steps, nats.
+ */
+training_loss: number, seconds: number, 
+/**
+ * On pairs that it did not see, whose conversations begin otherwise.
+ */
+held_out: RewardBench, 
+/**
+ * The same: whether its probabilities mean what they say.
+ */
+calibration: Calibration | null, };
+
+/**
+ * What `alignpro reward train --each --json` says on the way to a [`RewardTrained`], a line each.
+ */
+export type RewardTrainingNews = { "kind": "step", 
+/**
+ * From 1 on, of `steps`.
+ */
+step: number, steps: number, 
+/**
+ * Mean of −log P(chosen) over the pairs of the step, before it is taken, nats.
+ */
+loss: number, 
+/**
+ * Share of them whose chosen answer is worth more, ties as half.
+ */
+accuracy: number, } | { "kind": "measuring", scored: number, total: number, };
+
+/**
+ * What a reward model is to be trained on and how, as the window asks for it.
+ */
+export type ToTrainReward = { 
+/**
+ * The whole path of a file of preferences.
+ */
+pairs: string, 
+/**
+ * What the new model is to be called.
+ */
+name: string, 
+/**
+ * The model to begin with, as a spec names it.
+ */
+base: string, seed: number, epochs: number, 
+/**
+ * Only so many pairs of the file, the first; null for all.
+ */
+only: number | null, 
+/**
+ * Share of the pairs, between 0 and 1.
+ */
+held_out: number, learning_rate: number, 
+/**
+ * Pairs with a longer conversation are left out.
+ */
+max_tokens: number, };
+
+/**
+ * A file of preferences, at a look.
+ */
+export type PairsPreview = { pairs: number, 
+/**
+ * Lines that hold no pair: how many, and the first few with their reasons.
+ */
+skipped: number, reasons: Array<string>, 
+/**
+ * The first few.
+ */
+examples: Array<PairExample>, };
+
+/**
+ * A pair of answers, of which people chose one.
+ */
+export type PairExample = { 
+/**
+ * What the user said last.
+ */
+prompt: string, 
+/**
+ * Messages before that.
+ */
+earlier: number, chosen: string, rejected: string, };
 
 /**
  * Which world is looked at.

@@ -1,4 +1,4 @@
-import { failure, judge, leaveJudging, type Failure, type JudgeProgress, type ToJudge } from '$ipc';
+import { failure, judge, leaveJudging, type Endpoint, type Failure, type JudgeProgress, type ToJudge } from '$ipc';
 
 /** The judging that is under way, wherever in the window one is. */
 class Judging {
@@ -12,11 +12,12 @@ class Judging {
   /** How many have ended, well or not: by then there are new verdicts. */
   ended = $state(0);
 
-  async begin(run: number, what: ToJudge) {
+  /** With `endpoint`, by a model behind it. */
+  async begin(run: number, what: ToJudge, endpoint: Endpoint | null = null) {
     if (this.since !== null) return;
     [this.run, this.what, this.progress, this.error, this.since] = [run, what, null, null, Date.now()];
     try {
-      await judge(run, what, (progress) => (this.progress = progress));
+      await judge(run, what, endpoint, (progress) => (this.progress = progress));
     } catch (thrown) {
       const error = failure(thrown);
       // Whoever stopped it knows.

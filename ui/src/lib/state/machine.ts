@@ -33,3 +33,7 @@ export function threadsOf({ checks }: Overview): number | null {
   const found = /(\d+) threads for computing/.exec(checks.find((check) => check.name === 'processor')?.finding ?? '');
   return found ? Number(found[1]) : null;
 }
+
+const NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$/;
+/** Whether a model, or a data set, can be called this here (worker::models::check_name). */
+export const isName = (name: string) => NAME.test(name) && !/\.gguf$/i.test(name);

@@ -4,6 +4,7 @@ export const SHORTCUTS = [
   { keys: '3', place: 'compare', word: 'Compare' },
   { keys: '4', place: 'machine', word: 'Machine and models' },
   { keys: '5', place: 'theory', word: 'Theory' },
+  { keys: '6', place: 'rewards', word: 'Rewards' },
   { keys: ',', place: 'settings', word: 'Settings' },
 ] as const;
 

@@ -1,0 +1,121 @@
+// What a reward is worth by preferences of people, in words, rows and files.
+import type { Agreement, Bounded, Calibration, Reward, RewardBench, RewardPart } from '$ipc';
+import type { ForestOf } from '$lib/charts/forest';
+import { csv, fixed, NONE, percent, plural, signed, signedInterval, thousands } from '$lib/format';
+import { asKind, labelOf } from './rewards';
+
+/** The rule that the longer answer is the better one. */
+export const LENGTH = 'length';
+/** The whole reward, beside its parts. */
+export const WHOLE = 'reward';
+
+export const nameOf = ({ name }: Agreement) => (name === WHOLE ? 'The reward' : name === LENGTH ? 'The longer answer' : name);
+
+const shares = (range: { low: number; high: number }) => `[${fixed(100 * range.low, 1)}, ${fixed(100 * range.high, 1)}]`;
+/** A share with its interval, in percent. */
+export function share(found: Bounded | null): string {
+  if (!found) return NONE;
+  return found.interval ? `${percent(found.value, 1)} ${shares(found.interval)}` : percent(found.value, 1);
+}
+export const correlation = (found: Bounded | null) =>
+  found ? `${signed(found.value, 2)}${found.interval ? ` ${signedInterval(found.interval.low, found.interval.high, 2)}` : ''}` : NONE;
+
+const find = (found: RewardBench, name: string) => found.rewards.find((one) => one.name === name) ?? null;
+
+/** How often it agrees with people, beside chance and mere length. */
+export function benchInWords(found: RewardBench): string {
+  const reward = find(found, WHOLE)?.accuracy ?? null;
+  const length = find(found, LENGTH)?.accuracy ?? null;
+  if (!reward) return 'No pair could be compared.';
+  const beside = length ? `; chance agrees on 50 %, the rule that the longer answer is the better one on ${share(length)}` : '';
+  return `The reward agrees with people on ${share(reward)} of ${plural(found.pairs, 'pair')}${beside}.`;
+}
+
+/** Why it is to be doubted, as sentences. */
+export function doubts(found: RewardBench): string[] {
+  const reward = find(found, WHOLE);
+  const accuracy = reward?.accuracy ?? null;
+  const length = find(found, LENGTH)?.accuracy ?? null;
+  const range = accuracy?.interval;
+  const said: string[] = [];
+  if (range && range.low <= 0.5 && range.high >= 0.5) said.push('That cannot be told from chance.');
+  if (range && range.high < 0.5) said.push('It prefers what people reject: look at the signs of its weights.');
+  if (accuracy && length && accuracy.value > 0.5 && length.value >= accuracy.value)
+    said.push('Mere length agrees with people as often, so that it adds nothing to counting words here.');
+  const withLength = reward?.with_length;
+  if (withLength?.interval && withLength.interval.low > 0.3)
+    said.push('It goes with the length of answers: what is trained on it may learn to write more, and nothing else.');
+  for (const one of found.rewards)
+    if (one.repeat && one.repeat.differ > 0)
+      said.push(
+        `${one.name} gives ${one.repeat.differ} of ${plural(one.repeat.answers, 'answer')} another score when it is asked again, by at most ${one.repeat.largest_difference.toExponential(1)}.`,
+      );
+  return said;
+}
+
+/** Agreement with its interval, a row each. */
+export const agreementForest = (found: RewardBench): ForestOf => ({
+  title: 'Agreement with people',
+  heads: ['pairs agreed on [95 % interval]', 'ties'],
+  axis: 'share of pairs whose chosen answer is worth more',
+  none: 0.5,
+  tick: (value) => percent(value),
+  rows: found.rewards.flatMap((one) => {
+    if (!one.accuracy?.interval) return [];
+    const words: [string, string] = [percent(one.accuracy.value, 1), shares(one.accuracy.interval)];
+    const arm = one.name === LENGTH ? 'raw' : one.name === WHOLE ? 'tuned' : 'untuned';
+    return [{ label: nameOf(one), arm, value: one.accuracy.value, range: one.accuracy.interval, words, cells: [thousands(one.ties)] }];
+  }),
+});
+
+const bounds = (found: Bounded | null) => [found?.value, found?.interval?.low, found?.interval?.high];
+export const benchCsv = (found: RewardBench) =>
+  csv([
+    [
+      'reward',
+      'pairs',
+      ...['agrees', 'agrees where the chosen is shorter', 'agrees where the chosen is longer', 'rank correlation with length'].flatMap(
+        (head) => [head, `${head}: 95 % low`, `${head}: 95 % high`],
+      ),
+      'ties',
+    ],
+    ...found.rewards.map((one) => [
+      one.name,
+      found.pairs,
+      ...[one.accuracy, one.where_shorter, one.where_longer, one.with_length].flatMap(bounds),
+      one.ties,
+    ]),
+  ]);
+
+export const calibrationCsv = ({ bins }: Calibration) =>
+  csv([
+    ['probability from', 'to', 'mean probability', 'observed share', '95 % low', '95 % high', 'pairs'],
+    ...bins.map((bin) => [bin.low, bin.high, bin.predicted, ...bounds(bin.observed), bin.pairs]),
+  ]);
+export const calibrationInWords = ({ error, loss }: Calibration) =>
+  `Calibration error ${fixed(error, 3)}: by so much its probabilities are off, on the average over pairs. Loss ${fixed(loss, 3)} nats, where chance has 0.693.`;
+
+/** A reward that can be held against preferences, and the words that it is chosen by. */
+export interface Candidate {
+  key: string;
+  word: string;
+  reward: Reward;
+}
+export const alone = (part: RewardPart, word: string): Candidate => ({ key: `part ${word}`, word, reward: { parts: [part] } });
+/** Programs that need no settings. */
+export const PROGRAMS: Candidate[] = [
+  alone(asKind('sentiment', 1), 'Sentiment'),
+  alone(asKind('topicality', 1), 'Topicality'),
+  alone(asKind('readability', 1), 'Readability'),
+];
+export const ofModel = (model: string): Candidate => alone({ kind: 'reward_model', weight: 1, model }, model);
+
+/** The parts of a reward with their weights. */
+export const partsInWords = ({ parts }: Reward) => parts.map((part) => `${part.weight} × ${labelOf(part)}`).join(' + ');
+
+/** A reward with a reward model as one more part, under a name that is free. */
+export function withModel(reward: Reward, model: string): Reward {
+  const part: RewardPart = { kind: 'reward_model', weight: 1, model };
+  const isTaken = reward.parts.some((other) => labelOf(other) === 'reward_model');
+  return { parts: [...reward.parts, isTaken ? { ...part, name: model } : part] };
+}
