@@ -1,4 +1,4 @@
-//! Frozen models behind an OpenAI-compatible address (docs/endpoints.md, docs/adr/0011).
+//! Frozen models behind an OpenAI-compatible address (docs/user-guide/endpoints.md, docs/adr/0011).
 //!
 //! [`Endpoint::open`] looks who is there, [`Endpoint::probe`] finds out what can be relied on, and from then on it answers as any
 //! [`inference::FrozenModel`]: several requests at a time, each tried again for as long as the spec says, none beyond the budget. Every answer is

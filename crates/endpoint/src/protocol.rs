@@ -5,7 +5,7 @@
 pub enum Protocol {
     /// Answers, in OpenAI's protocol.
     Answers,
-    /// Scores of pairs (docs/rewards.md).
+    /// Scores of pairs (docs/user-guide/rewards.md).
     Scores,
 }
 

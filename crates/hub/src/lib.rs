@@ -1,4 +1,4 @@
-//! The Hugging Face hub, and the models that other programs have brought (docs/hub.md, docs/adr/0013).
+//! The Hugging Face hub, and the models that other programs have brought (docs/user-guide/hub.md, docs/adr/0013).
 //!
 //! [`Hub::search`] and [`Hub::repository`] ask, [`choose`] says which files are meant, [`Target::fill`] brings them: with their checksums, on from where an
 //! earlier attempt broke off, each under its name only when it is whole. [`found`] asks nobody: it looks into the folders of other programs.
