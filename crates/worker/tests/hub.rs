@@ -15,7 +15,9 @@ fn lab() -> Lab {
 fn command(lab: &Lab, arguments: &[&str]) -> Command {
     let mut command = lab.command(arguments);
     command.env("HOME", lab.path("person")).env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent");
-    for variable in ["HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME", "OLLAMA_MODELS", "HF_TOKEN", "HF_ENDPOINT"] {
+    for variable in
+        ["HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME", "OLLAMA_MODELS", "HF_TOKEN", "HF_TOKEN_PATH", "HF_ENDPOINT"]
+    {
         command.env_remove(variable);
     }
     command
@@ -113,6 +115,10 @@ fn a_data_set_comes_by_its_short_name() {
         [argument(&lab.path("home/data/helpsteer2/train.jsonl.gz")), argument(&lab.path("home/data/helpsteer2/validation.jsonl.gz"))]
     );
     assert_eq!(std::fs::read(files[0]).unwrap(), b"rows");
+    // Or with that of a login with another program.
+    let mut logged_in = asking(&lab, &server, &["hub", "get", "helpsteer2", "--yes", "--name", "again"]);
+    logged_in.env("HF_TOKEN_PATH", lab.write("token", format!("{TOKEN}\n")));
+    assert_eq!(document(logged_in)["column"], "prompt");
     // The token is nowhere.
     for file in ["origin.toml", "train.jsonl.gz"] {
         assert!(!String::from_utf8_lossy(&std::fs::read(lab.path("home/data/helpsteer2").join(file)).unwrap()).contains(TOKEN));

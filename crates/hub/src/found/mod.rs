@@ -26,6 +26,8 @@ pub struct Found {
 pub struct Places {
     /// Each holds `models--owner--name`.
     hugging_face: Vec<PathBuf>,
+    /// Where Hugging Face's own programs keep the token of who has logged in with them.
+    pub token_file: Option<PathBuf>,
     /// Each holds `publisher/name`.
     lm_studio: Vec<PathBuf>,
     /// Each holds `manifests` and `blobs`.
@@ -44,9 +46,9 @@ impl Places {
         let home = set("HOME").or_else(|| set("USERPROFILE"));
         let at_home = |path: &str| home.as_ref().map(|home| home.join(path));
         let cache = set("XDG_CACHE_HOME").or_else(|| at_home(".cache"));
-        let hub = set("HF_HUB_CACHE")
-            .or_else(|| set("HUGGINGFACE_HUB_CACHE"))
-            .or_else(|| Some(set("HF_HOME").or_else(|| Some(cache?.join("huggingface")))?.join("hub")));
+        let own = set("HF_HOME").or_else(|| Some(cache?.join("huggingface")));
+        let within = |name: &str| own.as_ref().map(|own| own.join(name));
+        let hub = set("HF_HUB_CACHE").or_else(|| set("HUGGINGFACE_HUB_CACHE")).or_else(|| within("hub"));
         // As a service of the system it keeps them in its own home.
         let ollama = set("OLLAMA_MODELS").map_or_else(
             || at_home(".ollama/models").into_iter().chain([PathBuf::from("/usr/share/ollama/.ollama/models")]).collect(),
@@ -54,6 +56,7 @@ impl Places {
         );
         Self {
             hugging_face: hub.into_iter().collect(),
+            token_file: set("HF_TOKEN_PATH").or_else(|| within("token")),
             lm_studio: [".lmstudio/models", ".cache/lm-studio/models"].into_iter().filter_map(at_home).collect(),
             ollama,
             named: named.to_vec(),
@@ -101,6 +104,8 @@ mod tests {
         };
         let usual = places(&[("HOME", "/h")]);
         assert_eq!(usual.hugging_face, [Path::new("/h/.cache/huggingface/hub")]);
+        assert_eq!(usual.token_file.as_deref(), Some(Path::new("/h/.cache/huggingface/token")));
+        assert_eq!(places(&[("HF_HOME", "/x"), ("HF_TOKEN_PATH", "/t")]).token_file.as_deref(), Some(Path::new("/t")));
         assert_eq!(usual.lm_studio, [Path::new("/h/.lmstudio/models"), Path::new("/h/.cache/lm-studio/models")]);
         assert_eq!(usual.ollama[0], Path::new("/h/.ollama/models"));
         assert_eq!(places(&[("HOME", "/h"), ("XDG_CACHE_HOME", "/c")]).hugging_face, [Path::new("/c/huggingface/hub")]);

@@ -12,14 +12,14 @@ use crate::signals;
 use crate::table::{bytes, columns, headed};
 use ::hub::{
     Hub, Id, KNOWN_DATA, KnownData, Opening, RemoteFile, Repository, Standing, TOKEN, TOKEN_VARIABLE, Target, address, choices, choose,
-    known_data,
+    found::Places, known_data,
 };
 use contract::desk::ModelPlace;
 use contract::endpoint::is_this_machine;
 use contract::hub::{HubBrought, HubFile, HubKind, HubKnown, HubListed, HubProgress, HubShown};
 use contract::{Error, Result};
 use lm::{ModelFolder, RewardFolder, seal};
-use network::keys;
+use network::{Secret, keys};
 use serde_json::json;
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;
@@ -106,10 +106,18 @@ fn open(context: &Context, what: &str) -> Result<Hub> {
     Hub::open(Opening {
         address,
         token,
-        find_token: Box::new(|| keys::find(TOKEN).ok()),
+        find_token: Box::new(|| keys::find(TOKEN).ok().or_else(token_of_other_programs)),
         say: Box::new(|line| note(&format!("network: {}", printable(line)))),
         stop: Box::new(signals::stop_requested),
     })
+}
+
+/// That of who has logged in with Hugging Face's own programs. It is read only, and kept nowhere else.
+fn token_of_other_programs() -> Option<Secret> {
+    let file = Places::of_system(&[]).token_file?;
+    let token = Secret::new(&std::fs::read_to_string(&file).ok()?)?;
+    note(&printable(&format!("network: with the token in {}", file.display())));
+    Some(token)
 }
 
 /// What a repository is, and what of it is meant.
