@@ -112,7 +112,7 @@ impl FoundParts {
                 each.push(folder);
             }
         }
-        each.into_iter().map(|folder| 4 * folder.parameters()).sum()
+        each.into_iter().map(|folder| 4 * folder.config.parameters()).sum()
     }
 
     /// Labels of the parts that [`For::Estimate`] does not compute.

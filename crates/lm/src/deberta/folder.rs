@@ -43,11 +43,6 @@ impl DebertaFolder {
         folder::load(&self.path, &self.weight_files, self.config.tensors(), device)
     }
 
-    /// How many numbers the weights are.
-    pub fn parameters(&self) -> u64 {
-        self.config.tensors().iter().map(|(_, shape)| shape.iter().map(|&size| size as u64).product::<u64>()).sum()
-    }
-
     /// SHA-256 over [`Checked::checksums`], in hex: the identity of the model. Read once.
     pub fn checksum(&self) -> Result<String> {
         if let Some(known) = self.checksum.get() {

@@ -33,6 +33,12 @@ seed: number,
 precision?: Precision, data: Data, prompter: Prompter, frozen: Frozen, reward: Reward, training: Training, evaluation: Evaluation, arms?: Arms, };
 
 /**
+ * How frozen weights are held, and products with them computed. Adapters, norms, attention, logits and everything that is summed are in f32 either
+ * way.
+ */
+export type Precision = "f32" | "bf16";
+
+/**
  * Where prompts come from and how they are split.
  */
 export type Data = { 
@@ -1865,6 +1871,42 @@ added: Array<number>,
  * How many runs were here already and were left as they are.
  */
 known: number, };
+
+/**
+ * A step of an iteration as far as its memory goes.
+ */
+export type FitStep = "load" | "rollout" | "answers" | "reward" | "update" | "oracle";
+
+/**
+ * Most that a step holds.
+ */
+export type FitPhase = { step: FitStep, 
+/**
+ * Everything that is held then: weights of all models, adapter, and what the step computes.
+ */
+peak_bytes: number, };
+
+/**
+ * Whether a run fits into memory, computed from the models' files and the longest prompts.
+ */
+export type Fit = { 
+/**
+ * "memory", or the name of a GPU.
+ */
+place: string, phases: Array<FitPhase>, peak_bytes: number, 
+/**
+ * What is free there now.
+ */
+free_bytes: number, fits: boolean, 
+/**
+ * Keys of the spec with values that need less, together, as `training.rewrites_per_pass = 4`: first those that leave the experiment as it is. None
+ * where it fits as it is.
+ */
+changes: Array<string>, 
+/**
+ * What is needed with the changes.
+ */
+changed_peak_bytes: number | null, changed_fits: boolean, };
 
 /**
  * What a phase of a run will take on this machine.
