@@ -58,7 +58,7 @@ fn what_fits_is_not_to_be_changed() {
 fn first_comes_what_leaves_the_experiment_as_it_is() {
     let mut spec = spec();
     (spec.training.group_size, spec.training.rewrites_per_pass, spec.training.prompts_per_iteration) = (4, 32, 8);
-    spec.evaluation.answers_per_batch = 64;
+    spec.evaluation.answers_per_batch = 8;
     let whole = looked(&spec, GB);
     let found = looked(&spec, whole.peak_bytes / 2);
     assert!(!found.fits && found.changed_fits, "{found:?}");
