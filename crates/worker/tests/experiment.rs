@@ -153,10 +153,11 @@ fn several_seeds_in_one_file_that_is_shared() {
 async fn a_run_holds_what_it_was_said_to_hold() {
     let lab = lab();
     let larger = [
-        ("group_size = 3", "group_size = 16"),
-        ("rewrites_per_pass = 3", "rewrites_per_pass = 32"),
+        ("group_size = 3", "group_size = 32"),
+        ("rewrites_per_pass = 3", "rewrites_per_pass = 64"),
         ("iterations = 3", "iterations = 1"),
-        ("max_rewrite_tokens = 10", "max_rewrite_tokens = 48"),
+        // So short that most are cut there: of texts that end by themselves the estimate knows nothing.
+        ("max_rewrite_tokens = 10", "max_rewrite_tokens = 16"),
     ];
     let spec = lab.tiny_spec("larger.toml", |text| larger.iter().fold(text, |text, (from, to)| text.replace(from, to)));
     let said_bytes = lab.json(&["estimate", &spec])["memory"]["peak_bytes"].as_f64().unwrap();
@@ -165,6 +166,6 @@ async fn a_run_holds_what_it_was_said_to_hold() {
     let store = store::Store::open(&lab.path("a.db")).await.unwrap();
     let iterations = store.iterations(1, "tuned", 1).await.unwrap();
     let took_bytes = iterations.iter().filter_map(|iteration| iteration.metrics["peak_memory_bytes"]).fold(0.0, f64::max);
-    // As for the model alone (`lm/tests/footprint.rs`), and the same bound: rewrites may end before they are full.
+    // As for the model alone (`lm/tests/footprint.rs`), and the same bound.
     assert!((said_bytes / took_bytes - 1.0).abs() < 0.15, "said {said_bytes}, took {took_bytes}");
 }
