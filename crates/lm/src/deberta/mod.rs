@@ -144,7 +144,8 @@ impl Deberta {
         for layer in &self.layers {
             hidden = layer.forward(&hidden, &unseen, &distances)?;
         }
-        let first = hidden.narrow(1, 0, 1)?.squeeze(1)?;
+        // Products on a GPU take dense operands only.
+        let first = hidden.narrow(1, 0, 1)?.squeeze(1)?.contiguous()?;
         let pooled = self.pooler.forward(&first)?.gelu_erf()?;
         Ok(self.classifier.forward(&pooled)?.flatten_all()?.to_vec1()?)
     }
