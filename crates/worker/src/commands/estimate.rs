@@ -95,6 +95,8 @@ fn measure(context: &Context, folder: &Path, prepared: Prepared) -> Result<Estim
     let loaded = found.load_without_network(&prepared.spec, Box::new(StandIn))?;
     loaded.check_lengths(&prepared)?;
     let Admitted { prompter, frozen, oracle, scorers, .. } = loaded.admit(&|| false)?;
+    // Of a file that only mistral.rs reads it is known from here on.
+    let longest = Longest { frozen_context: frozen.context(), ..longest };
     let load = PhaseEstimate { phase: Phase::Load, seconds: Some(begun.elapsed().as_secs_f64()) };
 
     bars.say("Trying a part of it …");
