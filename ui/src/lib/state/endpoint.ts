@@ -10,6 +10,12 @@ export const newEndpoint = (): Endpoint => ({
   patience_seconds: 300,
 });
 
+/** What is to be said of a server's list of models where none of them can be chosen. */
+export function withoutModels(served: string[] | null): string | null {
+  if (served === null) return 'It has no list of models; its manual names them.';
+  return served.length === 0 ? 'It serves no model.' : null;
+}
+
 const SEEDS = {
   kept: 'kept: the same seed gives the same answer',
   ignored: 'ignored: the same seed gives different answers',
