@@ -6,11 +6,10 @@ use contract::Spec;
 use contract::desk::{Fit, FitPhase, FitStep};
 use contract::spec::{Engine, Precision};
 use lm::footprint::{Footprint, Sampled, Scored};
+use lm::packed::TOKENS_PER_PASS;
 
 /// Of the free memory, what a run may take: the rest is for the system and the window.
 const SAFE: f64 = 0.9;
-/// Tokens of a pass of a reward model or a judge.
-const TOKENS_PER_PASS: u64 = 4096;
 /// Changes that are tried one after another before it is given up.
 const MOST_CHANGES: usize = 24;
 
@@ -54,30 +53,30 @@ pub struct Place {
 }
 
 /// Most that a run holds in each step. `models` tells its models for a spec that may differ in what the weights are held in.
-///
-/// # Errors
-/// Those of `models`.
-pub fn fit(spec: &Spec, longest: &Longest, place: &Place, models: &dyn Fn(&Spec) -> lm::Result<Models>) -> lm::Result<Fit> {
-    let phases = phases(spec, longest, place, &models(spec)?);
+pub fn fit(spec: &Spec, longest: &Longest, place: &Place, models: &dyn Fn(&Spec) -> Models) -> Fit {
+    let of = |spec: &Spec| phases(spec, longest, place, &models(spec));
+    let phases = of(spec);
     let peak_bytes = peak(&phases);
     let room = (SAFE * place.free_bytes as f64) as u64;
-    let (mut changes, mut changed) = (Vec::new(), (spec.clone(), peak_bytes));
+    let (mut values, mut changed) = (Vec::<(&str, String)>::new(), (spec.clone(), peak_bytes));
+    let mut made = 0;
     // First what leaves the experiment as it is.
     for kind in [&SAME[..], &OTHER[..]] {
-        while changed.1 > room && changes.len() < MOST_CHANGES {
-            let tried = kind.iter().filter_map(|change| change(&changed.0)).map(|(key, spec)| {
-                let peak = peak(&self::phases(&spec, longest, place, &models(&spec)?));
-                Ok::<_, lm::Error>((key, spec, peak))
-            });
-            let best = tried.collect::<lm::Result<Vec<_>>>()?.into_iter().min_by_key(|(_, _, peak)| *peak);
+        while changed.1 > room && made < MOST_CHANGES {
+            let tried = kind.iter().filter_map(|change| change(&changed.0)).map(|change| (peak(&of(&change.spec)), change));
             // A change that hardly helps is not worth making.
-            let Some((key, spec, peak)) = best.filter(|(_, _, peak)| *peak as f64 <= 0.97 * changed.1 as f64) else { break };
-            changes.push(key);
+            let best = tried.min_by_key(|(peak, _)| *peak).filter(|(peak, _)| *peak as f64 <= 0.97 * changed.1 as f64);
+            let Some((peak, Changed { key, value, spec })) = best else { break };
+            match values.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, last)) => *last = value,
+                None => values.push((key, value)),
+            }
             changed = (spec, peak);
+            made += 1;
         }
     }
-    let changes = last_of_each(&changes, &changed.0);
-    Ok(Fit {
+    let changes: Vec<String> = values.into_iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    Fit {
         place: place.name.clone(),
         free_bytes: place.free_bytes,
         fits: peak_bytes <= room,
@@ -86,7 +85,7 @@ pub fn fit(spec: &Spec, longest: &Longest, place: &Place, models: &dyn Fn(&Spec)
         changed_fits: changed.1 <= room,
         changed_peak_bytes: (!changes.is_empty()).then_some(changed.1),
         changes,
-    })
+    }
 }
 
 fn peak(phases: &[FitPhase]) -> u64 {
@@ -112,7 +111,7 @@ fn phases(spec: &Spec, longest: &Longest, place: &Place, models: &Models) -> Vec
         Answering::BuiltIn(frozen) => frozen.footprint.sampling(sampled(answers, 1, &longest.messages, answer)),
         Answering::MistralRs(_) | Answering::Elsewhere => 0,
     };
-    let conversations = TOKENS_PER_PASS.min(answers * (of_longest(&longest.messages, answers) + answer));
+    let conversations = count(TOKENS_PER_PASS).min(answers * (of_longest(&longest.messages, answers) + answer));
     let scoring = models.scoring.iter().map(|model| model.footprint.scoring(Scored { tokens: conversations, predicted: answers }));
     // Whole groups of rewrites; a prompt is read once for its group, and what all begin with once for all.
     let pass = |texts: &Lengths, text: u64| {
@@ -160,22 +159,34 @@ fn loading(models: &Models) -> u64 {
     others.chain([models.prompter.reading()]).max().unwrap_or(0)
 }
 
-/// A key with a value, and the spec that has it; none where it has no more to give.
-type Change = fn(&Spec) -> Option<(&'static str, Spec)>;
+/// A spec with one key that is worth less memory.
+struct Changed {
+    key: &'static str,
+    /// As the spec writes it.
+    value: String,
+    spec: Spec,
+}
+
+/// None where the key has no more to give.
+type Change = fn(&Spec) -> Option<Changed>;
+
+/// `key` halved where it is still `least`; `place` is where it stands in a spec.
+fn halved(key: &'static str, spec: &Spec, least: usize, place: impl Fn(&mut Spec) -> &mut usize) -> Option<Changed> {
+    let mut spec = spec.clone();
+    let number = place(&mut spec);
+    *number /= 2;
+    let number = *number;
+    (number >= least).then(|| Changed { key, value: number.to_string(), spec })
+}
 
 /// What leaves the experiment as it is, but for rounding.
 const SAME: [Change; 3] = [
+    |spec| halved("training.rewrites_per_pass", spec, spec.training.group_size, |spec| &mut spec.training.rewrites_per_pass),
+    |spec| halved("evaluation.answers_per_batch", spec, 1, |spec| &mut spec.evaluation.answers_per_batch),
     |spec| {
-        let mut changed = spec.clone();
-        changed.training.rewrites_per_pass = halved(spec.training.rewrites_per_pass, spec.training.group_size)?;
-        Some(("training.rewrites_per_pass", changed))
+        let changed = || Spec { precision: Precision::Bf16, ..spec.clone() };
+        (spec.precision == Precision::F32).then(|| Changed { key: "precision", value: "\"bf16\"".into(), spec: changed() })
     },
-    |spec| {
-        let mut changed = spec.clone();
-        changed.evaluation.answers_per_batch = halved(spec.evaluation.answers_per_batch, 1)?;
-        Some(("evaluation.answers_per_batch", changed))
-    },
-    |spec| (spec.precision == Precision::F32).then(|| ("precision", Spec { precision: Precision::Bf16, ..spec.clone() })),
 ];
 
 /// What makes it another one.
@@ -184,46 +195,9 @@ const OTHER: [Change; 4] = [
         let can = spec.frozen.engine != Engine::Endpoint && spec.frozen.quantisation.is_none() && !spec.arms.oracle;
         let mut changed = spec.clone();
         changed.frozen.quantisation = Some("q8_0".into());
-        can.then_some(("frozen.quantisation", changed))
+        can.then_some(Changed { key: "frozen.quantisation", value: "\"q8_0\"".into(), spec: changed })
     },
-    |spec| {
-        let mut changed = spec.clone();
-        changed.training.group_size = halved(spec.training.group_size, 2)?;
-        Some(("training.group_size", changed))
-    },
-    |spec| {
-        let mut changed = spec.clone();
-        changed.prompter.max_rewrite_tokens = halved(spec.prompter.max_rewrite_tokens, 8)?;
-        Some(("prompter.max_rewrite_tokens", changed))
-    },
-    |spec| {
-        let mut changed = spec.clone();
-        changed.frozen.max_answer_tokens = halved(spec.frozen.max_answer_tokens, 16)?;
-        Some(("frozen.max_answer_tokens", changed))
-    },
+    |spec| halved("training.group_size", spec, 2, |spec| &mut spec.training.group_size),
+    |spec| halved("prompter.max_rewrite_tokens", spec, 8, |spec| &mut spec.prompter.max_rewrite_tokens),
+    |spec| halved("frozen.max_answer_tokens", spec, 16, |spec| &mut spec.frozen.max_answer_tokens),
 ];
-
-/// Half of it where that is still `least`.
-fn halved(value: usize, least: usize) -> Option<usize> {
-    (value / 2 >= least).then_some(value / 2)
-}
-
-/// Each key that was changed once, with what it is in the end.
-fn last_of_each(keys: &[&'static str], spec: &Spec) -> Vec<String> {
-    let mut seen: Vec<&str> = Vec::new();
-    for key in keys {
-        if !seen.contains(key) {
-            seen.push(key);
-        }
-    }
-    let value = |key: &str| match key {
-        "training.rewrites_per_pass" => spec.training.rewrites_per_pass.to_string(),
-        "evaluation.answers_per_batch" => spec.evaluation.answers_per_batch.to_string(),
-        "precision" => "\"bf16\"".into(),
-        "frozen.quantisation" => "\"q8_0\"".into(),
-        "training.group_size" => spec.training.group_size.to_string(),
-        "prompter.max_rewrite_tokens" => spec.prompter.max_rewrite_tokens.to_string(),
-        _ => spec.frozen.max_answer_tokens.to_string(),
-    };
-    seen.into_iter().map(|key| format!("{key} = {}", value(key))).collect()
-}

@@ -22,16 +22,16 @@ fn folder() -> ModelFolder {
 fn looked(spec: &Spec, free_bytes: u64) -> Fit {
     let folder = folder();
     let models = |spec: &Spec| {
-        let footprint = folder.footprint(spec.precision, false)?;
+        let footprint = folder.footprint(spec.precision, false);
         let held = || Held { footprint: footprint.clone(), is_shared: true };
         let frozen = match spec.frozen.quantisation {
             None => Answering::BuiltIn(held()),
             Some(_) => Answering::MistralRs(1000),
         };
-        Ok(Models { prompter: footprint.clone(), frozen, scoring: Vec::new(), encoders: 0, oracle: spec.arms.oracle.then(held) })
+        Models { prompter: footprint.clone(), frozen, scoring: Vec::new(), encoders: 0, oracle: spec.arms.oracle.then(held) }
     };
     let longest = Longest { requests: Lengths::new(vec![30, 50, 40], 20), messages: Lengths::new(vec![60; 8], 0), ..Longest::default() };
-    fit(spec, &longest, &Place { name: "memory".into(), free_bytes, own_bytes: 0 }, &models).unwrap()
+    fit(spec, &longest, &Place { name: "memory".into(), free_bytes, own_bytes: 0 }, &models)
 }
 
 fn peak(fit: &Fit, step: FitStep) -> u64 {

@@ -3,6 +3,7 @@ use crate::context::check_length;
 use crate::proof::{BF16_LOG_PROB_TOLERANCE, LOG_PROB_TOLERANCE};
 use crate::{Answer, AnswerDecoding, AnswerRequest, FrozenModel, encoded};
 use contract::{Error, Result};
+use lm::packed::TOKENS_PER_PASS;
 use lm::{Generation, Group, Llama, Message, ModelFolder, Request, Step, Tokenizer};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -18,9 +19,6 @@ pub struct BuiltIn {
     /// Tokens that spell a word, by the words that were asked for.
     spellings: HashMap<String, Vec<u32>>,
 }
-
-/// Tokens of a pass over prompts that nothing is drawn for.
-const TOKENS_PER_PASS: usize = 4096;
 
 impl BuiltIn {
     /// Answers computed at a time unless [`Self::with_max_rows`] says otherwise.

@@ -1,6 +1,7 @@
 //! What `config.json` says about a model of the Llama family.
 use crate::adapter::{DOWN, GATE_UP, OUT, QKV, layers_of, module};
 use crate::deberta::config::MODEL_TYPE;
+use crate::folder::numbers;
 use crate::reward_model::SCORE;
 use crate::{Architecture, Error, Output, Result, Rope};
 use serde::Serialize;
@@ -172,7 +173,7 @@ impl LlamaConfig {
 
     /// How many numbers the weights are, tied ones counted once.
     pub fn parameters(&self) -> u64 {
-        self.tensors().iter().map(|(_, shape)| shape.iter().map(|&size| size as u64).product::<u64>()).sum()
+        numbers(&self.tensors())
     }
 }
 

@@ -23,8 +23,27 @@ pub struct ModelFolder {
     pub(crate) padding: Option<u32>,
     /// Names of the files with the weights.
     weight_files: Vec<String>,
-    /// Once it is known; shared by clones.
-    checksum: Arc<OnceLock<String>>,
+    /// What each tensor is stored in.
+    pub(crate) types: Types,
+    identity: Identity,
+}
+
+/// SHA-256 over the checksums of a folder's files, once it is known; shared by clones.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Identity(Arc<OnceLock<String>>);
+
+impl Identity {
+    /// Of the folder, in hex.
+    pub fn of(&self, folder: &impl Checked) -> Result<String> {
+        if let Some(known) = self.0.get() {
+            return Ok(known.clone());
+        }
+        let mut hash = Sha256::new();
+        for (name, checksum) in folder.checksums()? {
+            hash.update(format!("{name} {checksum}\n"));
+        }
+        Ok(self.0.get_or_init(|| hex(&hash.finalize())).clone())
+    }
 }
 
 /// Files besides the weights that determine the model's answers.
@@ -85,12 +104,12 @@ impl ModelFolder {
             .ok_or_else(|| Error::Model(format!("{} is missing, so this is not a Hugging Face model folder", config_path.display())))?;
         let config = LlamaConfig::parse(&text, &config_path)?;
         let weight_files = weight_files(path)?;
-        check_weights(path, &weight_files, config.tensors())?;
+        let types = check_weights(path, &weight_files, config.tensors())?;
         let tokenizer = Tokenizer::open(path)?;
         check_vocabulary(path, &tokenizer, config.vocab_size)?;
         let stop_tokens = if config.output == Output::Score { Vec::new() } else { stop_tokens(path, &text, &config, &tokenizer)? };
         let padding = Json::parse(&text, &config_path)?.tokens("pad_token_id")?.first().copied();
-        Ok(Self { path: path.to_owned(), config, stop_tokens, tokenizer, padding, weight_files, checksum: Arc::default() })
+        Ok(Self { path: path.to_owned(), config, stop_tokens, tokenizer, padding, weight_files, types, identity: Identity::default() })
     }
 
     pub fn tokenizer(&self) -> Result<Tokenizer> {
@@ -107,11 +126,6 @@ impl ModelFolder {
         load(&self.path, &self.weight_files, self.config.tensors(), device)
     }
 
-    /// File, type and shape of each tensor that is stored, by name.
-    pub(crate) fn stored(&self) -> Result<Stored> {
-        stored(&self.path, &self.weight_files)
-    }
-
     /// SHA-256 of each file that determines the model's answers, by file name.
     pub fn checksums(&self) -> Result<BTreeMap<String, String>> {
         checksums(&self.path, &self.weight_files)
@@ -119,11 +133,7 @@ impl ModelFolder {
 
     /// SHA-256 over [`Self::checksums`], in hex: the identity of the model. Read once: of what is loaded, a change on disk changes nothing.
     pub fn checksum(&self) -> Result<String> {
-        if let Some(known) = self.checksum.get() {
-            return Ok(known.clone());
-        }
-        let identity = identity(self.checksums()?);
-        Ok(self.checksum.get_or_init(|| identity).clone())
+        self.identity.of(self)
     }
 }
 
@@ -170,15 +180,6 @@ pub(crate) fn checksums(folder: &Path, weight_files: &[String]) -> Result<BTreeM
     let names = SMALL_FILES.into_iter().chain(weight_files.iter().map(String::as_str));
     let there = names.filter(|name| folder.join(name).is_file());
     there.map(|name| Ok((name.to_owned(), checksum(&folder.join(name))?))).collect()
-}
-
-/// SHA-256 over the checksums of a model's files, in hex.
-pub(crate) fn identity(checksums: BTreeMap<String, String>) -> String {
-    let mut hash = Sha256::new();
-    for (name, checksum) in checksums {
-        hash.update(format!("{name} {checksum}\n"));
-    }
-    hex(&hash.finalize())
 }
 
 /// Whether the model has a row for each token.
@@ -253,11 +254,16 @@ pub(crate) fn weight_files(folder: &Path) -> Result<Vec<String>> {
     Ok(names.into_iter().collect())
 }
 
-/// File, type and shape of each tensor, by name.
-type Stored = BTreeMap<String, (PathBuf, Dtype, Vec<usize>)>;
+/// What each tensor is stored in, by name.
+pub(crate) type Types = BTreeMap<String, Dtype>;
 
-/// What the headers of the files say.
-fn stored(folder: &Path, files: &[String]) -> Result<Stored> {
+/// How many numbers tensors are.
+pub(crate) fn numbers(tensors: &[(String, Vec<usize>)]) -> u64 {
+    tensors.iter().map(|(_, shape)| shape.iter().map(|&size| size as u64).product::<u64>()).sum()
+}
+
+/// What the tensors are stored in, after a look whether all are there, with their shapes, in files that are whole.
+pub(crate) fn check_weights(folder: &Path, files: &[String], tensors: Vec<(String, Vec<usize>)>) -> Result<Types> {
     let mut found = BTreeMap::new();
     for name in files {
         let path = folder.join(name);
@@ -265,12 +271,7 @@ fn stored(folder: &Path, files: &[String]) -> Result<Stored> {
             found.insert(tensor, (path.clone(), info.dtype, info.shape.clone()));
         }
     }
-    Ok(found)
-}
-
-/// Whether all tensors are there, with their shapes, in files that are whole.
-pub(crate) fn check_weights(folder: &Path, files: &[String], tensors: Vec<(String, Vec<usize>)>) -> Result<()> {
-    let found = stored(folder, files)?;
+    let mut types = Types::new();
     for (name, shape) in tensors {
         let Some((path, dtype, stored)) = found.get(&name) else {
             return Err(Error::Model(format!(
@@ -287,8 +288,9 @@ pub(crate) fn check_weights(folder: &Path, files: &[String], tensors: Vec<(Strin
             let path = path.display();
             return Err(Error::Model(format!("{path}: tensor `{name}` is of type {dtype:?}; BF16, F16 and F32 are supported")));
         }
+        types.insert(name, *dtype);
     }
-    Ok(())
+    Ok(types)
 }
 
 /// The header of a safetensors file that is as long as its header says.

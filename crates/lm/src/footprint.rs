@@ -2,10 +2,11 @@
 //!
 //! Bytes are counted tensor by tensor where they grow with the batch; what does not (a few buffers of each thread) is left out. Held against what is
 //! measured on the embedded model in `tests/footprint.rs`.
+use crate::folder::numbers;
 use crate::kernels::head::CHUNK;
 use crate::kernels::matrix::WIDENED;
 use crate::kernels::plain::LOGIT_ROWS;
-use crate::{LlamaConfig, LoraConfig, ModelFolder, Output, Precision, Result};
+use crate::{LlamaConfig, LoraConfig, ModelFolder, Output, Precision};
 use safetensors::tensor::Dtype;
 
 /// Bytes of an f32 number.
@@ -52,18 +53,18 @@ pub struct Scored {
 impl ModelFolder {
     /// What the model takes where it is computed on a processor or, with `on_gpu`, on a GPU. Reads headers of files only. Numbers that are stored in
     /// f32 are counted so, although on a processor they are held in bf16 where that loses nothing.
-    pub fn footprint(&self, precision: Precision, on_gpu: bool) -> Result<Footprint> {
+    pub fn footprint(&self, precision: Precision, on_gpu: bool) -> Footprint {
         let (mut weights, mut largest, mut is_half) = (0, 0, false);
-        let files = self.stored()?;
-        for (name, shape) in self.config.tensors() {
-            let count: u64 = shape.iter().map(|&size| size as u64).product();
-            let dtype = files.get(&name).map_or(Dtype::F32, |(_, dtype, _)| *dtype);
+        for tensor in self.config.tensors() {
+            let is_matrix = tensor.1.len() == 2;
+            let dtype = self.types.get(&tensor.0).copied().unwrap_or(Dtype::F32);
+            let count = numbers(&[tensor]);
             largest = largest.max(count * (F32 + if dtype == Dtype::F32 { 4 } else { 2 }));
-            let half = shape.len() == 2 && (precision == Precision::Bf16 || dtype == Dtype::BF16);
+            let half = is_matrix && (precision == Precision::Bf16 || dtype == Dtype::BF16);
             is_half |= half;
             weights += count * if half { 2 } else { F32 };
         }
-        Ok(Footprint { config: self.config.clone(), weights, largest, is_fused: !on_gpu, widens: is_half && precision == Precision::F32 })
+        Footprint { config: self.config.clone(), weights, largest, is_fused: !on_gpu, widens: is_half && precision == Precision::F32 }
     }
 }
 

@@ -4,6 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 const EMPTY: &str = "a prompt without tokens cannot be continued";
+/// Tokens of a pass over texts of which nothing is drawn; what begins alike counts once.
+pub const TOKENS_PER_PASS: usize = 4096;
 /// Common tokens from which on a piece of their own is worth its bookkeeping.
 const WORTH: usize = 4;
 

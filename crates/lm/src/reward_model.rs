@@ -1,15 +1,13 @@
 //! Models that say what an answer is worth: a decoder of [`Llama`]'s families with one number in the place of the vocabulary
 //! (`…ForSequenceClassification` in transformers, one label).
 use crate::draft::Draft;
+use crate::packed::TOKENS_PER_PASS;
 use crate::seal::{self, Seal};
 use crate::{Adapter, Device, Error, Group, Llama, LoraConfig, Message, ModelFolder, Precision, Result, Tensor, Tokenizer};
 use candle_core::DType;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::Path;
-
-/// Tokens of a pass over conversations; what begins alike counts once.
-const TOKENS_PER_PASS: usize = 4096;
 
 /// A reward model with its weights.
 pub struct RewardModel {

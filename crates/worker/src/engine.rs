@@ -130,7 +130,7 @@ impl Frozen {
             _ => FrozenFiles::Other(located),
         };
         let (has_room, is_known, is_gguf) = match &files {
-            FrozenFiles::Folder(folder) => (has_room(folder, precision)?, true, false),
+            FrozenFiles::Folder(folder) => (has_room(folder, precision), true, false),
             FrozenFiles::Other(located) => (true, !is_of_another_architecture(located), matches!(located, Located::Gguf(_))),
         };
         Ok(Self { files, choice: choose(engine, has_room, is_known, quantised, is_gguf)? })
@@ -183,9 +183,8 @@ fn until(stop: &dyn Fn() -> bool) -> impl FnMut(usize) -> ControlFlow<()> {
 }
 
 /// Whether a GPU's free memory, if there is a GPU, holds a model's weights and as much again for what a run computes with them.
-fn has_room(folder: &ModelFolder, precision: Precision) -> Result<bool> {
-    let Some(free) = free_gpu_bytes() else { return Ok(true) };
-    Ok(free / 2 > folder.footprint(precision, true)?.weights)
+fn has_room(folder: &ModelFolder, precision: Precision) -> bool {
+    free_gpu_bytes().is_none_or(|free| free / 2 > folder.footprint(precision, true).weights)
 }
 
 /// Whether a model names an architecture that only mistral.rs may know; false where it cannot be told.
@@ -199,28 +198,22 @@ fn is_of_another_architecture(located: &Located) -> bool {
 
 impl Found {
     /// How much memory the models take, for a spec that may differ from the one they were found for in how weights are held and answers computed.
-    pub fn memory(&self, spec: &Spec) -> lm::Result<Models> {
+    pub fn memory(&self, spec: &Spec) -> Models {
         let on_gpu = has_gpu();
         let of = |folder: &ModelFolder| folder.footprint(spec.precision, on_gpu);
-        let held = |folder: &ModelFolder| Ok::<_, lm::Error>(Held { footprint: of(folder)?, is_shared: folder.path == self.prompter.path });
+        let held = |folder: &ModelFolder| Held { footprint: of(folder), is_shared: folder.path == self.prompter.path };
         let frozen = match &self.frozen {
             Place::Elsewhere(_) => Answering::Elsewhere,
             Place::Here(frozen) => match (&frozen.files, &spec.frozen.quantisation) {
-                (FrozenFiles::Folder(folder), None) if frozen.choice.engine == EngineKind::BuiltIn => Answering::BuiltIn(held(folder)?),
+                (FrozenFiles::Folder(folder), None) if frozen.choice.engine == EngineKind::BuiltIn => Answering::BuiltIn(held(folder)),
                 (_, quantisation) => Answering::MistralRs(quantised(weights_in(frozen.path()), quantisation.as_deref())),
             },
         };
         let oracle = self.oracle.as_ref().map(|folder| {
             let shared = folder.path == self.prompter.path || matches!(frozen, Answering::BuiltIn(_));
-            Ok::<_, lm::Error>(Held { footprint: of(folder)?, is_shared: shared })
+            Held { footprint: of(folder), is_shared: shared }
         });
-        Ok(Models {
-            prompter: of(&self.prompter)?,
-            frozen,
-            scoring: self.parts.memory(&held)?,
-            encoders: self.parts.encoder_bytes(),
-            oracle: oracle.transpose()?,
-        })
+        Models { prompter: of(&self.prompter), frozen, scoring: self.parts.memory(&held), encoders: self.parts.encoder_bytes(), oracle }
     }
 
     /// Numbers that the models are, a shared one's once; of a frozen model's file, as many as it would have in 16 bits.

@@ -91,7 +91,7 @@ impl FoundParts {
     }
 
     /// How much memory the models among them take, as `held` has it; those of a folder count once.
-    pub fn memory(&self, held: &dyn Fn(&ModelFolder) -> lm::Result<Held>) -> lm::Result<Vec<Held>> {
+    pub fn memory(&self, held: &dyn Fn(&ModelFolder) -> Held) -> Vec<Held> {
         let folders = self.0.iter().filter_map(|(_, part)| match part {
             Part::Model { folder: RewardFolder::Decoder(folder), .. } | Part::Judge { folder, .. } => Some(folder),
             _ => None,

@@ -1,5 +1,6 @@
 //! What `config.json` says about a DeBERTa model with a score.
 use crate::config::Json;
+use crate::folder::numbers;
 use crate::{Error, Result};
 use serde_json::Value;
 use std::path::Path;
@@ -142,7 +143,7 @@ impl DebertaConfig {
 
     /// How many numbers the weights are.
     pub fn parameters(&self) -> u64 {
-        self.tensors().iter().map(|(_, shape)| shape.iter().map(|&size| size as u64).product::<u64>()).sum()
+        numbers(&self.tensors())
     }
 }
 

@@ -1,10 +1,9 @@
 //! A DeBERTa reward model on disk.
 use super::config::DebertaConfig;
-use crate::folder::{self, Checked};
+use crate::folder::{self, Checked, Identity};
 use crate::{Device, Error, Result, Tensor, Tokenizer};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
 
 /// A checked Hugging Face folder of a DeBERTa model with one label: `config.json`, `*.safetensors`, `tokenizer.json`.
 #[derive(Debug, Clone)]
@@ -13,8 +12,7 @@ pub struct DebertaFolder {
     pub config: DebertaConfig,
     pub(super) tokenizer: Tokenizer,
     weight_files: Vec<String>,
-    /// Once it is known; shared by clones.
-    checksum: Arc<OnceLock<String>>,
+    identity: Identity,
 }
 
 impl DebertaFolder {
@@ -35,7 +33,7 @@ impl DebertaFolder {
             let file = path.join("tokenizer.json");
             return Err(Error::Model(format!("{} does not know [CLS] and [SEP], which stand around a pair of texts", file.display())));
         }
-        Ok(Self { path: path.to_owned(), config, tokenizer, weight_files, checksum: Arc::default() })
+        Ok(Self { path: path.to_owned(), config, tokenizer, weight_files, identity: Identity::default() })
     }
 
     /// All weights by their Hugging Face names, as stored.
@@ -45,11 +43,7 @@ impl DebertaFolder {
 
     /// SHA-256 over [`Checked::checksums`], in hex: the identity of the model. Read once.
     pub fn checksum(&self) -> Result<String> {
-        if let Some(known) = self.checksum.get() {
-            return Ok(known.clone());
-        }
-        let identity = folder::identity(self.checksums()?);
-        Ok(self.checksum.get_or_init(|| identity).clone())
+        self.identity.of(self)
     }
 }
 

@@ -82,7 +82,7 @@ fn measure(context: &Context, folder: &Path, prepared: Prepared) -> Result<Estim
     let endpoint = found.endpoint().map(|settings| of_endpoint(&prepared, settings));
     let unmeasured = found.unmeasured_parts();
     let longest = found.longest(&prepared)?;
-    let memory = fit(&prepared.spec, &longest, &place(), &|spec| found.memory(spec))?;
+    let memory = fit(&prepared.spec, &longest, &place(), &|spec| found.memory(spec));
     if !memory.fits {
         let basis = "Nothing was measured, for the run does not fit into memory.".into();
         let load = PhaseEstimate { phase: Phase::Load, seconds: None };
