@@ -59,7 +59,9 @@ impl ModelFolder {
             let is_matrix = tensor.1.len() == 2;
             let dtype = self.types.get(&tensor.0).copied().unwrap_or(Dtype::F32);
             let count = numbers(&[tensor]);
-            largest = largest.max(count * (F32 + if dtype == Dtype::F32 { 4 } else { 2 }));
+            // A processor's copy in f32 is made of one that is there for a moment, where it is not stored so.
+            let passing = if dtype == Dtype::F32 { F32 } else { 2 + if on_gpu { 0 } else { F32 } };
+            largest = largest.max(count * (F32 + passing));
             let half = is_matrix && (precision == Precision::Bf16 || dtype == Dtype::BF16);
             is_half |= half;
             weights += count * if half { 2 } else { F32 };
