@@ -5,6 +5,7 @@ use crate::prompter::lora;
 use contract::Spec;
 use contract::desk::{Fit, FitPhase, FitStep};
 use contract::spec::{Engine, Precision};
+use inference::EngineFootprint;
 use lm::footprint::{Footprint, Sampled, Scored};
 use lm::packed::TOKENS_PER_PASS;
 
@@ -37,8 +38,8 @@ pub struct Models {
 #[derive(Debug, Clone)]
 pub enum Answering {
     BuiltIn(Held),
-    /// mistral.rs: bytes of its weights. What it needs beside them it plans by itself.
-    MistralRs(u64),
+    /// An engine that plans by itself what it holds.
+    Engine(EngineFootprint),
     Elsewhere,
 }
 
@@ -109,7 +110,8 @@ fn phases(spec: &Spec, longest: &Longest, place: &Place, models: &Models) -> Vec
     let rollout = if spec.arms.tuned { trained.max(tested) } else { tested };
     let answering = match &models.frozen {
         Answering::BuiltIn(frozen) => frozen.footprint.sampling(sampled(answers, 1, &longest.messages, answer)),
-        Answering::MistralRs(_) | Answering::Elsewhere => 0,
+        Answering::Engine(engine) => engine.answering(answers, of_longest(&longest.messages, 1), answer),
+        Answering::Elsewhere => 0,
     };
     let conversations = count(TOKENS_PER_PASS).min(answers * (of_longest(&longest.messages, answers) + answer));
     let scoring = models.scoring.iter().map(|model| model.footprint.scoring(Scored { tokens: conversations, predicted: answers }));
@@ -142,7 +144,7 @@ fn of_longest(texts: &Lengths, n: u64) -> u64 {
 fn weights(models: &Models) -> u64 {
     let frozen = match &models.frozen {
         Answering::BuiltIn(held) => own(held),
-        Answering::MistralRs(bytes) => *bytes,
+        Answering::Engine(engine) => engine.weights,
         Answering::Elsewhere => 0,
     };
     models.prompter.weights + frozen + models.encoders + models.scoring.iter().chain(&models.oracle).map(own).sum::<u64>()
@@ -154,9 +156,13 @@ fn own(held: &Held) -> u64 {
 
 /// Models are read one after the other.
 fn loading(models: &Models) -> u64 {
-    let frozen = if let Answering::BuiltIn(held) = &models.frozen { Some(held) } else { None };
-    let others = models.scoring.iter().chain(&models.oracle).chain(frozen).map(|held| held.footprint.reading());
-    others.chain([models.prompter.reading()]).max().unwrap_or(0)
+    let frozen = match &models.frozen {
+        Answering::BuiltIn(held) => held.footprint.reading(),
+        Answering::Engine(engine) => engine.reading,
+        Answering::Elsewhere => 0,
+    };
+    let others = models.scoring.iter().chain(&models.oracle).map(|held| held.footprint.reading());
+    others.chain([models.prompter.reading(), frozen]).max().unwrap_or(0)
 }
 
 /// A spec with one key that is worth less memory.

@@ -6,6 +6,7 @@ use contract::spec::Precision;
 use contract::{Spec, arm::Arms};
 use experiment::fit::{Answering, Held, Models, Place, fit};
 use experiment::prepare::{Lengths, Longest};
+use inference::EngineFootprint;
 use lm::ModelFolder;
 
 const GB: u64 = 1 << 30;
@@ -26,7 +27,7 @@ fn looked(spec: &Spec, free_bytes: u64) -> Fit {
         let held = || Held { footprint: footprint.clone(), is_shared: true };
         let frozen = match spec.frozen.quantisation {
             None => Answering::BuiltIn(held()),
-            Some(_) => Answering::MistralRs(1000),
+            Some(_) => Answering::Engine(EngineFootprint { weights: 1000, ..EngineFootprint::default() }),
         };
         Models { prompter: footprint.clone(), frozen, scoring: Vec::new(), encoders: 0, oracle: spec.arms.oracle.then(held) }
     };

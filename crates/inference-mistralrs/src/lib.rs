@@ -6,6 +6,7 @@
 mod draws;
 mod engine;
 mod files;
+mod footprint;
 mod load;
 mod quantisation;
 mod translate;
@@ -13,6 +14,7 @@ mod view;
 
 pub use engine::MistralRs;
 pub use files::{ARCHITECTURES, GGUF_ARCHITECTURES};
+pub use footprint::Sizes;
 pub use quantisation::{QUANTISATIONS, check_quantisation};
 
 /// Whether mistral.rs, as it was built, would compute on a GPU of this machine.

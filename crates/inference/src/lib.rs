@@ -8,12 +8,14 @@ mod choose;
 mod context;
 #[cfg(test)]
 mod fake;
+mod footprint;
 mod proof;
 
 pub use builtin::BuiltIn;
 pub use cache::Cached;
 pub use choose::{EngineChoice, EngineKind, choose};
 pub use context::encoded;
+pub use footprint::EngineFootprint;
 pub use proof::{BF16_LOG_PROB_TOLERANCE, LOG_PROB_TOLERANCE, OneByOne, PROOF_PROMPTS, Proof, admit, prove};
 
 use contract::{Error, Result};

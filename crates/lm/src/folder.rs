@@ -294,7 +294,7 @@ pub(crate) fn check_weights(folder: &Path, files: &[String], tensors: Vec<(Strin
 }
 
 /// The header of a safetensors file that is as long as its header says.
-fn read_header(path: &Path) -> Result<Metadata> {
+pub(crate) fn read_header(path: &Path) -> Result<Metadata> {
     let wrong = |reason: String| Error::Model(format!("{} {reason}; fetch the file again", path.display()));
     let mut file = File::open(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => wrong("is missing".into()),

@@ -25,6 +25,7 @@ pub mod reward_model;
 pub mod rope;
 pub mod sampler;
 pub mod seal;
+pub mod stored;
 pub mod stream;
 pub mod tokenizer;
 
@@ -43,6 +44,7 @@ pub use reward_folder::RewardFolder;
 pub use reward_model::RewardModel;
 pub use rope::Rope;
 pub use sampler::{Decoding, Drawn};
+pub use stored::Stored;
 pub use stream::Stream;
 pub use tokenizer::{Message, Tokenizer};
 

@@ -14,7 +14,7 @@ use experiment::prepare::{Longest, Prepared, Reader, TokensOf, unchanged};
 use experiment::{Prompter, Wording};
 use home::Home;
 use inference::{Answer, AnswerDecoding, AnswerRequest, BuiltIn, Cached, EngineChoice, EngineKind, FrozenModel, Proof, admit, choose};
-use inference_mistralrs::{MistralRs, check_quantisation, free_gpu_bytes, has_gpu};
+use inference_mistralrs::{MistralRs, Sizes, check_quantisation, free_gpu_bytes, has_gpu};
 use lm::{Llama, Message, ModelFolder};
 use rewards::Scorers;
 use std::ops::ControlFlow;
@@ -33,6 +33,7 @@ pub struct Found {
 }
 
 /// Where a frozen model is.
+#[allow(clippy::large_enum_variant)] // There is one of it.
 enum Place {
     Here(Frozen),
     /// Behind an address, which is not asked before the weights are loaded.
@@ -43,6 +44,8 @@ enum Place {
 struct Frozen {
     files: FrozenFiles,
     choice: EngineChoice,
+    /// For what mistral.rs would hold; none where its files cannot be read, which loading says.
+    sizes: Option<Sizes>,
 }
 
 #[allow(clippy::large_enum_variant)] // There is one of it.
@@ -51,6 +54,15 @@ enum FrozenFiles {
     Folder(ModelFolder),
     /// Only mistral.rs does: a GGUF file, or a folder of another architecture.
     Other(Located),
+}
+
+impl FrozenFiles {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Folder(folder) => &folder.path,
+            Self::Other(located) => located.path(),
+        }
+    }
 }
 
 /// The models with their weights.
@@ -133,14 +145,9 @@ impl Frozen {
             FrozenFiles::Folder(folder) => (has_room(folder, precision), true, false),
             FrozenFiles::Other(located) => (true, !is_of_another_architecture(located), matches!(located, Located::Gguf(_))),
         };
-        Ok(Self { files, choice: choose(engine, has_room, is_known, quantised, is_gguf)? })
-    }
-
-    fn path(&self) -> &Path {
-        match &self.files {
-            FrozenFiles::Folder(folder) => &folder.path,
-            FrozenFiles::Other(located) => located.path(),
-        }
+        let choice = choose(engine, has_room, is_known, quantised, is_gguf)?;
+        let sizes = Sizes::read(files.path()).ok();
+        Ok(Self { files, choice, sizes })
     }
 
     /// With its weights, which `weights` loads where the built-in engine computes. At most `max_rows` answers at a time there.
@@ -152,7 +159,7 @@ impl Frozen {
     ) -> Result<Box<dyn FrozenModel>> {
         Ok(match (&self.files, self.choice.engine) {
             (FrozenFiles::Folder(folder), EngineKind::BuiltIn) => Box::new(BuiltIn::new(weights(folder)?, folder)?.with_max_rows(max_rows)),
-            _ => Box::new(MistralRs::load(self.path(), quantisation)?),
+            _ => Box::new(MistralRs::load(self.files.path(), quantisation)?),
         })
     }
 }
@@ -206,7 +213,9 @@ impl Found {
             Place::Elsewhere(_) => Answering::Elsewhere,
             Place::Here(frozen) => match (&frozen.files, &spec.frozen.quantisation) {
                 (FrozenFiles::Folder(folder), None) if frozen.choice.engine == EngineKind::BuiltIn => Answering::BuiltIn(held(folder)),
-                (_, quantisation) => Answering::MistralRs(quantised(weights_in(frozen.path()), quantisation.as_deref())),
+                (_, quantisation) => {
+                    Answering::Engine(frozen.sizes.as_ref().map(|files| files.footprint(quantisation.as_deref())).unwrap_or_default())
+                }
             },
         };
         let oracle = self.oracle.as_ref().map(|folder| {
@@ -216,10 +225,10 @@ impl Found {
         Models { prompter: of(&self.prompter), frozen, scoring: self.parts.memory(&held), encoders: self.parts.encoder_bytes(), oracle }
     }
 
-    /// Numbers that the models are, a shared one's once; of a frozen model's file, as many as it would have in 16 bits.
+    /// Numbers that the models are, a shared one's once.
     pub fn parameters(&self) -> u64 {
         let other = match &self.frozen {
-            Place::Here(frozen) if frozen.path() != self.prompter.path => weights_in(frozen.path()) / 2,
+            Place::Here(frozen) if frozen.files.path() != self.prompter.path => frozen.sizes.as_ref().map_or(0, Sizes::parameters),
             _ => 0,
         };
         self.prompter.config.parameters() + other
@@ -300,29 +309,11 @@ impl Found {
         ];
         facts.extend(hub::origin_of(&self.prompter.path).map(|origin| fact("model.prompter.origin", origin)));
         if let Place::Here(frozen) = &self.frozen {
-            facts.extend(hub::origin_of(frozen.path()).map(|origin| fact("model.frozen.origin", origin)));
+            facts.extend(hub::origin_of(frozen.files.path()).map(|origin| fact("model.frozen.origin", origin)));
         }
         facts.extend(self.parts.facts()?);
         Ok(Loaded { prompter, frozen, oracle, scorers, facts })
     }
-}
-
-/// What so many bytes of weights in 16 bits become when they are quantised: blocks hold a scale beside the bits that their name tells.
-fn quantised(bytes: u64, name: Option<&str>) -> u64 {
-    let bits = name.and_then(|name| name.chars().find_map(|c| c.to_digit(10)));
-    bits.map_or(bytes, |bits| bytes / 16 * u64::from(bits) + bytes / 32)
-}
-
-/// Bytes of a GGUF file, or of the safetensors in a folder.
-pub fn weights_in(path: &Path) -> u64 {
-    let size = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
-    let Ok(entries) = std::fs::read_dir(path) else { return size(path) };
-    entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|file| file.extension().is_some_and(|e| e == "safetensors"))
-        .map(|file| size(&file))
-        .sum()
 }
 
 /// Both models, of which the frozen one has proved itself.

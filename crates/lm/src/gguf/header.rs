@@ -1,6 +1,7 @@
 //! The head of a GGUF file: metadata and the list of tensors.
+use crate::stored::Stored;
 use crate::{Error, Result};
-use candle_core::quantized::gguf_file::{Content, Value};
+use candle_core::quantized::gguf_file::{Content, TensorInfo, Value};
 use candle_core::{Device, Tensor, quantized::GgmlDType};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -120,6 +121,17 @@ impl Gguf {
 
     pub(super) fn shape(&self, tensor: &str) -> Option<&[usize]> {
         self.content.tensor_infos.get(tensor).map(|info| info.shape.dims())
+    }
+
+    pub(super) fn stored(&self) -> Vec<Stored> {
+        let bytes = |elements: usize, dtype: GgmlDType| (elements / dtype.block_size() * dtype.type_size()) as u64;
+        let tensors = self.content.tensor_infos.iter();
+        let stored = |(name, info): (&String, &TensorInfo)| Stored {
+            name: name.clone(),
+            shape: info.shape.dims().to_vec(),
+            bytes: bytes(info.shape.elem_count(), info.ggml_dtype),
+        };
+        tensors.map(stored).collect()
     }
 
     /// A tensor, de-quantised to f32.

@@ -6,6 +6,7 @@ mod weights;
 
 use crate::draft::Draft;
 use crate::seal::{self, Seal};
+use crate::stored::Stored;
 use crate::{Architecture, Error, LlamaConfig, ModelFolder, Result, Rope};
 use header::Gguf;
 use serde::Serialize;
@@ -55,6 +56,17 @@ pub fn architecture(file: &Path) -> Result<String> {
 /// The chat template of a GGUF file, if it has one.
 pub fn chat_template(file: &Path) -> Result<Option<String>> {
     Ok(Gguf::open(file)?.text("tokenizer.chat_template")?.map(str::to_owned))
+}
+
+/// The tensors of a GGUF file.
+pub fn stored(file: &Path) -> Result<Vec<Stored>> {
+    Ok(Gguf::open(file)?.stored())
+}
+
+/// Of a file of any architecture: numbers that the keys and values of a token are in all blocks together, and the widths of its residual stream and
+/// feed-forward layers.
+pub fn widths(file: &Path) -> Result<[u64; 3]> {
+    shape::widths(&Gguf::open(file)?)
 }
 
 /// Whether [`import`] knows an architecture that a GGUF file names.

@@ -17,6 +17,25 @@ pub(super) fn named_architecture(gguf: &Gguf) -> Result<&str> {
     gguf.text("general.architecture")?.ok_or_else(|| gguf.wrong("metadata `general.architecture` is missing, so the model cannot be built"))
 }
 
+/// As [`super::widths`] says.
+pub(super) fn widths(gguf: &Gguf) -> Result<[u64; 3]> {
+    let name = named_architecture(gguf)?;
+    let key = |key: &str| format!("{name}.{key}");
+    let heads = gguf.size(&key("attention.head_count"))?;
+    let shared = gguf.size_if_any(&key("attention.head_count_kv"))?.unwrap_or(heads);
+    let cached = [2, gguf.size(&key("block_count"))?, shared, head_dim(gguf, &key, heads)?].map(|n| n as u64).iter().product();
+    let inner = gguf.size_if_any(&key("feed_forward_length"))?.unwrap_or(0);
+    Ok([cached, gguf.size(&key("embedding_length"))? as u64, inner as u64])
+}
+
+/// Width of a head.
+fn head_dim(gguf: &Gguf, key: &dyn Fn(&str) -> String, heads: usize) -> Result<usize> {
+    match gguf.size_if_any(&key("attention.key_length"))? {
+        Some(width) => Ok(width),
+        None => Ok(gguf.size(&key("embedding_length"))?.checked_div(heads).unwrap_or(0)),
+    }
+}
+
 /// Reads the shape; `tokens`: how many there are.
 pub(super) fn read(gguf: &mut Gguf, tokens: usize) -> Result<LlamaConfig> {
     let name = named_architecture(gguf)?;
@@ -32,10 +51,7 @@ pub(super) fn read(gguf: &mut Gguf, tokens: usize) -> Result<LlamaConfig> {
     }
     let hidden_size = gguf.size(&key("embedding_length"))?;
     let heads = gguf.size(&key("attention.head_count"))?;
-    let head_dim = match gguf.size_if_any(&key("attention.key_length"))? {
-        Some(width) => width,
-        None => hidden_size.checked_div(heads).unwrap_or(0),
-    };
+    let head_dim = head_dim(gguf, &key, heads)?;
     let mut config = LlamaConfig {
         architecture,
         output: Output::Tokens,
