@@ -66,7 +66,7 @@ test: export CLIPPY_ARGS := -D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
 test: lint model ## everything that must hold, and clippy
 	@scripts/setup.sh --tests
 	cd ui && npm run --silent test
-	cargo test --release --workspace --locked $(CARGO_FEATURES)
+	@scripts/test.py $(CARGO_FEATURES)
 
 bench: model ## kernels, model and iteration beside this machine's peak; a run; the window's questions on a large database; with PEER="PYTHON SCRIPT" another program's figures (scripts/peer.py)
 	cargo build --release --workspace --locked $(CARGO_FEATURES) --bench kernels --bench model --example answers

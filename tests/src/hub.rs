@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The commit that `main` is at.
 pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -89,6 +89,8 @@ fn hex(bytes: &[u8]) -> String {
 pub struct Faults {
     /// Each connection that gives a file ends after so many bytes.
     pub portion: Option<usize>,
+    /// The first connection that gives a file does not end after them either.
+    pub stalls: AtomicBool,
     /// It gives the whole where a part was asked for.
     pub has_no_ranges: bool,
     /// Files whose name contains this come with their last byte changed.
@@ -175,6 +177,7 @@ fn give(name: &str, content: &[u8], faults: &Faults, seen: &Seen) -> Act {
             let range = format!("bytes {from}-{}/{}", content.len() - 1, content.len());
             Act::Give(206, vec![("Content-Range", range)], content[from..].to_vec(), given)
         }
+        None if faults.stalls.swap(false, Ordering::Relaxed) => Act::Stall(content, given),
         None => Act::Give(200, Vec::new(), content, given),
     }
 }

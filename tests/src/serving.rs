@@ -40,6 +40,8 @@ pub enum Act {
     Say(u16, Vec<(&'static str, String)>, String),
     /// The same of bytes, of which only so many come before the connection ends.
     Give(u16, Vec<(&'static str, String)>, Vec<u8>, usize),
+    /// The first bytes of a body, so many of them; then nothing until the other side ends the connection.
+    Stall(Vec<u8>, usize),
     /// Nothing, for so long.
     Hang(Duration),
     /// The beginning of an answer, then the end of the connection.
@@ -157,6 +159,12 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Seen>>, handler: &Handler) {
                     return;
                 }
                 written
+            }
+            Act::Stall(body, given) => {
+                let written = stream.write_all(head(200, &[], body.len()).as_bytes()).and_then(|()| stream.write_all(&body[..given]));
+                // Ends with the connection.
+                let _ = written.and_then(|()| stream.read_exact(&mut [0]));
+                return;
             }
             Act::Hang(length) => {
                 std::thread::sleep(length);

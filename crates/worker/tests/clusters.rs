@@ -9,8 +9,11 @@ const IN_FOURS: &str = "8 in 4 clusters";
 /// Ten people who ask two questions each; 8 test prompts are those of four of them, in the order that `split_seed` says.
 fn lab() -> (Lab, String) {
     let lab = Lab::new(env!("CARGO_BIN_EXE_alignpro"));
-    let spec =
-        lab.tiny_spec("tiny.toml", |text| text.replace("[data]", "[data]\ncluster_column = \"user\"").replace("train = 8", "train = 6"));
+    let spec = lab.tiny_spec("tiny.toml", |text| {
+        text.replace("[data]", "[data]\ncluster_column = \"user\"")
+            .replace("train = 8", "train = 6")
+            .replace("iterations = 3", "iterations = 1")
+    });
     lab.write("prompts.jsonl", prompts(|user| json!(user)));
     (lab, spec)
 }

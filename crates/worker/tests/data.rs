@@ -22,6 +22,7 @@ fn a_file_with_malformed_rows_is_run_with_and_says_so() {
             "source = \"prompts.jsonl\"",
             "source = \"talks.jsonl\"\ncolumn = \"messages\"\nlanguage = \"en\"\nnear_duplicates = 0.8",
         )
+        .replace("iterations = 3", "iterations = 1")
     });
     let seen = lab.json(&["data", &spec]);
     let census = &seen["census"];
@@ -57,7 +58,9 @@ fn a_file_with_malformed_rows_is_run_with_and_says_so() {
 fn the_frozen_model_is_given_the_system_prompt_in_every_arm() {
     let lab = Lab::new(env!("CARGO_BIN_EXE_alignpro"));
     let spec = lab.tiny_spec("tiny.toml", |text| {
-        text.replace("[data]", "[data]\nsystem_column = \"system\"").replace("iterations = 3", "iterations = 1")
+        text.replace("[data]", "[data]\nsystem_column = \"system\"")
+            .replace("iterations = 3", "iterations = 1")
+            .replace("test = 8", "test = 4")
             + "\n[arms]\noracle = true\n"
     });
     let with = |system: &str| {
@@ -80,7 +83,7 @@ fn the_frozen_model_is_given_the_system_prompt_in_every_arm() {
         };
         let (pirate, none) = (answers(&pirate), answers(&none));
         assert!(
-            pirate.len() == 16 && none.len() == 16 && pirate.iter().zip(&none).filter(|(a, b)| a != b).count() > 8,
+            pirate.len() == 8 && none.len() == 8 && pirate.iter().zip(&none).filter(|(a, b)| a != b).count() > 4,
             "{arm}: {pirate:?} {none:?}"
         );
     }

@@ -6,10 +6,10 @@ use desk::Desk;
 use home::Home;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
 use tests::hub::{COMMIT, Faults, Repository, hub};
 use tests::serving::Server;
 use tests::{Lab, argument};
-use tokio::sync::Notify;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_alignpro");
 
@@ -62,21 +62,39 @@ async fn a_model_is_found_shown_brought_and_listed() {
     assert_eq!((missing.code, missing.message.contains("org/none")), (Code::Token, true), "{missing}");
 }
 
+/// Whether a part of a file is in a folder, or in one in it.
+fn has_arrived(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.into_iter().any(|path| {
+        if path.is_dir() {
+            has_arrived(&path)
+        } else {
+            path.extension().is_some_and(|e| e == "partial") && path.metadata().is_ok_and(|file| file.len() > 0)
+        }
+    })
+}
+
+/// Until something of a data set has arrived.
+async fn part_of_a_file(lab: &Lab) {
+    while !has_arrived(&lab.path("home/data")) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_download_is_stopped_and_gone_on_with() {
     let lab = Lab::empty(PROGRAM);
     let rows = vec![b'x'; 400_000];
     let data = Repository::new("datasets", "org/rows", &[("rows.jsonl", &rows)]);
-    // Each connection brings a part, with a pause after it.
-    let server = Server::start(hub(vec![data], Faults { portion: Some(150_000), ..Faults::default() }));
+    let server = Server::start(hub(vec![data], Faults { portion: Some(150_000), stalls: true.into(), ..Faults::default() }));
     let desk = desk(&lab, &server);
     let wanted = asked(HubKind::Data, "org/rows", "rows");
-    let stopped = desk.hub_get(&wanted, |progress| {
-        if progress.done_bytes > 0 {
-            desk.leave_hub_get(HubKind::Data, "rows");
-        }
-    });
-    assert_eq!(stopped.await.unwrap_err().code, Code::Stopped);
+    let stop = async {
+        part_of_a_file(&lab).await;
+        desk.leave_hub_get(HubKind::Data, "rows");
+    };
+    let (stopped, ()) = tokio::join!(desk.hub_get(&wanted, |_| ()), stop);
+    assert_eq!(stopped.unwrap_err().code, Code::Stopped);
     assert!(!lab.path("home/data/rows/rows.jsonl").exists());
     let before = server.seen().len();
 
@@ -91,14 +109,14 @@ async fn a_download_is_stopped_and_gone_on_with() {
 async fn a_window_that_closes_ends_its_downloads() {
     let lab = Lab::empty(PROGRAM);
     let data = Repository::new("datasets", "org/rows", &[("rows.jsonl", &[b'x'; 400_000])]);
-    let server = Server::start(hub(vec![data], Faults { portion: Some(150_000), ..Faults::default() }));
-    let (desk, has_begun) = (desk(&lab, &server), Notify::new());
+    let server = Server::start(hub(vec![data], Faults { portion: Some(150_000), stalls: true.into(), ..Faults::default() }));
+    let desk = desk(&lab, &server);
     let wanted = asked(HubKind::Data, "org/rows", "rows");
     let closed = async {
-        has_begun.notified().await;
+        part_of_a_file(&lab).await;
         desk.close().await;
     };
-    let (got, ()) = tokio::join!(desk.hub_get(&wanted, |_| has_begun.notify_one()), closed);
+    let (got, ()) = tokio::join!(desk.hub_get(&wanted, |_| ()), closed);
     assert_eq!(got.unwrap_err().code, Code::Stopped);
     // Nobody holds the folder any more.
     assert!(self::desk(&lab, &server).hub_get(&wanted, |_| ()).await.is_ok());
