@@ -27,6 +27,7 @@ pub mod sampler;
 pub mod seal;
 pub mod stream;
 pub mod tokenizer;
+mod training;
 
 pub use adapter::{Adapter, LoraConfig};
 pub use architecture::{Architecture, Output};
