@@ -1,6 +1,6 @@
 //! What the embedded model is said to take against what it takes. Alone in its program: the system counts the memory of a whole process.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used)] // The lint sees only functions that are marked as tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // The lint sees only marked tests; figures are for the documentation.
 use lm::adapter::LoraConfig;
 use lm::footprint::{Footprint, Sampled, Scored};
 use lm::{AdamW, AdamWConfig, Adapter, Decoding, Device, Gradients, Group, Llama, ModelFolder, Precision, Request};
@@ -64,6 +64,7 @@ impl Phases {
             format!("{phase}: said {:.0} MB, took {:.0} MB, {:+.1} %", said / 1e6, took / 1e6, 100.0 * off(*said, *took))
         };
         let lines: Vec<String> = self.0.iter().map(line).collect();
+        println!("{}", lines.join("\n"));
         assert!(self.0.iter().all(|(_, said, took)| off(*said, *took).abs() < 0.15), "{}", lines.join("\n"));
     }
 }
@@ -90,16 +91,20 @@ fn measure(found: &mut Phases, model: &Llama, footprint: &Footprint) {
     let (took, _) = beyond(|| model.score(None, &groups, 1.0).unwrap());
     found.note("scoring", footprint.weights + footprint.scoring(texts), held + took);
 
-    let (took, _) = beyond(|| {
-        let adapter = Adapter::new(model, lora.clone(), 1).unwrap();
-        let vars = adapter.vars();
-        let mut optimiser = AdamW::new(vars.clone(), AdamWConfig::default()).unwrap();
-        let mut gradients = Gradients::new(&vars);
-        let loss = model.log_probs(Some(&adapter), &groups, 1.0, None).unwrap().sum_all().unwrap();
-        gradients.add(&vars, &loss.backward().unwrap()).unwrap();
-        optimiser.step(&gradients, 1e-3).unwrap();
-    });
-    found.note("training", footprint.weights + footprint.adapter(&lora) + footprint.training(&lora, texts), held + took);
+    for checkpointing in [false, true] {
+        let model = model.clone().with_checkpointing(checkpointing);
+        let (took, _) = beyond(|| {
+            let adapter = Adapter::new(&model, lora.clone(), 1).unwrap();
+            let vars = adapter.vars();
+            let mut optimiser = AdamW::new(vars.clone(), AdamWConfig::default()).unwrap();
+            let mut gradients = Gradients::new(&vars);
+            let loss = model.log_probs(Some(&adapter), &groups, 1.0, None).unwrap().sum_all().unwrap();
+            gradients.add(&vars, &loss.backward().unwrap()).unwrap();
+            optimiser.step(&gradients, 1e-3).unwrap();
+        });
+        let said = footprint.weights + footprint.adapter(&lora) + footprint.training(&lora, texts, checkpointing);
+        found.note(if checkpointing { "training with checkpointing" } else { "training" }, said, held + took);
+    }
 }
 
 #[test]
