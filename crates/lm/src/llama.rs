@@ -129,7 +129,7 @@ impl Llama {
     }
 
     /// The same weights, trained so that of each block the forward pass keeps its input alone, and the backward pass computes the block again: less
-    /// memory for about one more forward pass. Gradients are the same to the bit.
+    /// memory for about one more forward pass. Gradients are the same, on a processor to the bit.
     #[must_use]
     pub fn with_checkpointing(self, checkpointing: bool) -> Self {
         Self { checkpointing, ..self }

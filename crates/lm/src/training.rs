@@ -13,7 +13,7 @@ pub(crate) struct Training {
 }
 
 impl Training {
-    /// `x` through a block, a function of `x` and of the adapter's flat buffers: the same to the bit, and so are the gradients, whatever is kept.
+    /// `x` through a block, a function of `x` and of the adapter's flat buffers; whatever is kept, the result and its gradients are the same.
     pub fn through(
         self,
         x: &Tensor,
