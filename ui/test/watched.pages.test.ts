@@ -1,4 +1,4 @@
-// Pages that choose what validates and what is watched, and those that show it.
+// Pages that choose how memory is spared, what validates and what is watched, and those that show it.
 import { fireEvent, screen, waitFor, within } from '@testing-library/svelte';
 import { describe, expect, it, vi } from 'vitest';
 import { draft } from '$lib/state/draft.svelte';
@@ -23,6 +23,13 @@ describe('setting up', () => {
     expect(await violations()).toEqual([]);
     await fireEvent.input(screen.getByLabelText('Patience'), { target: { value: '' } });
     expect(draft.spec?.training.patience).toBeNull();
+  });
+  it('switches gradient checkpointing on, which is off', async () => {
+    await open('#/new/training');
+    const field = await screen.findByLabelText<HTMLSelectElement>('Gradient checkpointing');
+    expect(field.selectedOptions[0]?.text).toBe('Off');
+    await fireEvent.change(field, { target: { value: field.options[1]!.value } });
+    expect(draft.spec?.training.checkpointing).toBe(true);
   });
   it('adds a part to watch, and says what it is', async () => {
     await open('#/new/reward');

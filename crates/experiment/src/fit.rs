@@ -122,11 +122,10 @@ fn phases(spec: &Spec, longest: &Longest, place: &Place, models: &Models) -> Vec
         Scored { tokens: count(texts.shared) + groups * own, predicted: groups * group * text }
     };
     let asked = pass(&longest.requests, rewrite);
-    let update = models.prompter.training(&shape, asked).max(models.prompter.scoring(asked));
-    let oracle = models
-        .oracle
-        .as_ref()
-        .map(|oracle| oracle.footprint.adapter(&shape) + oracle.footprint.training(&shape, pass(&longest.messages, answer)));
+    let update = models.prompter.training(&shape, asked, t.checkpointing).max(models.prompter.scoring(asked));
+    let oracle = models.oracle.as_ref().map(|oracle| {
+        oracle.footprint.adapter(&shape) + oracle.footprint.training(&shape, pass(&longest.messages, answer), t.checkpointing)
+    });
     let mut phases = vec![(FitStep::Load, loading(models))];
     phases.push((FitStep::Rollout, rollout));
     phases.push((FitStep::Answers, answering));
@@ -186,8 +185,13 @@ fn halved(key: &'static str, spec: &Spec, least: usize, place: impl Fn(&mut Spec
 }
 
 /// What leaves the experiment as it is, but for rounding.
-const SAME: [Change; 3] = [
+const SAME: [Change; 4] = [
     |spec| halved("training.rewrites_per_pass", spec, spec.training.group_size, |spec| &mut spec.training.rewrites_per_pass),
+    |spec| {
+        let mut changed = spec.clone();
+        changed.training.checkpointing = true;
+        (!spec.training.checkpointing).then_some(Changed { key: "training.checkpointing", value: "true".into(), spec: changed })
+    },
     |spec| halved("evaluation.answers_per_batch", spec, 1, |spec| &mut spec.evaluation.answers_per_batch),
     |spec| {
         let changed = || Spec { precision: Precision::Bf16, ..spec.clone() };

@@ -194,7 +194,7 @@ fn home_of(key: &str) -> Option<&'static str> {
             // Left out of the default above.
             "cluster_column" => Some("data"),
             "normalise_by" | "clip_ratio_high" | "kl_in_loss" | "kl_target" | "kl_gain" => Some("training"),
-            "gae_lambda" | "value_clip" | "value_learning_rate" => Some("training"),
+            "gae_lambda" | "value_clip" | "value_learning_rate" | "checkpointing" => Some("training"),
             _ => None,
         }
     }

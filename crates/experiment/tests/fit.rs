@@ -21,7 +21,10 @@ fn folder() -> ModelFolder {
 }
 
 fn looked(spec: &Spec, free_bytes: u64) -> Fit {
-    let folder = folder();
+    looked_at(&folder(), spec, free_bytes)
+}
+
+fn looked_at(folder: &ModelFolder, spec: &Spec, free_bytes: u64) -> Fit {
     let models = |spec: &Spec| {
         let footprint = folder.footprint(spec.precision, false);
         let held = || Held { footprint: footprint.clone(), is_shared: true };
@@ -64,10 +67,9 @@ fn first_comes_what_leaves_the_experiment_as_it_is() {
     let found = looked(&spec, whole.peak_bytes / 2);
     assert!(!found.fits && found.changed_fits, "{found:?}");
     assert!(
-        found
-            .changes
+        found.changes.iter().all(|change| ["training.rewrites", "training.checkpointing", "evaluation.answers", "precision"]
             .iter()
-            .all(|change| ["training.rewrites", "evaluation.answers", "precision"].iter().any(|key| change.starts_with(key))),
+            .any(|key| change.starts_with(key))),
         "{found:?}"
     );
     assert!(found.changes.iter().any(|change| change.starts_with("training.rewrites_per_pass = ")), "{found:?}");
@@ -76,11 +78,31 @@ fn first_comes_what_leaves_the_experiment_as_it_is() {
         match change.split_once(" = ").unwrap() {
             ("training.rewrites_per_pass", n) => spec.training.rewrites_per_pass = n.parse().unwrap(),
             ("evaluation.answers_per_batch", n) => spec.evaluation.answers_per_batch = n.parse().unwrap(),
+            ("training.checkpointing", "true") => spec.training.checkpointing = true,
             ("precision", "\"bf16\"") => spec.precision = Precision::Bf16,
             other => panic!("{other:?}"),
         }
     }
     assert_eq!(found.changed_peak_bytes, Some(looked(&spec, GB).peak_bytes));
+}
+
+/// A pass of one group cannot be cut; what its blocks keep can be computed again.
+#[test]
+fn checkpointing_goes_on_where_a_pass_is_one_group() {
+    let mut deep = folder();
+    deep.config.num_hidden_layers = 24;
+    let mut spec = Spec { precision: Precision::Bf16, ..spec() };
+    (spec.training.group_size, spec.training.rewrites_per_pass, spec.evaluation.answers_per_batch) = (4, 4, 1);
+    let whole = looked_at(&deep, &spec, GB);
+    assert_eq!(whole.peak_bytes, peak(&whole, FitStep::Update));
+    let found = looked_at(&deep, &spec, whole.peak_bytes);
+    assert!(found.changed_fits, "{found:?}");
+    assert_eq!(found.changes, ["training.checkpointing = true"]);
+    spec.training.checkpointing = true;
+    let again = looked_at(&deep, &spec, GB);
+    assert_eq!(found.changed_peak_bytes, Some(again.peak_bytes));
+    // Inputs of 24 blocks in place of all that they keep.
+    assert!(peak(&again, FitStep::Update) < peak(&whole, FitStep::Update) * 2 / 3, "{again:?}");
 }
 
 #[test]

@@ -93,6 +93,7 @@ fn every_algorithm_resumes_bit_for_bit() {
         "kl_target = 0.5\nkl_gain = 0.5",
         "kl_in_loss = true\nnormalise_by = \"batch_tokens\"\nclip_ratio_high = 0.28\nscale_by_group_deviation = true",
         "normalise_by = \"longest_rewrite\"",
+        "checkpointing = true",
     ];
     for variant in variants {
         let more = format!("iterations = 4\nupdates_per_batch = 2\nrewrites_per_pass = 4\n{variant}");
@@ -106,6 +107,21 @@ fn every_algorithm_resumes_bit_for_bit() {
         assert_eq!(disturbed.facts().checkpoint.unwrap().iteration, 2, "{variant}");
         disturbed.finish();
         assert_eq!(disturbed.facts(), alone.facts(), "{variant}");
+    }
+}
+
+/// Blocks that are computed again, with their dropout, learn what those learn that are kept.
+#[test]
+fn checkpointing_leaves_a_run_as_it_is() {
+    for algorithm in ["grpo", "rloo", "ppo"] {
+        let facts = |checkpointing: bool| {
+            let mut world =
+                World::new(&format!("algorithm = \"{algorithm}\"\niterations = 3\nupdates_per_batch = 2\nrewrites_per_pass = 4"));
+            (world.spec.training.checkpointing, world.spec.prompter.lora.dropout) = (checkpointing, 0.1);
+            world.finish();
+            world.facts()
+        };
+        assert_eq!(facts(true), facts(false), "{algorithm}");
     }
 }
 

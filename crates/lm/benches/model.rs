@@ -55,9 +55,9 @@ impl Case {
         self.model.score(None, &self.groups(), 1.0).map(drop)
     }
 
-    fn train(&self, optimiser: &mut AdamW) -> Result<()> {
+    fn train(&self, model: &Llama, optimiser: &mut AdamW) -> Result<()> {
         let vars = self.adapter.vars();
-        let log_probs = self.model.log_probs(Some(&self.adapter), &self.groups(), 1.0, None)?;
+        let log_probs = model.log_probs(Some(&self.adapter), &self.groups(), 1.0, None)?;
         let mut gradients = Gradients::new(&vars);
         gradients.add(&vars, &log_probs.sum_all()?.backward()?)?;
         gradients.clip(1.0)?;
@@ -132,13 +132,15 @@ fn measure_all(criterion: &mut Criterion) -> Result<()> {
     measure(&mut group, "read 4 prompts of 75", sampling(PROMPTS, 1), || case.sample(None, PROMPTS, 1));
     measure(&mut group, "reference log-probabilities 16 × 32", scoring, || case.reference());
     // The frozen weights have no gradients: backward is one product a weight, as forward is.
-    measure(&mut group, "training step 16 × 32", 2 * scoring, || case.train(&mut optimiser));
+    measure(&mut group, "training step 16 × 32", 2 * scoring, || case.train(&case.model, &mut optimiser));
+    let again = case.model.clone().with_checkpointing(true);
+    measure(&mut group, "training step 16 × 32 with checkpointing", 2 * scoring + flop(packed, 0), || case.train(&again, &mut optimiser));
     let all = sampling(ROWS, REWRITE_TOKENS) + sampling(ROWS, ANSWER_TOKENS) + 3 * scoring;
     measure(&mut group, "whole iteration of 16 episodes", all, || {
         case.sample(adapter, ROWS, REWRITE_TOKENS)?;
         case.sample(None, ROWS, ANSWER_TOKENS)?;
         case.reference()?;
-        case.train(&mut optimiser)
+        case.train(&case.model, &mut optimiser)
     });
     Ok(())
 }

@@ -1,5 +1,5 @@
 //! LoRA (Hu et al. 2021) on frozen linear layers.
-use crate::kernels::projection::{LoraShape, Segment};
+use crate::kernels::projection::{Dropout, LoraShape, Segment};
 use crate::stream::{self, Stream};
 use crate::{Error, Llama, LlamaConfig, Result};
 use candle_core::{DType, Device, Tensor, Var};
@@ -33,7 +33,7 @@ pub(crate) const QKV: usize = 0;
 pub(crate) const OUT: usize = 1;
 pub(crate) const GATE_UP: usize = 2;
 pub(crate) const DOWN: usize = 3;
-const PROJECTIONS: usize = 4;
+pub(crate) const PROJECTIONS: usize = 4;
 
 /// Layers of each projection with their output widths, and the projection's input width.
 pub(crate) fn layers_of(config: &LlamaConfig, projection: usize) -> (usize, Vec<(&'static str, usize)>) {
@@ -121,6 +121,13 @@ impl Adapter {
     /// The trainable tensors, in a fixed order.
     pub fn vars(&self) -> Vec<Var> {
         self.layers.iter().flatten().filter(|var| var.elem_count() > 0).cloned().collect()
+    }
+
+    /// The masks of a block's projections, if the pass has a `seed` for them and the adapter drops anything.
+    pub(crate) fn dropout(&self, seed: Option<u64>, block: usize) -> [Option<Dropout>; PROJECTIONS] {
+        let (rate, seed) = (self.config.dropout, seed.filter(|_| self.config.dropout > 0.0));
+        let of = |projection: usize| seed.map(|seed| stream::seed(seed, "dropout", &[block as u64, projection as u64]));
+        std::array::from_fn(|projection| of(projection).map(|seed| Dropout { rate, seed }))
     }
 
     /// Every A and B by its PEFT name, with its shape.

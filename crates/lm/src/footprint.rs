@@ -134,17 +134,23 @@ impl Footprint {
         F32 * blocks.max(tokens * w.hidden + self.head(predicted)) + self.widened()
     }
 
-    /// Bytes beside the weights and [`Self::adapter`] in a forward and backward pass, with the gradients of an adapter.
-    pub fn training(&self, lora: &LoraConfig, texts: Scored) -> u64 {
+    /// Bytes beside the weights and [`Self::adapter`] in a forward and backward pass, with the gradients of an adapter; `checkpointing` as in
+    /// [`crate::Llama::with_checkpointing`].
+    pub fn training(&self, lora: &LoraConfig, texts: Scored, checkpointing: bool) -> u64 {
         let (w, Scored { tokens, predicted }) = (self.widths(), texts);
         // The residual stream stands twice in a block; on a GPU what is added to it is kept too.
         let residual = if self.is_fused { 2 } else { 4 } * w.hidden;
-        let kept = w.layers * tokens * (w.qkv + w.attended + 2 * w.inner + residual) + tokens * w.hidden + predicted * w.hidden;
+        let block = tokens * (w.qkv + w.attended + 2 * w.inner + residual);
+        // One block stands whole again while backward is in it, with its input, its output and both gradients.
+        let (blocks, again) =
+            if checkpointing { (w.layers * tokens * w.hidden, block + 4 * tokens * w.hidden) } else { (w.layers * block, 0) };
+        let kept = blocks + tokens * w.hidden + predicted * w.hidden;
         // Of the widest layer, SwiGLU and down: its gradient, a place for it, and the sum of both.
         let back = tokens * (6 * w.inner + 3 * w.hidden);
         let (mask, attention) = if self.is_fused { (0, 0) } else { (tokens * tokens, 6 * w.heads * tokens * tokens) };
-        let gradients = 2 * F32 * lora.parameters(&self.config);
-        F32 * (kept + mask + self.head(predicted).max(back).max(attention)) + gradients + self.widened()
+        // A checkpoint has the adapter's values too.
+        let gradients = if checkpointing { 3 } else { 2 } * F32 * lora.parameters(&self.config);
+        F32 * (kept + mask + self.head(predicted).max(again + back.max(attention))) + gradients + self.widened()
     }
 
     /// Numbers for each token of a pass of which nothing is kept.

@@ -10,7 +10,8 @@ use crate::kernels::rows::rms_norm;
 use crate::kernels::turn::Turn;
 use crate::kernels::weight::Weight;
 use crate::packed::Packed;
-use crate::{Adapter, Result, stream};
+use crate::training::Training;
+use crate::{Adapter, Result};
 use candle_core::{Device, Tensor};
 use std::sync::Arc;
 
@@ -118,35 +119,57 @@ impl Model {
     }
 
     /// Log-probabilities of a packed batch as a tensor that depends on the adapter's vars.
-    pub fn differentiable(&self, adapter: &Adapter, packed: Arc<Packed>, temperature: f64, dropout: Option<u64>) -> Result<Tensor> {
-        let x = self.residual(adapter, &packed, dropout)?;
+    pub fn differentiable(&self, adapter: &Adapter, packed: Arc<Packed>, temperature: f64, training: Training) -> Result<Tensor> {
+        let x = self.residual(adapter, &packed, training)?;
         Ok(x.apply_op1(Score::new(self.head.clone(), packed, temperature as f32))?)
     }
 
     /// The rows that predict, after the final norm, as a tensor that depends on the adapter's vars: [predictions, width].
-    pub fn hidden(&self, adapter: &Adapter, packed: Arc<Packed>, dropout: Option<u64>) -> Result<Tensor> {
-        let x = self.residual(adapter, &packed, dropout)?;
+    pub fn hidden(&self, adapter: &Adapter, packed: Arc<Packed>, training: Training) -> Result<Tensor> {
+        let x = self.residual(adapter, &packed, training)?;
         Ok(x.apply_op1(Predict { head: self.head.clone(), packed })?)
     }
 
     /// What the last block gives for every row.
-    fn residual(&self, adapter: &Adapter, packed: &Arc<Packed>, dropout: Option<u64>) -> Result<Tensor> {
+    fn residual(&self, adapter: &Adapter, packed: &Arc<Packed>, training: Training) -> Result<Tensor> {
         let rows = packed.tokens.len();
         let mut x = Tensor::from_vec(self.embed(&packed.tokens), (rows, self.width()), &Device::Cpu)?;
-        let rate = adapter.config.dropout;
         for (layer, (projections, vars)) in self.layers.iter().zip(&adapter.layers).enumerate() {
-            let project = |projection: usize| Project {
-                projection: projections[projection].clone(),
-                shape: adapter.shapes[projection].clone(),
-                dropout: dropout
-                    .filter(|_| rate > 0.0)
-                    .map(|seed| Dropout { rate, seed: stream::seed(seed, "dropout", &[layer as u64, projection as u64]) }),
+            let block = Block {
+                projections: projections.clone(),
+                shapes: adapter.shapes.clone(),
+                dropout: adapter.dropout(training.dropout_seed, layer),
+                packed: packed.clone(),
+                heads: self.heads,
+                turn: self.turns[layer].clone(),
             };
-            let attend = Attend { packed: packed.clone(), heads: self.heads, turn: self.turns[layer].clone() };
-            let attended = x.apply_op2(&vars[QKV], project(QKV))?.apply_op1(attend)?;
-            x = attended.apply_op3(&vars[OUT], &x, project(OUT))?;
-            x = x.apply_op2(&vars[GATE_UP], project(GATE_UP))?.apply_op3(&vars[DOWN], &x, project(DOWN))?;
+            x = training.through(&x, vars, move |x, flats| block.forward(x, flats))?;
         }
         Ok(x)
+    }
+}
+
+/// One block in training.
+struct Block {
+    projections: [Arc<Projection>; 4],
+    shapes: [Arc<LoraShape>; 4],
+    dropout: [Option<Dropout>; 4],
+    packed: Arc<Packed>,
+    heads: Heads,
+    turn: Arc<Turn>,
+}
+
+impl Block {
+    /// What the block makes of `x`, differentiable with respect to it and to the adapter's flat buffers, one for each projection.
+    fn forward(&self, x: &Tensor, flats: &[Tensor]) -> candle_core::Result<Tensor> {
+        let project = |projection: usize| Project {
+            projection: self.projections[projection].clone(),
+            shape: self.shapes[projection].clone(),
+            dropout: self.dropout[projection],
+        };
+        let attend = Attend { packed: self.packed.clone(), heads: self.heads, turn: self.turn.clone() };
+        let attended = x.apply_op2(&flats[QKV], project(QKV))?.apply_op1(attend)?;
+        let x = attended.apply_op3(&flats[OUT], x, project(OUT))?;
+        x.apply_op2(&flats[GATE_UP], project(GATE_UP))?.apply_op3(&flats[DOWN], &x, project(DOWN))
     }
 }

@@ -96,7 +96,7 @@ impl Llama {
             }
             Backend::Plain(model) => {
                 let mut generations = Vec::with_capacity(requests.len());
-                let factors = model.factors(adapter, false)?;
+                let factors = model.factors(adapter)?;
                 for chunk in requests.chunks(max_rows) {
                     let done = generations.len();
                     generations.extend(generate_padded(model, factors.as_ref(), chunk, decoding, done, on_step)?);
@@ -336,7 +336,7 @@ fn generate_padded(
     loop {
         let new = tokens.len() / batch;
         let mask = padded_mask(model, &padding, new, seen)?;
-        let x = model.pass(&tokens, &positions, &mask, adapter, None, Some(&mut cache))?;
+        let x = model.pass(&tokens, &positions, mask, adapter, Some(&mut cache))?;
         let last = x.reshape((batch, new, ()))?.narrow(1, new - 1, 1)?.squeeze(1)?;
         let logits: Vec<Vec<f32>> = model.logits(&last)?.to_vec2()?;
         generations.par_iter_mut().zip(&logits).zip(&mut streams).for_each(|((generation, logits), stream)| {

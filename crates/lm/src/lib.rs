@@ -28,6 +28,7 @@ pub mod seal;
 pub mod stored;
 pub mod stream;
 pub mod tokenizer;
+mod training;
 
 pub use adapter::{Adapter, LoraConfig};
 pub use architecture::{Architecture, Output};

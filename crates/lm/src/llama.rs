@@ -10,6 +10,7 @@ use crate::kernels::rows::Rotary;
 use crate::kernels::turn::{HeadNorms, Turn};
 use crate::kernels::weight::Weight;
 use crate::packed::Packed;
+use crate::training::Training;
 use crate::{Adapter, Error, Group, LlamaConfig, ModelFolder, Precision, Result, fused, plain};
 use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{DType, Device, Tensor};
@@ -22,6 +23,7 @@ pub struct Llama {
     pub config: LlamaConfig,
     device: Device,
     precision: Precision,
+    checkpointing: bool,
     pub(crate) backend: Backend,
 }
 
@@ -123,7 +125,14 @@ impl Llama {
         } else {
             Backend::Plain(Arc::new(plain_model(&config, weights, device, precision)?))
         };
-        Ok(Self { config, device: device.clone(), precision, backend })
+        Ok(Self { config, device: device.clone(), precision, checkpointing: false, backend })
+    }
+
+    /// The same weights, trained so that of each block the forward pass keeps its input alone, and the backward pass computes the block again: less
+    /// memory for about one more forward pass. Gradients are the same, on a processor to the bit.
+    #[must_use]
+    pub fn with_checkpointing(self, checkpointing: bool) -> Self {
+        Self { checkpointing, ..self }
     }
 
     pub fn device(&self) -> &Device {
@@ -149,19 +158,16 @@ impl Llama {
         if packed.predictions.is_empty() {
             return Ok(Tensor::zeros(0, DType::F32, &self.device)?);
         }
+        let training = Training { dropout_seed, checkpointing: self.checkpointing };
         match (&self.backend, adapter) {
-            (Backend::Fused(model), Some(adapter)) => model.differentiable(adapter, Arc::new(packed), temperature, dropout_seed),
+            (Backend::Fused(model), Some(adapter)) => model.differentiable(adapter, Arc::new(packed), temperature, training),
             (Backend::Fused(model), None) => {
                 let log_probs = model.score(None, &packed, temperature);
                 let n = log_probs.len();
                 Ok(Tensor::from_vec(log_probs, n, &self.device)?)
             }
-            (Backend::Plain(model), _) => {
-                let factors = model.factors(adapter, true)?;
-                let rate = adapter.map_or(0.0, |adapter| adapter.config.dropout);
-                let dropout = dropout_seed.is_some() && rate > 0.0;
-                model.log_probs(factors.as_ref(), &packed, temperature, dropout.then_some(rate))
-            }
+            (Backend::Plain(model), Some(adapter)) => model.differentiable(adapter, &packed, temperature, training),
+            (Backend::Plain(model), None) => model.score(None, &packed, temperature),
         }
     }
 
@@ -179,8 +185,8 @@ impl Llama {
                 Ok(Tensor::from_vec(model.features(snapshot.as_ref(), &packed), shape, &self.device)?)
             }
             Backend::Plain(model) => {
-                let factors = model.factors(adapter, false)?;
-                Ok(model.predicting(factors.as_ref(), &packed, None)?.detach())
+                let factors = model.factors(adapter)?;
+                model.features(factors.as_ref(), &packed)
             }
         }
     }
@@ -191,13 +197,10 @@ impl Llama {
         if packed.predictions.is_empty() {
             return Ok(Tensor::zeros((0, self.config.hidden_size), DType::F32, &self.device)?);
         }
+        let training = Training { dropout_seed, checkpointing: self.checkpointing };
         match &self.backend {
-            Backend::Fused(model) => model.hidden(adapter, Arc::new(packed), dropout_seed),
-            Backend::Plain(model) => {
-                let factors = model.factors(Some(adapter), true)?;
-                let dropout = dropout_seed.is_some() && adapter.config.dropout > 0.0;
-                model.predicting(factors.as_ref(), &packed, dropout.then_some(adapter.config.dropout))
-            }
+            Backend::Fused(model) => model.hidden(adapter, Arc::new(packed), training),
+            Backend::Plain(model) => model.hidden(adapter, &packed, training),
         }
     }
 
@@ -213,8 +216,8 @@ impl Llama {
                 Ok(model.score(snapshot.as_ref(), &packed, temperature))
             }
             Backend::Plain(model) => {
-                let factors = model.factors(adapter, false)?;
-                Ok(model.log_probs(factors.as_ref(), &packed, temperature, None)?.to_vec1()?)
+                let factors = model.factors(adapter)?;
+                Ok(model.score(factors.as_ref(), &packed, temperature)?.to_vec1()?)
             }
         }
     }
@@ -277,7 +280,7 @@ fn plain_model(config: &LlamaConfig, mut weights: Weights, device: &Device, prec
         let norms = norms.map(|[query, key]| {
             Ok::<_, Error>(Norms { query: query.to_device(device)?, key: key.to_device(device)?, epsilon: config.rms_norm_eps })
         });
-        layers.push(plain::Layer { projections, head_norms: norms.transpose()? });
+        layers.push(Arc::new(plain::Layer { projections, head_norms: norms.transpose()? }));
     }
     let mut of_tokens = |name: &str| Ok::<_, Error>(Matrix::new(&weights.take_stored(name)?.to_device(device)?, precision)?.exact());
     let embedding = of_tokens("model.embed_tokens.weight")?;

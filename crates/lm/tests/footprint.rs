@@ -31,16 +31,20 @@ fn measure(found: &mut Phases, model: &Llama, footprint: &Footprint) {
     let (took, _) = beyond(|| model.score(None, &groups, 1.0).unwrap());
     found.note("scoring", footprint.weights + footprint.scoring(texts), held + took);
 
-    let (took, _) = beyond(|| {
-        let adapter = Adapter::new(model, lora.clone(), 1).unwrap();
-        let vars = adapter.vars();
-        let mut optimiser = AdamW::new(vars.clone(), AdamWConfig::default()).unwrap();
-        let mut gradients = Gradients::new(&vars);
-        let loss = model.log_probs(Some(&adapter), &groups, 1.0, None).unwrap().sum_all().unwrap();
-        gradients.add(&vars, &loss.backward().unwrap()).unwrap();
-        optimiser.step(&gradients, 1e-3).unwrap();
-    });
-    found.note("training", footprint.weights + footprint.adapter(&lora) + footprint.training(&lora, texts), held + took);
+    for checkpointing in [false, true] {
+        let model = model.clone().with_checkpointing(checkpointing);
+        let (took, _) = beyond(|| {
+            let adapter = Adapter::new(&model, lora.clone(), 1).unwrap();
+            let vars = adapter.vars();
+            let mut optimiser = AdamW::new(vars.clone(), AdamWConfig::default()).unwrap();
+            let mut gradients = Gradients::new(&vars);
+            let loss = model.log_probs(Some(&adapter), &groups, 1.0, None).unwrap().sum_all().unwrap();
+            gradients.add(&vars, &loss.backward().unwrap()).unwrap();
+            optimiser.step(&gradients, 1e-3).unwrap();
+        });
+        let said = footprint.weights + footprint.adapter(&lora) + footprint.training(&lora, texts, checkpointing);
+        found.note(if checkpointing { "training with checkpointing" } else { "training" }, said, held + took);
+    }
 }
 
 #[test]

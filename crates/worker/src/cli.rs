@@ -248,6 +248,9 @@ pub enum RewardCommand {
         /// Leave pairs with a longer conversation out
         #[arg(long, value_name = "N", default_value_t = 512)]
         max_tokens: usize,
+        /// Need less memory and a third more time: compute each block again on the way back. The result is the same
+        #[arg(long)]
+        checkpointing: bool,
         /// With --json: print each step, a line each, before the whole
         #[arg(long)]
         each: bool,

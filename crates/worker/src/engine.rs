@@ -274,7 +274,7 @@ impl Found {
 
     /// Without a `home` the scores do not count.
     fn load_with(self, spec: &Spec, home: Option<&Home>, elsewhere: impl FnOnce(&Settings) -> Result<Answers>) -> Result<Loaded> {
-        let device = lm::best_device();
+        let (device, checkpointing) = (lm::best_device(), spec.training.checkpointing);
         // The checksum is asked for below; it takes as long as the weights.
         let (base, checksum) = rayon::join(|| Llama::load(&self.prompter, &device, spec.precision), || self.prompter.checksum());
         let (base, checksum) = (base?, checksum?);
@@ -282,10 +282,12 @@ impl Found {
         let oracle = self.oracle.as_ref().map(|folder| {
             let shared = folder.path == self.prompter.path || folder.checksum()? == checksum;
             let model = if shared { base.clone() } else { Llama::load(folder, &device, spec.precision)? };
+            let model = model.with_checkpointing(checkpointing);
             Prompter::new(model, Arc::new(folder.tokenizer()?), folder.stop_tokens.clone(), experiment::oracle::settings(spec))
         });
         let oracle = oracle.transpose()?;
-        let prompter = Prompter::new(base.clone(), tokenizer, self.prompter.stop_tokens.clone(), spec.prompter.clone())?;
+        let policy = base.clone().with_checkpointing(checkpointing);
+        let prompter = Prompter::new(policy, tokenizer, self.prompter.stop_tokens.clone(), spec.prompter.clone())?;
         let known = Some((self.prompter.path.as_path(), &base));
         let what_for = home.map_or(For::Estimate { known }, |home| For::Scores { home, known });
         let scorers = self.parts.open(&what_for, spec.precision)?;

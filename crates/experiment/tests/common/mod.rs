@@ -264,6 +264,7 @@ impl World {
     fn policy(&self, settings: contract::spec::Prompter) -> Result<Prompter> {
         let folder = ModelFolder::open(&self.folder.path().join("tiny")).unwrap();
         let model = Llama::load(&folder, &Device::Cpu, lm::Precision::F32).unwrap();
+        let model = model.with_checkpointing(self.spec.training.checkpointing);
         Prompter::new(model, Arc::new(folder.tokenizer().unwrap()), folder.stop_tokens.clone(), settings)
     }
 

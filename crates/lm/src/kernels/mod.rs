@@ -3,6 +3,7 @@
 //! A kernel is a function on row-major `f32` slices; [`ops`] wraps those that are differentiated as candle operations.
 //! [`plain`] says the same in candle's own operations: it is the reference in tests, and the path on every other device.
 pub mod attention;
+pub mod gradient;
 pub mod head;
 mod lanes;
 pub mod matmul;

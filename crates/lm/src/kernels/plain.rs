@@ -1,97 +1,19 @@
 //! The same operations in candle's own: the path on CUDA and Metal, and what the fused kernels are held against.
 //!
 //! Forward is what candle computes fastest where nothing is differentiated; where something is, the gradient is added by hand
-//! ([`with_gradient`], [`project`]), so that candle keeps neither intermediate results nor the gradients of frozen weights: of a block the same
+//! ([`super::gradient`], [`project`]), so that candle keeps neither intermediate results nor the gradients of frozen weights: of a block the same
 //! five tensors are kept as on the fused path, and norms, SwiGLU and attention are computed again.
 use super::attention::Heads;
+use super::gradient::{Computed, recomputed, with_gradient};
 use super::matrix::Matrix;
-use super::projection::LoraShape;
-use candle_core::backend::BackendStorage;
-use candle_core::{
-    CpuStorage, CudaStorage, CustomOp1, CustomOp3, D, DType, Layout, MetalStorage, Result, Shape, Storage, Tensor, Var, bail,
-};
+use super::projection::{Dropout, LoraShape};
+use candle_core::{CpuStorage, CudaStorage, CustomOp3, D, DType, Layout, MetalStorage, Result, Shape, Tensor};
 use candle_nn::ops::{silu, softmax_last_dim};
 use candle_nn::rotary_emb::rope;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Rows of logits that are held at a time.
 pub const LOGIT_ROWS: usize = 256;
-
-/// From ∂y to ∂x.
-type Backward = Box<dyn Fn(&Tensor) -> Result<Tensor> + Send + Sync>;
-
-/// A result that was computed already, handed on as that of an operation, and not kept by it.
-struct Computed(Mutex<Option<Tensor>>);
-
-impl Computed {
-    fn new(y: Tensor) -> Self {
-        Self(Mutex::new(Some(y)))
-    }
-
-    fn take(&self) -> Result<Tensor> {
-        let y = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        y.ok_or_else(|| candle_core::Error::Msg("an operation ran twice".into()))
-    }
-
-    /// Its storage where `of` finds one of the device's kind.
-    fn storage<S: BackendStorage>(&self, of: impl Fn(&Storage) -> Option<&S>) -> Result<(S, Shape)> {
-        let y = self.take()?;
-        let (guard, layout) = y.storage_and_layout();
-        match of(&guard) {
-            Some(storage) => Ok((storage.try_clone(layout)?, layout.shape().clone())),
-            None => bail!("an operation's result lies on another device than what it was computed from"),
-        }
-    }
-
-    fn cpu(&self) -> Result<(CpuStorage, Shape)> {
-        self.storage(|storage| if let Storage::Cpu(storage) = storage { Some(storage) } else { None })
-    }
-
-    fn cuda(&self) -> Result<(CudaStorage, Shape)> {
-        self.storage(|storage| if let Storage::Cuda(storage) = storage { Some(storage) } else { None })
-    }
-
-    fn metal(&self) -> Result<(MetalStorage, Shape)> {
-        self.storage(|storage| if let Storage::Metal(storage) = storage { Some(storage) } else { None })
-    }
-}
-
-/// A result as a function of one tensor.
-struct WithGradient(Computed, Backward);
-
-/// `y`, computed from `x`, with its gradient; dense.
-fn with_gradient(x: &Tensor, y: Tensor, backward: impl Fn(&Tensor) -> Result<Tensor> + Send + Sync + 'static) -> Result<Tensor> {
-    if x.track_op() { x.apply_op1(WithGradient(Computed::new(y.contiguous()?), Box::new(backward))) } else { Ok(y) }
-}
-
-impl CustomOp1 for WithGradient {
-    fn name(&self) -> &'static str {
-        "with-gradient"
-    }
-    fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        self.0.cpu()
-    }
-    fn cuda_fwd(&self, _: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
-        self.0.cuda()
-    }
-    fn metal_fwd(&self, _: &MetalStorage, _: &Layout) -> Result<(MetalStorage, Shape)> {
-        self.0.metal()
-    }
-    fn bwd(&self, _: &Tensor, _: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        Ok(Some((self.1)(gradient)?))
-    }
-}
-
-/// `f(x)`, of which nothing but `x` is kept: backward computes it again.
-fn recomputed(x: &Tensor, f: impl Fn(&Tensor) -> Result<Tensor> + Send + Sync + 'static) -> Result<Tensor> {
-    let kept = x.detach();
-    let y = f(&kept)?;
-    with_gradient(x, y, move |gradient| {
-        let x = Var::from_tensor(&kept)?;
-        let gradients = (f(x.as_tensor())? * gradient)?.sum_all()?.backward()?;
-        gradients.get(&x).map_or_else(|| kept.zeros_like(), |gradient| Ok(gradient.clone()))
-    })
-}
 
 /// `weight · x / √(mean x² + ε)` over the last dimension.
 pub fn rms_norm(x: &Tensor, weight: &Tensor, epsilon: f64) -> Result<Tensor> {
@@ -237,9 +159,8 @@ pub struct Linear {
     pub bias: Option<Tensor>,
 }
 
-/// `f(x)·W` (+ bias) plus LoRA with this rate of dropout. `x` [rows, width]. The dropout mask comes from the device's own generator: on this path
-/// it is random, but not reproducible across devices. Of what is computed, `x` alone is kept for backward, and the mask.
-pub fn project(x: &Tensor, layer: &Arc<Linear>, lora: Option<&Lora>, dropout: Option<f64>) -> Result<Tensor> {
+/// `f(x)·W` (+ bias) plus LoRA. `x` [rows, width]. Of what is computed, `x` alone is kept for backward; the mask of dropout is drawn again.
+pub fn project(x: &Tensor, layer: &Arc<Linear>, lora: Option<&Lora>, dropout: Option<Dropout>) -> Result<Tensor> {
     let input = layer.before.forward(&x.detach())?;
     let mut y = layer.weight.times(&input)?;
     if let Some(bias) = &layer.bias {
@@ -249,12 +170,21 @@ pub fn project(x: &Tensor, layer: &Arc<Linear>, lora: Option<&Lora>, dropout: Op
         let (layer, kept) = (layer.clone(), x.detach());
         return with_gradient(x, y, move |gradient| layer.before.backward(layer.weight.times_transposed(&gradient.contiguous()?)?, &kept));
     };
-    let mask = dropout.map(|rate| candle_nn::ops::dropout(&input.ones_like()?, rate as f32)).transpose()?;
-    let y = (y + dropped(&input, mask.as_ref())?.matmul(&lora.a.detach())?.matmul(&lora.b.detach())?)?;
+    let y = (y + dropped(&input, mask(&input, dropout)?.as_ref())?.matmul(&lora.a.detach())?.matmul(&lora.b.detach())?)?;
     if !x.track_op() && !lora.a.track_op() {
         return Ok(y);
     }
-    x.apply_op3(&lora.a, &lora.b, Project { computed: Computed::new(y), layer: layer.clone(), mask })
+    x.apply_op3(&lora.a, &lora.b, Project { computed: Computed::new(y), layer: layer.clone(), dropout })
+}
+
+/// What `x` is multiplied by, drawn on the processor: the fused kernels' mask, on every device.
+fn mask(x: &Tensor, dropout: Option<Dropout>) -> Result<Option<Tensor>> {
+    let mask = dropout.map(|dropout| {
+        let mut mask = vec![1.0; x.elem_count()];
+        dropout.apply(&mut mask);
+        Tensor::from_vec(mask, x.shape(), x.device())
+    });
+    mask.transpose()
 }
 
 fn dropped(x: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
@@ -265,7 +195,7 @@ fn dropped(x: &Tensor, mask: Option<&Tensor>) -> Result<Tensor> {
 struct Project {
     computed: Computed,
     layer: Arc<Linear>,
-    mask: Option<Tensor>,
+    dropout: Option<Dropout>,
 }
 
 impl CustomOp3 for Project {
@@ -307,11 +237,13 @@ impl CustomOp3 for Project {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let gradient = gradient.contiguous()?;
         let (x, a, b) = (x.detach(), a.detach(), b.detach());
-        let input = dropped(&self.layer.before.forward(&x)?, self.mask.as_ref())?;
+        let input = self.layer.before.forward(&x)?;
+        let mask = mask(&input, self.dropout)?;
+        let input = dropped(&input, mask.as_ref())?;
         let d_hidden = gradient.matmul(&b.t()?)?;
         let d_b = input.matmul(&a)?.t()?.matmul(&gradient)?;
         let d_a = input.t()?.matmul(&d_hidden)?;
-        let d_lora = dropped(&d_hidden.matmul(&a.t()?)?, self.mask.as_ref())?;
+        let d_lora = dropped(&d_hidden.matmul(&a.t()?)?, mask.as_ref())?;
         let d_input = (self.layer.weight.times_transposed(&gradient)? + d_lora)?;
         Ok((Some(self.layer.before.backward(d_input, &x)?), Some(d_a), Some(d_b)))
     }

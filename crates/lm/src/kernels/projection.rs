@@ -88,7 +88,8 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    fn apply(self, values: &mut [f32]) {
+    /// Drops elements of rows one below the other, and scales the others up.
+    pub fn apply(self, values: &mut [f32]) {
         let threshold = (self.rate * 2f64.powi(32)) as u64;
         let keep = (1.0 / (1.0 - self.rate)) as f32;
         values.par_chunks_mut(4096).enumerate().for_each(|(chunk, values)| {

@@ -33,8 +33,8 @@ struct Kernel {
     forward: Forward,
     /// Gradients with respect to the inputs, from the inputs and the gradient with respect to the output.
     backward: Backward,
-    /// The same in candle's operations, on [`crate::best_device`]; none where chance is part of it.
-    plain: Option<Plain>,
+    /// The same in candle's operations, on [`crate::best_device`].
+    plain: Plain,
 }
 
 fn normal(stream: &mut Stream, n: usize) -> Vec<f32> {
@@ -95,9 +95,8 @@ impl Kernel {
     }
 
     fn check_plain(&self, inputs: &[Vec<f32>], out: &[f32], d_out: &[f32], gradients: &[Vec<f32>]) {
-        let Some(plain) = &self.plain else { return };
         let vars: Vec<Var> = inputs.iter().zip(&self.shapes).map(|(x, shape)| Var::from_tensor(&tensor(x, shape)).unwrap()).collect();
-        let expected = plain(&vars.iter().map(|var| var.as_tensor().clone()).collect::<Vec<_>>()).unwrap();
+        let expected = (self.plain)(&vars.iter().map(|var| var.as_tensor().clone()).collect::<Vec<_>>()).unwrap();
         close(out, &dense(&expected), F32, &self.name);
         let loss = (&expected * tensor(d_out, expected.dims())).unwrap().sum_all().unwrap();
         let differentiated = loss.backward().unwrap();
@@ -159,7 +158,7 @@ fn norm(name: &str, rows: usize, weight: Vec<f32>) -> Kernel {
             rms_norm_backward(&mut gradient, &inputs[0], &b, EPSILON);
             vec![gradient]
         }),
-        plain: Some(Box::new(move |inputs| plain::rms_norm(&inputs[0], &tensor(&weight, &[width]), f64::from(EPSILON)))),
+        plain: Box::new(move |inputs| plain::rms_norm(&inputs[0], &tensor(&weight, &[width]), f64::from(EPSILON))),
     }
 }
 
@@ -177,7 +176,7 @@ fn gated(name: &str, rows: usize, width: usize) -> Kernel {
             swiglu_backward(&mut gradient, d_out, &inputs[0], width);
             vec![gradient]
         }),
-        plain: Some(Box::new(|inputs| plain::swiglu(&inputs[0]))),
+        plain: Box::new(|inputs| plain::swiglu(&inputs[0])),
     }
 }
 
@@ -203,11 +202,11 @@ fn turning(name: &str, rows: usize, width: usize, turned: usize) -> Kernel {
             gradient.chunks_exact_mut(width).enumerate().for_each(|(position, head)| backward.turn_back(head, position));
             vec![gradient]
         }),
-        plain: Some(Box::new(move |inputs| {
+        plain: Box::new(move |inputs| {
             let (cosines, sines) = rotary.tables();
             let table = |values: &[f32]| tensor(values, &[1, rows, turned / 2]);
             plain::rotary(&inputs[0].reshape((1, 1, rows, width))?, &table(cosines), &table(sines))
-        })),
+        }),
     }
 }
 
@@ -244,7 +243,7 @@ fn attending(name: &str, packed: Packed, heads: Heads, norms: Option<[Vec<f32>; 
             attention_backward(&mut gradient, d_out, &inputs[0], &backward.0, heads, &backward.1);
             vec![gradient]
         }),
-        plain: Some(Box::new(move |inputs| {
+        plain: Box::new(move |inputs| {
             let (packed, _) = &*shared;
             let (cosines, sines) = rotary.tables();
             let table = |table: &[f32]| {
@@ -258,7 +257,7 @@ fn attending(name: &str, packed: Packed, heads: Heads, norms: Option<[Vec<f32>; 
             });
             let turn = plain::Turn { cosines: table(cosines), sines: table(sines), norms };
             plain::attend(&inputs[0], 1, heads, &turn, &packed_mask(packed, inputs[0].device())?)
-        })),
+        }),
     }
 }
 
@@ -298,18 +297,16 @@ fn projecting(name: &str, rows: usize, layers: Layers) -> Kernel {
             let (d_x, d_flat) = backward.0.backward(d_out, &inputs[0], lora, dropout);
             vec![d_x, d_flat]
         }),
-        plain: dropout.is_none().then(|| -> Plain {
-            Box::new(move |inputs| {
-                let before = match &before {
-                    Before::Nothing => plain::Before::Nothing,
-                    Before::Norm(weight, epsilon) => plain::Before::Norm(tensor(weight, &[width]), f64::from(*epsilon)),
-                    Before::SwiGlu => plain::Before::SwiGlu,
-                };
-                let lora = plain::Lora::new(&shared.1, &inputs[1], &plain::places(&shared.1, all, &inputs[0])?)?;
-                let weight = matrix(&tensor(&weights.concat(), &[all, width]).t()?.contiguous()?)?;
-                let bias = bias.as_ref().map(|bias| tensor(bias, &[all]));
-                plain::project(&inputs[0], &Arc::new(plain::Linear { before, weight, bias }), lora.as_ref(), None)
-            })
+        plain: Box::new(move |inputs| {
+            let before = match &before {
+                Before::Nothing => plain::Before::Nothing,
+                Before::Norm(weight, epsilon) => plain::Before::Norm(tensor(weight, &[width]), f64::from(*epsilon)),
+                Before::SwiGlu => plain::Before::SwiGlu,
+            };
+            let lora = plain::Lora::new(&shared.1, &inputs[1], &plain::places(&shared.1, all, &inputs[0])?)?;
+            let weight = matrix(&tensor(&weights.concat(), &[all, width]).t()?.contiguous()?)?;
+            let bias = bias.as_ref().map(|bias| tensor(bias, &[all]));
+            plain::project(&inputs[0], &Arc::new(plain::Linear { before, weight, bias }), lora.as_ref(), dropout)
         }),
     }
 }
@@ -329,11 +326,11 @@ fn scoring(name: &str, norm: Vec<f32>, weight: Vec<f32>, tokens: Vec<u32>, tempe
             let scores = head.scores(&inputs[0], tokens, temperature, true);
             vec![head.backward(d_out, &scores.gradients, &inputs[0])]
         }),
-        plain: Some(Box::new(move |inputs| {
+        plain: Box::new(move |inputs| {
             let normed = plain::rms_norm(&inputs[0], &tensor(&norm, &[width]), f64::from(EPSILON))?;
             let tokens = Tensor::new(&shared.1[..], normed.device())?;
             plain::log_probs(&normed, &matrix(&tensor(&weight, &[vocabulary, width]))?, &tokens, f64::from(temperature))
-        })),
+        }),
     }
 }
 

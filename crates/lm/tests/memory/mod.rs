@@ -1,5 +1,5 @@
 //! What a piece of work takes of memory, and what it was said to take.
-#![allow(dead_code)] // Not each test asks for all of it.
+#![allow(dead_code, clippy::print_stdout)] // Not each test asks for all of it; figures are for the documentation.
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -63,6 +63,7 @@ impl Phases {
             format!("{phase}: said {:.0} MB, took {:.0} MB, {:+.1} %", said / 1e6, took / 1e6, 100.0 * off(*said, *took))
         };
         let lines: Vec<String> = self.0.iter().map(line).collect();
+        println!("{}", lines.join("\n"));
         assert!(self.0.iter().all(|(_, said, took)| off(*said, *took).abs() < 0.15), "{}", lines.join("\n"));
     }
 }

@@ -116,10 +116,12 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
             tokio::task::block_in_place(|| reward::bench(&context, &spec, &pairs, folder.as_deref(), each))
         }
         Command::Reward {
-            command: RewardCommand::Train { pairs, name, base, seed, epochs, only, held_out, learning_rate, max_tokens, each },
+            command:
+                RewardCommand::Train { pairs, name, base, seed, epochs, only, held_out, learning_rate, max_tokens, checkpointing, each },
         } => {
             let settings = RewardTraining { seed, epochs: epochs as usize, learning_rate, max_tokens, ..RewardTraining::default() };
-            let asked = reward_training::Asked { name, base, only: only.map(|n| n as usize), held_out, settings, each };
+            let only = only.map(|n| n as usize);
+            let asked = reward_training::Asked { name, base, only, held_out, settings, checkpointing, each };
             tokio::task::block_in_place(|| reward_training::train(&context, &pairs, &asked))
         }
         Command::Estimate { spec, arms, seeds, folder, deviation } => {

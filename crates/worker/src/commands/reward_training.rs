@@ -29,6 +29,8 @@ pub struct Asked {
     pub only: Option<usize>,
     pub held_out: f64,
     pub settings: RewardTraining,
+    /// As `training.checkpointing` of an experiment.
+    pub checkpointing: bool,
     /// To tell each step.
     pub each: bool,
 }
@@ -91,7 +93,8 @@ fn learned(context: &Context, base: &ModelFolder, pairs: &Preferences, folder: &
     let bars = Bars::new();
     bars.say("Loading the model …");
     let lora = LoraConfig { rank: 16, alpha: 32.0, dropout: 0.0, targets: LORA_TARGETS.map(String::from).to_vec() };
-    let mut model = RewardModel::untrained(Llama::load(base, &lm::best_device(), Precision::F32)?, base, lora, asked.settings.seed)?;
+    let model = Llama::load(base, &lm::best_device(), Precision::F32)?.with_checkpointing(asked.checkpointing);
+    let mut model = RewardModel::untrained(model, base, lora, asked.settings.seed)?;
     let bar = counting("training", "steps", (0, 0));
     let mut losses = Vec::new();
     let mut on_step = |told: RewardStep| {

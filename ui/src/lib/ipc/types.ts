@@ -508,6 +508,11 @@ clip_ratio: number, max_gradient_norm: number, weight_decay: number,
  */
 rewrites_per_pass: number, 
 /**
+ * Gradient checkpointing: a pass keeps of each block its input alone, and computes the block again on the way back. Less memory for about a third
+ * more time; the result is the same. Of the prompter and of the oracle.
+ */
+checkpointing?: boolean, 
+/**
  * Divide advantages by the group's standard deviation. Off: it would change what λ means.
  */
 scale_by_group_deviation: boolean, 
