@@ -66,11 +66,15 @@ pub fn labelled(found: &LabelBench) -> String {
     });
     let mut text = columns(&headed(&words, rows), &[0]);
     let label = one_line(&found.label, 40);
+    let pairs = match found.pairs {
+        0 => "No two answers to the same prompt have different labels.".into(),
+        pairs => format!("{pairs} pairs of answers to the same prompt have different labels: chance agrees on 50 % of them."),
+    };
     let _ = writeln!(
         text,
-        "\n{} answers to {} prompts with the label \"{label}\", each scored once ({:.0} answers a second). {} pairs of answers to the same prompt have different labels: chance agrees on \
-         50 % of them. Intervals draw prompts with all of their answers; \"length\" is the rule that the longer answer is the better one.",
-        found.answers, found.prompts, found.answers_per_second, found.pairs
+        "\n{} answers to {} prompts with the label \"{label}\", each scored once ({:.0} answers a second). {pairs} Intervals draw prompts with all of their answers; \
+         \"length\" is the rule that the longer answer is the better one.",
+        found.answers, found.prompts, found.answers_per_second
     );
     if found.label_with_length.is_some() {
         let _ = writeln!(text, "The label's own rank correlation with length is {}.", bounded(found.label_with_length, signed));
