@@ -2,13 +2,14 @@
 use crate::files as downloaded;
 use crate::opening::{self, Waiting};
 use ::desk::Work;
-use contract::bench::{BenchProgress, PairsPreview, RewardBench, RewardTrained, RewardTrainingNews, ToTrainReward};
+use contract::bench::{BenchProgress, RewardTrained, RewardTrainingNews, ToTrainReward};
 use contract::design::DesignPower;
 use contract::desk::{
     DataColumns, DataPreview, EpisodeRow, Estimate, Load, Merged, OpenFile, Overview, RunChange, RunDetail, RunNews, RunSummary, Sample,
     ScoreRow, Settings, Share, SpecCheck, Tried, TryNews,
 };
 use contract::endpoint::{Endpoint, EndpointFindings};
+use contract::feedback::{FeedbackBench, FeedbackColumns, FeedbackPreview};
 use contract::hub::{HubAsked, HubBrought, HubKind, HubKnown, HubListed, HubProgress, HubShown};
 use contract::judged::{JudgeProgress, Judged, ToJudge};
 use contract::profiles::Profiles;
@@ -63,7 +64,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         hub_known,
         hub_get,
         leave_hub_get,
-        pairs,
+        feedback,
         bench_reward,
         leave_reward_bench,
         train_reward,
@@ -84,7 +85,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         merge,
         save,
         choose_prompts,
-        choose_pairs
+        choose_feedback
     ]
 }
 
@@ -327,14 +328,20 @@ async fn leave_hub_get(desk: Desk<'_>, kind: HubKind, name: String) -> Result<()
 }
 
 #[tauri::command]
-async fn pairs(desk: Desk<'_>, file: PathBuf) -> Result<PairsPreview> {
-    desk.pairs(file).await
+async fn feedback(desk: Desk<'_>, file: PathBuf, columns: FeedbackColumns) -> Result<FeedbackPreview> {
+    desk.feedback(file, columns).await
 }
 
 #[tauri::command]
-async fn bench_reward(desk: Desk<'_>, reward: Reward, file: PathBuf, on_progress: Channel<BenchProgress>) -> Result<RewardBench> {
+async fn bench_reward(
+    desk: Desk<'_>,
+    reward: Reward,
+    file: PathBuf,
+    columns: FeedbackColumns,
+    on_progress: Channel<BenchProgress>,
+) -> Result<FeedbackBench> {
     // A page that is gone hears nothing.
-    desk.bench_reward(reward, &file, |progress| drop(on_progress.send(progress))).await
+    desk.bench_reward(reward, &file, &columns, |progress| drop(on_progress.send(progress))).await
 }
 
 #[tauri::command]
@@ -407,10 +414,10 @@ async fn choose_prompts(app: AppHandle) -> Result<Option<String>> {
     Ok(chosen_rows(&app, "A file of prompts", "Prompts"))
 }
 
-/// Lets a person choose a file of preferences; null where none was chosen.
+/// Lets a person choose a file of feedback; null where none was chosen.
 #[tauri::command]
-async fn choose_pairs(app: AppHandle) -> Result<Option<String>> {
-    Ok(chosen_rows(&app, "A file of pairs of answers", "Pairs"))
+async fn choose_feedback(app: AppHandle) -> Result<Option<String>> {
+    Ok(chosen_rows(&app, "A file of pairs of answers, or of answers with labels", "Answers"))
 }
 
 fn chosen_rows(app: &AppHandle, title: &str, what: &str) -> Option<String> {

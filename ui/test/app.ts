@@ -9,7 +9,7 @@ import { estimating } from '$lib/state/estimating.svelte';
 import { files } from '$lib/state/files.svelte';
 import { judging } from '$lib/state/judging.svelte';
 import { notices } from '$lib/state/notices.svelte';
-import { benching, pairsFile, rewardTraining } from '$lib/state/preferences.svelte';
+import { benching, feedbackFile, rewardTraining } from '$lib/state/preferences.svelte';
 import { router } from '$lib/state/router.svelte';
 import { runs } from '$lib/state/runs.svelte';
 import App from '../src/App.svelte';
@@ -32,7 +32,7 @@ beforeEach(() => {
   judging.forget();
   benching.forget();
   rewardTraining.forget();
-  pairsFile.set('');
+  feedbackFile.set('');
   downloads.clear();
   router.place = { parts: [], query: {} };
 });

@@ -1,10 +1,22 @@
 // Rewards that are held against preferences, and reward models that are trained on them.
 import { fireEvent, screen, waitFor, within } from '@testing-library/svelte';
 import { describe, expect, it } from 'vitest';
-import type { RewardBench } from '$ipc';
+import type { LabelBench, RewardBench } from '$ipc';
 import { agreementForest, benchCsv, benchInWords, doubts, partsInWords, share, withModel } from '$lib/state/bench';
+import {
+  asOther,
+  binWord,
+  fieldsOf,
+  kindOf,
+  labelCsv,
+  labelDoubts,
+  labelForest,
+  labelPairsForest,
+  labelsInWords,
+  NO_COLUMNS,
+} from '$lib/state/feedback';
 import { draft } from '$lib/state/draft.svelte';
-import { benching, pairsFile, rewardTraining } from '$lib/state/preferences.svelte';
+import { benching, feedbackFile, rewardTraining } from '$lib/state/preferences.svelte';
 import { lastOf, smoothed, trainingOf, type TrainingFields } from '$lib/state/rewardTraining';
 import { open, violations } from './app';
 
@@ -13,14 +25,14 @@ const LATE = { timeout: 8000 };
 async function pairs(at: string) {
   await open(at);
   await fireEvent.input(await screen.findByLabelText('File'), { target: { value: '/home/ada/pairs.jsonl' } });
-  await waitFor(() => expect(pairsFile.seen?.pairs).toBe(412), LATE);
+  await waitFor(() => expect(feedbackFile.pairs?.pairs).toBe(412), LATE);
 }
 
 describe('a reward', { timeout: 30_000 }, () => {
   it('is explained before there is a file, and a file that is none is refused', async () => {
     await open('#/rewards');
     await screen.findByText(/A reward is worth training on as far as it agrees with people/);
-    expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Hold it against the pairs' }).disabled).toBe(true);
+    expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Hold it against the file' }).disabled).toBe(true);
     await fireEvent.input(screen.getByLabelText('File'), { target: { value: '/home/ada/notes.txt' } });
     await screen.findByText(/notes\.txt is not there/, undefined, LATE);
     expect(await violations()).toEqual([]);
@@ -36,6 +48,33 @@ describe('a reward', { timeout: 30_000 }, () => {
     const table = within(screen.getByRole('region', { name: 'Agreement and length' }));
     table.getByText('The longer answer');
     expect(await violations()).toEqual([]);
+  });
+  it('is held against answers with labels, once it is said which number is the label', async () => {
+    await open('#/rewards');
+    await fireEvent.input(await screen.findByLabelText('File'), { target: { value: '/home/ada/helpsteer.jsonl' } });
+    await screen.findByText(/several columns could be the label/, undefined, LATE);
+    const label = screen.getByLabelText<HTMLSelectElement>('Label');
+    expect([...label.options].map(({ text }) => text)).toEqual(['Choose a column …', 'helpfulness', 'correctness', 'verbosity']);
+    await fireEvent.change(label, { target: { value: 'helpfulness' } });
+    await screen.findByRole('img', { name: /^Answers by helpfulness: 0, 61; 1, 118/ }, LATE);
+    const begin = await screen.findByRole<HTMLButtonElement>('button', { name: 'Hold it against 1,280 answers' }, LATE);
+    await waitFor(() => expect(begin.disabled).toBe(false), LATE);
+    await fireEvent.click(begin);
+    await screen.findByText(/rank correlation with “helpfulness” is \+0\.34 \[/, undefined, LATE);
+    expect(benching.asked?.columns).toEqual({ ...NO_COLUMNS, label: 'helpfulness' });
+    screen.getByRole('img', { name: /^Agreement on answers to the same prompt: The reward 61\.4 %/ });
+    expect(await violations()).toEqual([]);
+  });
+  it('is held against the columns that are chosen', async () => {
+    await pairs('#/rewards');
+    const prompt = screen.getByLabelText<HTMLSelectElement>('Prompt');
+    expect([prompt.value, screen.getByLabelText<HTMLSelectElement>('Chosen answer').value]).toEqual(['question', 'chosen']);
+    await fireEvent.change(prompt, { target: { value: 'system' } });
+    await waitFor(() => expect(feedbackFile.seen?.columns.prompt).toBe('system'), LATE);
+    expect(feedbackFile.columns).toEqual({ ...NO_COLUMNS, prompt: 'system' });
+    await fireEvent.change(screen.getByLabelText('Each row is'), { target: { value: 'labelled' } });
+    await screen.findByText(/no number that could be a label/, undefined, LATE);
+    await screen.findByRole('button', { name: 'Hold it against the file' });
   });
   it('of an earlier run is read when it is chosen', async () => {
     await pairs('#/rewards');
@@ -75,16 +114,28 @@ describe('a reward model', { timeout: 30_000 }, () => {
     await waitFor(() => expect(draft.spec?.reward.parts.at(-1)).toMatchObject({ kind: 'reward_model', model: 'polite' }), LATE);
     expect(location.hash).toBe('#/new/reward');
   });
+  it('does not learn from labels', async () => {
+    await open('#/rewards/train');
+    await fireEvent.input(await screen.findByLabelText('File'), { target: { value: '/home/ada/helpsteer.jsonl' } });
+    await fireEvent.change(await screen.findByLabelText('Label', undefined, LATE), { target: { value: 'correctness' } });
+    await screen.findByText(/this file holds answers with labels/, undefined, LATE);
+    expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Train' }).disabled).toBe(true);
+  });
   it('is not asked for with what it cannot be', () => {
     const fields: TrainingFields = {
       ...{ name: 'x', base: 'b', only: '', heldOut: '0.2', epochs: '1', learningRate: '2e-4', maxTokens: '512', seed: '0' },
     };
-    const slips = (more: Partial<TrainingFields>) => Object.keys(trainingOf({ ...fields, ...more }, '/p.jsonl', ['taken']).slips);
+    const slips = (more: Partial<TrainingFields>) =>
+      Object.keys(trainingOf({ ...fields, ...more }, { pairs: '/p.jsonl', columns: NO_COLUMNS }, ['taken']).slips);
     expect(slips({})).toEqual([]);
     expect(slips({ name: 'taken', only: '3', heldOut: '1', epochs: '0', learningRate: '-1', maxTokens: 'many' })).toEqual([
       ...['name', 'only', 'heldOut', 'epochs', 'learningRate', 'maxTokens'],
     ]);
-    expect(trainingOf(fields, '/p.jsonl', []).asked).toMatchObject({ pairs: '/p.jsonl', only: null, max_tokens: 512 });
+    expect(trainingOf(fields, { pairs: '/p.jsonl', columns: NO_COLUMNS }, []).asked).toMatchObject({
+      pairs: '/p.jsonl',
+      only: null,
+      max_tokens: 512,
+    });
   });
   it('shows the mean loss of its last steps', () => {
     expect(lastOf([])).toBeNull();
@@ -122,5 +173,65 @@ describe('what was found', () => {
   it('names parts with their weights, and a second reward model by its own name', () => {
     const reward = withModel(withModel({ parts: [] }, 'first'), 'second');
     expect(partsInWords(reward)).toBe('1 × reward_model + 1 × second');
+  });
+});
+
+describe('what labels say', () => {
+  const bounded = (value: number, half = 0.1) => ({ value, interval: { low: value - half, high: value + half } });
+  const one = (name: string, correlation: number, more: Partial<LabelBench['rewards'][number]> = {}) => ({
+    ...{
+      name,
+      with_label: bounded(correlation),
+      on_pairs: bounded(0.5 + correlation / 2),
+      ties: 2,
+      auc: null,
+      with_length: null,
+      values: 7,
+    },
+    ...more,
+  });
+  const found = (reward: number, length: number, more = {}): LabelBench => ({
+    ...{ label: 'score', answers: 40, prompts: 20, pairs: 30, label_with_length: null, left_out: { rows: 0, reasons: [] } },
+    ...{ unscored: 0, unscored_because: null, answers_per_second: 5, checksum: 'ab' },
+    rewards: [one('reward', reward, more), one('length', length)],
+  });
+  it('is a sentence with intervals, chance and mere length', () => {
+    expect(labelsInWords(found(0.4, 0.1))).toBe(
+      'The reward’s rank correlation with “score” is +0.40 [+0.30, +0.50] over 40 answers to 20 prompts; that of the longer answer is +0.10 [0.00, +0.20]. Of 30 pairs of answers to the same prompt with different labels it agrees on 70.0 % [60.0, 80.0]; chance agrees on 50 %.',
+    );
+    expect(labelsInWords(found(0.4, 0.1, { with_label: null }))).toMatch(/there is no correlation/);
+  });
+  it('is doubted where it should be', () => {
+    expect(labelDoubts(found(0.4, 0.1))).toEqual([]);
+    expect(labelDoubts(found(0.05, 0.02)).map((said) => said.slice(0, 30))).toEqual([
+      'Its correlation with the label',
+      'Among answers to the same prom',
+    ]);
+    expect(labelDoubts(found(-0.4, 0.1))[0]).toMatch(/falls where the label rises/);
+    expect(labelDoubts(found(0.4, 0.5))[0]).toMatch(/Mere length/);
+    expect(labelDoubts(found(0.4, 0.1, { ties: 15 }))).toEqual(['It gives both answers the same in 50 % of the pairs.']);
+  });
+  it('is drawn and saved with what it has', () => {
+    expect(labelForest(found(0.4, 0.1)).rows.map(({ label, words }) => [label, words[0]])).toEqual([
+      ['The reward', '+0.40'],
+      ['The longer answer', '+0.10'],
+    ]);
+    expect(labelPairsForest(found(0.4, 0.1, { on_pairs: null })).rows.length).toBe(1);
+    expect(labelCsv(found(0.5, 0.1)).split('\r\n')[1]).toBe('reward,score,40,20,30,0.5,0.4,0.6,0.75,0.65,0.85,,,,,,,2,7');
+  });
+  it('has bins of values or of ranges', () => {
+    const whole = [0, 1].map((low) => ({ low, high: low, answers: 1 }));
+    const ranges = [{ low: 0, high: 0.25, answers: 1 }];
+    expect([binWord(whole[1]!, whole), binWord(ranges[0]!, ranges)]).toEqual(['1', '0.00 to 0.25']);
+  });
+  it('is in columns that depend on the kind of file', () => {
+    const seen = {
+      columns: { ...NO_COLUMNS, chosen: 'a' },
+      ...{ texts: ['q', 'a', 'b'], numbers: [], holds: { kind: 'unclear' as const, why: '' } },
+    };
+    expect(kindOf(seen)).toBe('pairs');
+    expect(asOther('labelled', { ...NO_COLUMNS, prompt: 'q' }, seen)).toEqual({ ...NO_COLUMNS, prompt: 'q', response: 'a' });
+    expect(kindOf({ ...seen, columns: NO_COLUMNS, numbers: ['n'] })).toBe('labelled');
+    expect(fieldsOf('pairs', 'winner').map(({ label }) => label)).toEqual(['Prompt', 'System prompt', 'One answer', 'The other answer']);
   });
 });

@@ -16,8 +16,7 @@ pub struct Preferred {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Correlation {
     pub value: f64,
-    /// 95 %, by Fisher's z with the variance of Bonett and Wright (2000), (1 + ρ²/2) / (n − 3). None with fewer than ten pairs, or where the ranks
-    /// are the same or the reverse.
+    /// 95 %. None where nothing says how precise it is.
     pub interval: Option<Interval>,
 }
 
@@ -33,7 +32,8 @@ pub struct Preferences {
     pub where_shorter: Option<Share>,
     pub where_longer: Option<Share>,
     /// Spearman's rank correlation, over pairs, of what the chosen answer is worth more with how much longer it is. None where one of the two does
-    /// not vary.
+    /// not vary. Its interval is by Fisher's z with the variance of Bonett and Wright (2000), (1 + ρ²/2) / (n − 3); None with fewer than ten pairs, or
+    /// where the ranks are the same or the reverse.
     pub with_length: Option<Correlation>,
 }
 

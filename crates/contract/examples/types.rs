@@ -1,6 +1,6 @@
 //! Prints the TypeScript of everything that crosses to the window; `scripts/write_types.sh` keeps it in `ui/src/lib/ipc/types.ts`.
 use contract::{
-    arm, bench, data, design, desk, endpoint, error, event, figures, hub, judged, profiles, report, reward, seeds, spec, theory,
+    arm, bench, data, design, desk, endpoint, error, event, feedback, figures, hub, judged, profiles, report, reward, seeds, spec, theory,
 };
 use ts_rs::{Config, TS};
 
@@ -147,8 +147,16 @@ fn main() {
         bench::RewardTrained,
         bench::RewardTrainingNews,
         bench::ToTrainReward,
-        bench::PairsPreview,
         bench::PairExample,
+        feedback::FeedbackColumns,
+        feedback::FeedbackPreview,
+        feedback::Held,
+        feedback::LeftOut,
+        feedback::LabelBin,
+        feedback::LabelledExample,
+        feedback::FeedbackBench,
+        feedback::LabelBench,
+        feedback::LabelAgreement,
         theory::TheoryWorld,
         theory::TheoryRewrite,
         theory::TheoryAnswer,

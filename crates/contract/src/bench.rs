@@ -1,4 +1,5 @@
-//! What a reward is worth by preferences of people, as `alignpro reward bench SPEC PAIRS --json` prints it.
+//! What a reward is worth by pairs of answers of which people chose one, and reward models that are trained on them.
+use crate::feedback::FeedbackColumns;
 use crate::figures::Interval;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -110,7 +111,7 @@ pub struct Calibration {
     pub loss: f64,
 }
 
-/// What `alignpro reward bench --each --json` says on the way to a [`RewardBench`], a line each: pairs that are scored, of all.
+/// What `alignpro reward bench --each --json` says on the way to a [`crate::feedback::FeedbackBench`], a line each: pairs, or answers, that are scored, of all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct BenchProgress {
     pub scored: usize,
@@ -122,6 +123,8 @@ pub struct BenchProgress {
 pub struct ToTrainReward {
     /// The whole path of a file of preferences.
     pub pairs: String,
+    #[serde(default)]
+    pub columns: FeedbackColumns,
     /// What the new model is to be called.
     pub name: String,
     /// The model to begin with, as a spec names it.
@@ -153,17 +156,6 @@ pub enum RewardTrainingNews {
     },
     /// Held-out pairs that are scored, of all.
     Measuring { scored: usize, total: usize },
-}
-
-/// A file of preferences, at a look.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
-pub struct PairsPreview {
-    pub pairs: usize,
-    /// Lines that hold no pair: how many, and the first few with their reasons.
-    pub skipped: usize,
-    pub reasons: Vec<String>,
-    /// The first few.
-    pub examples: Vec<PairExample>,
 }
 
 /// A pair of answers, of which people chose one.

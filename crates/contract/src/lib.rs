@@ -10,6 +10,7 @@ pub mod desk;
 pub mod endpoint;
 pub mod error;
 pub mod event;
+pub mod feedback;
 pub mod figures;
 pub mod hub;
 pub mod judged;

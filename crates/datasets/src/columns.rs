@@ -20,6 +20,10 @@ impl<'a> Column<'a> {
         Self { name, hint: "name the one that says which prompts belong together in data.cluster_column, or leave that out" }
     }
 
+    pub fn feedback(name: &'a str) -> Self {
+        Self { name, hint: "name columns that all of these files have" }
+    }
+
     /// That it is not there, what is, and what to do.
     pub fn missing<'b>(&self, kind: &str, there: impl Iterator<Item = &'b str>) -> String {
         format!("there is no {kind} {:?}, only {}: {}", self.name, list(there), self.hint)

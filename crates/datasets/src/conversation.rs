@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::sync::Arc;
 
 /// One message of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Turn {
     /// `user`, `assistant` or `system`; another where the data has another.
     pub role: String,

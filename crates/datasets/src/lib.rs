@@ -1,4 +1,4 @@
-//! Where prompts come from: the shipped ones, files of JSON Lines, CSV and Parquet; splits that never overlap, and their hashes. And preferences of
+//! Where prompts come from: the shipped ones, files of JSON Lines, CSV and Parquet; splits that never overlap, and their hashes. And [`feedback`] of
 //! people, which a reward can be held against.
 //!
 //! A prompt is kept exactly as its file has it. Prompts that are equal after normalising case and white space count as
@@ -6,10 +6,10 @@
 mod checksum;
 mod columns;
 mod conversation;
+pub mod feedback;
 mod intake;
 mod language;
 mod near;
-pub mod preferences;
 mod preview;
 mod read;
 mod shipped;

@@ -9,9 +9,10 @@
 //! [`Pipeline`] is the path of one prompt (rewrite, answer, reward), [`algorithms`] what trains, a file each, [`instruction`] the search for one
 //! instruction, [`report::compute`] the figures of a run and [`analyse::compute`] those of several seeds, [`profiles::compute`] and
 //! [`several::compute`] those of several data sets, from stored rows, [`design`] what an experiment could find before it runs, [`theory`] what a small exact world says of it. [`judge`] lets
-//! a model compare the answers of a run, [`reward_bench`] holds a reward against preferences of people. Nothing here prints or loads weights.
+//! a model compare the answers of a run, [`reward_bench`] holds a reward against feedback of people. Nothing here prints or loads weights.
 pub mod algorithms;
 pub mod analyse;
+mod bench_scores;
 mod clusters;
 pub mod costs;
 pub mod design;

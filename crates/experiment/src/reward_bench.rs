@@ -1,31 +1,44 @@
-//! A reward held against preferences of people, before anything is trained on it.
-use crate::figures;
-use crate::reward_training::conversation;
-use analysis::{Preferred, Share};
-use contract::bench::{Agreement, Bounded, Calibration, Reliability, Repeat, RewardBench};
-use contract::{Code, Error, Result};
-use datasets::preferences::{Preference, Preferences};
+//! A reward held against feedback of people, before anything is trained on it: pairs of answers of which one was chosen, or answers with labels.
+use crate::bench_scores::{Entry, LENGTH, RESAMPLES, Scored, Scores, conversation, correlation, reasons, share, words};
+use analysis::Preferred;
+use contract::Result;
+use contract::bench::{Agreement, Calibration, Reliability, RewardBench};
+use contract::feedback::{LabelAgreement, LabelBench, LeftOut};
+use datasets::feedback::{Labelled, LabelledAnswer, Preference, Preferences, Turn};
 use lm::Message;
-use rewards::{Reward, Score, Scorer};
+use rewards::{Reward, Score};
 use std::ops::ControlFlow;
-use std::time::Instant;
 
-/// Pairs that are scored together.
-const BATCH: usize = 8;
-const RESAMPLES: usize = 2000;
-/// Pairs that are scored once more where something outside of this program scores.
-const REPEATED: usize = 32;
-/// Reasons that are named.
-const REASONS: usize = 5;
-/// Name of the rule that the longer answer is the better one.
-const LENGTH: &str = "length";
+impl Entry for Preference {
+    const WHAT: &'static str = "pair";
+    const ANSWERS: usize = 2;
 
-/// Of one pair: both answers' scores.
-struct Scored {
-    /// Its place in the file's pairs.
-    at: usize,
-    scores: [Score; 2],
-    lengths: [f64; 2],
+    fn line(&self) -> usize {
+        self.line
+    }
+
+    fn conversations(&self) -> Vec<Vec<Message>> {
+        vec![conversation(&self.before, &self.chosen), conversation(&self.before, &self.rejected)]
+    }
+}
+
+/// An answer with its label, and what was said before it.
+struct Answer<'a> {
+    before: &'a [Turn],
+    given: &'a LabelledAnswer,
+}
+
+impl Entry for Answer<'_> {
+    const WHAT: &'static str = "answer";
+    const ANSWERS: usize = 1;
+
+    fn line(&self) -> usize {
+        self.given.line
+    }
+
+    fn conversations(&self) -> Vec<Vec<Message>> {
+        vec![conversation(self.before, &self.given.answer)]
+    }
 }
 
 /// Scores every pair and says how often the reward agrees. A pair that a model cannot score is left out and counted. `on_progress` hears how many
@@ -43,51 +56,74 @@ pub fn with_margins(
     file: &Preferences,
     on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<(RewardBench, Vec<f64>)> {
-    let begun = Instant::now();
-    let (mut scored, mut unscored, mut because) = (Vec::new(), 0, None);
-    for (i, batch) in file.pairs.chunks(BATCH).enumerate() {
-        for (pair, outcome) in batch.iter().zip(score_each(reward, batch, i * BATCH)) {
-            match outcome {
-                Ok(pair) => scored.push(pair),
-                // A command or a service that is gone would fail every pair.
-                Err(e) if e.code == Code::Paused => return Err(Error { code: Code::Reward, ..e }),
-                Err(e) if e.code == Code::Stopped => return Err(e),
-                Err(e) => {
-                    unscored += 1;
-                    because.get_or_insert_with(|| format!("line {}: {}", pair.line, e.message));
-                }
-            }
-        }
-        if on_progress((i * BATCH + batch.len()).min(file.pairs.len())).is_break() {
-            return Err(Error::stopped("Stopped before all pairs were scored; nothing is kept of it."));
-        }
-    }
-    let seconds = begun.elapsed().as_secs_f64();
-    let Some(first) = scored.first() else {
-        return Err(Error::reward(format!("No pair could be scored; {}", because.unwrap_or_default())));
+    let scores = Scores::of(reward, &file.pairs, on_progress)?;
+    let lengths = |pair: &Scored| [words(&file.pairs[pair.at].chosen), words(&file.pairs[pair.at].rejected)];
+    let of = |name: &str, value: &dyn Fn(&Scored, usize) -> f64| {
+        let preferred = scores.scored.iter().map(|pair| {
+            let [chosen_length, rejected_length] = lengths(pair);
+            Preferred { chosen: value(pair, 0), rejected: value(pair, 1), chosen_length, rejected_length }
+        });
+        agreement(name, &preferred.collect::<Vec<_>>())
     };
-    let parts = first.scores[0].parts.keys().cloned().collect::<Vec<_>>();
-    let of = |name: &str, value: &dyn Fn(&Score) -> f64| agreement(name, &scored, |pair, side| value(&pair.scores[side]));
-    let mut rewards = vec![of("reward", &|score| score.total)];
-    let again = repeated(reward, file, &scored);
-    rewards.extend(parts.iter().map(|part| {
-        let agreement = of(part, &|score| score.parts.get(part).copied().unwrap_or(f64::NAN));
-        let repeat = reward.scorer(part).and_then(|scorer| repeat(part, &scored, again.as_deref()?, scorer.as_ref()));
+    let again = scores.again(reward, &file.pairs);
+    let mut rewards = vec![of("reward", &|pair, side| pair.scores[side].total)];
+    rewards.extend(scores.parts().iter().map(|part| {
+        let agreement = of(part, &|pair, side| part_of(&pair.scores[side], part));
+        let repeat = reward.scorer(part).and_then(|scorer| scores.repeat(part, again.as_deref()?, scorer.as_ref()));
         Agreement { repeat, ..agreement }
     }));
-    rewards.push(agreement(LENGTH, &scored, |pair, side| pair.lengths[side]));
-    let margins = scored.iter().map(|pair| pair.scores[0].total - pair.scores[1].total).collect();
+    rewards.push(of(LENGTH, &|pair, side| lengths(pair)[side]));
+    let margins = scores.scored.iter().map(|pair| pair.scores[0].total - pair.scores[1].total).collect();
     let found = RewardBench {
-        pairs: scored.len(),
+        pairs: scores.scored.len(),
         skipped: file.skipped.len(),
-        reasons: file.skipped.iter().take(REASONS).map(|(line, why)| format!("line {line} {why}")).collect(),
-        unscored,
-        unscored_because: because,
-        answers_per_second: 2.0 * scored.len() as f64 / seconds.max(f64::MIN_POSITIVE),
+        reasons: reasons(&file.skipped),
+        unscored: scores.unscored,
+        unscored_because: scores.because,
+        answers_per_second: scores.answers_per_second,
         rewards,
         checksum: file.checksum.clone(),
     };
     Ok((found, margins))
+}
+
+/// Scores every answer and says how the reward agrees with the labels; the rest is as [`run`].
+///
+/// # Errors
+/// [`contract::Code::Reward`] where no answer could be scored: with the first reason.
+pub fn on_labels(reward: &Reward, file: &Labelled, on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>) -> Result<LabelBench> {
+    let answers: Vec<Answer<'_>> = file.answers.iter().map(|given| Answer { before: &file.prompts[given.prompt], given }).collect();
+    let scores = Scores::of(reward, &answers, on_progress)?;
+    let of = |value: &dyn Fn(&Score, f64) -> f64| {
+        let labelled = scores.scored.iter().map(|scored| {
+            let LabelledAnswer { prompt, label, answer, .. } = &file.answers[scored.at];
+            let length = words(answer);
+            analysis::Labelled { prompt: *prompt, score: value(&scored.scores[0], length), label: *label, length }
+        });
+        analysis::labels(&labelled.collect::<Vec<_>>(), RESAMPLES, 0)
+    };
+    let whole = of(&|score, _| score.total);
+    let again = scores.again(reward, &answers);
+    let mut rewards = vec![label_agreement("reward", &whole)];
+    rewards.extend(scores.parts().iter().map(|part| {
+        let agreement = label_agreement(part, &of(&|score, _| part_of(score, part)));
+        let repeat = reward.scorer(part).and_then(|scorer| scores.repeat(part, again.as_deref()?, scorer.as_ref()));
+        LabelAgreement { repeat, ..agreement }
+    }));
+    rewards.push(label_agreement(LENGTH, &of(&|_, length| length)));
+    Ok(LabelBench {
+        label: file.label.clone(),
+        answers: whole.answers,
+        prompts: whole.prompts,
+        pairs: whole.pairs,
+        label_with_length: whole.label_with_length.map(correlation),
+        left_out: LeftOut { rows: file.skipped.len(), reasons: reasons(&file.skipped) },
+        unscored: scores.unscored,
+        unscored_because: scores.because,
+        rewards,
+        answers_per_second: scores.answers_per_second,
+        checksum: file.checksum.clone(),
+    })
 }
 
 /// Of what each chosen answer is worth more than the other.
@@ -98,92 +134,38 @@ pub fn calibration(margins: &[f64]) -> Option<Calibration> {
         high: bin.high,
         pairs: bin.pairs,
         predicted: bin.predicted,
-        observed: bin.observed.map(bounded),
+        observed: bin.observed.map(share),
     });
     Some(Calibration { bins: bins.collect(), error: found.error, loss: found.loss })
 }
 
-fn bounded(share: Share) -> Bounded {
-    Bounded { value: share.share, interval: figures::interval(share.interval) }
+fn part_of(score: &Score, part: &str) -> f64 {
+    score.parts.get(part).copied().unwrap_or(f64::NAN)
 }
 
-/// Scores of each pair. One answer that is too long is no reason to leave the others out.
-fn score_each(reward: &Reward, pairs: &[Preference], first: usize) -> Vec<Result<Scored>> {
-    match score(reward, pairs, first) {
-        Ok(scored) => scored.into_iter().map(Ok).collect(),
-        Err(e) if pairs.len() < 2 || matches!(e.code, Code::Paused | Code::Stopped) => vec![Err(e)],
-        Err(_) => (first..).zip(pairs).flat_map(|(at, pair)| score_each(reward, std::slice::from_ref(pair), at)).collect(),
-    }
-}
-
-/// Both answers' conversations.
-fn both(pair: &Preference) -> [Vec<Message>; 2] {
-    [conversation(pair, &pair.chosen), conversation(pair, &pair.rejected)]
-}
-
-/// The first pairs that have scores, scored once more from the last to the first, in the order of `scored`; None where nothing outside of this program
-/// scores, or it fails the second time.
-fn repeated(reward: &Reward, file: &Preferences, scored: &[Scored]) -> Option<Vec<[Score; 2]>> {
-    reward.has_scorers().then_some(())?;
-    let pairs = scored.iter().take(REPEATED).map(|pair| &file.pairs[pair.at]);
-    let mut scores = Vec::new();
-    for batch in pairs.rev().collect::<Vec<_>>().chunks(BATCH) {
-        let turned = batch.iter().flat_map(|pair| both(pair).into_iter().rev()).collect::<Vec<_>>();
-        scores.extend(reward.score_conversations(&turned).ok()?);
-    }
-    let mut scores = scores.into_iter().rev();
-    let mut again = Vec::new();
-    while let (Some(chosen), Some(rejected)) = (scores.next(), scores.next()) {
-        again.push([chosen, rejected]);
-    }
-    Some(again)
-}
-
-/// How the second scores of a part differ from the first.
-fn repeat(part: &str, scored: &[Scored], again: &[[Score; 2]], scorer: &dyn Scorer) -> Option<Repeat> {
-    let pairs = scored.iter().zip(again).flat_map(|(first, second)| first.scores.iter().zip(second));
-    let differences = pairs.map(|(a, b)| Some((a.parts.get(part)? - b.parts.get(part)?).abs())).collect::<Option<Vec<f64>>>()?;
-    Some(Repeat {
-        answers: differences.len(),
-        differ: differences.iter().filter(|difference| **difference > 0.0).count(),
-        largest_difference: differences.iter().copied().fold(0.0, f64::max),
-        score_mass: scorer.score_mass(),
-    })
-}
-
-fn score(reward: &Reward, pairs: &[Preference], first: usize) -> Result<Vec<Scored>> {
-    let mut scores = reward.score_conversations(&pairs.iter().flat_map(both).collect::<Vec<_>>())?.into_iter();
-    let words = |text: &str| text.split_whitespace().count() as f64;
-    let mut scored = Vec::new();
-    for (at, pair) in (first..).zip(pairs) {
-        let (Some(chosen), Some(rejected)) = (scores.next(), scores.next()) else {
-            return Err(Error::internal("A pair got no score."));
-        };
-        scored.push(Scored { at, scores: [chosen, rejected], lengths: [words(&pair.chosen), words(&pair.rejected)] });
-    }
-    Ok(scored)
-}
-
-/// `value` of the chosen answer (0) and the other (1).
-fn agreement(name: &str, scored: &[Scored], value: impl Fn(&Scored, usize) -> f64) -> Agreement {
-    let preferred = |pair: &Scored| Preferred {
-        chosen: value(pair, 0),
-        rejected: value(pair, 1),
-        chosen_length: pair.lengths[0],
-        rejected_length: pair.lengths[1],
-    };
-    let found = analysis::preferences(&scored.iter().map(preferred).collect::<Vec<_>>(), RESAMPLES, 0);
+fn agreement(name: &str, pairs: &[Preferred]) -> Agreement {
+    let found = analysis::preferences(pairs, RESAMPLES, 0);
     Agreement {
         name: name.into(),
         ties: found.ties,
-        accuracy: found.accuracy.map(bounded),
-        where_shorter: found.where_shorter.map(bounded),
-        where_longer: found.where_longer.map(bounded),
+        accuracy: found.accuracy.map(share),
+        where_shorter: found.where_shorter.map(share),
+        where_longer: found.where_longer.map(share),
         // Of length with itself it says nothing.
-        with_length: found
-            .with_length
-            .filter(|_| name != LENGTH)
-            .map(|c| Bounded { value: c.value, interval: figures::interval(c.interval) }),
+        with_length: found.with_length.filter(|_| name != LENGTH).map(correlation),
+        repeat: None,
+    }
+}
+
+fn label_agreement(name: &str, found: &analysis::LabelAgreement) -> LabelAgreement {
+    LabelAgreement {
+        name: name.into(),
+        with_label: found.with_label.map(correlation),
+        on_pairs: found.on_pairs.map(share),
+        ties: found.ties,
+        auc: found.auc.map(share),
+        with_length: found.with_length.filter(|_| name != LENGTH).map(correlation),
+        values: found.values,
         repeat: None,
     }
 }

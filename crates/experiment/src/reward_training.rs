@@ -1,8 +1,9 @@
 //! A reward model from preferences of people: Bradley and Terry (1952), P(chosen) = σ(r(chosen) − r(rejected)), by maximum likelihood.
+use crate::bench_scores::conversation;
 use candle_core::Var;
 use contract::{Error, Result};
-use datasets::preferences::{Preference, Preferences};
-use lm::{AdamW, AdamWConfig, Gradients, Message, RewardModel, Stream, Tensor, stream};
+use datasets::feedback::{Preference, Preferences};
+use lm::{AdamW, AdamWConfig, Gradients, RewardModel, Stream, Tensor, stream};
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
@@ -48,12 +49,6 @@ pub struct RewardStep {
     /// Share of them whose chosen answer is worth more, ties as half.
     pub accuracy: f64,
     pub gradient_norm: f64,
-}
-
-/// The conversation of a preference with one of its answers.
-pub fn conversation(pair: &Preference, answer: &str) -> Vec<Message> {
-    let message = |role: &str, content: &str| Message { role: role.into(), content: content.into() };
-    pair.before.iter().map(|turn| message(&turn.role, &turn.content)).chain([message("assistant", answer)]).collect()
 }
 
 /// Pairs to train on, and pairs to be held out: about this share, of those whose conversations begin with the same message all or none.
@@ -113,7 +108,7 @@ fn short_enough(model: &RewardModel, pairs: &[Preference], settings: &RewardTrai
     let longest = settings.max_tokens.min(model.context());
     let mut tokens = Vec::new();
     for pair in pairs {
-        let of = |answer: &str| model.tokens(&conversation(pair, answer));
+        let of = |answer: &str| model.tokens(&conversation(&pair.before, answer));
         let both = [of(&pair.chosen)?, of(&pair.rejected)?];
         if both.iter().all(|text| text.len() <= longest) {
             tokens.push(both);

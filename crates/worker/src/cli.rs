@@ -1,5 +1,6 @@
 //! The command line.
 use clap::{Args, Parser, Subcommand};
+use contract::feedback::FeedbackColumns;
 use std::path::PathBuf;
 
 /// Exit code of a run that was stopped before its end and can be resumed.
@@ -209,12 +210,16 @@ pub enum Command {
 
 #[derive(Debug, Subcommand)]
 pub enum RewardCommand {
-    /// Hold an experiment's reward against preferences of people: how often it agrees, and how it goes with mere length
+    /// Hold an experiment's reward against feedback of people: how often it agrees, and how it goes with mere length
     Bench {
         /// The experiment, TOML or JSON, of which only the reward counts
         spec: PathBuf,
-        /// Pairs of answers of which one was chosen: .jsonl, .csv or .parquet with "chosen" and "rejected"
-        pairs: PathBuf,
+        /// Pairs of answers of which one was chosen, or answers with a label: .jsonl, .csv or .parquet
+        file: PathBuf,
+        #[command(flatten)]
+        pairs: PairColumns,
+        #[command(flatten)]
+        labels: LabelColumns,
         /// Where relative paths of the spec start [default: its folder]
         #[arg(long, value_name = "FOLDER", hide = true)]
         folder: Option<PathBuf>,
@@ -224,10 +229,12 @@ pub enum RewardCommand {
     },
     /// Train a reward model on preferences of people, and say how often it agrees with them on pairs that it did not see
     Train {
-        /// Pairs of answers of which one was chosen: .jsonl, .csv or .parquet with "chosen" and "rejected"
-        pairs: PathBuf,
+        /// Pairs of answers of which one was chosen: .jsonl, .csv or .parquet
+        file: PathBuf,
         /// Name of the new model, which is installed
         name: String,
+        #[command(flatten)]
+        columns: PairColumns,
         /// The model to begin with: an installed one, or a folder
         #[arg(long, value_name = "MODEL", default_value = crate::models::EMBEDDED)]
         base: String,
@@ -255,6 +262,47 @@ pub enum RewardCommand {
         #[arg(long)]
         each: bool,
     },
+}
+
+/// Columns of a file of pairs; those that are not named are found by the names that data sets use.
+#[derive(Debug, Clone, Args)]
+pub struct PairColumns {
+    /// The column with the prompt, or all that was said before the answer [default: found by its name]
+    #[arg(long, value_name = "COLUMN")]
+    pub prompt_column: Option<String>,
+    /// The column with a text that stands before the prompt [default: found by its name]
+    #[arg(long, value_name = "COLUMN")]
+    pub system_column: Option<String>,
+    /// The column with the answer that was chosen [default: found by its name]
+    #[arg(long, value_name = "COLUMN")]
+    pub chosen_column: Option<String>,
+    /// The column with the other answer [default: found by its name]
+    #[arg(long, value_name = "COLUMN")]
+    pub rejected_column: Option<String>,
+}
+
+/// Columns of a file of answers with labels.
+#[derive(Debug, Clone, Args)]
+pub struct LabelColumns {
+    /// The column with the answer that has a label [default: found by its name]
+    #[arg(long, value_name = "COLUMN")]
+    pub response_column: Option<String>,
+    /// The column with the label, a number, or true and false [default: the only one, or found by its name]
+    #[arg(long, value_name = "COLUMN")]
+    pub label: Option<String>,
+}
+
+impl From<PairColumns> for FeedbackColumns {
+    fn from(PairColumns { prompt_column, system_column, chosen_column, rejected_column }: PairColumns) -> Self {
+        Self { prompt: prompt_column, system: system_column, chosen: chosen_column, rejected: rejected_column, ..Self::default() }
+    }
+}
+
+impl LabelColumns {
+    /// Together with those of pairs.
+    pub fn beside(self, pairs: PairColumns) -> FeedbackColumns {
+        FeedbackColumns { response: self.response_column, label: self.label, ..pairs.into() }
+    }
 }
 
 #[derive(Debug, Subcommand)]

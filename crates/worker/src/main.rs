@@ -1,5 +1,6 @@
 //! The `alignpro` program: the command line, and the process that does a run's work.
 mod arms_table;
+mod bench_table;
 mod cli;
 mod commands;
 mod connections;

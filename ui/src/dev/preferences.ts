@@ -1,35 +1,101 @@
-// A file of preferences, what a reward is worth by it, and a reward model that learns from it.
-import type { Agreement, BenchProgress, PairsPreview, Reward, RewardBench, RewardTrained, RewardTrainingNews, ToTrainReward } from '$ipc';
+// A file of feedback, what a reward is worth by it, and a reward model that learns from pairs.
+import type {
+  Agreement,
+  BenchProgress,
+  FeedbackBench,
+  FeedbackColumns,
+  FeedbackPreview,
+  Held,
+  LabelAgreement,
+  LabelBench,
+  LeftOut,
+  Reward,
+  RewardBench,
+  RewardTrained,
+  RewardTrainingNews,
+  ToTrainReward,
+} from '$ipc';
 import { send } from '$lib/ipc/mock';
+import { NO_COLUMNS } from '$lib/state/feedback';
 import { labelOf } from '$lib/state/rewards';
 
 const refuse = (code: string, message: string) => Promise.reject({ code, message, detail: null });
 const later = (ms: number) => new Promise((done) => setTimeout(done, ms));
 const TELL_MS = 60;
 const PAIRS = 412;
+const ANSWERS = 1280;
+const PROMPTS = 320;
+const LEFT_OUT: LeftOut = { rows: 2, reasons: ['line 17 has no "rejected"', 'line 230 its two answers are the same'] };
+const LABELS = ['helpfulness', 'correctness', 'verbosity'];
 
-export const previewOf = (file: string): PairsPreview | Promise<never> =>
-  !/\.(jsonl|csv|parquet)(\.gz)?$/.test(file)
-    ? refuse('data', `${file} is not there. Name a .jsonl, .csv or .parquet file of pairs.`)
-    : {
-        pairs: PAIRS,
-        skipped: 2,
-        reasons: ['line 17 has no "rejected"', 'line 230 its two answers are the same'],
-        examples: [
-          {
-            prompt: 'How do I get a red wine stain out of a <b>linen</b> tablecloth?',
-            earlier: 0,
-            chosen: 'Blot it, do not rub. Cover it with salt, then pour boiling water through the cloth from above.',
-            rejected: 'Just wash it.',
-          },
-          {
-            prompt: 'And if it has dried?',
-            earlier: 2,
-            chosen: 'Soak it for half an hour in cold water with a spoon of washing soda, then wash it as usual.',
-            rejected: 'Then it is too late, throw it away.',
-          },
-        ],
-      };
+const PAIRS_HELD: Held = {
+  kind: 'pairs',
+  pairs: PAIRS,
+  better: null,
+  left_out: LEFT_OUT,
+  examples: [
+    {
+      prompt: 'How do I get a red wine stain out of a <b>linen</b> tablecloth?',
+      earlier: 0,
+      chosen: 'Blot it, do not rub. Cover it with salt, then pour boiling water through the cloth from above.',
+      rejected: 'Just wash it.',
+    },
+    {
+      prompt: 'And if it has dried?',
+      earlier: 2,
+      chosen: 'Soak it for half an hour in cold water with a spoon of washing soda, then wash it as usual.',
+      rejected: 'Then it is too late, throw it away.',
+    },
+  ],
+};
+const LABELLED_HELD: Held = {
+  kind: 'labelled',
+  answers: ANSWERS,
+  prompts: PROMPTS,
+  labels: [61, 118, 304, 502, 295].map((answers, label) => ({ low: label, high: label, answers })),
+  left_out: { rows: 1, reasons: ['line 44 has no "helpfulness"'] },
+  examples: [
+    {
+      prompt: 'How do I get a red wine stain out of a linen tablecloth?',
+      earlier: 0,
+      answer: 'Blot it, then cover it with salt.',
+      label: 4,
+    },
+    { prompt: 'How do I get a red wine stain out of a linen tablecloth?', earlier: 0, answer: 'Just wash it.', label: 1 },
+  ],
+};
+
+/** A file whose name begins with "helpsteer" has answers with several numbers, every other one pairs. */
+export function previewOf(file: string, named: FeedbackColumns): FeedbackPreview | Promise<never> {
+  if (!/\.(jsonl|csv|parquet)(\.gz)?$/.test(file))
+    return refuse('data', `${file} is not there. Name a .jsonl, .csv or .parquet file of pairs, or of answers with labels.`);
+  const isLabelled = file.includes('helpsteer');
+  const texts = isLabelled ? ['prompt', 'response'] : ['system', 'question', 'chosen', 'rejected'];
+  const numbers = isLabelled ? LABELS : [];
+  const unclear = (why: string): FeedbackPreview => ({
+    columns: named,
+    texts,
+    numbers,
+    holds: { kind: 'unclear', why: `${file}: ${why}` },
+  });
+  if (isLabelled) {
+    if (named.chosen ?? named.rejected) return unclear('no column is known to hold the rejected answer: name it (--rejected-column)');
+    if (named.label === null)
+      return unclear(
+        'several columns could be the label, "helpfulness", "correctness" and "verbosity": name the one to hold the reward against (--label)',
+      );
+    const { prompt, system, response, label } = named;
+    const columns = { ...NO_COLUMNS, prompt: prompt ?? 'prompt', system, response: response ?? 'response', label };
+    return { columns, texts, numbers, holds: LABELLED_HELD };
+  }
+  if (named.response ?? named.label) return unclear('holds no number that could be a label: name those of pairs');
+  const { prompt, system, chosen, rejected } = named;
+  const columns = {
+    ...{ prompt: prompt ?? 'question', system: system ?? 'system', chosen: chosen ?? 'chosen', rejected: rejected ?? 'rejected' },
+    ...{ response: null, label: null },
+  };
+  return { columns, texts, numbers, holds: PAIRS_HELD };
+}
 
 const bounded = (value: number, half = 0.048) => ({ value, interval: { low: value - half, high: Math.min(1, value + half) } });
 const agreement = (name: string, accuracy: number, withLength: number, ties = 0): Agreement => ({
@@ -43,8 +109,8 @@ const agreement = (name: string, accuracy: number, withLength: number, ties = 0)
 
 const benchOf = (names: string[], pairs: number): RewardBench => ({
   pairs,
-  skipped: 2,
-  reasons: ['line 17 has no "rejected"', 'line 230 its two answers are the same'],
+  skipped: LEFT_OUT.rows,
+  reasons: LEFT_OUT.reasons,
   unscored: 0,
   unscored_because: null,
   rewards: [
@@ -56,18 +122,47 @@ const benchOf = (names: string[], pairs: number): RewardBench => ({
   checksum: 'c1d2c0b9a8e7f6d5c4b3a291807f6e5d4c3b2a19087f6e5d4c3b2a190807f6e5',
 });
 
+const labelAgreement = (name: string, withLabel: number, withLength: number, ties = 0): LabelAgreement => ({
+  name,
+  with_label: bounded(withLabel, 0.06),
+  on_pairs: bounded(0.5 + withLabel / 3),
+  ties,
+  auc: null,
+  with_length: name === 'length' ? null : bounded(withLength, 0.07),
+  values: name === 'length' ? 212 : 1190,
+});
+const labelBenchOf = (names: string[], label: string): LabelBench => ({
+  label,
+  answers: ANSWERS,
+  prompts: PROMPTS,
+  pairs: 1433,
+  label_with_length: bounded(0.19, 0.06),
+  left_out: { rows: 1, reasons: ['line 44 has no "helpfulness"'] },
+  unscored: 0,
+  unscored_because: null,
+  rewards: [
+    labelAgreement('reward', 0.342, 0.21, 12),
+    ...names.map((name, i) => labelAgreement(name, 0.12 + 0.14 * i, 0.1 + 0.15 * i, 31)),
+    labelAgreement('length', 0.19, 0, 9),
+  ],
+  answers_per_second: 1840,
+  checksum: 'c1d2c0b9a8e7f6d5c4b3a291807f6e5d4c3b2a19087f6e5d4c3b2a190807f6e5',
+});
+
 export class Preferences {
   private benching = 0;
   private training = 0;
 
-  async bench(reward: Reward, onProgress: unknown): Promise<RewardBench> {
+  async bench(reward: Reward, label: string | null, onProgress: unknown): Promise<FeedbackBench> {
     const mine = ++this.benching;
-    for (let scored = 8; scored < PAIRS; scored += 40) {
-      send<BenchProgress>(onProgress, { scored, total: PAIRS });
+    const total = label === null ? PAIRS : ANSWERS;
+    for (let scored = 8; scored < total; scored += total / 10) {
+      send<BenchProgress>(onProgress, { scored: Math.round(scored), total });
       await later(TELL_MS);
-      if (mine !== this.benching) return refuse('stopped', 'Stopped before all pairs were scored; nothing is kept of it.');
+      if (mine !== this.benching) return refuse('stopped', 'Stopped before all answers were scored; nothing is kept of it.');
     }
-    return benchOf(reward.parts.map(labelOf), PAIRS);
+    const names = reward.parts.map(labelOf);
+    return label === null ? { kind: 'pairs', ...benchOf(names, PAIRS) } : { kind: 'labelled', ...labelBenchOf(names, label) };
   }
   leaveBench() {
     this.benching++;

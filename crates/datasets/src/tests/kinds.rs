@@ -1,8 +1,9 @@
 //! Every kind of file gives the same prompts, and what is wrong in one does not end the reading.
 use super::{Given, texts};
-use crate::preferences::preferences;
+use crate::feedback::pairs;
 use contract::Code;
 use contract::data::Prompt;
+use contract::feedback::FeedbackColumns;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
@@ -109,12 +110,12 @@ fn system_prompts_come_from_a_column_or_a_conversation() {
 
 #[test]
 fn pairs_are_read_from_parquet() {
-    let found = preferences(&fixture("ultrafeedback.parquet")).unwrap();
+    let found = pairs(&fixture("ultrafeedback.parquet"), &FeedbackColumns::default()).unwrap();
     assert_eq!((found.pairs.len(), found.skipped.len()), (60, 0));
     assert_eq!((found.pairs[3].chosen.as_str(), found.pairs[3].rejected.as_str()), ("Water it 3.", "Burn it 3."));
     assert_eq!(found.pairs[3].before.len(), 1);
-    let none = preferences(&fixture("orca.parquet")).unwrap_err().message;
-    assert!(none.contains("no pair; row 1: has no \"chosen\""), "{none}");
+    let none = pairs(&fixture("orca.parquet"), &FeedbackColumns::default()).unwrap_err().message;
+    assert!(none.contains("no number that could be a label"), "{none}");
 }
 
 #[test]

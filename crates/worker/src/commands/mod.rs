@@ -112,17 +112,18 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Import { file } => share::import(&context, &file).await,
         Command::Report { file, runs } => report::report(&context, &file, &runs).await,
         Command::Data { spec } => tokio::task::block_in_place(|| data::data(&context, &spec)),
-        Command::Reward { command: RewardCommand::Bench { spec, pairs, folder, each } } => {
-            tokio::task::block_in_place(|| reward::bench(&context, &spec, &pairs, folder.as_deref(), each))
+        Command::Reward { command: RewardCommand::Bench { spec, file, pairs, labels, folder, each } } => {
+            let named = labels.beside(pairs);
+            tokio::task::block_in_place(|| reward::bench(&context, &spec, &file, &named, folder.as_deref(), each))
         }
         Command::Reward {
             command:
-                RewardCommand::Train { pairs, name, base, seed, epochs, only, held_out, learning_rate, max_tokens, checkpointing, each },
+                RewardCommand::Train { file, name, columns, base, seed, epochs, only, held_out, learning_rate, max_tokens, checkpointing, each },
         } => {
             let settings = RewardTraining { seed, epochs: epochs as usize, learning_rate, max_tokens, ..RewardTraining::default() };
             let only = only.map(|n| n as usize);
-            let asked = reward_training::Asked { name, base, only, held_out, settings, checkpointing, each };
-            tokio::task::block_in_place(|| reward_training::train(&context, &pairs, &asked))
+            let asked = reward_training::Asked { name, columns: columns.into(), base, only, held_out, settings, checkpointing, each };
+            tokio::task::block_in_place(|| reward_training::train(&context, &file, &asked))
         }
         Command::Estimate { spec, arms, seeds, folder, deviation } => {
             let design = estimate::Design { seeds: usize::try_from(seeds).unwrap_or(usize::MAX), deviation };

@@ -1,15 +1,16 @@
 //! `alignpro reward train PAIRS NAME`: a reward model from preferences of people.
 use super::Context;
-use super::reward::shown;
+use crate::bench_table;
 use crate::models::check_name;
 use crate::models::resolve::{as_folder, locate};
 use crate::progress::{Bars, counting};
 use crate::signals;
 use crate::table::{bounded, columns, headed, plain};
 use contract::bench::{RewardBench, RewardTrained, RewardTrainingNews};
+use contract::feedback::FeedbackColumns;
 use contract::spec::{LORA_TARGETS, Reward as Spec, RewardPart, RewardProgram};
 use contract::{Error, Result};
-use datasets::preferences::{Preferences, preferences};
+use datasets::feedback::{Preferences, pairs};
 use experiment::reward_bench::{calibration, with_margins};
 use experiment::reward_training::{RewardStep, RewardTraining, split, train as learn};
 use home::create_folder;
@@ -25,6 +26,7 @@ use std::time::Instant;
 /// What is asked for.
 pub struct Asked {
     pub name: String,
+    pub columns: FeedbackColumns,
     pub base: String,
     pub only: Option<usize>,
     pub held_out: f64,
@@ -42,7 +44,7 @@ pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> 
     if folder.exists() {
         return Err(Error::model(format!("{} is there already; choose another name, or remove the folder.", folder.display())));
     }
-    let mut pairs = preferences(file)?;
+    let mut pairs = pairs(file, &asked.columns)?;
     pairs.pairs.truncate(asked.only.unwrap_or(usize::MAX));
     let (training, held_out) = split(pairs, asked.held_out, asked.settings.seed);
     if training.pairs.is_empty() || held_out.pairs.is_empty() {
@@ -146,7 +148,7 @@ fn text(trained: &RewardTrained) -> String {
     if trained.too_long > 0 {
         let _ = writeln!(text, "{} pairs are too long and were left out.", trained.too_long);
     }
-    let _ = writeln!(text, "\nOn pairs that it did not see\n\n{}", shown(&trained.held_out));
+    let _ = writeln!(text, "\nOn pairs that it did not see\n\n{}", bench_table::pairs(&trained.held_out));
     let percent = |share: f64| format!("{:.0} %", 100.0 * share);
     let Some(calibration) = &trained.calibration else { return text };
     let rows = calibration.bins.iter().map(|bin| {

@@ -12,6 +12,9 @@ import type {
   EndpointFindings,
   EpisodeRow,
   Estimate,
+  FeedbackBench,
+  FeedbackColumns,
+  FeedbackPreview,
   HubAsked,
   HubBrought,
   HubKind,
@@ -26,10 +29,8 @@ import type {
   Opened,
   OpenFile,
   Overview,
-  PairsPreview,
   Profiles,
   Reward,
-  RewardBench,
   RewardCommand,
   RewardTrained,
   RewardTrainingNews,
@@ -124,11 +125,11 @@ export const hubGet = (asked: HubAsked, onProgress: (progress: HubProgress) => v
   invoke<HubBrought>('hub_get', { asked, onProgress: new Channel(onProgress) });
 /** Stops that download; what has arrived is kept. */
 export const leaveHubGet = (kind: HubKind, name: string) => invoke<null>('leave_hub_get', { kind, name });
-/** What a file of preferences holds. */
-export const pairs = (file: string) => invoke<PairsPreview>('pairs', { file });
-/** Holds a reward against a file of preferences; how far it is, is told on the way. */
-export const benchReward = (reward: Reward, file: string, onProgress: (progress: BenchProgress) => void) =>
-  invoke<RewardBench>('bench_reward', { reward, file, onProgress: new Channel(onProgress) });
+/** What a file of feedback holds, with these columns; those that are null are found by their names. */
+export const feedback = (file: string, columns: FeedbackColumns) => invoke<FeedbackPreview>('feedback', { file, columns });
+/** Holds a reward against a file of feedback; how far it is, is told on the way. */
+export const benchReward = (reward: Reward, file: string, columns: FeedbackColumns, onProgress: (progress: BenchProgress) => void) =>
+  invoke<FeedbackBench>('bench_reward', { reward, file, columns, onProgress: new Channel(onProgress) });
 export const leaveRewardBench = () => invoke<null>('leave_reward_bench');
 /** Trains a reward model and installs it; each step is told. */
 export const trainReward = (asked: ToTrainReward, onNews: (news: RewardTrainingNews) => void) =>
@@ -156,8 +157,8 @@ export const chooseFile = () => invoke<OpenFile | null>('choose_file');
 export const openExample = () => invoke<OpenFile>('open_example');
 export const closeFile = (path: string) => invoke<null>('close_file', { path });
 export const merge = (path: string) => invoke<Merged>('merge', { path });
-/** The path of a file of pairs that a person chose. */
-export const choosePairs = () => invoke<string | null>('choose_pairs');
+/** The path of a file of feedback that a person chose. */
+export const chooseFeedback = () => invoke<string | null>('choose_feedback');
 /** The path of a file of prompts that a person chose. */
 export const choosePrompts = () => invoke<string | null>('choose_prompts');
 

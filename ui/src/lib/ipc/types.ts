@@ -2254,7 +2254,7 @@ answers_per_second: number,
 checksum: string, };
 
 /**
- * What `alignpro reward bench --each --json` says on the way to a [`RewardBench`], a line each: pairs that are scored, of all.
+ * What `alignpro reward bench --each --json` says on the way to a [`crate::feedback::FeedbackBench`], a line each: pairs, or answers, that are scored, of all.
  */
 export type BenchProgress = { scored: number, total: number, };
 
@@ -2341,7 +2341,7 @@ export type ToTrainReward = {
 /**
  * The whole path of a file of preferences.
  */
-pairs: string, 
+pairs: string, columns: FeedbackColumns, 
 /**
  * What the new model is to be called.
  */
@@ -2364,19 +2364,6 @@ held_out: number, learning_rate: number,
 max_tokens: number, };
 
 /**
- * A file of preferences, at a look.
- */
-export type PairsPreview = { pairs: number, 
-/**
- * Lines that hold no pair: how many, and the first few with their reasons.
- */
-skipped: number, reasons: Array<string>, 
-/**
- * The first few.
- */
-examples: Array<PairExample>, };
-
-/**
  * A pair of answers, of which people chose one.
  */
 export type PairExample = { 
@@ -2388,6 +2375,160 @@ prompt: string,
  * Messages before that.
  */
 earlier: number, chosen: string, rejected: string, };
+
+/**
+ * Columns of a file, by what they hold. Where it asks for something, one without a name is found by the names that data sets use; where it tells what was
+ * found, there is none.
+ */
+export type FeedbackColumns = { 
+/**
+ * What was asked, or all that was said before the answer.
+ */
+prompt: string | null, 
+/**
+ * A text that stands before the prompt.
+ */
+system: string | null, 
+/**
+ * The better answer; of a file that names it in another column, the first one.
+ */
+chosen: string | null, rejected: string | null, 
+/**
+ * The answer that has a label.
+ */
+response: string | null, 
+/**
+ * A number, or true and false.
+ */
+label: string | null, };
+
+/**
+ * A file of feedback, at a look.
+ */
+export type FeedbackPreview = { columns: FeedbackColumns, 
+/**
+ * Columns that can hold a text or a conversation, and those that can hold a label.
+ */
+texts: Array<string>, numbers: Array<string>, holds: Held, };
+
+/**
+ * What a file holds.
+ */
+export type Held = { "kind": "pairs", pairs: number, 
+/**
+ * The column that says which of two answers is the better one, where one does.
+ */
+better: string | null, left_out: LeftOut, 
+/**
+ * The first few.
+ */
+examples: Array<PairExample>, } | { "kind": "labelled", answers: number, 
+/**
+ * Different conversations that they answer.
+ */
+prompts: number, 
+/**
+ * Of the labels: each value where there are few, otherwise ranges of like width.
+ */
+labels: Array<LabelBin>, left_out: LeftOut, examples: Array<LabelledExample>, } | { "kind": "unclear", why: string, };
+
+/**
+ * Rows that hold nothing of use: how many, and the first few with their reasons.
+ */
+export type LeftOut = { rows: number, reasons: Array<string>, };
+
+/**
+ * Answers whose label is at least `low` and below `high`; the last one includes `high`. Where both are the same, that is the label.
+ */
+export type LabelBin = { low: number, high: number, answers: number, };
+
+/**
+ * An answer with its label.
+ */
+export type LabelledExample = { 
+/**
+ * What the user said last.
+ */
+prompt: string, 
+/**
+ * Messages before that.
+ */
+earlier: number, answer: string, label: number, };
+
+/**
+ * A reward held against a file of feedback, as `alignpro reward bench SPEC FILE --json` prints it.
+ */
+export type FeedbackBench = { "kind": "pairs" } & RewardBench | { "kind": "labelled" } & LabelBench;
+
+/**
+ * A reward held against answers with labels. Intervals are of 95 %, by a bootstrap that draws prompts: answers to one prompt belong together.
+ */
+export type LabelBench = { 
+/**
+ * The label's column.
+ */
+label: string, answers: number, prompts: number, 
+/**
+ * Pairs of answers to the same prompt whose labels differ.
+ */
+pairs: number, 
+/**
+ * Spearman's rank correlation of the label with the answer's number of words.
+ */
+label_with_length: Bounded | null, left_out: LeftOut, 
+/**
+ * Answers that are left out because the reward could not score them, with the first reason.
+ */
+unscored: number, unscored_because: string | null, 
+/**
+ * The reward, its parts in the spec's order, and the rule of length.
+ */
+rewards: Array<LabelAgreement>, 
+/**
+ * Answers scored a second of wall-clock time.
+ */
+answers_per_second: number, 
+/**
+ * Hex SHA-256 of the file.
+ */
+checksum: string, };
+
+/**
+ * One reward, or one part of it, on all answers.
+ */
+export type LabelAgreement = { 
+/**
+ * `reward`, the label of a part, or `length`, the rule that the longer answer is the better one.
+ */
+name: string, 
+/**
+ * Spearman's rank correlation of the reward with the label.
+ */
+with_label: Bounded | null, 
+/**
+ * Share of the pairs of answers to the same prompt whose labels differ in which the answer with the higher label is worth more, ties as half.
+ */
+on_pairs: Bounded | null, 
+/**
+ * Of these pairs, those whose answers are worth the same.
+ */
+ties: number, 
+/**
+ * Of a label with two values: how often an answer with the higher one is worth more than an answer with the lower one, whatever their prompts, ties as half.
+ */
+auc: Bounded | null, 
+/**
+ * Spearman's rank correlation of the reward with the answer's number of words.
+ */
+with_length: Bounded | null, 
+/**
+ * Different values that the reward has.
+ */
+values: number, 
+/**
+ * Of a part that a model, a command or a service computes.
+ */
+repeat?: Repeat, };
 
 /**
  * Which world is looked at.

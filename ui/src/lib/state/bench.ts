@@ -1,5 +1,5 @@
 // What a reward is worth by preferences of people, in words, rows and files.
-import type { Agreement, Bounded, Calibration, Reward, RewardBench, RewardPart } from '$ipc';
+import type { Bounded, Calibration, Repeat, Reward, RewardBench, RewardPart } from '$ipc';
 import type { ForestOf } from '$lib/charts/forest';
 import { csv, fixed, NONE, percent, plural, signed, signedInterval, thousands } from '$lib/format';
 import { asKind, labelOf } from './rewards';
@@ -9,9 +9,9 @@ export const LENGTH = 'length';
 /** The whole reward, beside its parts. */
 export const WHOLE = 'reward';
 
-export const nameOf = ({ name }: Agreement) => (name === WHOLE ? 'The reward' : name === LENGTH ? 'The longer answer' : name);
+export const nameOf = ({ name }: { name: string }) => (name === WHOLE ? 'The reward' : name === LENGTH ? 'The longer answer' : name);
 
-const shares = (range: { low: number; high: number }) => `[${fixed(100 * range.low, 1)}, ${fixed(100 * range.high, 1)}]`;
+export const shares = (range: { low: number; high: number }) => `[${fixed(100 * range.low, 1)}, ${fixed(100 * range.high, 1)}]`;
 /** A share with its interval, in percent. */
 export function share(found: Bounded | null): string {
   if (!found) return NONE;
@@ -45,13 +45,19 @@ export function doubts(found: RewardBench): string[] {
   const withLength = reward?.with_length;
   if (withLength?.interval && withLength.interval.low > 0.3)
     said.push('It goes with the length of answers: what is trained on it may learn to write more, and nothing else.');
-  for (const one of found.rewards)
-    if (one.repeat && one.repeat.differ > 0)
-      said.push(
-        `${one.name} gives ${one.repeat.differ} of ${plural(one.repeat.answers, 'answer')} another score when it is asked again, by at most ${one.repeat.largest_difference.toExponential(1)}.`,
-      );
-  return said;
+  return [...said, ...unsteady(found.rewards)];
 }
+/** Which parts do not give the same answer the same score twice, as sentences. */
+export const unsteady = (rewards: readonly { name: string; repeat?: Repeat }[]) =>
+  rewards.flatMap(({ name, repeat }) =>
+    repeat && repeat.differ > 0
+      ? [
+          `${name} gives ${repeat.differ} of ${plural(repeat.answers, 'answer')} another score when it is asked again, by at most ${repeat.largest_difference.toExponential(1)}.`,
+        ]
+      : [],
+  );
+/** As which arm a reward, its parts and the rule of length are drawn. */
+export const armOf = ({ name }: { name: string }) => (name === LENGTH ? 'raw' : name === WHOLE ? 'tuned' : 'untuned');
 
 /** Agreement with its interval, a row each. */
 export const agreementForest = (found: RewardBench): ForestOf => ({
@@ -63,12 +69,12 @@ export const agreementForest = (found: RewardBench): ForestOf => ({
   rows: found.rewards.flatMap((one) => {
     if (!one.accuracy?.interval) return [];
     const words: [string, string] = [percent(one.accuracy.value, 1), shares(one.accuracy.interval)];
-    const arm = one.name === LENGTH ? 'raw' : one.name === WHOLE ? 'tuned' : 'untuned';
-    return [{ label: nameOf(one), arm, value: one.accuracy.value, range: one.accuracy.interval, words, cells: [thousands(one.ties)] }];
+    const { value, interval: range } = one.accuracy;
+    return [{ label: nameOf(one), arm: armOf(one), value, range, words, cells: [thousands(one.ties)] }];
   }),
 });
 
-const bounds = (found: Bounded | null) => [found?.value, found?.interval?.low, found?.interval?.high];
+export const bounds = (found: Bounded | null) => [found?.value, found?.interval?.low, found?.interval?.high];
 export const benchCsv = (found: RewardBench) =>
   csv([
     [

@@ -1,60 +1,80 @@
-// Preferences of people: the file that is looked at, the reward that is held against it, the reward model that is trained on it.
+// Feedback of people: the file that is looked at, the reward that is held against it, the reward model that is trained on it.
 import {
   benchReward,
   failure,
+  feedback,
   leaveRewardBench,
   leaveRewardTraining,
-  pairs,
   trainReward,
   type BenchProgress,
   type Failure,
-  type PairsPreview,
+  type FeedbackBench,
+  type FeedbackColumns,
+  type FeedbackPreview,
   type Reward,
-  type RewardBench,
   type RewardTrained,
   type RewardTrainingNews,
   type ToTrainReward,
 } from '$ipc';
+import { NO_COLUMNS } from './feedback';
 import { Work } from './work.svelte';
 
 const PAUSE_MS = 300;
 
-/** A file of pairs, looked at a moment after it was named. */
-class PairsFile {
+/** A file of pairs or of labelled answers, looked at a moment after it, or one of its columns, was named. */
+class FeedbackFile {
   path = $state('');
-  seen: PairsPreview | null = $state.raw(null);
+  /** Columns that a person chose; the others are found by their names. */
+  columns: FeedbackColumns = $state.raw(NO_COLUMNS);
+  seen: FeedbackPreview | null = $state.raw(null);
   error: Failure | null = $state.raw(null);
   isBusy = $state(false);
   private turn = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
+  get pairs() {
+    return this.seen?.holds.kind === 'pairs' ? this.seen.holds : null;
+  }
+  get labelled() {
+    return this.seen?.holds.kind === 'labelled' ? this.seen.holds : null;
+  }
   set = (path: string) => {
-    this.path = path;
+    [this.path, this.columns, this.seen] = [path, NO_COLUMNS, null];
+    this.look(PAUSE_MS);
+  };
+  /** What was seen with other columns stays until the new is. */
+  choose = (columns: FeedbackColumns) => {
+    this.columns = columns;
+    this.look(0);
+  };
+  private look(pause: number) {
     clearTimeout(this.timer);
     const mine = ++this.turn;
-    [this.seen, this.error, this.isBusy] = [null, null, path.trim() !== ''];
-    if (path.trim() === '') return;
+    const path = this.path.trim();
+    [this.error, this.isBusy] = [null, path !== ''];
+    if (path === '') return;
     this.timer = setTimeout(async () => {
       try {
-        const seen = await pairs(path.trim());
+        const seen = await feedback(path, this.columns);
         if (mine === this.turn) this.seen = seen;
       } catch (thrown) {
-        if (mine === this.turn) this.error = failure(thrown);
+        if (mine === this.turn) [this.seen, this.error] = [null, failure(thrown)];
       }
       if (mine === this.turn) this.isBusy = false;
-    }, PAUSE_MS);
-  };
+    }, pause);
+  }
 }
-export const pairsFile = new PairsFile();
+export const feedbackFile = new FeedbackFile();
 
 /** Which reward is held against which file, under the words that it was chosen by. */
 export interface ToBench {
   reward: Reward;
   of: string;
   file: string;
+  columns: FeedbackColumns;
 }
-export const benching = new Work<ToBench, BenchProgress, RewardBench>(
-  ({ reward, file }, onNews) => benchReward(reward, file, onNews),
+export const benching = new Work<ToBench, BenchProgress, FeedbackBench>(
+  ({ reward, file, columns }, onNews) => benchReward(reward, file, columns, onNews),
   leaveRewardBench,
 );
 

@@ -1,5 +1,5 @@
 // What is typed for the training of a reward model, and what is shown of it on the way.
-import type { ToTrainReward } from '$ipc';
+import type { FeedbackColumns, ToTrainReward } from '$ipc';
 import { isName } from './machine';
 import { typed } from './steps';
 
@@ -20,7 +20,7 @@ export const NAME_HINT = 'It is installed under it: letters, digits, dots, dashe
 /** What is asked for, or what is wrong with it, as sentences by their field. */
 export function trainingOf(
   fields: TrainingFields,
-  pairs: string,
+  { pairs, columns }: { pairs: string; columns: FeedbackColumns },
   taken: readonly string[],
 ): { asked: ToTrainReward | null; slips: Record<string, string> } {
   const slips: Record<string, string> = {};
@@ -37,6 +37,7 @@ export function trainingOf(
     fields.only.trim() === '' ? null : number('only', true, (x) => x >= LEAST_PAIRS, `${LEAST_PAIRS} or more, or nothing for all`);
   const asked: ToTrainReward = {
     pairs,
+    columns,
     name,
     base: fields.base,
     only,

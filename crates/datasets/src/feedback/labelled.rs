@@ -1,0 +1,185 @@
+//! Answers with labels: what people, or a model in their place, thought of each.
+use super::mapping::Answers;
+use super::said::{Beginning, needed, number};
+use super::{Look, Mapping, Turn};
+use crate::columns::quote;
+use crate::conversation::describe;
+use contract::feedback::LabelBin;
+use contract::{Error, Result};
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// Values that a distribution tells one by one; beyond them, so many ranges.
+const MOST_VALUES: usize = 12;
+const BINS: usize = 12;
+
+/// An answer and its label.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LabelledAnswer {
+    /// Number of its line, from 1 on.
+    pub line: usize,
+    /// Place of its prompt in [`Labelled::prompts`].
+    pub prompt: usize,
+    pub answer: String,
+    /// Finite.
+    pub label: f64,
+}
+
+/// A file of answers with labels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Labelled {
+    /// The label's column.
+    pub label: String,
+    /// What was said before the answers, each once; ends with the user's message.
+    pub prompts: Vec<Vec<Turn>>,
+    pub answers: Vec<LabelledAnswer>,
+    /// Lines that are left out, or answers of their lists, with the reason.
+    pub skipped: Vec<(usize, String)>,
+    /// Hex SHA-256 of the file's bytes.
+    pub checksum: String,
+}
+
+impl Labelled {
+    /// How many answers have which label: each value where there are few, otherwise ranges of like width.
+    pub fn distribution(&self) -> Vec<LabelBin> {
+        let mut labels: Vec<f64> = self.answers.iter().map(|answer| answer.label).collect();
+        labels.sort_unstable_by(f64::total_cmp);
+        let values: Vec<&[f64]> = labels.chunk_by(|a, b| a == b).collect();
+        if values.len() <= MOST_VALUES {
+            return values.into_iter().map(|same| LabelBin { low: same[0], high: same[0], answers: same.len() }).collect();
+        }
+        let (least, most) = (labels[0], labels[labels.len() - 1]);
+        let edge = |i: usize| least + (most - least) * i as f64 / BINS as f64;
+        let below = |i: usize| if i == BINS { labels.len() } else { labels.partition_point(|label| *label < edge(i)) };
+        (0..BINS).map(|i| LabelBin { low: edge(i), high: edge(i + 1), answers: below(i + 1) - below(i) }).collect()
+    }
+}
+
+pub(super) fn read(look: &Look, mapping: &Mapping) -> Result<Labelled> {
+    let Answers::Labelled { response, label } = &mapping.answers else {
+        return Err(Error::internal("A file of pairs was read as one of labelled answers."));
+    };
+    let (mut answers, mut prompts) = (Vec::new(), HashMap::new());
+    let skipped = look.each_row(mapping, |row, line| {
+        let (before, answer) = Beginning::of(row, &mapping.before)?.conversation(needed(row, response)?)?;
+        let label = label_in(label, needed(row, label)?)?;
+        let next = prompts.len();
+        let prompt = *prompts.entry(before).or_insert(next);
+        answers.push(LabelledAnswer { line, prompt, answer, label });
+        Ok(())
+    })?;
+    if answers.is_empty() {
+        return Err(look.nothing("answer with a label", &skipped));
+    }
+    let mut prompts: Vec<(Vec<Turn>, usize)> = prompts.into_iter().collect();
+    prompts.sort_unstable_by_key(|(_, place)| *place);
+    let prompts = prompts.into_iter().map(|(prompt, _)| prompt).collect();
+    Ok(Labelled { label: label.clone(), prompts, answers, skipped, checksum: look.source.checksum()? })
+}
+
+fn label_in(column: &str, value: &Value) -> Result<f64, String> {
+    let wrong = || match value {
+        Value::String(text) => format!("{} is {}, not a number", quote(column), quote(text)),
+        other => format!("{} holds {}, not a number", quote(column), describe(other)),
+    };
+    number(value).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contract::feedback::FeedbackColumns;
+
+    fn load(name: &str, text: &str, named: &FeedbackColumns) -> Result<(FeedbackColumns, Labelled)> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let look = Look::at(&path)?;
+        let mapping = look.mapping(named)?;
+        assert!(mapping.is_labelled(), "{mapping:?}");
+        Ok((mapping.columns(), read(&look, &mapping)?))
+    }
+
+    fn by_itself(name: &str, text: &str) -> Labelled {
+        load(name, text, &FeedbackColumns::default()).unwrap().1
+    }
+
+    fn label(name: &str) -> FeedbackColumns {
+        FeedbackColumns { label: Some(name.into()), ..FeedbackColumns::default() }
+    }
+
+    fn labels(found: &Labelled) -> Vec<f64> {
+        found.answers.iter().map(|answer| answer.label).collect()
+    }
+
+    const HELPSTEER: &str = r#"{"prompt": "Why?", "response": "Because.", "helpfulness": 3, "correctness": 4}
+{"prompt": "Why?", "response": "No idea.", "helpfulness": 1, "correctness": 2}
+{"prompt": "How?", "response": "So.", "helpfulness": 2, "correctness": null}
+"#;
+
+    #[test]
+    fn answers_to_one_prompt_stand_together() {
+        let (columns, found) = load("a.jsonl", HELPSTEER, &label("helpfulness")).unwrap();
+        assert_eq!((columns.prompt.as_deref(), columns.response.as_deref()), (Some("prompt"), Some("response")));
+        assert_eq!(found.answers.iter().map(|answer| (answer.line, answer.prompt)).collect::<Vec<_>>(), [(1, 0), (2, 0), (3, 1)]);
+        assert_eq!((labels(&found), found.prompts.len()), (vec![3.0, 1.0, 2.0], 2));
+        let (_, found) = load("a.jsonl", HELPSTEER, &label("correctness")).unwrap();
+        assert_eq!((labels(&found), &found.skipped[..]), (vec![4.0, 2.0], &[(3, "has no \"correctness\"".to_owned())][..]));
+    }
+
+    #[test]
+    fn which_label_is_meant_has_to_be_said_where_several_could_be() {
+        let message = |text: &str, named: &FeedbackColumns| load("a.jsonl", text, named).unwrap_err().message;
+        let several = message(HELPSTEER, &FeedbackColumns::default());
+        assert!(several.contains("\"helpfulness\" and \"correctness\"") && several.contains("--label"), "{several}");
+        let absent = message(HELPSTEER, &label("kindness"));
+        assert!(absent.contains("no column \"kindness\"") && absent.contains("\"correctness\""), "{absent}");
+        let text = message(
+            &HELPSTEER.replace("correctness\": 4", "correctness\": \"good\"").replace("correctness\": 2", "correctness\": []"),
+            &label("correctness"),
+        );
+        assert!(text.contains("line 1: \"correctness\" is \"good\", not a number"), "{text}");
+        assert!(
+            message(r#"{"prompt": "Why?", "response": "So."}"#, &FeedbackColumns::default()).contains("no number that could be a label")
+        );
+    }
+
+    #[test]
+    fn truth_and_texts_are_numbers_and_a_known_name_is_taken() {
+        let kto = r#"{"prompt": "Why?", "completion": "So.", "label": true, "length": 3}
+{"prompt": [{"role": "user", "content": "Why?"}], "completion": [{"role": "assistant", "content": "No."}], "label": false, "length": 3}"#;
+        let found = by_itself("a.jsonl", kto);
+        assert_eq!((labels(&found), found.prompts.len(), &found.label[..]), (vec![1.0, 0.0], 1, "label"));
+        let csv = by_itself("a.csv", "id,system,question,answer,stars\n1,Be brief.,Why?,So.,4.5\n2,,Why?,No.,\n3,,Why?,Maybe.,True\n");
+        assert_eq!((labels(&csv), csv.prompts.len(), csv.skipped.len()), (vec![4.5, 1.0], 2, 1));
+        assert_eq!(csv.prompts[0].iter().map(|turn| &turn.role[..]).collect::<Vec<_>>(), ["system", "user"]);
+    }
+
+    #[test]
+    fn a_row_may_hold_a_list_of_answers() {
+        let row = r#"{"instruction": "Why?", "completions": [
+            {"response": "So.", "overall_score": 7.5, "fine-grained_score": 4}, {"response": "No.", "overall_score": null, "fine-grained_score": 1}, {"response": "Yes.", "overall_score": "3"}]}"#;
+        let text = format!("{}\n{{\"instruction\": \"How?\", \"completions\": []}}\n", row.replace('\n', " "));
+        let (columns, found) = load("a.jsonl", &text, &FeedbackColumns::default()).unwrap();
+        assert_eq!((labels(&found), found.prompts.len()), (vec![7.5, 3.0], 1));
+        assert_eq!((columns.prompt.as_deref(), columns.label.as_deref()), (Some("instruction"), Some("overall_score")));
+        assert_eq!(found.skipped.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 2]);
+        let (_, finely) = load("a.jsonl", &text, &label("fine-grained_score")).unwrap();
+        assert_eq!(labels(&finely), [4.0, 1.0]);
+    }
+
+    #[test]
+    fn labels_are_told_one_by_one_or_in_ranges() {
+        let file = |labels: &[f64]| {
+            let line = |label: &f64| format!("{{\"prompt\": \"Why?\", \"response\": \"So.\", \"label\": {label}}}\n");
+            by_itself("a.jsonl", &labels.iter().map(line).collect::<String>()).distribution()
+        };
+        let few = file(&[1.0, 0.0, 1.0]);
+        assert_eq!(few, [LabelBin { low: 0.0, high: 0.0, answers: 1 }, LabelBin { low: 1.0, high: 1.0, answers: 2 }]);
+        let many = file(&(0..=24).map(f64::from).collect::<Vec<_>>());
+        assert_eq!(
+            (many.len(), many[0], many[11]),
+            (12, LabelBin { low: 0.0, high: 2.0, answers: 2 }, LabelBin { low: 22.0, high: 24.0, answers: 3 })
+        );
+    }
+}

@@ -1,0 +1,132 @@
+//! Files of feedback: rewards that are held against them, and reward models that are trained on them.
+use crate::worker::{as_file, read};
+use crate::{Desk, Work, blocking};
+use contract::bench::{BenchProgress, PairExample, RewardTrained, RewardTrainingNews, ToTrainReward};
+use contract::feedback::{FeedbackBench, FeedbackColumns, FeedbackPreview, Held, LabelledExample, LeftOut};
+use contract::reward::Reward;
+use contract::{Code, Error, Result, Spec};
+use datasets::feedback::{Feedback, Labelled, LabelledAnswer, Look, Mapping, Preference, Turn};
+use std::path::{Path, PathBuf};
+
+/// Pairs or answers, and reasons of rows without one, that a look shows.
+const SHOWN: usize = 5;
+
+impl Desk {
+    /// What a file of feedback holds, with these columns. That it holds nothing with them is no error: others can be named.
+    ///
+    /// # Errors
+    /// [`contract::Code::Data`] or [`contract::Code::Io`] where it cannot be read at all.
+    pub async fn feedback(&self, file: PathBuf, named: FeedbackColumns) -> Result<FeedbackPreview> {
+        refuse_relative(&file)?;
+        blocking(move || {
+            let look = Look::at(&file)?;
+            let (columns, holds) = match look.mapping(&named) {
+                Ok(mapping) => (mapping.columns(), look.read(&mapping).map(|read| held(read, &mapping))),
+                Err(e) => (look.known(&named), Err(e)),
+            };
+            let holds = match holds {
+                Err(e) if e.code == Code::Data => Held::Unclear { why: e.message },
+                holds => holds?,
+            };
+            Ok(FeedbackPreview { columns, texts: look.texts(), numbers: look.numbers(), holds })
+        })
+        .await
+    }
+
+    /// Holds a reward against a file of feedback; how much is scored is told on the way. Ends as [`contract::Code::Stopped`] at [`Self::leave`].
+    pub async fn bench_reward(
+        &self,
+        reward: Reward,
+        file: &Path,
+        named: &FeedbackColumns,
+        on_progress: impl FnMut(BenchProgress) + Send,
+    ) -> Result<FeedbackBench> {
+        refuse_relative(file)?;
+        self.refuse_unagreed(&reward).await?;
+        let spec = as_file(&Spec { reward, ..self.quickstart()? })?;
+        let options = as_options(named);
+        let arguments: Vec<&str> =
+            ["reward", "bench", "--each", "--folder", "/"].into_iter().chain(options.iter().map(String::as_str)).collect();
+        let last = [&*spec.path().to_string_lossy(), &*file.to_string_lossy()];
+        let work = self.worker.listen(&arguments, &last, on_progress);
+        read(self.until_left(Work::RewardBench, "Stopped before all answers were scored; nothing is kept of it.", work).await?)
+    }
+
+    /// Trains a reward model on a file of preferences and installs it; each step is told. Ends as [`contract::Code::Stopped`] at [`Self::leave`]; nothing
+    /// is kept of it then.
+    pub async fn train_reward(&self, asked: &ToTrainReward, on_news: impl FnMut(RewardTrainingNews) + Send) -> Result<RewardTrained> {
+        refuse_relative(Path::new(&asked.pairs))?;
+        let ToTrainReward { pairs, columns, name, base, seed, epochs, only, held_out, learning_rate, max_tokens } = asked;
+        let mut options = vec![("--base", base.clone()), ("--seed", seed.to_string()), ("--epochs", epochs.to_string())];
+        options.extend([("--held-out", held_out.to_string()), ("--learning-rate", learning_rate.to_string())]);
+        options.push(("--max-tokens", max_tokens.to_string()));
+        options.extend(only.map(|only| ("--only", only.to_string())));
+        let mut options: Vec<String> = options.into_iter().map(|(option, value)| format!("{option}={value}")).collect();
+        options.extend(as_options(columns));
+        let arguments: Vec<&str> = ["reward", "train", "--each"].into_iter().chain(options.iter().map(String::as_str)).collect();
+        let last = [&pairs[..], &name[..]];
+        let work = self.worker.listen(&arguments, &last, on_news);
+        read(self.until_left(Work::RewardTraining, "Stopped before the reward model was trained; nothing is kept of it.", work).await?)
+    }
+}
+
+/// The columns as the command line names them.
+fn as_options(FeedbackColumns { prompt, system, chosen, rejected, response, label }: &FeedbackColumns) -> Vec<String> {
+    let named = [
+        ("--prompt-column", prompt),
+        ("--system-column", system),
+        ("--chosen-column", chosen),
+        ("--rejected-column", rejected),
+        ("--response-column", response),
+        ("--label", label),
+    ];
+    named.into_iter().filter_map(|(option, name)| Some(format!("{option}={}", name.as_ref()?))).collect()
+}
+
+fn held(read: Feedback, mapping: &Mapping) -> Held {
+    match read {
+        Feedback::Pairs(found) => Held::Pairs {
+            pairs: found.pairs.len(),
+            better: mapping.better().map(String::from),
+            left_out: left_out(&found.skipped),
+            examples: found.pairs.into_iter().take(SHOWN).map(pair).collect(),
+        },
+        Feedback::Labelled(found) => Held::Labelled {
+            answers: found.answers.len(),
+            prompts: found.prompts.len(),
+            labels: found.distribution(),
+            left_out: left_out(&found.skipped),
+            examples: found.answers.iter().take(SHOWN).map(|answer| labelled(&found, answer)).collect(),
+        },
+    }
+}
+
+fn left_out(skipped: &[(usize, String)]) -> LeftOut {
+    LeftOut { rows: skipped.len(), reasons: skipped.iter().take(SHOWN).map(|(line, why)| format!("line {line} {why}")).collect() }
+}
+
+fn pair(Preference { before, chosen, rejected, .. }: Preference) -> PairExample {
+    let (prompt, earlier) = asked(&before);
+    PairExample { prompt, earlier, chosen, rejected }
+}
+
+fn labelled(file: &Labelled, LabelledAnswer { prompt, answer, label, .. }: &LabelledAnswer) -> LabelledExample {
+    let (prompt, earlier) = asked(&file.prompts[*prompt]);
+    LabelledExample { prompt, earlier, answer: answer.clone(), label: *label }
+}
+
+/// What the user said last, and how many messages stand before that.
+fn asked(before: &[Turn]) -> (String, usize) {
+    (before.last().map(|turn| turn.content.clone()).unwrap_or_default(), before.len().saturating_sub(1))
+}
+
+/// A window has no folder that a relative path could start at.
+fn refuse_relative(file: &Path) -> Result<()> {
+    if file.is_absolute() {
+        return Ok(());
+    }
+    Err(Error::data(format!(
+        "\"{}\" is not where a file of pairs or of labelled answers could be; write its whole path, from / on.",
+        file.display()
+    )))
+}
