@@ -123,7 +123,17 @@ describe('a reward model', { timeout: 30_000 }, () => {
   });
   it('is not asked for with what it cannot be', () => {
     const fields: TrainingFields = {
-      ...{ name: 'x', base: 'b', only: '', heldOut: '0.2', epochs: '1', learningRate: '2e-4', maxTokens: '512', seed: '0' },
+      ...{
+        name: 'x',
+        base: 'b',
+        only: '',
+        heldOut: '0.2',
+        epochs: '1',
+        learningRate: '2e-4',
+        maxTokens: '512',
+        seed: '0',
+        checkpointing: false,
+      },
     };
     const slips = (more: Partial<TrainingFields>) =>
       Object.keys(trainingOf({ ...fields, ...more }, { pairs: '/p.jsonl', columns: NO_COLUMNS }, ['taken']).slips);

@@ -138,6 +138,8 @@ pub struct ToTrainReward {
     pub learning_rate: f64,
     /// Pairs with a longer conversation are left out.
     pub max_tokens: usize,
+    /// As `training.checkpointing` of a spec.
+    pub checkpointing: bool,
 }
 
 /// What `alignpro reward train --each --json` says on the way to a [`RewardTrained`], a line each.
@@ -153,6 +155,8 @@ pub enum RewardTrainingNews {
         loss: f64,
         /// Share of them whose chosen answer is worth more, ties as half.
         accuracy: f64,
+        /// An earlier process took it, before this one went on.
+        is_earlier: bool,
     },
     /// Held-out pairs that are scored, of all.
     Measuring { scored: usize, total: usize },

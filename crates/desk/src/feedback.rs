@@ -52,21 +52,29 @@ impl Desk {
         read(self.until_left(Work::RewardBench, "Stopped before all answers were scored; nothing is kept of it.", work).await?)
     }
 
-    /// Trains a reward model on a file of preferences and installs it; each step is told. Ends as [`contract::Code::Stopped`] at [`Self::leave`]; nothing
-    /// is kept of it then.
+    /// Trains a reward model on a file of preferences and installs it; each step is told. Ends as [`contract::Code::Stopped`] at [`Self::leave`]; what
+    /// it had done is kept but for the last half minute, and the same question goes on with it.
     pub async fn train_reward(&self, asked: &ToTrainReward, on_news: impl FnMut(RewardTrainingNews) + Send) -> Result<RewardTrained> {
         refuse_relative(Path::new(&asked.pairs))?;
-        let ToTrainReward { pairs, columns, name, base, seed, epochs, only, held_out, learning_rate, max_tokens } = asked;
+        let ToTrainReward { pairs, columns, name, base, seed, epochs, only, held_out, learning_rate, max_tokens, checkpointing } = asked;
         let mut options = vec![("--base", base.clone()), ("--seed", seed.to_string()), ("--epochs", epochs.to_string())];
         options.extend([("--held-out", held_out.to_string()), ("--learning-rate", learning_rate.to_string())]);
         options.push(("--max-tokens", max_tokens.to_string()));
         options.extend(only.map(|only| ("--only", only.to_string())));
         let mut options: Vec<String> = options.into_iter().map(|(option, value)| format!("{option}={value}")).collect();
         options.extend(as_options(columns));
+        options.extend(checkpointing.then(|| "--checkpointing".to_owned()));
         let arguments: Vec<&str> = ["reward", "train", "--each"].into_iter().chain(options.iter().map(String::as_str)).collect();
         let last = [&pairs[..], &name[..]];
         let work = self.worker.listen(&arguments, &last, on_news);
-        read(self.until_left(Work::RewardTraining, "Stopped before the reward model was trained; nothing is kept of it.", work).await?)
+        read(
+            self.until_left(
+                Work::RewardTraining,
+                "Stopped. What was trained up to half a minute ago is kept: the same file, name and settings go on with it.",
+                work,
+            )
+            .await?,
+        )
     }
 }
 

@@ -34,6 +34,7 @@ pub mod prompter;
 mod record;
 pub mod report;
 pub mod reward_bench;
+pub mod reward_checkpoint;
 pub mod reward_training;
 pub mod runner;
 pub mod schedule;

@@ -1,11 +1,12 @@
 //! A reward model from preferences of people: Bradley and Terry (1952), P(chosen) = σ(r(chosen) − r(rejected)), by maximum likelihood.
 use crate::bench_scores::conversation;
+use crate::reward_checkpoint::RewardCheckpoint;
 use candle_core::Var;
 use contract::{Error, Result};
 use datasets::feedback::{Preference, Preferences};
 use lm::{AdamW, AdamWConfig, Gradients, RewardModel, Stream, Tensor, stream};
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
-use std::ops::ControlFlow;
 
 /// How a reward model is trained.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +40,7 @@ impl Default for RewardTraining {
 }
 
 /// A step of the training.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct RewardStep {
     /// From 1 on, of `steps`.
     pub step: usize,
@@ -68,39 +69,87 @@ pub fn split(file: Preferences, held_out: f64, seed: u64) -> (Preferences, Prefe
     (part(train), part(test))
 }
 
-/// Trains `model`, which is [`RewardModel::untrained`], on these pairs; how many were left out because they are too long. `on_step` hears of every
-/// step, and can break ([`contract::Code::Stopped`]).
-///
-/// # Errors
-/// [`contract::Code::Data`] where no pair is short enough; [`contract::Code::Reward`] where the loss is no number any more.
-pub fn train(
-    model: &mut RewardModel,
-    pairs: &[Preference],
-    settings: &RewardTraining,
-    on_step: &mut dyn FnMut(RewardStep) -> ControlFlow<()>,
-) -> Result<usize> {
-    let tokens = short_enough(model, pairs, settings)?;
-    let mut learner = Learner::new(model)?;
-    let order = order(tokens.len(), settings);
-    let steps = order.chunks(settings.pairs_per_step).count();
-    for (step, batch) in order.chunks(settings.pairs_per_step).enumerate() {
-        let texts: Vec<Vec<u32>> = batch.iter().flat_map(|&i| tokens[i].clone()).collect();
-        let dropout = stream::seed(settings.seed, "reward dropout", &[step as u64]);
-        let scores = model.differentiable(learner.weight.as_tensor(), &texts, Some(dropout))?;
+/// A reward model in training: all that a checkpoint holds.
+pub struct RewardTrainer {
+    model: RewardModel,
+    learner: Learner,
+    settings: RewardTraining,
+    /// Of the pairs that are not too long: the chosen conversation and the rejected one.
+    tokens: Vec<[Vec<u32>; 2]>,
+    /// Numbers of the pairs in the order in which they come.
+    order: Vec<usize>,
+    done: Vec<RewardStep>,
+    /// Pairs that were left out because they are too long.
+    pub too_long: usize,
+}
+
+impl RewardTrainer {
+    /// `model` is [`RewardModel::untrained`].
+    ///
+    /// # Errors
+    /// [`contract::Code::Data`] where no pair is short enough.
+    pub fn start(model: RewardModel, pairs: &[Preference], settings: RewardTraining) -> Result<Self> {
+        let tokens = short_enough(&model, pairs, &settings)?;
+        let (learner, order) = (Learner::new(&model)?, order(tokens.len(), &settings));
+        Ok(Self { too_long: pairs.len() - tokens.len(), model, learner, settings, tokens, order, done: Vec::new() })
+    }
+
+    /// The steps that were taken, those before a [`Self::resume`] too.
+    pub fn done(&self) -> &[RewardStep] {
+        &self.done
+    }
+
+    /// The next step; None after the last.
+    ///
+    /// # Errors
+    /// [`contract::Code::Reward`] where the loss is no number any more.
+    pub fn step(&mut self) -> Result<Option<RewardStep>> {
+        let (step, size) = (self.done.len(), self.settings.pairs_per_step);
+        let steps = self.order.len().div_ceil(size);
+        let Some(batch) = self.order.chunks(size).nth(step) else { return Ok(None) };
+        let texts: Vec<Vec<u32>> = batch.iter().flat_map(|&i| self.tokens[i].clone()).collect();
+        let dropout = stream::seed(self.settings.seed, "reward dropout", &[step as u64]);
+        let scores = self.model.differentiable(self.learner.weight.as_tensor(), &texts, Some(dropout))?;
         let (loss, margins) = likelihood(&scores).map_err(lm::Error::from)?;
         let value = f64::from(loss.to_scalar::<f32>().map_err(lm::Error::from)?);
         if !value.is_finite() {
             return Err(Error::reward(format!("The loss is {value} after {step} steps; lower the learning rate.")));
         }
-        let gradient_norm = learner.step(&loss, rate(step, steps), settings)?;
+        let gradient_norm = self.learner.step(&loss, rate(step, steps), &self.settings)?;
         let right = margins.iter().map(|&margin| if margin == 0.0 { 0.5 } else { f64::from(u8::from(margin > 0.0)) }).sum::<f64>();
         let told = RewardStep { step: step + 1, steps, loss: value, accuracy: right / margins.len() as f64, gradient_norm };
-        if on_step(told).is_break() {
-            return Err(Error::stopped("Stopped before the reward model was trained; nothing is kept of it."));
-        }
+        self.done.push(told);
+        Ok(Some(told))
     }
-    model.set_weight(learner.weight.to_vec1().map_err(lm::Error::from)?)?;
-    Ok(pairs.len() - tokens.len())
+
+    /// The model as trained so far.
+    pub fn finish(mut self) -> Result<RewardModel> {
+        self.model.set_weight(self.learner.weight()?)?;
+        Ok(self.model)
+    }
+
+    /// All that [`Self::resume`] needs. Random streams are not in it: they follow from the seed and the step's number.
+    pub fn checkpoint(&self) -> Result<RewardCheckpoint> {
+        Ok(RewardCheckpoint {
+            done: self.done.clone(),
+            adapter: self.model.adapter().map(lm::Adapter::to_bytes).transpose()?.unwrap_or_default(),
+            weight: self.learner.weight()?,
+            of_adapter: self.learner.of_adapter.to_bytes()?,
+            of_weight: self.learner.of_weight.to_bytes()?,
+        })
+    }
+
+    /// As it was when the checkpoint was made, on the same pairs and with the same settings: it goes on to what it would have become, bit for bit on a
+    /// processor.
+    pub fn resume(&mut self, checkpoint: RewardCheckpoint) -> Result<()> {
+        let RewardCheckpoint { done, adapter, weight, of_adapter, of_weight } = checkpoint;
+        self.model.restore(&adapter, weight)?;
+        self.learner = Learner::new(&self.model)?;
+        self.learner.of_adapter.restore(&of_adapter)?;
+        self.learner.of_weight.restore(&of_weight)?;
+        self.done = done;
+        Ok(())
+    }
 }
 
 /// Tokens of the chosen and the rejected conversation of each pair that is not too long.
@@ -137,6 +186,10 @@ impl Learner {
         let of_weight = AdamW::new(vec![weight.clone()], AdamWConfig::default())?;
         vars.push(weight.clone());
         Ok(Self { weight, vars, of_adapter, of_weight })
+    }
+
+    fn weight(&self) -> Result<Vec<f32>> {
+        Ok(self.weight.to_vec1().map_err(lm::Error::from)?)
     }
 
     /// One step down the loss, with `share` of the learning rates; the joint norm of the gradients before they were clipped.

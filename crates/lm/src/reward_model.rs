@@ -53,6 +53,13 @@ impl RewardModel {
         Ok(())
     }
 
+    /// An untrained model as trained so far: its adapter's [`Adapter::to_bytes`], and the weight of the score.
+    pub fn restore(&mut self, adapter: &[u8], weight: Vec<f32>) -> Result<()> {
+        let untrained = self.adapter.as_ref().ok_or_else(|| Error::Model("a reward model that is loaded is not trained further".into()))?;
+        self.adapter = Some(Adapter::from_bytes(&self.model, untrained.config.clone(), adapter)?);
+        self.set_weight(weight)
+    }
+
     pub fn device(&self) -> &Device {
         self.model.device()
     }

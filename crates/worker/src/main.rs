@@ -9,6 +9,7 @@ mod doctor;
 mod energy;
 mod engine;
 mod judged_table;
+mod kept_training;
 mod machine;
 mod models;
 mod output;

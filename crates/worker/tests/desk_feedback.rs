@@ -115,6 +115,7 @@ async fn a_reward_model_is_trained_or_stopped() {
         held_out: 0.25,
         learning_rate: 1e-3,
         max_tokens: 512,
+        checkpointing: false,
     };
     let stopped = desk.train_reward(&asked, |_| desk.leave(&Work::RewardTraining)).await.unwrap_err();
     assert_eq!((stopped.code, lab.path("home/models/polite").exists()), (Code::Stopped, false));

@@ -1,7 +1,8 @@
 //! A reward model is trained, installed, measured and used, through the command line.
 #![allow(clippy::unwrap_used)] // The lint sees only functions that are marked as tests.
 use serde_json::json;
-use tests::{Lab, argument};
+use std::io::{BufRead, BufReader, Read};
+use tests::{Lab, argument, said, signal};
 
 /// People choose the polite answer, whatever is asked.
 fn pairs() -> String {
@@ -39,6 +40,46 @@ fn a_reward_model_is_trained_on_preferences_and_used() {
     let bench = lab.json(&["reward", "bench", &spec, argument(&file)]);
     let names: Vec<&str> = bench["rewards"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap()).collect();
     assert!(names.contains(&"reward_model"), "{names:?}");
+}
+
+#[test]
+fn a_training_that_was_stopped_goes_on_to_the_same_model() {
+    let lab = Lab::new(env!("CARGO_BIN_EXE_alignpro"));
+    let file = lab.write("pairs.jsonl", pairs());
+    let train = |name: &'static str| vec!["reward", "train", argument(&file), name, "--epochs", "4", "--held-out", "0.25"];
+    let whole = lab.json(&train("whole"));
+
+    let begin = || lab.spawn(&[train("stopped"), vec!["--each", "--json"]].concat());
+    let mut child = begin();
+    let (mut printed, mut told) = (BufReader::new(child.stdout.take().unwrap()), String::new());
+    printed.read_line(&mut told).unwrap();
+    assert!(told.contains("\"is_earlier\":false"), "{told}");
+    signal(&child, "STOP");
+    let second = lab.error(&train("stopped"), 1, "busy");
+    assert!(second.contains("Another alignpro is training stopped"), "{second}");
+    signal(&child, "INT");
+    signal(&child, "CONT");
+    printed.read_to_string(&mut told).unwrap();
+    assert_eq!((child.wait().unwrap().code(), told.contains("the same command goes on from there")), (Some(3), true), "{told}");
+    assert!(!lab.path("home/models/stopped").exists());
+
+    let other = lab.error(&[train("stopped"), vec!["--seed", "1"]].concat(), 1, "model");
+    assert!(other.contains(".stopped.training holds a training of this name that was stopped"), "{other}");
+    let kept = lab.path("home/models/.stopped.training/checkpoint.safetensors");
+    let bytes = std::fs::read(&kept).unwrap();
+    std::fs::write(&kept, &bytes[..bytes.len() / 2]).unwrap();
+    assert!(lab.error(&train("stopped"), 1, "io").contains("checkpoint.safetensors: it is damaged"));
+    std::fs::write(&kept, bytes).unwrap();
+
+    let output = begin().wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    let told = String::from_utf8(output.stdout).unwrap();
+    let steps = |is_earlier: bool| told.matches(&format!("\"is_earlier\":{is_earlier}")).count();
+    assert!(steps(true) > 0 && steps(false) > 0 && steps(true) + steps(false) == 5, "what was done is told again: {told}");
+    let weights = |name: &str| std::fs::read(lab.path("home/models").join(name).join("model.safetensors")).unwrap();
+    assert!(weights("stopped") == weights("whole"), "bit for bit what it is without a stop");
+    assert_eq!(whole["steps"], 5);
+    assert!(!lab.path("home/models/.stopped.training").exists(), "nothing is left of it");
 }
 
 #[test]

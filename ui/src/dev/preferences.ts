@@ -173,9 +173,13 @@ export class Preferences {
     const steps = 40;
     for (let step = 1; step <= steps; step++) {
       const loss = 0.45 + 0.25 * Math.exp(-step / 12) + 0.06 * Math.sin(step * 2.3);
-      send<RewardTrainingNews>(onNews, { kind: 'step', step, steps, loss, accuracy: Math.min(1, 0.5 + step / 120) });
+      send<RewardTrainingNews>(onNews, { kind: 'step', step, steps, loss, accuracy: Math.min(1, 0.5 + step / 120), is_earlier: false });
       await later(TELL_MS);
-      if (mine !== this.training) return refuse('stopped', 'Stopped before the reward model was trained; nothing is kept of it.');
+      if (mine !== this.training)
+        return refuse(
+          'stopped',
+          'Stopped. What was trained up to half a minute ago is kept: the same file, name and settings go on with it.',
+        );
     }
     send<RewardTrainingNews>(onNews, { kind: 'measuring', scored: 40, total: 82 });
     await later(TELL_MS);

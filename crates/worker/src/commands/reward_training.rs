@@ -1,6 +1,7 @@
 //! `alignpro reward train PAIRS NAME`: a reward model from preferences of people.
 use super::Context;
 use crate::bench_table;
+use crate::kept_training::KeptTraining;
 use crate::models::check_name;
 use crate::models::resolve::{as_folder, locate};
 use crate::progress::{Bars, counting};
@@ -12,7 +13,7 @@ use contract::spec::{LORA_TARGETS, Reward as Spec, RewardPart, RewardProgram};
 use contract::{Error, Result};
 use datasets::feedback::{Preferences, pairs};
 use experiment::reward_bench::{calibration, with_margins};
-use experiment::reward_training::{RewardStep, RewardTraining, split, train as learn};
+use experiment::reward_training::{RewardStep, RewardTrainer, RewardTraining, split};
 use home::create_folder;
 use lm::{Llama, LoraConfig, ModelFolder, Precision, RewardModel};
 use rewards::{Reward, Scorer, Scorers};
@@ -59,7 +60,8 @@ pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> 
     let base = as_folder(&context.home, &locate(&context.home, &asked.base, Path::new("."), "--base")?)?;
     create_folder(&context.home.models())?;
     let begun = Instant::now();
-    let (losses, too_long) = learned(context, &base, &training, &folder, asked)?;
+    let kept = KeptTraining::open(&context.home.models(), &asked.name, identity(&base, &training, asked)?)?;
+    let (losses, too_long) = learned(context, &base, &training, &folder, asked, kept)?;
     let seconds = begun.elapsed().as_secs_f64();
     let (held_out, margins) = measured(context, &folder, &held_out, asked.each)?;
     let last = &losses[losses.len() - losses.len().div_ceil(10)..];
@@ -90,31 +92,63 @@ fn check(asked: &Asked) -> Result<()> {
     Ok(())
 }
 
-/// Trains and writes the folder; the loss of each step, and how many pairs were too long.
-fn learned(context: &Context, base: &ModelFolder, pairs: &Preferences, folder: &Path, asked: &Asked) -> Result<(Vec<f64>, usize)> {
+/// What makes a training the one that it is. Checkpointing of blocks and what is told on the way change nothing of it.
+fn identity(base: &ModelFolder, training: &Preferences, asked: &Asked) -> Result<String> {
+    let Asked { columns, only, held_out, settings, .. } = asked;
+    Ok(format!("{} {} {columns:?} {only:?} {held_out} {settings:?}", base.checksum()?, training.checksum))
+}
+
+/// Trains and writes the folder, from where an earlier process was stopped; the loss of each step, and how many pairs were too long.
+fn learned(
+    context: &Context,
+    base: &ModelFolder,
+    pairs: &Preferences,
+    folder: &Path,
+    asked: &Asked,
+    mut kept: KeptTraining,
+) -> Result<(Vec<f64>, usize)> {
+    let found = kept.found()?;
     let bars = Bars::new();
     bars.say("Loading the model …");
     let lora = LoraConfig { rank: 16, alpha: 32.0, dropout: 0.0, targets: LORA_TARGETS.map(String::from).to_vec() };
     let model = Llama::load(base, &lm::best_device(), Precision::F32)?.with_checkpointing(asked.checkpointing);
-    let mut model = RewardModel::untrained(model, base, lora, asked.settings.seed)?;
+    let model = RewardModel::untrained(model, base, lora, asked.settings.seed)?;
+    let mut trainer = RewardTrainer::start(model, &pairs.pairs, asked.settings.clone())?;
     let bar = counting("training", "steps", (0, 0));
-    let mut losses = Vec::new();
-    let mut on_step = |told: RewardStep| {
+    let tell = |told: &RewardStep, is_earlier: bool| {
         bar.set_length(told.steps as u64);
         bar.set_position(told.step as u64);
-        losses.push(told.loss);
         if asked.each {
-            let RewardStep { step, steps, loss, accuracy, .. } = told;
+            let RewardStep { step, steps, loss, accuracy, .. } = *told;
             // Nobody may be listening; the training still goes on.
-            let _ = context.output.line(&RewardTrainingNews::Step { step, steps, loss, accuracy });
+            let _ = context.output.line(&RewardTrainingNews::Step { step, steps, loss, accuracy, is_earlier });
         }
-        let recent = &losses[losses.len().saturating_sub(20)..];
-        bar.set_message(format!("loss {:.3}", recent.iter().sum::<f64>() / recent.len() as f64));
-        signals::go_on()
     };
-    let too_long = learn(&mut model, &pairs.pairs, &asked.settings, &mut on_step)?;
+    if let Some(checkpoint) = found {
+        trainer.resume(checkpoint)?;
+        bars.say(&format!("Going on after step {}.", trainer.done().len()));
+        trainer.done().iter().for_each(|step| tell(step, true));
+    }
+    while let Some(step) = trainer.step()? {
+        tell(&step, false);
+        let recent = trainer.done().iter().rev().take(20).map(|step| step.loss);
+        bar.set_message(format!("loss {:.3}", recent.clone().sum::<f64>() / recent.len() as f64));
+        let is_stopped = signals::go_on().is_break();
+        if is_stopped || kept.is_due() {
+            kept.keep(&trainer)?;
+        }
+        if is_stopped {
+            bar.finish_and_clear();
+            let RewardStep { step, steps, .. } = step;
+            return Err(Error::stopped(format!(
+                "Stopped after step {step} of {steps}, which is kept: the same command goes on from there."
+            )));
+        }
+    }
     bar.finish_and_clear();
-    model.write(base, folder)?;
+    let (losses, too_long) = (trainer.done().iter().map(|step| step.loss).collect(), trainer.too_long);
+    trainer.finish()?.write(base, folder)?;
+    kept.end()?;
     Ok((losses, too_long))
 }
 

@@ -134,7 +134,7 @@ export const leaveRewardBench = () => invoke<null>('leave_reward_bench');
 /** Trains a reward model and installs it; each step is told. */
 export const trainReward = (asked: ToTrainReward, onNews: (news: RewardTrainingNews) => void) =>
   invoke<RewardTrained>('train_reward', { asked, onNews: new Channel(onNews) });
-/** Stops the training of a reward model; nothing is kept of it. */
+/** Stops the training of a reward model; the same file, name and settings go on with it. */
 export const leaveRewardTraining = () => invoke<null>('leave_reward_training');
 /** What a run's worker takes of the machine; null where no worker has the run. */
 export const load = (id: number) => invoke<Load | null>('load', { id });

@@ -2332,7 +2332,11 @@ loss: number,
 /**
  * Share of them whose chosen answer is worth more, ties as half.
  */
-accuracy: number, } | { "kind": "measuring", scored: number, total: number, };
+accuracy: number, 
+/**
+ * An earlier process took it, before this one went on.
+ */
+is_earlier: boolean, } | { "kind": "measuring", scored: number, total: number, };
 
 /**
  * What a reward model is to be trained on and how, as the window asks for it.
@@ -2361,7 +2365,11 @@ held_out: number, learning_rate: number,
 /**
  * Pairs with a longer conversation are left out.
  */
-max_tokens: number, };
+max_tokens: number, 
+/**
+ * As `training.checkpointing` of a spec.
+ */
+checkpointing: boolean, };
 
 /**
  * A pair of answers, of which people chose one.

@@ -91,8 +91,9 @@ class Training extends Work<ToTrainReward, RewardTrainingNews, RewardTrained> {
       this.steps = step.step === 1 ? [step] : [...this.steps, step];
     });
   }
-  get firstStepAt(): number | null {
-    return this.steps[0]?.at_ms ?? null;
+  /** The first step of this process; those before it were only told again. */
+  get firstStep(): Step | null {
+    return this.steps.find(({ is_earlier }) => !is_earlier) ?? null;
   }
 }
 export const rewardTraining = new Training();

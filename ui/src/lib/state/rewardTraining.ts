@@ -12,6 +12,7 @@ export interface TrainingFields {
   learningRate: string;
   maxTokens: string;
   seed: string;
+  checkpointing: boolean;
 }
 /** Fewer cannot be split. */
 export const LEAST_PAIRS = 10;
@@ -24,7 +25,12 @@ export function trainingOf(
   taken: readonly string[],
 ): { asked: ToTrainReward | null; slips: Record<string, string> } {
   const slips: Record<string, string> = {};
-  const number = (key: keyof TrainingFields, isInteger: boolean, fits: (x: number) => boolean, range: string): number => {
+  const number = (
+    key: Exclude<keyof TrainingFields, 'checkpointing'>,
+    isInteger: boolean,
+    fits: (x: number) => boolean,
+    range: string,
+  ): number => {
     const read = typed(fields[key], isInteger);
     if ('slip' in read) slips[key] = `This ${read.slip}.`;
     else if (!fits(read.value)) slips[key] = `Write ${range}.`;
@@ -46,6 +52,7 @@ export function trainingOf(
     learning_rate: number('learningRate', false, (x) => x > 0, 'a number above 0, such as 2e-4'),
     max_tokens: number('maxTokens', true, (x) => x >= 1, '1 or more'),
     seed: number('seed', true, () => true, 'a whole number'),
+    checkpointing: fields.checkpointing,
   };
   return { asked: Object.keys(slips).length ? null : asked, slips };
 }
