@@ -14,6 +14,7 @@ use std::sync::Arc;
 use tauri::{DragDropEvent, Manager, RunEvent, WindowEvent};
 
 fn main() -> ExitCode {
+    start::exit_at_once();
     start::mend_locale();
     start::draw_without_a_graphics_card();
     let folder = std::env::current_dir().unwrap_or_default();

@@ -48,6 +48,27 @@ pub fn mend_locale() {
     }
 }
 
+/// Ends the process when it exits without asking the libraries of the desktop to tidy up: their threads are still at work then, and one that finds its
+/// lock gone ends the program with a fault. A second start, which leaves its work to the first and exits at once, was seen to do so.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub fn exit_at_once() {
+    use std::ffi::{c_int, c_void};
+    unsafe extern "C" {
+        fn on_exit(handler: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
+        fn _exit(status: c_int) -> !;
+    }
+    extern "C" fn end(status: c_int, _: *mut c_void) {
+        // SAFETY: ends the process; what has to be kept was written before it exits.
+        unsafe { _exit(status) }
+    }
+    // SAFETY: the handler takes no argument and lives as long as the program. It runs after what is registered later, and before what libraries
+    // registered when they were loaded.
+    unsafe { on_exit(end, std::ptr::null_mut()) };
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub fn exit_at_once() {}
+
 /// Without a graphics card WebKit composes every frame with a simulated one: scrolling stalls for 80 ms, where drawing directly takes 25
 /// (docs/performance.md).
 pub fn draw_without_a_graphics_card() {
