@@ -1,5 +1,5 @@
 //! A reward held against feedback of people, before anything is trained on it: pairs of answers of which one was chosen, or answers with labels.
-use crate::bench_scores::{Entry, LENGTH, RESAMPLES, Scored, Scores, conversation, correlation, reasons, share, words};
+use crate::bench_scores::{Entry, LENGTH, RESAMPLES, Scores, conversation, correlation, reasons, share, words};
 use analysis::Preferred;
 use contract::Result;
 use contract::bench::{Agreement, Calibration, Reliability, RewardBench};
@@ -57,22 +57,26 @@ pub fn with_margins(
     on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<(RewardBench, Vec<f64>)> {
     let scores = Scores::of(reward, &file.pairs, on_progress)?;
-    let lengths = |pair: &Scored| [words(&file.pairs[pair.at].chosen), words(&file.pairs[pair.at].rejected)];
-    let of = |name: &str, value: &dyn Fn(&Scored, usize) -> f64| {
-        let preferred = scores.scored.iter().map(|pair| {
-            let [chosen_length, rejected_length] = lengths(pair);
-            Preferred { chosen: value(pair, 0), rejected: value(pair, 1), chosen_length, rejected_length }
+    let lengths = scores.scored.iter().map(|pair| [&file.pairs[pair.at].chosen, &file.pairs[pair.at].rejected].map(|answer| words(answer)));
+    let lengths: Vec<[f64; 2]> = lengths.collect();
+    // `value` of the pair with this place among the scored, and its chosen answer (0) or the other (1).
+    let of = |name: &str, value: &dyn Fn(usize, usize) -> f64| {
+        let preferred = lengths.iter().enumerate().map(|(i, &[chosen_length, rejected_length])| Preferred {
+            chosen: value(i, 0),
+            rejected: value(i, 1),
+            chosen_length,
+            rejected_length,
         });
         agreement(name, &preferred.collect::<Vec<_>>())
     };
     let again = scores.again(reward, &file.pairs);
-    let mut rewards = vec![of("reward", &|pair, side| pair.scores[side].total)];
+    let mut rewards = vec![of("reward", &|i, side| scores.scored[i].scores[side].total)];
     rewards.extend(scores.parts().iter().map(|part| {
-        let agreement = of(part, &|pair, side| part_of(&pair.scores[side], part));
+        let agreement = of(part, &|i, side| part_of(&scores.scored[i].scores[side], part));
         let repeat = reward.scorer(part).and_then(|scorer| scores.repeat(part, again.as_deref()?, scorer.as_ref()));
         Agreement { repeat, ..agreement }
     }));
-    rewards.push(of(LENGTH, &|pair, side| lengths(pair)[side]));
+    rewards.push(of(LENGTH, &|i, side| lengths[i][side]));
     let margins = scores.scored.iter().map(|pair| pair.scores[0].total - pair.scores[1].total).collect();
     let found = RewardBench {
         pairs: scores.scored.len(),
@@ -94,10 +98,10 @@ pub fn with_margins(
 pub fn on_labels(reward: &Reward, file: &Labelled, on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>) -> Result<LabelBench> {
     let answers: Vec<Answer<'_>> = file.answers.iter().map(|given| Answer { before: &file.prompts[given.prompt], given }).collect();
     let scores = Scores::of(reward, &answers, on_progress)?;
+    let lengths: Vec<f64> = scores.scored.iter().map(|scored| words(&file.answers[scored.at].answer)).collect();
     let of = |value: &dyn Fn(&Score, f64) -> f64| {
-        let labelled = scores.scored.iter().map(|scored| {
-            let LabelledAnswer { prompt, label, answer, .. } = &file.answers[scored.at];
-            let length = words(answer);
+        let labelled = scores.scored.iter().zip(&lengths).map(|(scored, &length)| {
+            let LabelledAnswer { prompt, label, .. } = &file.answers[scored.at];
             analysis::Labelled { prompt: *prompt, score: value(&scored.scores[0], length), label: *label, length }
         });
         analysis::labels(&labelled.collect::<Vec<_>>(), RESAMPLES, 0)

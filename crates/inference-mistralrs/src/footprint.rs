@@ -34,8 +34,8 @@ impl Sizes {
     /// [`contract::Code::Model`] where one of them is missing, cut off or damaged.
     pub fn read(path: &Path) -> Result<Self> {
         if !path.is_dir() {
-            let [cached, hidden, inner] = gguf::widths(path)?;
-            return Ok(Self { tensors: gguf::stored(path)?, is_gguf: true, cached, passing: 2 * hidden + 4 * inner });
+            let (tensors, [cached, hidden, inner]) = gguf::stored(path)?;
+            return Ok(Self { tensors, is_gguf: true, cached, passing: 2 * hidden + 4 * inner });
         }
         let file = path.join("config.json");
         let wrong = |why: String| Error::model(format!("{} {why}; fetch the file again", file.display()));
@@ -69,13 +69,13 @@ impl Sizes {
                 rows = tensor.shape.first().map_or(0, |&rows| rows as u64);
             }
             let plain = tensor.numbers() * width;
-            let quantised = |tensor: &Stored| quantisation.and_then(|name| bytes(name, tensor)).unwrap_or(plain);
+            let quantised = quantisation.and_then(|name| bytes(name, tensor)).unwrap_or(plain);
             weights += match (self.is_gguf, is_embedding) {
                 // Embeddings are looked up in f32; the head that is the same matrix stays as it is stored.
                 (true, true) => 4 * tensor.numbers() + if is_tied { tensor.bytes } else { 0 },
                 (true, false) => tensor.bytes,
-                (false, true) => plain + if is_tied && quantisation.is_some() { quantised(tensor) } else { 0 },
-                (false, false) => quantised(tensor),
+                (false, true) => plain + if is_tied && quantisation.is_some() { quantised } else { 0 },
+                (false, false) => quantised,
             };
         }
         let cached = self.cached * if self.is_gguf { 2 } else { width };

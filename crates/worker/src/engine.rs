@@ -19,7 +19,7 @@ use lm::{Llama, Message, ModelFolder};
 use rewards::Scorers;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use store::Fact;
 
 /// The models on disk, checked as far as that goes without their weights.
@@ -44,8 +44,8 @@ enum Place {
 struct Frozen {
     files: FrozenFiles,
     choice: EngineChoice,
-    /// For what mistral.rs would hold; none where its files cannot be read, which loading says.
-    sizes: Option<Sizes>,
+    /// For what mistral.rs would hold, from the first look on; none where its files cannot be read, which loading says.
+    sizes: OnceLock<Option<Sizes>>,
 }
 
 #[allow(clippy::large_enum_variant)] // There is one of it.
@@ -146,8 +146,11 @@ impl Frozen {
             FrozenFiles::Other(located) => (true, !is_of_another_architecture(located), matches!(located, Located::Gguf(_))),
         };
         let choice = choose(engine, has_room, is_known, quantised, is_gguf)?;
-        let sizes = Sizes::read(files.path()).ok();
-        Ok(Self { files, choice, sizes })
+        Ok(Self { files, choice, sizes: OnceLock::new() })
+    }
+
+    fn sizes(&self) -> Option<&Sizes> {
+        self.sizes.get_or_init(|| Sizes::read(self.files.path()).ok()).as_ref()
     }
 
     /// With its weights, which `weights` loads where the built-in engine computes. At most `max_rows` answers at a time there.
@@ -214,7 +217,7 @@ impl Found {
             Place::Here(frozen) => match (&frozen.files, &spec.frozen.quantisation) {
                 (FrozenFiles::Folder(folder), None) if frozen.choice.engine == EngineKind::BuiltIn => Answering::BuiltIn(held(folder)),
                 (_, quantisation) => {
-                    Answering::Engine(frozen.sizes.as_ref().map(|files| files.footprint(quantisation.as_deref())).unwrap_or_default())
+                    Answering::Engine(frozen.sizes().map(|sizes| sizes.footprint(quantisation.as_deref())).unwrap_or_default())
                 }
             },
         };
@@ -228,7 +231,7 @@ impl Found {
     /// Numbers that the models are, a shared one's once.
     pub fn parameters(&self) -> u64 {
         let other = match &self.frozen {
-            Place::Here(frozen) if frozen.files.path() != self.prompter.path => frozen.sizes.as_ref().map_or(0, Sizes::parameters),
+            Place::Here(frozen) if frozen.files.path() != self.prompter.path => frozen.sizes().map_or(0, Sizes::parameters),
             _ => 0,
         };
         self.prompter.config.parameters() + other

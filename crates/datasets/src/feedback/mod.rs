@@ -171,14 +171,14 @@ impl Look {
 pub fn pairs(path: &Path, named: &FeedbackColumns) -> Result<Preferences> {
     let look = Look::at(path)?;
     let mapping = look.mapping(named)?;
-    if let Feedback::Pairs(pairs) = look.read(&mapping)? {
-        return Ok(pairs);
+    if mapping.is_labelled() {
+        return Err(Error::data(format!(
+            "{} holds answers with labels, not pairs; a reward model is trained on pairs of answers of which one was chosen: name a file of pairs, or its columns with \
+             --chosen-column and --rejected-column",
+            path.display()
+        )));
     }
-    Err(Error::data(format!(
-        "{} holds answers with labels, not pairs; a reward model is trained on pairs of answers of which one was chosen: name a file of pairs, or its columns with \
-         --chosen-column and --rejected-column",
-        path.display()
-    )))
+    preferences::read(&look, &mapping)
 }
 
 /// The objects in a list.

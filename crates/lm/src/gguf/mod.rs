@@ -58,15 +58,11 @@ pub fn chat_template(file: &Path) -> Result<Option<String>> {
     Ok(Gguf::open(file)?.text("tokenizer.chat_template")?.map(str::to_owned))
 }
 
-/// The tensors of a GGUF file.
-pub fn stored(file: &Path) -> Result<Vec<Stored>> {
-    Ok(Gguf::open(file)?.stored())
-}
-
-/// Of a file of any architecture: numbers that the keys and values of a token are in all blocks together, and the widths of its residual stream and
-/// feed-forward layers.
-pub fn widths(file: &Path) -> Result<[u64; 3]> {
-    shape::widths(&Gguf::open(file)?)
+/// Of a file of any architecture: its tensors; the numbers that the keys and values of a token are in all blocks together, and the widths of its
+/// residual stream and feed-forward layers.
+pub fn stored(file: &Path) -> Result<(Vec<Stored>, [u64; 3])> {
+    let gguf = Gguf::open(file)?;
+    Ok((gguf.stored(), shape::widths(&gguf)?))
 }
 
 /// Whether [`import`] knows an architecture that a GGUF file names.

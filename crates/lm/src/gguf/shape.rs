@@ -17,7 +17,7 @@ pub(super) fn named_architecture(gguf: &Gguf) -> Result<&str> {
     gguf.text("general.architecture")?.ok_or_else(|| gguf.wrong("metadata `general.architecture` is missing, so the model cannot be built"))
 }
 
-/// As [`super::widths`] says.
+/// As [`super::stored`] says.
 pub(super) fn widths(gguf: &Gguf) -> Result<[u64; 3]> {
     let name = named_architecture(gguf)?;
     let key = |key: &str| format!("{name}.{key}");

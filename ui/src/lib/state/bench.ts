@@ -20,12 +20,12 @@ export function share(found: Bounded | null): string {
 export const correlation = (found: Bounded | null) =>
   found ? `${signed(found.value, 2)}${found.interval ? ` ${signedInterval(found.interval.low, found.interval.high, 2)}` : ''}` : NONE;
 
-const find = (found: RewardBench, name: string) => found.rewards.find((one) => one.name === name) ?? null;
+export const find = <T extends { name: string }>(rewards: readonly T[], name: string) => rewards.find((one) => one.name === name) ?? null;
 
 /** How often it agrees with people, beside chance and mere length. */
 export function benchInWords(found: RewardBench): string {
-  const reward = find(found, WHOLE)?.accuracy ?? null;
-  const length = find(found, LENGTH)?.accuracy ?? null;
+  const reward = find(found.rewards, WHOLE)?.accuracy ?? null;
+  const length = find(found.rewards, LENGTH)?.accuracy ?? null;
   if (!reward) return 'No pair could be compared.';
   const beside = length ? `; chance agrees on 50 %, the rule that the longer answer is the better one on ${share(length)}` : '';
   return `The reward agrees with people on ${share(reward)} of ${plural(found.pairs, 'pair')}${beside}.`;
@@ -33,20 +33,22 @@ export function benchInWords(found: RewardBench): string {
 
 /** Why it is to be doubted, as sentences. */
 export function doubts(found: RewardBench): string[] {
-  const reward = find(found, WHOLE);
+  const reward = find(found.rewards, WHOLE);
   const accuracy = reward?.accuracy ?? null;
-  const length = find(found, LENGTH)?.accuracy ?? null;
+  const length = find(found.rewards, LENGTH)?.accuracy ?? null;
   const range = accuracy?.interval;
   const said: string[] = [];
   if (range && range.low <= 0.5 && range.high >= 0.5) said.push('That cannot be told from chance.');
   if (range && range.high < 0.5) said.push('It prefers what people reject: look at the signs of its weights.');
   if (accuracy && length && accuracy.value > 0.5 && length.value >= accuracy.value)
     said.push('Mere length agrees with people as often, so that it adds nothing to counting words here.');
-  const withLength = reward?.with_length;
-  if (withLength?.interval && withLength.interval.low > 0.3)
-    said.push('It goes with the length of answers: what is trained on it may learn to write more, and nothing else.');
-  return [...said, ...unsteady(found.rewards)];
+  return [...said, ...lengthy(reward), ...unsteady(found.rewards)];
 }
+/** Whether it goes with the length of answers, as sentences. */
+export const lengthy = (reward: { with_length: Bounded | null } | null) =>
+  (reward?.with_length?.interval?.low ?? 0) > 0.3
+    ? ['It goes with the length of answers: what is trained on it may learn to write more, and nothing else.']
+    : [];
 /** Which parts do not give the same answer the same score twice, as sentences. */
 export const unsteady = (rewards: readonly { name: string; repeat?: Repeat }[]) =>
   rewards.flatMap(({ name, repeat }) =>
@@ -59,6 +61,17 @@ export const unsteady = (rewards: readonly { name: string; repeat?: Repeat }[]) 
 /** As which arm a reward, its parts and the rule of length are drawn. */
 export const armOf = ({ name }: { name: string }) => (name === LENGTH ? 'raw' : name === WHOLE ? 'tuned' : 'untuned');
 
+/** Shares of pairs with their intervals, a row each. */
+export const shareRows = <T extends { name: string; ties: number }>(
+  rewards: readonly T[],
+  of: (one: T) => Bounded | null,
+): ForestOf['rows'] =>
+  rewards.flatMap((one) => {
+    const found = of(one);
+    if (!found?.interval) return [];
+    const { value, interval: range } = found;
+    return [{ label: nameOf(one), arm: armOf(one), value, range, words: [percent(value, 1), shares(range)], cells: [thousands(one.ties)] }];
+  });
 /** Agreement with its interval, a row each. */
 export const agreementForest = (found: RewardBench): ForestOf => ({
   title: 'Agreement with people',
@@ -66,12 +79,7 @@ export const agreementForest = (found: RewardBench): ForestOf => ({
   axis: 'share of pairs whose chosen answer is worth more',
   none: 0.5,
   tick: (value) => percent(value),
-  rows: found.rewards.flatMap((one) => {
-    if (!one.accuracy?.interval) return [];
-    const words: [string, string] = [percent(one.accuracy.value, 1), shares(one.accuracy.interval)];
-    const { value, interval: range } = one.accuracy;
-    return [{ label: nameOf(one), arm: armOf(one), value, range, words, cells: [thousands(one.ties)] }];
-  }),
+  rows: shareRows(found.rewards, (one) => one.accuracy),
 });
 
 export const bounds = (found: Bounded | null) => [found?.value, found?.interval?.low, found?.interval?.high];

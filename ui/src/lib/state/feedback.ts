@@ -2,7 +2,7 @@
 import type { FeedbackColumns, FeedbackPreview, LabelAgreement, LabelBench, LabelBin } from '$ipc';
 import type { ForestOf } from '$lib/charts/forest';
 import { csv, fixed, percent, plural, signed, signedInterval, thousands } from '$lib/format';
-import { armOf, bounds, correlation, LENGTH, nameOf, share, shares, unsteady, WHOLE } from './bench';
+import { armOf, bounds, correlation, find, LENGTH, lengthy, nameOf, share, shareRows, unsteady, WHOLE } from './bench';
 
 export const NO_COLUMNS: FeedbackColumns = { prompt: null, system: null, chosen: null, rejected: null, response: null, label: null };
 export type Kind = 'pairs' | 'labelled';
@@ -17,7 +17,7 @@ interface ColumnField {
 }
 const BEFORE: ColumnField[] = [
   { key: 'prompt', label: 'Prompt', of: 'texts', none: 'None: it is in the conversation' },
-  { key: 'system', label: 'System prompt', of: 'texts', none: 'None, or that of conversations' },
+  { key: 'system', label: 'System prompt', of: 'texts', none: 'None, or a conversation’s own' },
 ];
 const UNKNOWN = 'Choose a column …';
 /** The columns that a kind of file has. With `better` another column says which of two answers is the better one. */
@@ -53,11 +53,9 @@ const places = (bins: readonly LabelBin[]) => (bins.every(({ low, high }) => Num
 export const binWord = ({ low, high }: LabelBin, bins: readonly LabelBin[]) =>
   low === high ? fixed(low, places(bins)) : `${fixed(low, places(bins))} to ${fixed(high, places(bins))}`;
 
-const find = (found: LabelBench, name: string) => found.rewards.find((one) => one.name === name) ?? null;
-
 /** How it goes with the label, beside mere length. */
 export function labelsInWords(found: LabelBench): string {
-  const [reward, length] = [find(found, WHOLE), find(found, LENGTH)];
+  const [reward, length] = [find(found.rewards, WHOLE), find(found.rewards, LENGTH)];
   const over = `over ${plural(found.answers, 'answer')} to ${plural(found.prompts, 'prompt')}`;
   if (!reward?.with_label) return `The reward, or “${found.label}”, is the same for all, ${over}: there is no correlation.`;
   const beside = length?.with_label ? `; that of the longer answer is ${correlation(length.with_label)}` : '';
@@ -73,7 +71,7 @@ export function labelsInWords(found: LabelBench): string {
 const MANY_TIES = 0.25;
 /** Why it is to be doubted, as sentences. */
 export function labelDoubts(found: LabelBench): string[] {
-  const [reward, length] = [find(found, WHOLE), find(found, LENGTH)];
+  const [reward, length] = [find(found.rewards, WHOLE), find(found.rewards, LENGTH)];
   const [withLabel, onPairs] = [reward?.with_label ?? null, reward?.on_pairs?.interval];
   const range = withLabel?.interval;
   const said: string[] = [];
@@ -84,9 +82,7 @@ export function labelDoubts(found: LabelBench): string[] {
     said.push('Among answers to the same prompt, which is what training compares, it cannot be told from chance.');
   if (withLabel && length?.with_label && withLabel.value > 0 && length.with_label.value >= withLabel.value)
     said.push('Mere length goes with the label as closely, so that it adds nothing to counting words here.');
-  const withLength = reward?.with_length?.interval;
-  if (withLength && withLength.low > 0.3)
-    said.push('It goes with the length of answers: what is trained on it may learn to write more, and nothing else.');
+  said.push(...lengthy(reward));
   if (reward && found.pairs > 0 && reward.ties / found.pairs > MANY_TIES)
     said.push(`It gives both answers the same in ${percent(reward.ties / found.pairs)} of the pairs.`);
   return [...said, ...unsteady(found.rewards)];
@@ -112,11 +108,7 @@ export const labelPairsForest = (found: LabelBench): ForestOf => ({
   axis: 'share of pairs whose answer with the higher label is worth more',
   none: 0.5,
   tick: (value) => percent(value),
-  rows: found.rewards.flatMap((one) => {
-    if (!one.on_pairs?.interval) return [];
-    const { value, interval: range } = one.on_pairs;
-    return [{ label: nameOf(one), arm: armOf(one), value, range, words: [percent(value, 1), shares(range)], cells: [thousands(one.ties)] }];
-  }),
+  rows: shareRows(found.rewards, (one) => one.on_pairs),
 });
 
 const FIGURES: [head: string, of: (one: LabelAgreement) => LabelAgreement['with_label']][] = [
