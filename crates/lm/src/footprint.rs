@@ -22,8 +22,8 @@ pub struct Footprint {
     largest: u64,
     /// The fused kernels of a processor; otherwise candle's operations, on a GPU.
     is_fused: bool,
-    /// Whether a matrix is widened to f32 while it is multiplied.
-    widens: bool,
+    /// Whether products are in f32 and matrices are in bf16.
+    is_split: bool,
 }
 
 /// Texts of a batch that is sampled.
@@ -66,7 +66,7 @@ impl ModelFolder {
             is_half |= half;
             weights += count * if half { 2 } else { F32 };
         }
-        Footprint { config: self.config.clone(), weights, largest, is_fused: !on_gpu, widens: is_half && precision == Precision::F32 }
+        Footprint { config: self.config.clone(), weights, largest, is_fused: !on_gpu, is_split: is_half && precision == Precision::F32 }
     }
 }
 
@@ -120,10 +120,9 @@ impl Footprint {
         }
         let read = rows * prompt;
         let cache = rows * (prompt + new) * w.cached;
-        // Keys and values of one block are copied when a token is added.
-        let step = cache / w.layers.max(1) + 2 * rows * w.vocabulary + rows * (self.passing() + w.heads * 3 * (prompt + new));
+        let step = 2 * rows * w.vocabulary + rows * (self.passing() + w.heads * 3 * (prompt + new));
         let prefill = read * self.passing() + 3 * rows * w.heads * prompt * prompt;
-        F32 * (cache + step.max(prefill)) + self.widened()
+        F32 * (cache + step.max(prefill)) + self.product(read)
     }
 
     /// Bytes beside the weights while log-probabilities, or features, are computed of which no gradient is asked.
@@ -131,7 +130,7 @@ impl Footprint {
         let (w, Scored { tokens, predicted }) = (self.widths(), texts);
         let attention = if self.is_fused { 0 } else { (1 + 3 * w.heads) * tokens * tokens };
         let blocks = tokens * self.passing() + attention;
-        F32 * blocks.max(tokens * w.hidden + self.head(predicted)) + self.widened()
+        F32 * blocks.max(tokens * w.hidden + self.head(predicted)) + self.product(tokens)
     }
 
     /// Bytes beside the weights and [`Self::adapter`] in a forward and backward pass, with the gradients of an adapter; `checkpointing` as in
@@ -150,7 +149,7 @@ impl Footprint {
         let (mask, attention) = if self.is_fused { (0, 0) } else { (tokens * tokens, 6 * w.heads * tokens * tokens) };
         // A checkpoint has the adapter's values too.
         let gradients = if checkpointing { 3 } else { 2 } * F32 * lora.parameters(&self.config);
-        F32 * (kept + mask + self.head(predicted).max(again + back.max(attention))) + gradients + self.widened()
+        F32 * (kept + mask + self.head(predicted).max(again + back.max(attention))) + gradients + self.product(tokens)
     }
 
     /// Numbers for each token of a pass of which nothing is kept.
@@ -174,12 +173,13 @@ impl Footprint {
         }
     }
 
-    /// Bytes of the widest stretch of a matrix in f32.
-    fn widened(&self) -> u64 {
-        if self.is_fused || !self.widens {
+    /// Bytes that a product of so many rows in f32 with a matrix in bf16 takes beside both.
+    fn product(&self, rows: u64) -> u64 {
+        let w = self.widths();
+        if self.is_fused || !self.is_split {
             return 0;
         }
-        let w = self.widths();
-        F32 * (WIDENED as u64).min(w.hidden * w.vocabulary.max(2 * w.inner))
+        // The widest stretch of a matrix in f32; on an NVIDIA GPU instead three parts in bf16 of the widest rows.
+        if cfg!(feature = "cuda") { 3 * 2 * rows * w.inner } else { F32 * (WIDENED as u64).min(w.hidden * w.vocabulary.max(2 * w.inner)) }
     }
 }

@@ -332,18 +332,14 @@ fn generate_padded(
     let mut tokens: Vec<u32> =
         requests.iter().zip(&padding).flat_map(|(r, &pad)| std::iter::repeat_n(r.prompt[0], pad).chain(r.prompt.iter().copied())).collect();
     let mut positions: Vec<u32> = padding.iter().flat_map(|&pad| (0..longest).map(move |i| i.saturating_sub(pad) as u32)).collect();
-    let (mut cache, mut seen) = (plain::Cache::new(), longest);
+    // What is drawn last is not read.
+    let starts = padding.iter().map(|&pad| pad as u32).collect();
+    let mut cache = plain::Cache::new(model, starts, longest + decoding.max_tokens - 1)?;
     loop {
         let new = tokens.len() / batch;
-        let mask = padded_mask(model, &padding, new, seen)?;
-        let x = model.pass(&tokens, &positions, mask, adapter, Some(&mut cache))?;
+        let x = model.go_on(&tokens, &positions, adapter, &mut cache)?;
         let last = x.reshape((batch, new, ()))?.narrow(1, new - 1, 1)?.squeeze(1)?;
-        let logits: Vec<Vec<f32>> = model.logits(&last)?.to_vec2()?;
-        generations.par_iter_mut().zip(&logits).zip(&mut streams).for_each(|((generation, logits), stream)| {
-            if !generation.ended(decoding) {
-                generation.push(draw(logits, decoding, stream), decoding);
-            }
-        });
+        draw_rows(&model.logits(&last)?, decoding, &mut generations, &mut streams)?;
         let going_on = generations.iter().enumerate().filter(|(_, g)| !g.ended(decoding));
         let alive: Vec<(usize, &[u32])> = going_on.map(|(row, g)| (before + row, &g.tokens[..])).collect();
         if on_step(Step { done: before + batch - alive.len(), rows: &alive }).is_break() {
@@ -354,19 +350,27 @@ fn generate_padded(
         }
         // Rows that have ended go on with their last token, unheard.
         tokens = generations.iter().filter_map(|g| g.tokens.last().copied()).collect();
-        positions = padding.iter().map(|&pad| (seen - pad) as u32).collect();
-        seen += 1;
+        positions = padding.iter().map(|&pad| (cache.seen - pad) as u32).collect();
     }
 }
 
-/// [batch, 1, new, seen]: the new positions see what stands before them, and no padding.
-fn padded_mask(model: &plain::Model, padding: &[usize], new: usize, seen: usize) -> Result<Tensor> {
-    let visible = |pad: usize, row: usize, column: usize| column >= pad && column <= seen - new + row;
-    let mut mask = Vec::with_capacity(padding.len() * new * seen);
-    for &pad in padding {
-        for row in 0..new {
-            mask.extend((0..seen).map(|column| if visible(pad, row, column) { 0.0 } else { plain::HIDDEN }));
+/// The next token of every row that goes on, from `logits` [rows, vocabulary].
+fn draw_rows(logits: &Tensor, decoding: &Decoding, generations: &mut [Generation], streams: &mut [Stream]) -> Result<()> {
+    #[cfg(feature = "cuda")]
+    if logits.device().is_cuda() && decoding.top_k == 0 {
+        let rows = generations.iter().zip(streams);
+        let uniforms: Vec<f64> = rows.map(|(row, stream)| if row.ended(decoding) { 0.0 } else { stream.uniform() }).collect();
+        let drawn = crate::kernels::device::draw(logits, &uniforms, decoding)?;
+        for (row, drawn) in generations.iter_mut().zip(drawn).filter(|(row, _)| !row.ended(decoding)) {
+            row.push(drawn, decoding);
         }
+        return Ok(());
     }
-    Ok(Tensor::from_vec(mask, (padding.len(), 1, new, seen), model.device())?)
+    let logits: Vec<Vec<f32>> = logits.to_vec2()?;
+    generations.par_iter_mut().zip(&logits).zip(streams).for_each(|((row, logits), stream)| {
+        if !row.ended(decoding) {
+            row.push(draw(logits, decoding, stream), decoding);
+        }
+    });
+    Ok(())
 }

@@ -51,9 +51,17 @@ pub use tokenizer::{Message, Tokenizer};
 
 pub use candle_core::{Device, Tensor};
 pub use contract::spec::Precision;
+use std::sync::OnceLock;
 
-/// The first GPU that this program was built for and finds, otherwise the CPU.
+/// The first GPU that this program was built for and finds, otherwise the CPU. The same one at every call.
 pub fn best_device() -> Device {
-    let found = if cfg!(feature = "cuda") { Device::new_cuda(0) } else { Device::metal_if_available(0) };
-    found.unwrap_or(Device::Cpu)
+    static FOUND: OnceLock<Device> = OnceLock::new();
+    let open = || {
+        #[cfg(feature = "cuda")]
+        let found = kernels::device::first();
+        #[cfg(not(feature = "cuda"))]
+        let found = Device::metal_if_available(0);
+        found.unwrap_or(Device::Cpu)
+    };
+    FOUND.get_or_init(open).clone()
 }

@@ -125,6 +125,11 @@ impl Llama {
         } else {
             Backend::Plain(Arc::new(plain_model(&config, weights, device, precision)?))
         };
+        #[cfg(feature = "cuda")]
+        if device.is_cuda() {
+            device.synchronize()?;
+            crate::kernels::device::trim();
+        }
         Ok(Self { config, device: device.clone(), precision, checkpointing: false, backend })
     }
 

@@ -7,7 +7,7 @@ use crate::kernels::projection::{Dropout, LoraShape};
 use crate::packed::Packed;
 use crate::training::Training;
 use crate::{Adapter, Error, Result};
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 use std::sync::Arc;
 
 pub(crate) struct Model {
@@ -30,8 +30,66 @@ pub(crate) struct Layer {
     pub head_norms: Option<plain::Norms>,
 }
 
-/// Keys and values of every block: [batch, key/value heads, positions, width].
-pub(crate) type Cache = Vec<(Tensor, Tensor)>;
+/// Keys and values of every block, with room for those to come.
+pub(crate) struct Cache {
+    /// [keys and values, texts, key/value heads, room, width].
+    blocks: Vec<Tensor>,
+    /// Positions that are there.
+    pub seen: usize,
+    /// Where each text begins: what stands before is padding.
+    starts: Vec<u32>,
+    /// The same on the device, [texts].
+    #[cfg(feature = "cuda")]
+    on_device: Tensor,
+}
+
+impl Cache {
+    /// Room for `room` positions of each of some texts, of which the first are padding.
+    pub fn new(model: &Model, starts: Vec<u32>, room: usize) -> Result<Self> {
+        let shape = (2, starts.len(), model.heads.key_value, room, model.heads.width);
+        let of_block = |_| Tensor::zeros(shape, DType::F32, model.device());
+        Ok(Self {
+            blocks: model.layers.iter().map(of_block).collect::<candle_core::Result<_>>()?,
+            seen: 0,
+            #[cfg(feature = "cuda")]
+            on_device: Tensor::new(starts.as_slice(), model.device())?,
+            starts,
+        })
+    }
+
+    /// Keys and values of a block with those before them, which are kept.
+    fn remember(&self, block: usize, new: [&Tensor; 2]) -> candle_core::Result<[Tensor; 2]> {
+        let with = |part: usize| {
+            let kept = self.blocks[block].get(part)?;
+            kept.slice_set(new[part], 2, self.seen)?;
+            kept.narrow(2, 0, self.seen + new[part].dim(2)?)
+        };
+        Ok([with(0)?, with(1)?])
+    }
+
+    /// What new positions of each text see; `mask` is where the mask is kept, if there is one.
+    fn seen_by<'a>(&'a self, new: usize, mask: &'a mut Option<Tensor>) -> Result<Seen<'a>> {
+        let Some(block) = self.blocks.first() else { return Err(Error::Model("a model without blocks continues no text".into())) };
+        #[cfg(feature = "cuda")]
+        if new == 1 && block.device().is_cuda() && block.dim(4)? <= crate::kernels::device::WIDEST_HEAD {
+            return Ok(Seen::Cached(self));
+        }
+        Ok(Seen::Masked(self, mask.insert(self.mask(new, block.device())?)))
+    }
+
+    /// [texts, 1, new, seen]: new positions see what stands before them, and no padding.
+    fn mask(&self, new: usize, device: &Device) -> candle_core::Result<Tensor> {
+        let seen = self.seen + new;
+        let mut mask = Vec::with_capacity(self.starts.len() * new * seen);
+        for &start in &self.starts {
+            for row in 0..new {
+                let visible = |column: usize| column >= start as usize && column <= self.seen + row;
+                mask.extend((0..seen).map(|column| if visible(column) { 0.0 } else { HIDDEN }));
+            }
+        }
+        Tensor::from_vec(mask, (self.starts.len(), 1, new, seen), device)
+    }
+}
 
 /// An adapter's factors for every projection of a block.
 type Loras = [Option<plain::Lora>; PROJECTIONS];
@@ -65,21 +123,23 @@ impl Model {
         Ok([places(QKV)?, places(OUT)?, places(GATE_UP)?, places(DOWN)?])
     }
 
-    /// `tokens` and `positions` [batch × new]; `mask` [batch, 1, new, seen]. With a cache, keys and values are
-    /// appended to it. Returns the residual stream [batch × new, width].
-    pub fn pass(
-        &self,
-        tokens: &[u32],
-        positions: &[u32],
-        mask: Tensor,
-        adapter: Option<&Factors>,
-        mut cache: Option<&mut Cache>,
-    ) -> Result<Tensor> {
-        let pass = self.pass_of(positions, mask)?;
+    /// Goes on with the texts of a cache by `tokens` at `positions`, [texts × new] each, and puts their keys and values into it. Returns the residual
+    /// stream [texts × new, width].
+    pub fn go_on(&self, tokens: &[u32], positions: &[u32], adapter: Option<&Factors>, cache: &mut Cache) -> Result<Tensor> {
+        let texts = cache.starts.len();
+        let new = tokens.len() / texts;
+        let pass = self.pass_of(texts, positions)?;
+        let mut mask = None;
+        let x = self.blocks(tokens, &pass, adapter, cache.seen_by(new, &mut mask)?)?;
+        cache.seen += new;
+        Ok(x)
+    }
+
+    /// The residual stream [tokens, width] after all blocks.
+    fn blocks(&self, tokens: &[u32], pass: &Pass, adapter: Option<&Factors>, seen: Seen<'_>) -> Result<Tensor> {
         let mut x = self.embedding.select(&Tensor::new(tokens, self.device())?)?;
         for (index, layer) in self.layers.iter().enumerate() {
-            let cache = cache.as_deref_mut().map(|cache| (cache, index));
-            x = layer.forward(&x, &pass, adapter.map(|factors| &factors[index]), [None; PROJECTIONS], cache)?;
+            x = layer.forward(&x, index, pass, adapter.map(|factors| &factors[index]), [None; PROJECTIONS], seen)?;
         }
         Ok(x)
     }
@@ -96,7 +156,8 @@ impl Model {
 
     /// The rows that predict, after the final norm: [predictions, width].
     pub fn features(&self, adapter: Option<&Factors>, packed: &Packed) -> Result<Tensor> {
-        let x = self.pass(&packed.tokens, &positions(packed), packed_mask(packed, self.device())?, adapter, None)?;
+        let mask = packed_mask(packed, self.device())?;
+        let x = self.blocks(&packed.tokens, &self.pass_of(1, &positions(packed))?, adapter, Seen::Pass(&mask))?;
         self.predicting(&x, packed)
     }
 
@@ -107,14 +168,15 @@ impl Model {
 
     /// The rows that predict, after the final norm, as a tensor that depends on the adapter's vars: [predictions, width].
     pub fn hidden(&self, adapter: &Adapter, packed: &Packed, training: Training) -> Result<Tensor> {
-        let pass = self.pass_of(&positions(packed), packed_mask(packed, self.device())?)?;
+        let (pass, mask) = (self.pass_of(1, &positions(packed))?, packed_mask(packed, self.device())?);
         let places = self.places(adapter)?;
         let mut x = self.embedding.select(&Tensor::new(packed.tokens.as_slice(), self.device())?)?;
         for (index, (layer, vars)) in self.layers.iter().zip(&adapter.layers).enumerate() {
-            let (layer, pass, shapes, places) = (layer.clone(), pass.clone(), adapter.shapes.clone(), places.clone());
+            let (layer, pass, mask, shapes, places) = (layer.clone(), pass.clone(), mask.clone(), adapter.shapes.clone(), places.clone());
             let dropout = adapter.dropout(training.dropout_seed, index);
-            x = training
-                .through(&x, vars, move |x, flats| layer.forward(x, &pass, Some(&loras(&shapes, &places, flats)?), dropout, None))?;
+            x = training.through(&x, vars, move |x, flats| {
+                layer.forward(x, index, &pass, Some(&loras(&shapes, &places, flats)?), dropout, Seen::Pass(&mask))
+            })?;
         }
         self.predicting(&x, packed)
     }
@@ -131,11 +193,10 @@ impl Model {
         Ok(plain::rms_norm(&x, &self.norm, self.epsilon)?)
     }
 
-    fn pass_of(&self, positions: &[u32], mask: Tensor) -> Result<Pass> {
-        let batch = mask.dim(0)?;
+    fn pass_of(&self, batch: usize, positions: &[u32]) -> Result<Pass> {
         let at = Tensor::new(positions, self.device())?;
         let table = |table: &Tensor| table.index_select(&at, 0)?.reshape((batch, positions.len() / batch, ()));
-        Ok(Pass { batch, heads: self.heads, cosines: table(&self.cosines)?, sines: table(&self.sines)?, mask })
+        Ok(Pass { batch, heads: self.heads, cosines: table(&self.cosines)?, sines: table(&self.sines)? })
     }
 }
 
@@ -147,18 +208,30 @@ struct Pass {
     /// [batch, new, pairs that are turned].
     cosines: Tensor,
     sines: Tensor,
-    mask: Tensor,
+}
+
+/// What the tokens of a pass see.
+#[derive(Clone, Copy)]
+enum Seen<'a> {
+    /// Each other, under a mask [batch, 1, new, new].
+    Pass(&'a Tensor),
+    /// What is cached and each other, under a mask [batch, 1, new, seen].
+    Masked(&'a Cache, &'a Tensor),
+    /// One token of each text: what is cached of the text, and itself.
+    #[cfg(feature = "cuda")]
+    Cached(&'a Cache),
 }
 
 impl Layer {
-    /// What the block makes of `x`; with a cache, and the block's place in it, after what stands there.
+    /// What the block, which is number `index`, makes of `x`.
     fn forward(
         &self,
         x: &Tensor,
+        index: usize,
         pass: &Pass,
         loras: Option<&Loras>,
         dropout: [Option<Dropout>; PROJECTIONS],
-        cache: Option<(&mut Cache, usize)>,
+        seen: Seen<'_>,
     ) -> candle_core::Result<Tensor> {
         let project = |x: &Tensor, projection: usize| {
             let lora = loras.and_then(|loras| loras[projection].as_ref());
@@ -166,12 +239,16 @@ impl Layer {
         };
         let qkv = project(x, QKV)?;
         let turn = plain::Turn { cosines: pass.cosines.clone(), sines: pass.sines.clone(), norms: self.head_norms.clone() };
-        let attended = match cache {
-            None => plain::attend(&qkv, pass.batch, pass.heads, &turn, &pass.mask)?,
-            Some((cache, index)) => {
+        let attended = match seen {
+            Seen::Pass(mask) => plain::attend(&qkv, pass.batch, pass.heads, &turn, mask)?,
+            Seen::Masked(cache, mask) => {
                 let [queries, keys, values] = plain::split_heads(&qkv, pass.batch, pass.heads, &turn)?;
-                let (keys, values) = remember(cache, index, keys, values)?;
-                plain::attention(&queries, &keys, &values, &pass.mask)?
+                let [keys, values] = cache.remember(index, [&keys, &values])?;
+                plain::attention(&queries, &keys, &values, mask)?
+            }
+            #[cfg(feature = "cuda")]
+            Seen::Cached(cache) => {
+                crate::kernels::device::attend(&qkv, pass.heads, &turn, &cache.blocks[index], &cache.on_device, cache.seen)?
             }
         };
         let x = (project(&attended, OUT)? + x)?;
@@ -187,17 +264,6 @@ fn loras(shapes: &[Arc<LoraShape>; PROJECTIONS], places: &[Tensor; PROJECTIONS],
 
 fn positions(packed: &Packed) -> Vec<u32> {
     packed.positions.iter().map(|&p| p as u32).collect()
-}
-
-/// Keys and values of a block with those before them, which the cache then holds.
-fn remember(cache: &mut Cache, block: usize, keys: Tensor, values: Tensor) -> candle_core::Result<(Tensor, Tensor)> {
-    let Some((old_keys, old_values)) = cache.get(block) else {
-        cache.push((keys.clone(), values.clone()));
-        return Ok((keys, values));
-    };
-    let all = (Tensor::cat(&[old_keys, &keys], 2)?, Tensor::cat(&[old_values, &values], 2)?);
-    cache[block] = all.clone();
-    Ok(all)
 }
 
 /// [1, 1, rows, rows]: who sees whom in a packed batch.

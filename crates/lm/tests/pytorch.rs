@@ -1,11 +1,14 @@
 //! Log-probabilities, LoRA gradients and AdamW against PyTorch (transformers and peft); `scripts/fixtures_lm.py` made the figures.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // The lint sees only functions that are marked as tests.
 mod common;
+use candle_core::DType;
 use common::close;
-use lm::{AdamW, AdamWConfig, Adapter, Device, Gradients, Group, Llama, ModelFolder, Tensor};
+use lm::{AdamW, AdamWConfig, Adapter, Decoding, Device, Gradients, Group, Llama, ModelFolder, Request, Stream, Tensor};
 use safetensors::SafeTensors;
 use serde_json::Value;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 fn folder(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
@@ -167,4 +170,35 @@ fn three_steps_of_adamw_are_those_of_pytorch() {
             close(got, expected, 2e-3, name);
         }
     });
+}
+
+/// Texts of different length, with and without top-p: tokens, log-probabilities and entropies of the fused kernels and of candle's operations, which on a GPU
+/// have products, attention and draws of their own; with weights in f32, and in bf16, where products differ once more.
+#[test]
+fn every_family_is_sampled_alike_on_both_back_ends() {
+    for (name, dtype) in MODELS.iter().flat_map(|name| [(name, DType::F32), (name, DType::BF16)]) {
+        let opened = ModelFolder::open(&folder(name)).unwrap();
+        let load = |fused| {
+            let weights = opened.weights(&Device::Cpu).unwrap().into_iter();
+            let weights = weights.map(|(name, tensor)| (name, tensor.to_dtype(dtype).unwrap())).collect();
+            Llama::from_weights(opened.config.clone(), weights, &common::device(fused), fused, lm::Precision::F32).unwrap()
+        };
+        let (fused, plain) = (load(true), load(false));
+        let adapters = [common::adapter(&fused, &common::TARGETS, 0.0), common::adapter(&plain, &common::TARGETS, 0.0)];
+        let mut stream = Stream::new(5);
+        let prompts: [Arc<[u32]>; 4] = [3, 11, 1, 7].map(|n| common::tokens(&mut stream, n, opened.config.vocab_size).into());
+        let requests: Vec<Request> = (0..8).map(|i| Request { prompt: prompts[i % 4].clone(), seed: i as u64 }).collect();
+        for (top_p, with) in [(1.0, true), (0.8, true), (1.0, false)] {
+            let decoding = Decoding { max_tokens: 12, temperature: 0.9, top_p, top_k: 0, stop: vec![2] };
+            let draw = |model: &Llama, adapter: &Adapter| {
+                model.generate(with.then_some(adapter), &requests, &decoding, 8, &mut |_| ControlFlow::Continue(())).unwrap()
+            };
+            for (x, y) in draw(&fused, &adapters[0]).iter().zip(&draw(&plain, &adapters[1])) {
+                assert_eq!(x.tokens, y.tokens, "{name} in {dtype:?}, top-p {top_p}");
+                // Another order of sums, on top of the tokens before: as in `fused.rs`.
+                close(&x.log_probs, &y.log_probs, 5e-5, name);
+                close(&x.entropies, &y.entropies, 5e-5, name);
+            }
+        }
+    }
 }

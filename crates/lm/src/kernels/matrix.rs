@@ -2,7 +2,7 @@
 use crate::Precision;
 use candle_core::{DType, Result, Tensor};
 
-/// Values that are widened to f32 at a time (128 MiB), where a product is in f32 and the matrix is not.
+/// Values that are widened to f32 at a time (128 MiB), where a product is in f32, the matrix is not, and the device cannot multiply them so.
 pub const WIDENED: usize = if cfg!(test) { 64 } else { 32 << 20 };
 
 /// A frozen matrix. Where all its values are numbers of bf16 it is kept so, which takes half the memory and loses nothing.
@@ -41,7 +41,7 @@ impl Matrix {
 
     /// `x·W`: [n, rows] to [n, columns], f32.
     pub fn times(&self, x: &Tensor) -> Result<Tensor> {
-        if let Some(product) = self.halved(x, &self.values)? {
+        if let Some(product) = self.unwidened(x, false)? {
             return Ok(product);
         }
         let part = |sum: Option<Tensor>, start, rows: Tensor| {
@@ -54,7 +54,7 @@ impl Matrix {
 
     /// `y·Wᵀ`: [n, columns] to [n, rows], f32.
     pub fn times_transposed(&self, y: &Tensor) -> Result<Tensor> {
-        if let Some(product) = self.halved(y, &self.values.t()?)? {
+        if let Some(product) = self.unwidened(y, true)? {
             return Ok(product);
         }
         let part = |mut parts: Vec<Tensor>, _, rows: Tensor| {
@@ -65,16 +65,22 @@ impl Matrix {
         if let [whole] = &parts[..] { Ok(whole.clone()) } else { Tensor::cat(&parts, 1)?.contiguous() }
     }
 
-    /// The product in bf16 with sums in f32, where it is to be so. candle has none on a processor, where it is said in f32.
-    fn halved(&self, x: &Tensor, matrix: &Tensor) -> Result<Option<Tensor>> {
+    /// The product with what is kept in bf16 as it is, or its transpose: in bf16 with sums in f32, where it is to be so (candle has none on a
+    /// processor, where it is said in f32); in f32 on an NVIDIA GPU.
+    fn unwidened(&self, x: &Tensor, transposed: bool) -> Result<Option<Tensor>> {
         if self.precision == Precision::F32 {
+            #[cfg(feature = "cuda")]
+            if x.device().is_cuda() && self.values.dtype() == DType::BF16 {
+                return super::device::product(x, &self.values, transposed).map(Some);
+            }
             return Ok(None);
         }
+        let matrix = if transposed { self.values.t()? } else { self.values.clone() };
         let x = x.to_dtype(DType::BF16)?;
         let product = if x.device().is_cpu() {
             x.to_dtype(DType::F32)?.matmul(&matrix.to_dtype(DType::F32)?)?.to_dtype(DType::BF16)?
         } else {
-            x.matmul(matrix)?
+            x.matmul(&matrix)?
         };
         product.to_dtype(DType::F32).map(Some)
     }
@@ -114,26 +120,28 @@ mod tests {
             let values = random(rows, columns, 3);
             let half = values.to_dtype(DType::BF16).unwrap();
             let rounded = half.to_dtype(DType::F32).unwrap();
-            let (x, y) = (random(4, rows, 4), random(4, columns, 5));
-            for (stored, precision, dense, tolerance) in [
-                (&values, Precision::F32, &values, 1e-4),
-                (&half, Precision::F32, &rounded, 1e-4),
-                (&values, Precision::Bf16, &rounded, 0.2),
-                (&half, Precision::Bf16, &rounded, 0.2),
-            ] {
-                let matrix = Matrix::new(stored, precision).unwrap();
-                assert_eq!((matrix.rows().unwrap(), matrix.columns().unwrap()), (rows, columns));
-                let products = [matrix.times(&x).unwrap(), matrix.times_transposed(&y).unwrap()];
-                let transposed = y.matmul(&dense.t().unwrap()).unwrap();
-                assert!(products.iter().all(Tensor::is_contiguous), "as the next product on a GPU wants it");
-                assert!(largest_difference(&products[0], &x.matmul(dense).unwrap()) < tolerance);
-                assert!(largest_difference(&products[1], &transposed) < tolerance);
-                assert!(
-                    largest_difference(&matrix.exact().times_transposed(&y).unwrap(), &transposed) < 1e-4,
-                    "exact where it is asked for"
-                );
-                let chosen = matrix.select(&Tensor::new(&[0u32], values.device()).unwrap()).unwrap();
-                assert!(largest_difference(&chosen, &dense.narrow(0, 0, 1).unwrap()) == 0.0, "nothing else is lost");
+            for n in [4, 150] {
+                let (x, y) = (random(n, rows, 4), random(n, columns, 5));
+                for (stored, precision, dense, tolerance) in [
+                    (&values, Precision::F32, &values, 1e-4),
+                    (&half, Precision::F32, &rounded, 1e-4),
+                    (&values, Precision::Bf16, &rounded, 0.2),
+                    (&half, Precision::Bf16, &rounded, 0.2),
+                ] {
+                    let matrix = Matrix::new(stored, precision).unwrap();
+                    assert_eq!((matrix.rows().unwrap(), matrix.columns().unwrap()), (rows, columns));
+                    let products = [matrix.times(&x).unwrap(), matrix.times_transposed(&y).unwrap()];
+                    let transposed = y.matmul(&dense.t().unwrap()).unwrap();
+                    assert!(products.iter().all(Tensor::is_contiguous), "as the next product on a GPU wants it");
+                    assert!(largest_difference(&products[0], &x.matmul(dense).unwrap()) < tolerance);
+                    assert!(largest_difference(&products[1], &transposed) < tolerance);
+                    assert!(
+                        largest_difference(&matrix.exact().times_transposed(&y).unwrap(), &transposed) < 1e-4,
+                        "exact where it is asked for"
+                    );
+                    let chosen = matrix.select(&Tensor::new(&[0u32], values.device()).unwrap()).unwrap();
+                    assert!(largest_difference(&chosen, &dense.narrow(0, 0, 1).unwrap()) == 0.0, "nothing else is lost");
+                }
             }
         }
     }

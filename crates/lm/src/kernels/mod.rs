@@ -3,6 +3,8 @@
 //! A kernel is a function on row-major `f32` slices; [`ops`] wraps those that are differentiated as candle operations.
 //! [`plain`] says the same in candle's own operations: it is the reference in tests, and the path on every other device.
 pub mod attention;
+#[cfg(feature = "cuda")]
+pub mod device;
 pub mod gradient;
 pub mod head;
 mod lanes;

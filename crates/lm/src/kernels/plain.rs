@@ -33,6 +33,10 @@ fn rms_norm_backward(gradient: &Tensor, x: &Tensor, weight: &Tensor, epsilon: f6
 
 /// `silu(gate)·up` of the two halves of the last dimension.
 pub fn swiglu(gate_up: &Tensor) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if gate_up.device().is_cuda() && !gate_up.track_op() && gate_up.rank() == 2 {
+        return super::device::swiglu(gate_up);
+    }
     let halves = gate_up.chunk(2, D::Minus1)?;
     silu(&halves[0])? * &halves[1]
 }
