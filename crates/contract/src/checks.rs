@@ -139,6 +139,14 @@ impl Spec {
             "frozen.quantisation",
             "needs engine = \"mistralrs\" or \"auto\": the built-in engine runs models as they are on disk",
         );
+        if let Some(tokens) = f.paged_attention {
+            c.at_least(tokens, f.max_answer_tokens.max(1024), "frozen.paged_attention");
+            c.require(
+                f.engine == Engine::Mistralrs,
+                "frozen.paged_attention",
+                "needs engine = \"mistralrs\": no other has pages. Set it, or take this out",
+            );
+        }
     }
 
     fn check_endpoint(&self, c: &mut Checker) {

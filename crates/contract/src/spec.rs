@@ -149,6 +149,9 @@ pub struct Frozen {
     /// Quantisation applied while loading (mistral.rs only), such as `"q8_0"` or `"q4k"`. Absent: as on disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantisation: Option<String>,
+    /// Tokens for whose keys and values mistral.rs makes room at once, in pages (paged attention; on a GPU only). Absent: each answer has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paged_attention: Option<usize>,
     #[serde(default = "Frozen::default_max_answer_tokens")]
     pub max_answer_tokens: usize,
     /// 0 decodes greedily.

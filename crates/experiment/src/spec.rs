@@ -188,7 +188,7 @@ fn home_of(key: &str) -> Option<&'static str> {
         Some("prompter.lora")
     } else {
         match key {
-            "max_answer_tokens" | "engine" | "quantisation" | "top_p" | "top_k" => Some("frozen"),
+            "max_answer_tokens" | "engine" | "quantisation" | "paged_attention" | "top_p" | "top_k" => Some("frozen"),
             "max_rewrite_tokens" | "meta_prompt" | "rewrite_template" | "ends_after" | "lora" => Some("prompter"),
             "parts" => Some("reward"),
             // Left out of the default above.

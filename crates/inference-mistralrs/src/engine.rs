@@ -5,7 +5,7 @@ use crate::load::{TOGETHER, load};
 use crate::quantisation;
 use contract::{Code, Error, Result};
 use either::Either;
-use inference::{Answer, AnswerDecoding, AnswerRequest, FrozenModel, encoded};
+use inference::{ALL_BF16_LOG_PROB_TOLERANCE, Answer, AnswerDecoding, AnswerRequest, FrozenModel, LOG_PROB_TOLERANCE, encoded};
 use lm::tokenizer::whole_characters;
 use lm::{Decoding, Message, Tokenizer};
 use mistralrs::{Model, NormalRequest, Request, RequestMessage, Response, SamplingParams, StopTokens, TextMessageRole, TextMessages};
@@ -17,6 +17,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 use tokio::runtime::Runtime;
+
+/// Tokens of a page, as mistral.rs makes them by default.
+const PAGE: usize = 32;
 
 /// How often a waiting caller is asked whether to go on.
 const ASK_EVERY: Duration = Duration::from_millis(200);
@@ -30,18 +33,22 @@ pub struct MistralRs {
     files: Files,
     identity: String,
     description: String,
-    /// Positions that the model knows.
+    /// Positions that the model knows, and has room for.
     context: usize,
+    /// Tokens that there are pages for, with paged attention.
+    paged: Option<usize>,
 }
 
 impl MistralRs {
     /// Loads a Hugging Face folder or a GGUF file, on the GPU if there is one and mistral.rs was built for it. Folders are computed in f32
-    /// on the CPU. `quantisation`: one of [`crate::QUANTISATIONS`], applied while loading; folders only.
+    /// on the CPU. `quantisation`: one of [`crate::QUANTISATIONS`], applied while loading; folders only. `paged`: tokens for whose keys and values there
+    /// is to be room at once, in pages; on a GPU only.
     ///
     /// # Errors
     /// A sentence that names the file when it is missing, damaged, or of an architecture that mistral.rs does not run, and
     /// one that lists the known quantisations when it is none of them.
-    pub fn load(path: &Path, quantisation: Option<&str>) -> Result<Self> {
+    pub fn load(path: &Path, quantisation: Option<&str>, paged: Option<usize>) -> Result<Self> {
+        crate::check_pages(paged)?;
         let in_situ = quantisation.map(quantisation::parse).transpose()?;
         let files = Files::open(path)?;
         if in_situ.is_some() && matches!(files.kind, Kind::Gguf) {
@@ -55,16 +62,20 @@ impl MistralRs {
             .enable_all()
             .build()
             .map_err(|e| Error::engine("mistral.rs cannot start its threads").with_detail(e))?;
-        let model = load(&runtime, &files, in_situ)?;
-        let context = model.max_sequence_length().ok().flatten().unwrap_or(usize::MAX);
+        let model = load(&runtime, &files, in_situ, paged)?;
+        let context = model.max_sequence_length().ok().flatten().unwrap_or(usize::MAX).min(paged.unwrap_or(usize::MAX));
         let suffix = quantisation.map(str::to_lowercase);
         let identity = suffix.iter().fold(files.checksum.clone(), |identity, name| format!("{identity}+{name}"));
         let device = if crate::has_gpu() { "GPU" } else { "CPU" };
         let description = format!(
             "mistral.rs 0.8.1 on the {device}, {}",
-            [Some(files.name.clone()), suffix].into_iter().flatten().collect::<Vec<_>>().join(", ")
+            [Some(files.name.clone()), suffix, paged.map(|tokens| format!("pages for {tokens} tokens"))]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(", ")
         );
-        Ok(Self { model: Arc::new(model), runtime: Some(runtime), files, identity, description, context })
+        Ok(Self { model: Arc::new(model), runtime: Some(runtime), files, identity, description, context, paged })
     }
 
     /// Runs `future` on the engine's own threads and waits. Not `block_on`, which would panic inside another runtime.
@@ -102,10 +113,27 @@ impl MistralRs {
         }
     }
 
-    /// Runs every job, [`TOGETHER`] at a time. Sets `cancelled` when one fails or `on_progress` breaks.
+    /// Runs every job. Sets `cancelled` when one fails or `on_progress` breaks.
     fn run(&self, jobs: Vec<Job>, cancelled: &AtomicBool, on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>) -> Result<Vec<Answer>> {
-        let (sender, receiver) = channel();
         let mut answers: Vec<Option<Answer>> = vec![None; jobs.len()];
+        let mut before = 0;
+        for wave in waves(jobs, self.paged) {
+            let of_wave = wave.len();
+            self.run_wave(wave, &mut answers, cancelled, &mut |ended| on_progress(before + ended))?;
+            before += of_wave;
+        }
+        answers.into_iter().collect::<Option<Vec<_>>>().ok_or_else(|| Error::internal("an answer of mistral.rs was lost"))
+    }
+
+    /// Runs jobs [`TOGETHER`] at a time, and puts their answers where they belong.
+    fn run_wave(
+        &self,
+        jobs: Vec<Job>,
+        answers: &mut [Option<Answer>],
+        cancelled: &AtomicBool,
+        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let (sender, receiver) = channel();
         let mut failure: Option<Error> = None;
         let mut waiting = jobs.into_iter();
         let (mut started, mut ended) = (0, 0);
@@ -119,7 +147,7 @@ impl MistralRs {
             }
             // After a failure too, what is in flight is waited for: the next call must not find it beside its own requests.
             if ended == started {
-                break;
+                return failure.map_or(Ok(()), Err);
             }
             match receiver.recv_timeout(ASK_EVERY) {
                 Ok((index, Ok(answer))) => (answers[index], ended) = (Some(answer), ended + 1),
@@ -130,10 +158,6 @@ impl MistralRs {
                 failure = Some(Error::stopped("stopped"));
             }
             cancelled.store(failure.is_some(), Ordering::Relaxed);
-        }
-        match failure {
-            Some(error) => Err(error),
-            None => answers.into_iter().collect::<Option<Vec<_>>>().ok_or_else(|| Error::internal("an answer of mistral.rs was lost")),
         }
     }
 
@@ -199,6 +223,10 @@ impl FrozenModel for MistralRs {
         &self.identity
     }
 
+    fn rounding(&self) -> f64 {
+        if crate::has_gpu() { ALL_BF16_LOG_PROB_TOLERANCE } else { LOG_PROB_TOLERANCE }
+    }
+
     fn context(&self) -> usize {
         self.context
     }
@@ -261,6 +289,23 @@ struct Job {
     draws: Arc<Draws>,
 }
 
+/// Jobs that may be on their way together. With pages for `paged` tokens, those whose prompts are equally long and for which there is room: mistral.rs
+/// decodes together what is equally long, and throws the pages of all others away, to compute them again.
+fn waves(mut jobs: Vec<Job>, paged: Option<usize>) -> Vec<Vec<Job>> {
+    let Some(room) = paged else { return vec![jobs] };
+    jobs.sort_by_key(|job| job.prompt.len());
+    let mut waves: Vec<Vec<Job>> = Vec::new();
+    for job in jobs {
+        let length = job.prompt.len();
+        let fit = (room / (length + job.decoding.max_tokens).next_multiple_of(PAGE)).clamp(1, TOGETHER);
+        match waves.last_mut() {
+            Some(wave) if wave.len() < fit && wave.iter().all(|other| other.prompt.len() == length) => wave.push(job),
+            _ => waves.push(vec![job]),
+        }
+    }
+    waves
+}
+
 /// A continuation.
 struct Ended {
     tokens: Vec<u32>,
@@ -300,4 +345,24 @@ async fn receive(mut responses: tokio::sync::mpsc::Receiver<Response>, draws: &D
     };
     let (tokens, log_probs) = draws.take();
     Ok(Ended { tokens, log_probs, truncated: finish_reason.as_deref() == Some("length") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn with_pages_only_what_is_equally_long_and_has_room_is_together() {
+        let job = |(index, length): (usize, usize)| {
+            let decoding = Decoding { max_tokens: 10, temperature: 0.0, top_p: 1.0, top_k: 0, stop: vec![] };
+            let draws = Arc::new(Draws::new(decoding.clone(), 0, Arc::default()));
+            Job { index, prompt: vec![0; length].into(), decoding, draws }
+        };
+        let jobs = || [5, 40, 5, 40, 40, 5].into_iter().enumerate().map(job).collect::<Vec<_>>();
+        let numbers = |waves: Vec<Vec<Job>>| waves.iter().map(|wave| wave.iter().map(|job| job.index).collect()).collect::<Vec<Vec<_>>>();
+        assert_eq!(numbers(waves(jobs(), None)), [[0, 1, 2, 3, 4, 5]], "in their order");
+        // A prompt of 5 with its answer takes a page of 32, one of 40 takes two.
+        assert_eq!(numbers(waves(jobs(), Some(128))), [vec![0, 2, 5], vec![1, 3], vec![4]]);
+        assert_eq!(numbers(waves(jobs(), Some(1))).len(), 6, "what is too long was refused before");
+    }
 }

@@ -55,8 +55,8 @@ impl Sizes {
         self.tensors.iter().map(Stored::numbers).sum()
     }
 
-    /// What mistral.rs holds of it here, quantised while loading where that is asked for.
-    pub fn footprint(&self, quantisation: Option<&str>) -> EngineFootprint {
+    /// What mistral.rs holds of it here, quantised while loading where that is asked for, and with pages for so many tokens.
+    pub fn footprint(&self, quantisation: Option<&str>, paged: Option<usize>) -> EngineFootprint {
         let on_gpu = has_gpu();
         // As [`crate::load`] asks for it.
         let width = if on_gpu { 2 } else { 4 };
@@ -83,6 +83,7 @@ impl Sizes {
         // A tensor stands beside its copy for a moment.
         let reading = self.tensors.iter().map(|tensor| tensor.bytes).max().unwrap_or(0);
         let together = if on_gpu { TOGETHER as u64 } else { 1 };
-        EngineFootprint { weights: weights + vocabulary, reading, cached, block: BLOCK, passing: self.passing * width, together }
+        let (pages, cached) = paged.map_or((0, cached), |tokens| (tokens as u64 * cached, 0));
+        EngineFootprint { weights: weights + vocabulary + pages, reading, cached, block: BLOCK, passing: self.passing * width, together }
     }
 }

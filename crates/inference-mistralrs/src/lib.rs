@@ -17,6 +17,19 @@ pub use files::{ARCHITECTURES, GGUF_ARCHITECTURES};
 pub use footprint::Sizes;
 pub use quantisation::{QUANTISATIONS, check_quantisation};
 
+/// Refuses pages for so many tokens ([`MistralRs::load`]) where there is no GPU for them.
+///
+/// # Errors
+/// [`contract::Code::Spec`].
+pub fn check_pages(paged: Option<usize>) -> contract::Result<()> {
+    if paged.is_none() || has_gpu() {
+        return Ok(());
+    }
+    Err(contract::Error::spec(
+        "frozen.paged_attention is set, but mistral.rs has pages on a GPU only, and this machine has none that the program was built for; take it out",
+    ))
+}
+
 /// Whether mistral.rs, as it was built, would compute on a GPU of this machine.
 pub fn has_gpu() -> bool {
     gpu().is_some()

@@ -1,7 +1,10 @@
 //! Loading a model into mistral.rs.
 use crate::files::{Files, GGUF_ARCHITECTURES, Kind};
 use contract::{Error, Result};
-use mistralrs::{GgufModelBuilder, IsqType, Model, ModelDType, TextModelBuilder, TokenSource};
+use mistralrs::{
+    GgufModelBuilder, IsqType, MemoryGpuConfig, Model, ModelDType, PagedAttentionConfig, PagedAttentionMetaBuilder, TextModelBuilder,
+    TokenSource,
+};
 use serde_json::json;
 use std::path::Path;
 use tempfile::NamedTempFile;
@@ -20,10 +23,13 @@ struct Refusal {
 }
 
 /// Loads on a thread of its own: mistral.rs blocks while it loads, and a panic in it becomes an error.
-pub fn load(runtime: &Runtime, files: &Files, in_situ: Option<IsqType>) -> Result<Model> {
+pub fn load(runtime: &Runtime, files: &Files, in_situ: Option<IsqType>, paged: Option<usize>) -> Result<Model> {
     let handle = runtime.handle().clone();
     let (path, gguf) = (files.to_read().to_owned(), matches!(files.kind, Kind::Gguf));
-    let load = move || if gguf { handle.block_on(load_gguf(&path)) } else { handle.block_on(load_folder(&path, in_situ)) };
+    let load = move || {
+        let paged = paged.map(pages).transpose()?;
+        if gguf { handle.block_on(load_gguf(&path, paged)) } else { handle.block_on(load_folder(&path, in_situ, paged)) }
+    };
     let shown = files.path.display();
     // A person knows the folder, not the view of it.
     let named = |text: &str| text.replace(&files.to_read().display().to_string(), &shown.to_string());
@@ -45,7 +51,13 @@ pub fn load(runtime: &Runtime, files: &Files, in_situ: Option<IsqType>) -> Resul
 
 // Neither keeps prompts between requests (prefix cache): an answer must not depend on what was asked before.
 
-async fn load_folder(path: &Path, in_situ: Option<IsqType>) -> Result<Model, Refusal> {
+/// Room for the keys and values of so many tokens.
+fn pages(tokens: usize) -> Result<PagedAttentionConfig, Refusal> {
+    let pages = PagedAttentionMetaBuilder::default().with_gpu_memory(MemoryGpuConfig::ContextSize(tokens));
+    pages.build().map_err(|e| Refusal { cause: e.to_string(), detail: format!("{e:?}") })
+}
+
+async fn load_folder(path: &Path, in_situ: Option<IsqType>, paged: Option<PagedAttentionConfig>) -> Result<Model, Refusal> {
     // On the CPU bf16 fails in a matrix product.
     let dtype = if crate::has_gpu() { ModelDType::Auto } else { ModelDType::F32 };
     let mut builder = TextModelBuilder::new(path.display())
@@ -56,10 +68,13 @@ async fn load_folder(path: &Path, in_situ: Option<IsqType>) -> Result<Model, Ref
     if let Some(kind) = in_situ {
         builder = builder.with_isq(kind);
     }
+    if let Some(pages) = paged {
+        builder = builder.with_paged_attn(pages);
+    }
     builder.build().await.map_err(|e| Refusal { cause: e.root_cause().to_string(), detail: format!("{e:?}") })
 }
 
-async fn load_gguf(path: &Path) -> Result<Model, Refusal> {
+async fn load_gguf(path: &Path, paged: Option<PagedAttentionConfig>) -> Result<Model, Refusal> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut builder = GgufModelBuilder::new(folder.display(), vec![file])
@@ -70,6 +85,9 @@ async fn load_gguf(path: &Path) -> Result<Model, Refusal> {
     let kept = undated_template(path).map_err(refused)?;
     if let Some(template) = &kept {
         builder = builder.with_chat_template(template.path().display());
+    }
+    if let Some(pages) = paged {
+        builder = builder.with_paged_attn(pages);
     }
     builder.build().await.map_err(|e| Refusal { cause: e.root_cause().to_string(), detail: format!("{e:?}") })
 }

@@ -21,9 +21,9 @@ fn measure(way: &str) {
     let path = PathBuf::from(std::env::var_os(name).unwrap_or_else(|| panic!("{name} names the embedded model; `make test` sets it")));
     let quantisation = Some(way).filter(|way| way.starts_with('q'));
     let mut found = Phases::default();
-    let said = Sizes::read(&path).unwrap().footprint(quantisation);
+    let said = Sizes::read(&path).unwrap().footprint(quantisation, None);
     let before = held();
-    let (took, mut engine) = own(|| MistralRs::load(&path, quantisation).unwrap());
+    let (took, mut engine) = own(|| MistralRs::load(&path, quantisation, None).unwrap());
     found.note(&format!("{way}, loading"), said.weights + said.reading, took);
     let resting = held() - before;
     // A prompt that leaves room in its first block, and where it is quickest one that does not.

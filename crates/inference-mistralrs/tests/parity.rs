@@ -62,7 +62,7 @@ fn folder() -> PathBuf {
 }
 
 fn mistralrs() -> MistralRs {
-    MistralRs::load(&folder(), None).unwrap()
+    MistralRs::load(&folder(), None, None).unwrap()
 }
 
 fn built_in() -> BuiltIn {
@@ -135,7 +135,7 @@ fn every_family_answers_as_the_built_in_engine() {
     for (folder, name) in all.chain(["qwen2", "qwen3", "phi3"].iter().map(import)) {
         let opened = ModelFolder::open(&folder).unwrap();
         let mut ours = BuiltIn::new(Llama::load(&opened, &Device::Cpu, lm::Precision::F32).unwrap(), &opened).unwrap();
-        let mut theirs = MistralRs::load(&folder, None).unwrap();
+        let mut theirs = MistralRs::load(&folder, None, None).unwrap();
         let (batch, greedy) = (requests(&["a", "b", "ab", "who"]), decoding(0.0, 7));
         let (ours, theirs) = (one_by_one(&mut ours, &batch, &greedy), one_by_one(&mut theirs, &batch, &greedy));
         for (a, b) in ours.iter().zip(&theirs) {
@@ -161,7 +161,7 @@ fn a_gguf_file_is_not_told_todays_date() {
     let folder = tempfile::tempdir().unwrap();
     let dated = folder.path().join("dated.gguf");
     std::fs::write(&dated, bytes).unwrap();
-    let model = MistralRs::load(&dated, None).unwrap();
+    let model = MistralRs::load(&dated, None, None).unwrap();
     let expected = ModelFolder::open(&self::folder()).unwrap().tokenizer().unwrap().encode("26 Jul 2024: Hi").unwrap();
     assert_eq!(model.prompt_tokens(None, "Hi").unwrap(), expected.len());
 }
@@ -170,7 +170,7 @@ fn a_gguf_file_is_not_told_todays_date() {
 #[test]
 fn yarn_is_refused_before_mistralrs_passes_over_it() {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lm/tests/fixtures/tiny-yarn");
-    let refused = MistralRs::load(&fixture, None).map(|_| ()).unwrap_err().message;
+    let refused = MistralRs::load(&fixture, None, None).map(|_| ()).unwrap_err().message;
     assert!(refused.contains("scaled by \"yarn\"; for Qwen2ForCausalLM") && refused.contains("builtin"), "{refused}");
 }
 
@@ -240,10 +240,10 @@ fn quantised_while_loading_and_from_gguf_it_still_knows_the_moon() {
     let (question, greedy) = (requests(&PROMPTS[27..28]), decoding(0.0, 12));
     let mut plain = mistralrs();
     let wanted = one_by_one(&mut plain, &question, &greedy).remove(0);
-    let mut quantised = MistralRs::load(&folder(), Some("Q8_0")).unwrap();
+    let mut quantised = MistralRs::load(&folder(), Some("Q8_0"), None).unwrap();
     assert_eq!(quantised.identity(), format!("{}+q8_0", plain.identity()));
     let file = from_environment("ALIGNPRO_TEST_GGUF", "the file SmolLM2-135M-Instruct.Q4_1.gguf");
-    let mut gguf = MistralRs::load(&file, None).unwrap();
+    let mut gguf = MistralRs::load(&file, None, None).unwrap();
     assert_ne!(gguf.identity(), plain.identity());
     for model in [&mut quantised, &mut gguf] {
         let answer = one_by_one(model, &question, &greedy).remove(0);
@@ -259,7 +259,7 @@ fn quantised_while_loading_and_from_gguf_it_still_knows_the_moon() {
         // More than rounding: what quantisation does to weights and activations: 0.05 and 0.03 here, up to 0.34 on other prompts.
         assert!((answer.log_probs[0] - wanted.log_probs[0]).abs() < 0.3);
     }
-    let error = MistralRs::load(&file, Some("q8_0")).map(|_| ()).unwrap_err();
+    let error = MistralRs::load(&file, Some("q8_0"), None).map(|_| ()).unwrap_err();
     assert!(error.message.contains("is quantised already"), "{}", error.message);
 }
 
@@ -304,11 +304,11 @@ fn a_damaged_model_is_an_error_with_its_name() {
     }
     let weights = copy.path().join("model.safetensors");
     std::fs::File::options().write(true).open(&weights).unwrap().set_len(1_000_000).unwrap();
-    let error = MistralRs::load(copy.path(), None).map(|_| ()).unwrap_err();
+    let error = MistralRs::load(copy.path(), None, None).map(|_| ()).unwrap_err();
     assert!(error.code == Code::Model && error.message.contains("model.safetensors"), "{}", error.message);
     let gguf = copy.path().join("model.gguf");
     std::fs::write(&gguf, [b"GGUF".as_slice(), &[3, 0, 0, 0, 9, 9]].concat()).unwrap();
-    let error = MistralRs::load(&gguf, None).map(|_| ()).unwrap_err();
+    let error = MistralRs::load(&gguf, None, None).map(|_| ()).unwrap_err();
     assert!(error.code == Code::Model && error.message.contains("model.gguf"), "{}", error.message);
 }
 
@@ -351,7 +351,7 @@ fn a_folder_of_transformers_5_answers_as_the_old_one() {
     for architecture in ["LlamaForCausalLM", "MistralForCausalLM"] {
         let new = written_by_transformers_5(architecture);
         let before = small_files(new.path());
-        let mut engine = MistralRs::load(new.path(), None).unwrap();
+        let mut engine = MistralRs::load(new.path(), None, None).unwrap();
         assert_eq!(one_by_one(&mut engine, &batch, &greedy), wanted, "{architecture}");
         assert!(engine.describe().contains(&*new.path().file_name().unwrap().to_string_lossy()), "{}", engine.describe());
         if architecture == "LlamaForCausalLM" {
@@ -372,7 +372,7 @@ fn a_damaged_folder_of_transformers_5_is_an_error_with_its_own_name() {
     let weights = copy.path().join("model.safetensors");
     std::fs::remove_file(&weights).unwrap();
     std::fs::write(&weights, [9; 100]).unwrap();
-    let error = MistralRs::load(copy.path(), None).map(|_| ()).unwrap_err();
+    let error = MistralRs::load(copy.path(), None, None).map(|_| ()).unwrap_err();
     assert!(error.code == Code::Model && error.message.contains(&*copy.path().to_string_lossy()), "{}", error.message);
     assert!(!format!("{error:?}").contains("alignpro-model-"), "{error:?}");
 }

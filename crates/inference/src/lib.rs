@@ -16,7 +16,7 @@ pub use cache::Cached;
 pub use choose::{EngineChoice, EngineKind, choose};
 pub use context::encoded;
 pub use footprint::EngineFootprint;
-pub use proof::{BF16_LOG_PROB_TOLERANCE, LOG_PROB_TOLERANCE, OneByOne, PROOF_PROMPTS, Proof, admit, prove};
+pub use proof::{ALL_BF16_LOG_PROB_TOLERANCE, BF16_LOG_PROB_TOLERANCE, LOG_PROB_TOLERANCE, OneByOne, PROOF_PROMPTS, Proof, admit, prove};
 
 use contract::{Error, Result};
 use std::ops::ControlFlow;

@@ -14,7 +14,7 @@ use experiment::prepare::{Longest, Prepared, Reader, TokensOf, unchanged};
 use experiment::{Prompter, Wording};
 use home::Home;
 use inference::{Answer, AnswerDecoding, AnswerRequest, BuiltIn, Cached, EngineChoice, EngineKind, FrozenModel, Proof, admit, choose};
-use inference_mistralrs::{MistralRs, Sizes, check_quantisation, free_gpu_bytes, has_gpu};
+use inference_mistralrs::{MistralRs, Sizes, check_pages, check_quantisation, free_gpu_bytes, has_gpu};
 use lm::{Llama, Message, ModelFolder};
 use rewards::Scorers;
 use std::ops::ControlFlow;
@@ -96,6 +96,7 @@ pub fn find(home: &Home, spec: &Spec, base: &Path, consent: Consent) -> Result<F
     if let Some(name) = &spec.frozen.quantisation {
         check_quantisation(name)?;
     }
+    check_pages(spec.frozen.paged_attention)?;
     let located = locate(home, &spec.prompter.model, base, "prompter.model")?;
     let prompter = as_folder(home, &located)?;
     let parts = reward_parts::find(home, &spec.reward, base, consent)?;
@@ -157,12 +158,13 @@ impl Frozen {
     fn load(
         &self,
         quantisation: Option<&str>,
+        paged: Option<usize>,
         max_rows: usize,
         weights: impl FnOnce(&ModelFolder) -> Result<Llama>,
     ) -> Result<Box<dyn FrozenModel>> {
         Ok(match (&self.files, self.choice.engine) {
             (FrozenFiles::Folder(folder), EngineKind::BuiltIn) => Box::new(BuiltIn::new(weights(folder)?, folder)?.with_max_rows(max_rows)),
-            _ => Box::new(MistralRs::load(self.files.path(), quantisation)?),
+            _ => Box::new(MistralRs::load(self.files.path(), quantisation, paged)?),
         })
     }
 }
@@ -173,7 +175,7 @@ pub fn judge(home: &Home, name: &str, stop: &dyn Fn() -> bool) -> Result<Box<dyn
     let located = locate(home, name, Path::new(""), "--judge")?;
     let found = Frozen::find(home, located, &Asked { engine: Engine::Auto, quantised: false, precision: Precision::F32 }, None)?;
     let device = lm::best_device();
-    let judge = found.load(None, BuiltIn::DEFAULT_MAX_ROWS, |folder| Ok(Llama::load(folder, &device, Precision::F32)?))?;
+    let judge = found.load(None, None, BuiltIn::DEFAULT_MAX_ROWS, |folder| Ok(Llama::load(folder, &device, Precision::F32)?))?;
     let (judge, _) = admit(judge, &mut until(stop))?;
     Ok(Box::new(Cached::new(judge, Cached::<dyn FrozenModel>::DEFAULT_MAX_BYTES)))
 }
@@ -216,9 +218,9 @@ impl Found {
             Place::Elsewhere(_) => Answering::Elsewhere,
             Place::Here(frozen) => match (&frozen.files, &spec.frozen.quantisation) {
                 (FrozenFiles::Folder(folder), None) if frozen.choice.engine == EngineKind::BuiltIn => Answering::BuiltIn(held(folder)),
-                (_, quantisation) => {
-                    Answering::Engine(frozen.sizes().map(|sizes| sizes.footprint(quantisation.as_deref())).unwrap_or_default())
-                }
+                (_, quantisation) => Answering::Engine(
+                    frozen.sizes().map(|sizes| sizes.footprint(quantisation.as_deref(), spec.frozen.paged_attention)).unwrap_or_default(),
+                ),
             },
         };
         let oracle = self.oracle.as_ref().map(|folder| {
@@ -300,7 +302,12 @@ impl Found {
         };
         let (frozen, reason) = match &self.frozen {
             Place::Here(frozen) => {
-                let model = frozen.load(spec.frozen.quantisation.as_deref(), spec.evaluation.answers_per_batch, weights)?;
+                let model = frozen.load(
+                    spec.frozen.quantisation.as_deref(),
+                    spec.frozen.paged_attention,
+                    spec.evaluation.answers_per_batch,
+                    weights,
+                )?;
                 (Answers::Here(model), frozen.choice.reason.as_str())
             }
             Place::Elsewhere(settings) => (elsewhere(settings)?, "the spec names it"),

@@ -41,6 +41,12 @@ fn specs() {
     assert_names(&oracle, &["--arms oracle", "arms.oracle", "top_k = 0"]);
     let quantisation = refused(&lab, &spec(&|t| t.replace("max_answer_tokens", "quantisation = \"q9\"\nmax_answer_tokens")), 2, "spec");
     assert_names(&quantisation, &["q9", "q8_0"]);
+    let paged = |engine: &str| spec(&|t| t.replace("max_answer_tokens", &format!("{engine}paged_attention = 4096\nmax_answer_tokens")));
+    assert_names(&refused(&lab, &paged(""), 2, "spec"), &["frozen.paged_attention", "engine = \"mistralrs\""]);
+    assert_names(
+        &refused(&lab, &paged("engine = \"mistralrs\"\n"), 2, "spec"),
+        &["frozen.paged_attention", "on a GPU only", "take it out"],
+    );
     for arguments in [&["run"][..], &["show", "one"], &["no-such-command"], &[]] {
         let output = lab.run(&[arguments, &["--json"]].concat());
         assert_eq!(output.status.code(), Some(2), "{}", said(&output));

@@ -195,7 +195,11 @@ endpoint?: Endpoint,
 /**
  * Quantisation applied while loading (mistral.rs only), such as `"q8_0"` or `"q4k"`. Absent: as on disk.
  */
-quantisation?: string | null, max_answer_tokens: number, 
+quantisation?: string | null, 
+/**
+ * Tokens for whose keys and values mistral.rs makes room at once, in pages (paged attention; on a GPU only). Absent: each answer has its own.
+ */
+paged_attention?: number | null, max_answer_tokens: number, 
 /**
  * 0 decodes greedily.
  */
