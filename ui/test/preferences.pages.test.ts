@@ -107,12 +107,26 @@ describe('a reward model', { timeout: 30_000 }, () => {
     await fireEvent.click(screen.getByRole('button', { name: 'Train' }));
     await screen.findByText(/Step \d+ of 40/, undefined, LATE);
     expect(rewardTraining.asked).toMatchObject({ base: 'smollm2-135m-instruct', only: null, held_out: 0.2, learning_rate: 2e-4 });
+    await screen.findByText(/% of 64 held-out pairs after step \d+/, undefined, LATE);
     await screen.findByRole('heading', { name: 'polite' }, LATE);
+    screen.getByText(/Right of the first 64 held-out pairs on the way: 61 % \(step 8\), /);
     screen.getByRole('img', { name: /^Calibration: 55 % said/ });
     expect(await violations()).toEqual([]);
     await fireEvent.click(screen.getByRole('button', { name: 'Use it as a reward in a new experiment' }));
     await waitFor(() => expect(draft.spec?.reward.parts.at(-1)).toMatchObject({ kind: 'reward_model', model: 'polite' }), LATE);
     expect(location.hash).toBe('#/new/reward');
+  });
+  it('says after a stop from where it goes on', async () => {
+    await pairs('#/rewards/train');
+    await fireEvent.input(await screen.findByLabelText('Name of the new model', undefined, LATE), { target: { value: 'later' } });
+    await fireEvent.click(screen.getByRole('button', { name: 'Train' }));
+    await screen.findByText(/Step \d+ of 40/, undefined, LATE);
+    await fireEvent.click(screen.getByRole('button', { name: 'Stop' }));
+    await screen.findByText(/later was stopped at step \d+ of 40/, undefined, LATE);
+    await fireEvent.click(screen.getByRole('button', { name: 'Train' }));
+    await waitFor(() => expect(screen.queryByText(/was stopped at step/)).toBeNull(), LATE);
+    rewardTraining.stop();
+    await waitFor(() => expect(rewardTraining.since).toBeNull(), LATE);
   });
   it('does not learn from labels', async () => {
     await open('#/rewards/train');

@@ -144,6 +144,7 @@ fn main() {
         bench::BenchProgress,
         bench::Reliability,
         bench::Calibration,
+        bench::HeldOutAt,
         bench::RewardTrained,
         bench::RewardTrainingNews,
         bench::ToTrainReward,

@@ -94,11 +94,26 @@ pub struct RewardTrained {
     pub steps: usize,
     /// Mean of −log P(chosen) over the last tenth of the steps, nats.
     pub training_loss: f64,
+    /// On some held-out pairs, after each fifth of the steps.
+    #[serde(default)]
+    pub on_the_way: Vec<HeldOutAt>,
     pub seconds: f64,
     /// On pairs that it did not see, whose conversations begin otherwise.
     pub held_out: RewardBench,
     /// The same: whether its probabilities mean what they say.
     pub calibration: Option<Calibration>,
+}
+
+/// What a reward model that is being trained makes of some pairs that it does not learn from.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
+pub struct HeldOutAt {
+    /// After so many steps.
+    pub step: usize,
+    pub pairs: usize,
+    /// Mean of −log P(chosen), nats.
+    pub loss: f64,
+    /// Share of them whose chosen answer is worth more, ties as half.
+    pub accuracy: f64,
 }
 
 /// Whether σ(r(chosen) − r(rejected)) means what it says.
@@ -157,6 +172,10 @@ pub enum RewardTrainingNews {
         accuracy: f64,
         /// An earlier process took it, before this one went on.
         is_earlier: bool,
+        /// After it, on held-out pairs; after each fifth of the steps.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        held_out: Option<HeldOutAt>,
     },
     /// Held-out pairs that are scored, of all.
     Measuring { scored: usize, total: usize },

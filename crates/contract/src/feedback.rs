@@ -90,7 +90,17 @@ pub struct LabelledExample {
     pub label: f64,
 }
 
-/// A reward held against a file of feedback, as `alignpro reward bench SPEC FILE --json` prints it.
+/// A reward held against a file of feedback, with what was read of it, as `alignpro reward bench SPEC FILE --json` prints it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FileBench {
+    pub columns: FeedbackColumns,
+    /// The column that says which of two answers is the better one, where one does.
+    pub better: Option<String>,
+    #[serde(flatten)]
+    pub found: FeedbackBench,
+}
+
+/// A reward held against a file of feedback.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum FeedbackBench {

@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn it_comes_back_as_it_was_and_only_to_its_own_training() {
-        let step = RewardStep { step: 1, steps: 3, loss: 0.1 + 0.2, accuracy: 0.5, gradient_norm: 1e-300 };
+        let step = RewardStep { step: 1, steps: 3, loss: 0.1 + 0.2, accuracy: 0.5, gradient_norm: 1e-300, held_out: None };
         let kept =
             RewardCheckpoint { done: vec![step], adapter: vec![1, 2, 3], weight: vec![0.1, -2.5], of_adapter: vec![], of_weight: vec![9] };
         let bytes = kept.to_bytes("this").unwrap();

@@ -82,8 +82,13 @@ impl RewardModel {
     /// computed once.
     pub fn score(&self, conversations: &[Vec<Message>]) -> Result<Vec<f32>> {
         let texts = conversations.iter().map(|conversation| self.tokens(conversation)).collect::<Result<Vec<_>>>()?;
+        self.score_by(&self.weight, &texts)
+    }
+
+    /// The same of texts ([`Self::tokens`]) by another weight than the model's own, [hidden size]: one that is being trained.
+    pub fn score_by(&self, weight: &[f32], texts: &[Vec<u32>]) -> Result<Vec<f32>> {
         let mut scores = Vec::with_capacity(texts.len());
-        let mut rest = texts.as_slice();
+        let mut rest = texts;
         while !rest.is_empty() {
             let mut tokens = 0;
             let fit = rest.iter().take_while(|text| {
@@ -91,19 +96,19 @@ impl RewardModel {
                 tokens <= TOKENS_PER_PASS
             });
             let (pass, after) = rest.split_at(fit.count().max(1));
-            scores.extend(self.pass(pass)?);
+            scores.extend(self.pass(weight, pass)?);
             rest = after;
         }
         Ok(scores)
     }
 
-    fn pass(&self, texts: &[Vec<u32>]) -> Result<Vec<f32>> {
+    fn pass(&self, weight: &[f32], texts: &[Vec<u32>]) -> Result<Vec<f32>> {
         let parts = parts(texts);
         let groups: Vec<Group<'_>> = parts.iter().map(|(prompt, completions)| Group { prompt, completions }).collect();
         let features: Vec<f32> = self.model.features(self.adapter.as_ref(), &groups)?.flatten_all()?.to_vec1()?;
-        let width = self.weight.len();
+        let width = weight.len();
         let row = |row: u32| &features[row as usize * width..][..width];
-        Ok(last_rows(&parts).into_iter().map(|last| row(last).iter().zip(&self.weight).map(|(x, w)| x * w).sum()).collect())
+        Ok(last_rows(&parts).into_iter().map(|last| row(last).iter().zip(weight).map(|(x, w)| x * w).sum()).collect())
     }
 
     /// Scores of texts ([`Self::tokens`]), [texts] (f32), differentiable with respect to the adapter of an untrained model and to `weight`,

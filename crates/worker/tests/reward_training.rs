@@ -1,6 +1,6 @@
 //! A reward model is trained, installed, measured and used, through the command line.
 #![allow(clippy::unwrap_used)] // The lint sees only functions that are marked as tests.
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
 use tests::{Lab, argument, said, signal};
 
@@ -25,6 +25,14 @@ fn a_reward_model_is_trained_on_preferences_and_used() {
     assert_eq!((&trained["held_out"]["rewards"][0]["name"], accuracy(0)), (&json!("reward"), Some(1.0)), "{trained}");
     // log 2 is where it began, and what chance has.
     assert!(trained["training_loss"].as_f64().unwrap() < 0.6 && trained["calibration"]["loss"].as_f64().unwrap() < 0.6, "{trained}");
+    // Four steps: each is the end of a fifth.
+    let on_the_way: Vec<_> =
+        trained["on_the_way"].as_array().unwrap().iter().map(|seen| [&seen["step"], &seen["pairs"]].map(Value::as_u64)).collect();
+    assert_eq!(on_the_way, [1, 2, 3, 4].map(|step| [Some(step), Some(3)]), "{trained}");
+    let last = trained["on_the_way"][3].clone();
+    let figure = |of: &Value| of.as_f64().unwrap();
+    // The folder's weights are rounded to bf16; the pairs are all of the held-out ones.
+    assert!((figure(&last["loss"]) - figure(&trained["calibration"]["loss"])).abs() < 0.02 && last["accuracy"] == 1.0, "{trained}");
     let found =
         lab.json(&["models", "list"]).as_array().unwrap().iter().any(|model| model["name"] == "polite" && model["is_reward_model"] == true);
     assert!(found, "it is installed");

@@ -14,6 +14,7 @@ import type {
   RewardTrained,
   RewardTrainingNews,
   ToTrainReward,
+  HeldOutAt,
 } from '$ipc';
 import { send } from '$lib/ipc/mock';
 import { NO_COLUMNS } from '$lib/state/feedback';
@@ -149,6 +150,13 @@ const labelBenchOf = (names: string[], label: string): LabelBench => ({
   checksum: 'c1d2c0b9a8e7f6d5c4b3a291807f6e5d4c3b2a19087f6e5d4c3b2a190807f6e5',
 });
 
+const heldOutAt = (step: number): HeldOutAt => ({
+  step,
+  pairs: 64,
+  loss: 0.5 + 0.2 * Math.exp(-step / 10) + 0.001 * step,
+  accuracy: 0.5 + 0.22 * (1 - Math.exp(-step / 12)),
+});
+
 export class Preferences {
   private benching = 0;
   private training = 0;
@@ -173,7 +181,9 @@ export class Preferences {
     const steps = 40;
     for (let step = 1; step <= steps; step++) {
       const loss = 0.45 + 0.25 * Math.exp(-step / 12) + 0.06 * Math.sin(step * 2.3);
-      send<RewardTrainingNews>(onNews, { kind: 'step', step, steps, loss, accuracy: Math.min(1, 0.5 + step / 120), is_earlier: false });
+      const accuracy = Math.min(1, 0.5 + step / 120);
+      const seen = step % 8 === 0 ? { held_out: heldOutAt(step) } : {};
+      send<RewardTrainingNews>(onNews, { kind: 'step', step, steps, loss, accuracy, is_earlier: false, ...seen });
       await later(TELL_MS);
       if (mine !== this.training)
         return refuse(
@@ -190,6 +200,7 @@ export class Preferences {
       too_long: 3,
       steps,
       training_loss: 0.471,
+      on_the_way: [8, 16, 24, 32, 40].map(heldOutAt),
       seconds: 214,
       held_out: benchOf([], 82),
       calibration: {

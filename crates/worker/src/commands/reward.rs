@@ -6,7 +6,7 @@ use crate::progress::{Bars, counting};
 use crate::reward_parts::{self, For};
 use crate::signals;
 use contract::bench::BenchProgress;
-use contract::feedback::{FeedbackBench, FeedbackColumns};
+use contract::feedback::{FeedbackBench, FeedbackColumns, FileBench};
 use contract::{Code, Error, Result};
 use datasets::feedback::{Feedback, Look};
 use experiment::reward_bench;
@@ -48,6 +48,7 @@ pub fn bench(context: &Context, spec: &Path, file: &Path, named: &FeedbackColumn
         Feedback::Labelled(file) => FeedbackBench::Labelled(reward_bench::on_labels(&reward, file, &mut on_progress)?),
     };
     bar.finish_and_clear();
-    context.output.result(&found, || format!("{}{}\n", feedback(&found), mapped(&mapping.columns(), mapping.better())))?;
+    let all = FileBench { columns: mapping.columns(), better: mapping.better().map(String::from), found };
+    context.output.result(&all, || format!("{}{}\n", feedback(&all.found), mapped(&all.columns, all.better.as_deref())))?;
     Ok(ExitCode::SUCCESS)
 }

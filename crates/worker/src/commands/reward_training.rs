@@ -7,7 +7,7 @@ use crate::models::resolve::{as_folder, locate};
 use crate::progress::{Bars, counting};
 use crate::signals;
 use crate::table::{bounded, columns, headed, plain};
-use contract::bench::{RewardBench, RewardTrained, RewardTrainingNews};
+use contract::bench::{HeldOutAt, RewardBench, RewardTrained, RewardTrainingNews};
 use contract::feedback::FeedbackColumns;
 use contract::spec::{LORA_TARGETS, Reward as Spec, RewardPart, RewardProgram};
 use contract::{Error, Result};
@@ -61,17 +61,18 @@ pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> 
     create_folder(&context.home.models())?;
     let begun = Instant::now();
     let kept = KeptTraining::open(&context.home.models(), &asked.name, identity(&base, &training, asked)?)?;
-    let (losses, too_long) = learned(context, &base, &training, &folder, asked, kept)?;
+    let (done, too_long) = learned(context, &base, [&training, &held_out], &folder, asked, kept)?;
     let seconds = begun.elapsed().as_secs_f64();
     let (held_out, margins) = measured(context, &folder, &held_out, asked.each)?;
-    let last = &losses[losses.len() - losses.len().div_ceil(10)..];
+    let last = &done[done.len() - done.len().div_ceil(10)..];
     let trained = RewardTrained {
         folder: folder.display().to_string(),
         base: asked.base.clone(),
         pairs: training.pairs.len() - too_long,
         too_long,
-        steps: losses.len(),
-        training_loss: last.iter().sum::<f64>() / last.len() as f64,
+        steps: done.len(),
+        training_loss: last.iter().map(|step| step.loss).sum::<f64>() / last.len() as f64,
+        on_the_way: done.iter().filter_map(on_the_way).collect(),
         seconds,
         calibration: calibration(&margins),
         held_out,
@@ -98,22 +99,28 @@ fn identity(base: &ModelFolder, training: &Preferences, asked: &Asked) -> Result
     Ok(format!("{} {} {columns:?} {only:?} {held_out} {settings:?}", base.checksum()?, training.checksum))
 }
 
-/// Trains and writes the folder, from where an earlier process was stopped; the loss of each step, and how many pairs were too long.
+/// What was seen of held-out pairs after a step.
+fn on_the_way(step: &RewardStep) -> Option<HeldOutAt> {
+    step.held_out.map(|seen| HeldOutAt { step: step.step, pairs: seen.pairs, loss: seen.loss, accuracy: seen.accuracy })
+}
+
+/// Trains and writes the folder, from where an earlier process was stopped; the steps, and how many pairs were too long. Of the pairs the first are
+/// learned from, the others are looked at on the way.
 fn learned(
     context: &Context,
     base: &ModelFolder,
-    pairs: &Preferences,
+    [pairs, held_out]: [&Preferences; 2],
     folder: &Path,
     asked: &Asked,
     mut kept: KeptTraining,
-) -> Result<(Vec<f64>, usize)> {
+) -> Result<(Vec<RewardStep>, usize)> {
     let found = kept.found()?;
     let bars = Bars::new();
     bars.say("Loading the model …");
     let lora = LoraConfig { rank: 16, alpha: 32.0, dropout: 0.0, targets: LORA_TARGETS.map(String::from).to_vec() };
     let model = Llama::load(base, &lm::best_device(), Precision::F32)?.with_checkpointing(asked.checkpointing);
     let model = RewardModel::untrained(model, base, lora, asked.settings.seed)?;
-    let mut trainer = RewardTrainer::start(model, &pairs.pairs, asked.settings.clone())?;
+    let mut trainer = RewardTrainer::start(model, &pairs.pairs, &held_out.pairs, asked.settings.clone())?;
     let bar = counting("training", "steps", (0, 0));
     let tell = |told: &RewardStep, is_earlier: bool| {
         bar.set_length(told.steps as u64);
@@ -121,7 +128,7 @@ fn learned(
         if asked.each {
             let RewardStep { step, steps, loss, accuracy, .. } = *told;
             // Nobody may be listening; the training still goes on.
-            let _ = context.output.line(&RewardTrainingNews::Step { step, steps, loss, accuracy, is_earlier });
+            let _ = context.output.line(&RewardTrainingNews::Step { step, steps, loss, accuracy, is_earlier, held_out: on_the_way(told) });
         }
     };
     if let Some(checkpoint) = found {
@@ -132,7 +139,8 @@ fn learned(
     while let Some(step) = trainer.step()? {
         tell(&step, false);
         let recent = trainer.done().iter().rev().take(20).map(|step| step.loss);
-        bar.set_message(format!("loss {:.3}", recent.clone().sum::<f64>() / recent.len() as f64));
+        let of_held_out = trainer.done().iter().rev().find_map(on_the_way).map(|seen| format!(", held out {:.0} %", 100.0 * seen.accuracy));
+        bar.set_message(format!("loss {:.3}{}", recent.clone().sum::<f64>() / recent.len() as f64, of_held_out.unwrap_or_default()));
         let is_stopped = signals::go_on().is_break();
         if is_stopped || kept.is_due() {
             kept.keep(&trainer)?;
@@ -146,10 +154,10 @@ fn learned(
         }
     }
     bar.finish_and_clear();
-    let (losses, too_long) = (trainer.done().iter().map(|step| step.loss).collect(), trainer.too_long);
+    let (done, too_long) = (trainer.done().to_vec(), trainer.too_long);
     trainer.finish()?.write(base, folder)?;
     kept.end()?;
-    Ok((losses, too_long))
+    Ok((done, too_long))
 }
 
 /// The folder as it was written, on pairs that it has not seen; and what each chosen answer is worth more there.
@@ -182,8 +190,12 @@ fn text(trained: &RewardTrained) -> String {
     if trained.too_long > 0 {
         let _ = writeln!(text, "{} pairs are too long and were left out.", trained.too_long);
     }
-    let _ = writeln!(text, "\nOn pairs that it did not see\n\n{}", bench_table::pairs(&trained.held_out));
     let percent = |share: f64| format!("{:.0} %", 100.0 * share);
+    if let Some(first) = trained.on_the_way.first() {
+        let course = trained.on_the_way.iter().map(|seen| format!("{} (step {})", percent(seen.accuracy), seen.step));
+        let _ = writeln!(text, "Right of the first {} held-out pairs on the way: {}", first.pairs, course.collect::<Vec<_>>().join(", "));
+    }
+    let _ = writeln!(text, "\nOn pairs that it did not see\n\n{}", bench_table::pairs(&trained.held_out));
     let Some(calibration) = &trained.calibration else { return text };
     let rows = calibration.bins.iter().map(|bin| {
         vec![

@@ -2293,6 +2293,23 @@ error: number,
 loss: number, };
 
 /**
+ * What a reward model that is being trained makes of some pairs that it does not learn from.
+ */
+export type HeldOutAt = { 
+/**
+ * After so many steps.
+ */
+step: number, pairs: number, 
+/**
+ * Mean of −log P(chosen), nats.
+ */
+loss: number, 
+/**
+ * Share of them whose chosen answer is worth more, ties as half.
+ */
+accuracy: number, };
+
+/**
  * A reward model that was trained on preferences, as `alignpro reward train PAIRS NAME --json` prints it.
  */
 export type RewardTrained = { 
@@ -2311,7 +2328,11 @@ pairs: number, too_long: number, steps: number,
 /**
  * Mean of −log P(chosen) over the last tenth of the steps, nats.
  */
-training_loss: number, seconds: number, 
+training_loss: number, 
+/**
+ * On some held-out pairs, after each fifth of the steps.
+ */
+on_the_way: Array<HeldOutAt>, seconds: number, 
 /**
  * On pairs that it did not see, whose conversations begin otherwise.
  */
@@ -2340,7 +2361,11 @@ accuracy: number,
 /**
  * An earlier process took it, before this one went on.
  */
-is_earlier: boolean, } | { "kind": "measuring", scored: number, total: number, };
+is_earlier: boolean, 
+/**
+ * After it, on held-out pairs; after each fifth of the steps.
+ */
+held_out?: HeldOutAt, } | { "kind": "measuring", scored: number, total: number, };
 
 /**
  * What a reward model is to be trained on and how, as the window asks for it.
@@ -2468,7 +2493,7 @@ prompt: string,
 earlier: number, answer: string, label: number, };
 
 /**
- * A reward held against a file of feedback, as `alignpro reward bench SPEC FILE --json` prints it.
+ * A reward held against a file of feedback.
  */
 export type FeedbackBench = { "kind": "pairs" } & RewardBench | { "kind": "labelled" } & LabelBench;
 

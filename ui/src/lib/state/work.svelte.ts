@@ -7,6 +7,8 @@ export class Work<Asked, News, Found> {
   news: News | null = $state.raw(null);
   found: Found | null = $state.raw(null);
   error: Failure | null = $state.raw(null);
+  /** The last work was left before its end. */
+  wasStopped = $state(false);
   /** When it began, in milliseconds since 1970; null where nothing is worked on. */
   since: number | null = $state(null);
   private turn = 0;
@@ -25,7 +27,7 @@ export class Work<Asked, News, Found> {
   async begin(asked: Asked) {
     if (this.since !== null) return;
     const mine = ++this.turn;
-    [this.asked, this.news, this.found, this.error, this.since] = [asked, null, null, null, Date.now()];
+    [this.asked, this.news, this.found, this.error, this.since, this.wasStopped] = [asked, null, null, null, Date.now(), false];
     try {
       const found = await this.ask(asked, (news) => {
         if (mine !== this.turn) return;
@@ -35,8 +37,11 @@ export class Work<Asked, News, Found> {
       if (mine === this.turn) this.found = found;
     } catch (thrown) {
       const error = failure(thrown);
-      // Whoever stopped it knows.
-      if (mine === this.turn) this.error = error.code === 'stopped' ? null : error;
+      if (mine === this.turn) {
+        // Whoever stopped it knows.
+        this.wasStopped = error.code === 'stopped';
+        this.error = this.wasStopped ? null : error;
+      }
     }
     if (mine === this.turn) this.since = null;
   }
@@ -44,6 +49,6 @@ export class Work<Asked, News, Found> {
   forget() {
     if (this.since !== null) this.stop();
     this.turn++;
-    [this.asked, this.news, this.found, this.error, this.since] = [null, null, null, null, null];
+    [this.asked, this.news, this.found, this.error, this.since, this.wasStopped] = [null, null, null, null, null, false];
   }
 }
