@@ -6,6 +6,7 @@ use contract::Spec;
 use contract::desk::{Fit, FitPhase, FitStep};
 use contract::spec::{Engine, Precision};
 use inference::EngineFootprint;
+use lm::EncoderFootprint;
 use lm::footprint::{Footprint, Sampled, Scored};
 use lm::packed::TOKENS_PER_PASS;
 
@@ -28,8 +29,8 @@ pub struct Models {
     pub frozen: Answering,
     /// Reward models and judges on this machine.
     pub scoring: Vec<Held>,
-    /// Bytes of the weights of reward models that are encoders.
-    pub encoders: u64,
+    /// Reward models that are encoders.
+    pub encoders: Vec<EncoderFootprint>,
     /// The frozen model as a policy to train.
     pub oracle: Option<Held>,
 }
@@ -115,6 +116,7 @@ fn phases(spec: &Spec, longest: &Longest, place: &Place, models: &Models) -> Vec
     };
     let conversations = count(TOKENS_PER_PASS).min(answers * (of_longest(&longest.messages, answers) + answer));
     let scoring = models.scoring.iter().map(|model| model.footprint.scoring(Scored { tokens: conversations, predicted: answers }));
+    let scoring = scoring.chain(models.encoders.iter().map(|encoder| encoder.scoring(answers, of_longest(&longest.messages, 1) + answer)));
     // Whole groups of rewrites; a prompt is read once for its group, and what all begin with once for all.
     let pass = |texts: &Lengths, text: u64| {
         let groups = count(t.rewrites_per_pass).div_ceil(group.max(1)).max(1).min(count(t.prompts_per_iteration));
@@ -146,7 +148,8 @@ fn weights(models: &Models) -> u64 {
         Answering::Engine(engine) => engine.weights,
         Answering::Elsewhere => 0,
     };
-    models.prompter.weights + frozen + models.encoders + models.scoring.iter().chain(&models.oracle).map(own).sum::<u64>()
+    let encoders = models.encoders.iter().map(|encoder| encoder.weights).sum::<u64>();
+    models.prompter.weights + frozen + encoders + models.scoring.iter().chain(&models.oracle).map(own).sum::<u64>()
 }
 
 fn own(held: &Held) -> u64 {

@@ -33,7 +33,7 @@ mod training;
 pub use adapter::{Adapter, LoraConfig};
 pub use architecture::{Architecture, Output};
 pub use config::LlamaConfig;
-pub use deberta::{Deberta, DebertaFolder};
+pub use deberta::{Deberta, DebertaConfig, DebertaFolder, EncoderFootprint};
 pub use error::{Error, Result};
 pub use folder::{Checked, ModelFolder};
 pub use footprint::Footprint;

@@ -227,7 +227,7 @@ impl Found {
             let shared = folder.path == self.prompter.path || matches!(frozen, Answering::BuiltIn(_));
             Held { footprint: of(folder), is_shared: shared }
         });
-        Models { prompter: of(&self.prompter), frozen, scoring: self.parts.memory(&held), encoders: self.parts.encoder_bytes(), oracle }
+        Models { prompter: of(&self.prompter), frozen, scoring: self.parts.memory(&held), encoders: self.parts.encoders(), oracle }
     }
 
     /// Numbers that the models are, a shared one's once.

@@ -11,7 +11,7 @@ use experiment::fit::Held;
 use experiment::judge::{Scale, ScoreJudge};
 use home::Home;
 use inference::{BuiltIn, FrozenModel};
-use lm::{Checked, Deberta, DebertaFolder, Llama, Message, ModelFolder, Precision, RewardFolder, RewardModel};
+use lm::{Checked, Deberta, DebertaFolder, EncoderFootprint, Llama, Message, ModelFolder, Precision, RewardFolder, RewardModel};
 use rewards::{CommandScorer, Limits, Scorer, Scorers, content_checksum, described, in_words};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -102,8 +102,8 @@ impl FoundParts {
         each.into_iter().map(held).collect()
     }
 
-    /// Bytes of the weights of encoders among them, which are held in f32; those of a folder count once.
-    pub fn encoder_bytes(&self) -> u64 {
+    /// How much memory the encoders among them take; those of a folder count once.
+    pub fn encoders(&self) -> Vec<EncoderFootprint> {
         let mut each: Vec<&DebertaFolder> = Vec::new();
         for (_, part) in &self.0 {
             if let Part::Model { folder: RewardFolder::Encoder(folder), .. } = part
@@ -112,7 +112,7 @@ impl FoundParts {
                 each.push(folder);
             }
         }
-        each.into_iter().map(|folder| 4 * folder.config.parameters()).sum()
+        each.into_iter().map(DebertaFolder::footprint).collect()
     }
 
     /// Labels of the parts that [`For::Estimate`] does not compute.

@@ -2,6 +2,7 @@
 //! gives one number (`DebertaV2ForSequenceClassification` in transformers). Scored with, never trained; candle's own operations, on any device.
 pub mod config;
 pub mod folder;
+pub mod footprint;
 mod layer;
 
 use crate::{Device, Error, Message, Result, Tensor, Tokenizer};
@@ -9,6 +10,7 @@ use candle_core::{D, DType, Module};
 use candle_nn::{Embedding, LayerNorm, Linear};
 pub use config::DebertaConfig;
 pub use folder::DebertaFolder;
+pub use footprint::EncoderFootprint;
 pub use layer::log_bucket;
 use layer::{Distances, Layer};
 use std::cmp::Reverse;

@@ -1,0 +1,57 @@
+//! What a DeBERTa model is said to take against what it takes. Alone in its program: the system counts the memory of a whole process.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used)] // A helper that fails should fail its test.
+mod memory;
+use lm::{Deberta, DebertaFolder, Device, Message, Stream, Tensor};
+use memory::{Phases, beyond, own};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// A model of random weights with the tokenizer of the fixture: an eighth of DeBERTa-v3-base's layers by half of its width.
+fn folder(place: &Path) -> DebertaFolder {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/deberta-v3");
+    let mut config: Value = serde_json::from_slice(&std::fs::read(fixture.join("config.json")).unwrap()).unwrap();
+    let sizes = json!({"hidden_size": 384, "pooler_hidden_size": 384, "intermediate_size": 1536, "num_hidden_layers": 3, "num_attention_heads": 6,
+        "max_position_embeddings": 512, "position_buckets": 256});
+    for (key, value) in sizes.as_object().unwrap() {
+        config[key] = value.clone();
+    }
+    std::fs::write(place.join("config.json"), config.to_string()).unwrap();
+    for file in ["tokenizer.json", "tokenizer_config.json"] {
+        std::fs::copy(fixture.join(file), place.join(file)).unwrap();
+    }
+    let shape = lm::DebertaConfig::parse(&config.to_string(), place).unwrap();
+    let mut stream = Stream::new(1);
+    let tensors = shape.tensors().into_iter().map(|(name, shape)| {
+        let values: Vec<f32> = (0..shape.iter().product()).map(|_| (0.02 * stream.normal()) as f32).collect();
+        (name, Tensor::from_vec(values, shape, &Device::Cpu).unwrap())
+    });
+    candle_core::safetensors::save(&tensors.collect::<HashMap<_, _>>(), place.join("model.safetensors")).unwrap();
+    DebertaFolder::open(place).unwrap()
+}
+
+#[test]
+fn an_encoder_takes_what_it_is_said_to_take() {
+    // As the program does: what is freed is taken again, and how much is freed at a time does not show.
+    lm::memory::keep_freed();
+    let place = tempfile::tempdir().unwrap();
+    let folder = folder(place.path());
+    let footprint = folder.footprint();
+    let (held, model) = own(|| Deberta::load(&folder, &Device::Cpu).unwrap());
+    let mut found = Phases::default();
+    found.note("loading", footprint.weights, held);
+    for (words, texts) in [(100, 12), (480, 4)] {
+        let said = |role: &str, content: String| Message { role: role.into(), content };
+        let conversation = || vec![said("user", "what is a sea?".into()), said("assistant", "water ".repeat(words))];
+        let conversations: Vec<Vec<Message>> = (0..texts).map(|_| conversation()).collect();
+        let tokens = model.pair_tokens(&conversations[0]).unwrap().len() as u64;
+        let (took, _) = beyond(|| model.score(&conversations).unwrap());
+        found.note(
+            &format!("{texts} of {tokens} tokens"),
+            footprint.weights + footprint.scoring(texts, tokens),
+            footprint.weights as f64 + took,
+        );
+    }
+    found.check();
+}
