@@ -1,4 +1,5 @@
-//! What candle has no operation for on an NVIDIA GPU: products of f32 with bf16 that lose nothing, and drawing tokens where their logits are.
+//! What candle has no operation for on an NVIDIA GPU, or several: products of f32 with bf16 that lose nothing, attention of one token to what is cached of its
+//! text, SwiGLU, and drawing tokens where their logits are.
 use super::attention::Heads;
 use super::plain::Turn;
 use crate::{Decoding, Drawn};
