@@ -17,7 +17,7 @@ import {
 } from '$lib/state/feedback';
 import { draft } from '$lib/state/draft.svelte';
 import { benching, feedbackFile, rewardTraining } from '$lib/state/preferences.svelte';
-import { lastOf, smoothed, trainingOf, type TrainingFields } from '$lib/state/rewardTraining';
+import { lastOf, nextName, smoothed, trainingOf, type TrainingFields } from '$lib/state/rewardTraining';
 import { open, violations } from './app';
 
 const LATE = { timeout: 8000 };
@@ -109,6 +109,8 @@ describe('a reward model', { timeout: 30_000 }, () => {
     expect(rewardTraining.asked).toMatchObject({ base: 'smollm2-135m-instruct', only: null, held_out: 0.2, learning_rate: 2e-4 });
     await screen.findByText(/% of 64 held-out pairs after step \d+/, undefined, LATE);
     await screen.findByRole('heading', { name: 'polite' }, LATE);
+    await waitFor(() => expect(screen.getByLabelText<HTMLInputElement>('Name of the new model').value).toBe('polite-2'), LATE);
+    expect(nextName('a-9', ['a-10'])).toBe('a-11');
     screen.getByText(/Right of the first 64 held-out pairs on the way: 61 % \(step 8\), /);
     screen.getByRole('img', { name: /^Calibration: 55 % said/ });
     expect(await violations()).toEqual([]);

@@ -17,7 +17,7 @@ interface ColumnField {
 }
 const BEFORE: ColumnField[] = [
   { key: 'prompt', label: 'Prompt', of: 'texts', none: 'None: it is in the conversation' },
-  { key: 'system', label: 'System prompt', of: 'texts', none: 'None, or a conversation’s own' },
+  { key: 'system', label: 'System prompt', of: 'texts', none: 'Conversation’s own, if any' },
 ];
 const UNKNOWN = 'Choose a column …';
 /** The columns that a kind of file has. With `better` another column says which of two answers is the better one. */

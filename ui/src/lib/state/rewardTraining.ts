@@ -18,6 +18,12 @@ export interface TrainingFields {
 export const LEAST_PAIRS = 10;
 export const NAME_HINT = 'It is installed under it: letters, digits, dots, dashes and underscores.';
 
+/** The first name after this one that nothing has: name-2, name-3, … */
+export function nextName(name: string, taken: readonly string[]): string {
+  const [, stem, last] = /^(.*?)(?:-(\d+))?$/.exec(name)!;
+  for (let n = Number(last ?? 1) + 1; ; n++) if (!taken.includes(`${stem}-${n}`)) return `${stem}-${n}`;
+}
+
 /** What is asked for, or what is wrong with it, as sentences by their field. */
 export function trainingOf(
   fields: TrainingFields,
