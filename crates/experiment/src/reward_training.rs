@@ -2,6 +2,7 @@
 use crate::bench_scores::conversation;
 use crate::reward_checkpoint::RewardCheckpoint;
 use candle_core::Var;
+use contract::bench::HeldOutAt;
 use contract::{Error, Result};
 use datasets::feedback::{Preference, Preferences};
 use lm::{AdamW, AdamWConfig, Device, Gradients, RewardModel, Stream, Tensor, stream};
@@ -52,17 +53,7 @@ pub struct RewardStep {
     pub gradient_norm: f64,
     /// After it, on held-out pairs; after each fifth of the steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub held_out: Option<HeldOut>,
-}
-
-/// What a model that is being trained makes of pairs that it does not learn from.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct HeldOut {
-    pub pairs: usize,
-    /// Mean of −log P(chosen).
-    pub loss: f64,
-    /// Share of them whose chosen answer is worth more, ties as half.
-    pub accuracy: f64,
+    pub held_out: Option<HeldOutAt>,
 }
 
 /// How often in a training, and at most on how many pairs: so many cost about a fifteenth of the training on the default's share of two thousand.
@@ -147,15 +138,15 @@ impl RewardTrainer {
         Ok(Some(told))
     }
 
-    /// What it makes of the held-out pairs now; none where there is no pair that is short enough.
-    fn look(&self) -> Result<Option<HeldOut>> {
+    /// What it makes of the held-out pairs after the step that was just taken; none where there is no pair that is short enough.
+    fn look(&self) -> Result<Option<HeldOutAt>> {
         if self.held_out.is_empty() {
             return Ok(None);
         }
         let scores = self.model.score_by(&self.learner.weight()?, &self.held_out)?;
         let (loss, margins) = likelihood(&Tensor::new(scores, &Device::Cpu).map_err(lm::Error::from)?).map_err(lm::Error::from)?;
         let loss = f64::from(loss.to_scalar::<f32>().map_err(lm::Error::from)?);
-        Ok(Some(HeldOut { pairs: margins.len(), loss, accuracy: right(&margins) }))
+        Ok(Some(HeldOutAt { step: self.done.len() + 1, pairs: margins.len(), loss, accuracy: right(&margins) }))
     }
 
     /// The model as trained so far.

@@ -331,13 +331,12 @@ fn generate_padded(
     let padding: Vec<usize> = requests.iter().map(|r| longest - r.prompt.len()).collect();
     let mut tokens: Vec<u32> =
         requests.iter().zip(&padding).flat_map(|(r, &pad)| std::iter::repeat_n(r.prompt[0], pad).chain(r.prompt.iter().copied())).collect();
-    let mut positions: Vec<u32> = padding.iter().flat_map(|&pad| (0..longest).map(move |i| i.saturating_sub(pad) as u32)).collect();
     // What is drawn last is not read.
     let starts = padding.iter().map(|&pad| pad as u32).collect();
     let mut cache = plain::Cache::new(model, starts, longest + decoding.max_tokens - 1)?;
     loop {
         let new = tokens.len() / batch;
-        let x = model.go_on(&tokens, &positions, adapter, &mut cache)?;
+        let x = model.go_on(&tokens, adapter, &mut cache)?;
         let last = x.reshape((batch, new, ()))?.narrow(1, new - 1, 1)?.squeeze(1)?;
         draw_rows(&model.logits(&last)?, decoding, &mut generations, &mut streams)?;
         let going_on = generations.iter().enumerate().filter(|(_, g)| !g.ended(decoding));
@@ -350,7 +349,6 @@ fn generate_padded(
         }
         // Rows that have ended go on with their last token, unheard.
         tokens = generations.iter().filter_map(|g| g.tokens.last().copied()).collect();
-        positions = padding.iter().map(|&pad| (cache.seen - pad) as u32).collect();
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) struct Cache {
     /// [keys and values, texts, key/value heads, room, width].
     blocks: Vec<Tensor>,
     /// Positions that are there.
-    pub seen: usize,
+    seen: usize,
     /// Where each text begins: what stands before is padding.
     starts: Vec<u32>,
     /// The same on the device, [texts].
@@ -67,6 +67,12 @@ impl Cache {
             if all.device().is_metal() { all.contiguous() } else { Ok(all) }
         };
         Ok([with(0)?, with(1)?])
+    }
+
+    /// Where new tokens of each text stand in it, [texts × new]; padding as its first.
+    fn positions(&self, new: usize) -> Vec<u32> {
+        let seen = self.seen as u32;
+        self.starts.iter().flat_map(|&start| (seen..seen + new as u32).map(move |at| at.saturating_sub(start))).collect()
     }
 
     /// What new positions of each text see; `mask` is where the mask is kept, if there is one.
@@ -125,12 +131,12 @@ impl Model {
         Ok([places(QKV)?, places(OUT)?, places(GATE_UP)?, places(DOWN)?])
     }
 
-    /// Goes on with the texts of a cache by `tokens` at `positions`, [texts × new] each, and puts their keys and values into it. Returns the residual
-    /// stream [texts × new, width].
-    pub fn go_on(&self, tokens: &[u32], positions: &[u32], adapter: Option<&Factors>, cache: &mut Cache) -> Result<Tensor> {
+    /// Goes on with the texts of a cache by `tokens` [texts × new], and puts their keys and values into it. Returns the residual stream
+    /// [texts × new, width].
+    pub fn go_on(&self, tokens: &[u32], adapter: Option<&Factors>, cache: &mut Cache) -> Result<Tensor> {
         let texts = cache.starts.len();
         let new = tokens.len() / texts;
-        let pass = self.pass_of(texts, positions)?;
+        let pass = self.pass_of(texts, &cache.positions(new))?;
         let mut mask = None;
         let x = self.blocks(tokens, &pass, adapter, cache.seen_by(new, &mut mask)?)?;
         cache.seen += new;

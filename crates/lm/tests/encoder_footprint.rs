@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::Path;
 
-/// A model of random weights with the tokenizer of the fixture: an eighth of DeBERTa-v3-base's layers by half of its width.
+/// A model of random weights with the tokenizer of the fixture: a quarter of DeBERTa-v3-base's layers by half of its width.
 fn folder(place: &Path) -> DebertaFolder {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/deberta-v3");
     let mut config: Value = serde_json::from_slice(&std::fs::read(fixture.join("config.json")).unwrap()).unwrap();

@@ -21,27 +21,29 @@ pub fn first() -> Result<Device> {
     Ok(Device::Cuda(device))
 }
 
+/// Where the driver takes memory from, and puts what is freed; none where the card has no such pool.
+fn pool() -> Option<driver::CUmemoryPool> {
+    let mut pool = std::ptr::null_mut();
+    // SAFETY: the place outlives the call; device 0 has been opened.
+    unsafe { driver::cuDeviceGetDefaultMemPool(&raw mut pool, 0) }.result().ok().map(|()| pool)
+}
+
 /// Lets the driver keep memory that is freed for what is asked for next: otherwise it goes back whenever a result is waited for, at every token. Where
-/// the card has no such pool, nothing is lost but time.
+/// there is no pool, nothing is lost but time.
 fn keep_freed() {
-    let (mut pool, mut all) = (std::ptr::null_mut(), u64::MAX);
-    // SAFETY: both places outlive the calls; device 0 has been opened.
-    unsafe {
-        if driver::cuDeviceGetDefaultMemPool(&raw mut pool, 0).result().is_ok() {
-            let threshold = driver::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
-            let _ = driver::cuMemPoolSetAttribute(pool, threshold, (&raw mut all).cast());
-        }
+    let mut all = u64::MAX;
+    if let Some(pool) = pool() {
+        let threshold = driver::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+        // SAFETY: the attribute is a number of 64 bits, and its place outlives the call.
+        let _ = unsafe { driver::cuMemPoolSetAttribute(pool, threshold, (&raw mut all).cast()) };
     }
 }
 
 /// Gives back what [`first`] lets the driver keep: after a model is loaded, for which more is needed than for what follows.
 pub fn trim() {
-    let mut pool = std::ptr::null_mut();
-    // SAFETY: the place outlives the calls.
-    unsafe {
-        if driver::cuDeviceGetDefaultMemPool(&raw mut pool, 0).result().is_ok() {
-            let _ = driver::cuMemPoolTrimTo(pool, 0);
-        }
+    if let Some(pool) = pool() {
+        // SAFETY: what is in use stays.
+        let _ = unsafe { driver::cuMemPoolTrimTo(pool, 0) };
     }
 }
 

@@ -7,7 +7,7 @@ use crate::models::resolve::{as_folder, locate};
 use crate::progress::{Bars, counting};
 use crate::signals;
 use crate::table::{bounded, columns, headed, plain};
-use contract::bench::{HeldOutAt, RewardBench, RewardTrained, RewardTrainingNews};
+use contract::bench::{RewardBench, RewardTrained, RewardTrainingNews};
 use contract::feedback::FeedbackColumns;
 use contract::spec::{LORA_TARGETS, Reward as Spec, RewardPart, RewardProgram};
 use contract::{Error, Result};
@@ -72,7 +72,7 @@ pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> 
         too_long,
         steps: done.len(),
         training_loss: last.iter().map(|step| step.loss).sum::<f64>() / last.len() as f64,
-        on_the_way: done.iter().filter_map(on_the_way).collect(),
+        on_the_way: done.iter().filter_map(|step| step.held_out).collect(),
         seconds,
         calibration: calibration(&margins),
         held_out,
@@ -99,11 +99,6 @@ fn identity(base: &ModelFolder, training: &Preferences, asked: &Asked) -> Result
     Ok(format!("{} {} {columns:?} {only:?} {held_out} {settings:?}", base.checksum()?, training.checksum))
 }
 
-/// What was seen of held-out pairs after a step.
-fn on_the_way(step: &RewardStep) -> Option<HeldOutAt> {
-    step.held_out.map(|seen| HeldOutAt { step: step.step, pairs: seen.pairs, loss: seen.loss, accuracy: seen.accuracy })
-}
-
 /// Trains and writes the folder, from where an earlier process was stopped; the steps, and how many pairs were too long. Of the pairs the first are
 /// learned from, the others are looked at on the way.
 fn learned(
@@ -126,9 +121,9 @@ fn learned(
         bar.set_length(told.steps as u64);
         bar.set_position(told.step as u64);
         if asked.each {
-            let RewardStep { step, steps, loss, accuracy, .. } = *told;
+            let RewardStep { step, steps, loss, accuracy, held_out, .. } = *told;
             // Nobody may be listening; the training still goes on.
-            let _ = context.output.line(&RewardTrainingNews::Step { step, steps, loss, accuracy, is_earlier, held_out: on_the_way(told) });
+            let _ = context.output.line(&RewardTrainingNews::Step { step, steps, loss, accuracy, is_earlier, held_out });
         }
     };
     if let Some(checkpoint) = found {
@@ -139,7 +134,8 @@ fn learned(
     while let Some(step) = trainer.step()? {
         tell(&step, false);
         let recent = trainer.done().iter().rev().take(20).map(|step| step.loss);
-        let of_held_out = trainer.done().iter().rev().find_map(on_the_way).map(|seen| format!(", held out {:.0} %", 100.0 * seen.accuracy));
+        let of_held_out =
+            trainer.done().iter().rev().find_map(|step| step.held_out).map(|seen| format!(", held out {:.0} %", 100.0 * seen.accuracy));
         bar.set_message(format!("loss {:.3}{}", recent.clone().sum::<f64>() / recent.len() as f64, of_held_out.unwrap_or_default()));
         let is_stopped = signals::go_on().is_break();
         if is_stopped || kept.is_due() {
