@@ -196,6 +196,32 @@ def save_expected(path, expected):
     save_file({name: torch.from_numpy(weight.copy()).to(torch.bfloat16) for name, weight in expected.items()}, path)
 
 
+def quantisations(folder):
+    """Two rows of each common quantisation, with what gguf's own code makes of them. It cannot make the K ones: those are random bits with small scales."""
+    import torch
+    from gguf import GGMLQuantizationType as Type, GGUFWriter
+    from gguf.constants import GGML_QUANT_SIZES
+    from gguf.quants import dequantize, quantize
+    from safetensors.torch import save_file
+
+    rng = np.random.default_rng(11)
+    # Where a block of 256 numbers has its scales, two bytes each.
+    scales = {Type.Q2_K: (80, 82), Type.Q3_K: (108,), Type.Q4_K: (0, 2), Type.Q5_K: (0, 2), Type.Q6_K: (208,)}
+    writer, expected = GGUFWriter(folder / "quantised.gguf", "llama"), {}
+    for kind in [Type.F16, Type.BF16, Type.Q8_0, Type.Q4_0, Type.Q4_1, Type.Q5_0, Type.Q5_1, *scales]:
+        if kind in scales:
+            data = rng.integers(0, 256, (2, 2 * GGML_QUANT_SIZES[kind][1]), dtype=np.uint8)
+            for block in data.reshape(-1, GGML_QUANT_SIZES[kind][1]):
+                for at in scales[kind]:
+                    block[at : at + 2] = np.frombuffer(np.float16(rng.uniform(1e-3, 1e-2)).tobytes(), dtype=np.uint8)
+        else:
+            data = quantize(rng.standard_normal((2, 512)).astype(np.float32), kind)
+        writer.add_tensor(kind.name, data, raw_dtype=kind)
+        expected[kind.name] = torch.from_numpy(dequantize(data, kind).astype(np.float32).copy())
+    finish(writer)
+    save_file(expected, folder / "quantised.safetensors")
+
+
 def byte_level(folder):
     """Tied embedding in Q8_0, linear layers in Q4_1, a byte-level BPE that cuts words as SmolLM does."""
     from gguf import GGMLQuantizationType as Type
@@ -335,6 +361,7 @@ def family(folder, name):
 
 def gguf_files(folder):
     folder.mkdir(parents=True, exist_ok=True)
+    quantisations(folder)
     byte_level(folder)
     sentence_piece(folder)
     for name in ("qwen2", "qwen3", "phi3"):

@@ -97,6 +97,23 @@ fn check_import(name: &str, tied: bool) -> (tempfile::TempDir, ModelFolder) {
 }
 
 #[test]
+fn every_common_quantisation_is_read_as_llama_cpp_s_package_reads_it() {
+    let mut file = File::open(fixture("quantised.gguf")).unwrap();
+    let content = Content::read(&mut file).unwrap();
+    let expected = candle_core::safetensors::load(fixture("quantised.safetensors"), &Device::Cpu).unwrap();
+    assert_eq!((content.tensor_infos.len(), expected.len()), (12, 12));
+    for (name, expected) in &expected {
+        let read = content.tensor(&mut file, name, &Device::Cpu).unwrap().dequantize(&Device::Cpu).unwrap();
+        let values = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(read.dims(), expected.dims(), "{name}");
+        for (ours, theirs) in values(&read).iter().zip(values(expected)) {
+            // The same products; a factor may be multiplied in before or after.
+            assert!((ours - theirs).abs() <= 1e-6 * theirs.abs().max(1e-3), "{name}: {ours} {theirs}");
+        }
+    }
+}
+
+#[test]
 fn a_byte_level_file_becomes_a_folder() {
     let (_parent, model) = check_import("bytes", true);
     // What mistral.rs and transformers look for.
