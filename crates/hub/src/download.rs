@@ -144,19 +144,21 @@ impl Hub {
             206 => response.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok()).and_then(begin_of),
             416 => {
                 arriving.restart()?;
-                return Ok(());
+                return Err(passing(format!("{} has no such part of {}.", self.address(), arriving.file.path)));
             }
             // The whole, whatever was asked for. A page of a network that wants a login is none, and must not cost what has arrived.
-            _ if response.content_length().is_some_and(|length| length != arriving.file.bytes) => {
-                let what = format!("Something between here and {} answers in its place. Does this network want a login?", self.address());
-                return Err(Failure::Passing { after: None, error: Error::network(what) });
+            _ if response.content_length().map_or(arriving.bytes > 0, |length| length != arriving.file.bytes) => {
+                return Err(passing(format!(
+                    "Something between here and {} answers in its place. Does this network want a login?",
+                    self.address()
+                )));
             }
             _ => Some(0),
         };
         if begin != Some(arriving.bytes) {
             arriving.restart()?;
             if begin != Some(0) {
-                return Ok(());
+                return Err(passing(format!("{} gave another part of {} than it was asked for.", self.address(), arriving.file.path)));
             }
         }
         while let Some(chunk) = self.chunk(&mut response).await? {
@@ -174,11 +176,15 @@ impl Hub {
             self.go_on()?;
         }
         if arriving.bytes < arriving.file.bytes {
-            let error = Error::network(format!("The connection to {} broke off in {}.", self.address(), arriving.file.path));
-            return Err(Failure::Passing { after: None, error });
+            return Err(passing(format!("The connection to {} broke off in {}.", self.address(), arriving.file.path)));
         }
         Ok(())
     }
+}
+
+/// What may be over in a moment.
+fn passing(sentence: String) -> Failure {
+    Failure::Passing { after: None, error: Error::network(sentence) }
 }
 
 /// Where a part begins: `bytes 5-9/10`.
