@@ -14,17 +14,32 @@ pub struct Draws {
     decoding: Decoding,
     /// Set when nobody waits for the answer any more: the next token is a stop token, or, where none is known, an error.
     cancelled: Arc<AtomicBool>,
+    /// Tokens of which it is noted how likely the first drawn one might have been each of them.
+    watched: Vec<u32>,
     state: Mutex<State>,
 }
 
 struct State {
     stream: Stream,
     drawn: Vec<Drawn>,
+    /// Of the watched tokens, in their order, at temperature 1.
+    likely: Vec<f64>,
 }
 
 impl Draws {
     pub fn new(decoding: Decoding, seed: u64, cancelled: Arc<AtomicBool>) -> Self {
-        Self { decoding, cancelled, state: Mutex::new(State { stream: Stream::new(seed), drawn: Vec::new() }) }
+        Self::watching(decoding, seed, cancelled, Vec::new())
+    }
+
+    /// The same, and notes how likely the first token is each of `watched`.
+    pub fn watching(decoding: Decoding, seed: u64, cancelled: Arc<AtomicBool>, watched: Vec<u32>) -> Self {
+        let state = State { stream: Stream::new(seed), drawn: Vec::new(), likely: Vec::new() };
+        Self { decoding, cancelled, watched, state: Mutex::new(state) }
+    }
+
+    /// How likely the first token was each of the watched ones.
+    pub fn likely(&self) -> Vec<f64> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).likely.clone()
     }
 
     /// The tokens drawn so far.
@@ -45,10 +60,22 @@ impl Draws {
             return self.decoding.stop.first().copied();
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // Once: mistral.rs computes a step more after the last token, when those drawn may have been taken.
+        if state.likely.is_empty() && !self.watched.is_empty() {
+            state.likely = probabilities(logits, &self.watched);
+        }
         let drawn = draw(logits, &self.decoding, &mut state.stream);
         state.drawn.push(drawn);
         Some(drawn.token)
     }
+}
+
+/// Of each of `tokens`, at temperature 1; of one that the vocabulary does not have, 0.
+fn probabilities(logits: &[f32], tokens: &[u32]) -> Vec<f64> {
+    let highest = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let weight = |logit: f32| (f64::from(logit) - highest).exp();
+    let all: f64 = logits.iter().map(|logit| weight(*logit)).sum();
+    tokens.iter().map(|token| logits.get(*token as usize).map_or(0.0, |logit| weight(*logit) / all)).collect()
 }
 
 impl CustomLogitsProcessor for Draws {
@@ -94,6 +121,16 @@ mod tests {
             assert_eq!(tokens, got);
             assert_eq!(log_probs, wanted.iter().map(|drawn| drawn.log_prob).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn how_likely_the_first_token_is_others_is_noted() {
+        let draws = Draws::watching(decoding(0.0, 0), 1, Arc::default(), vec![1, 0, 9]);
+        let tensor = |logits: &[f32]| Tensor::new(logits, &Device::Cpu).unwrap();
+        draws.apply(&tensor(&[0.0, 3f32.ln(), 0.0]), &[]).unwrap();
+        draws.apply(&tensor(&[5.0, 0.0, 0.0]), &[]).unwrap();
+        let likely = draws.likely();
+        assert!((likely[0] - 0.6).abs() < 1e-6 && (likely[1] - 0.2).abs() < 1e-6 && likely[2] == 0.0, "{likely:?}");
     }
 
     #[test]

@@ -5,10 +5,14 @@ use crate::load::{TOGETHER, load};
 use crate::quantisation;
 use contract::{Code, Error, Result};
 use either::Either;
-use inference::{ALL_BF16_LOG_PROB_TOLERANCE, Answer, AnswerDecoding, AnswerRequest, FrozenModel, LOG_PROB_TOLERANCE, encoded};
+use inference::{
+    ALL_BF16_LOG_PROB_TOLERANCE, Answer, AnswerDecoding, AnswerRequest, FrozenModel, LOG_PROB_TOLERANCE, encoded, spellings, spellings_of,
+    texts_of,
+};
 use lm::tokenizer::whole_characters;
 use lm::{Decoding, Message, Tokenizer};
 use mistralrs::{Model, NormalRequest, Request, RequestMessage, Response, SamplingParams, StopTokens, TextMessageRole, TextMessages};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -37,6 +41,8 @@ pub struct MistralRs {
     context: usize,
     /// Tokens that there are pages for, with paged attention.
     paged: Option<usize>,
+    /// Token sequences that say a word, by the words that were asked for.
+    spellings: HashMap<String, Vec<Vec<u32>>>,
 }
 
 impl MistralRs {
@@ -75,7 +81,7 @@ impl MistralRs {
                 .collect::<Vec<_>>()
                 .join(", ")
         );
-        Ok(Self { model: Arc::new(model), runtime: Some(runtime), files, identity, description, context, paged })
+        Ok(Self { model: Arc::new(model), runtime: Some(runtime), files, identity, description, context, paged, spellings: HashMap::new() })
     }
 
     /// Runs `future` on the engine's own threads and waits. Not `block_on`, which would panic inside another runtime.
@@ -180,6 +186,59 @@ impl MistralRs {
         Ok(prompts.into_iter().zip(requests).enumerate().map(job).collect())
     }
 
+    /// Token sequences that say a word at the beginning of an answer.
+    fn spellings(&mut self, word: &str) -> Result<Vec<Vec<u32>>> {
+        if let Some(known) = self.spellings.get(word) {
+            return Ok(known.clone());
+        }
+        let found = match &self.files.kind {
+            Kind::Folder { tokenizer, .. } => spellings_of(word, tokenizer)?,
+            Kind::Gguf => self.spellings_by_engine(word)?,
+        };
+        if found.is_empty() {
+            return Err(Error::engine(format!("{} has no token for \"{word}\", which a judge must be able to say.", self.description)));
+        }
+        self.spellings.insert(word.into(), found.clone());
+        Ok(found)
+    }
+
+    /// The same where only the engine has the vocabulary, which it does not list.
+    fn spellings_by_engine(&self, word: &str) -> Result<Vec<Vec<u32>>> {
+        let encode = |text: &str| {
+            let (model, text) = (self.model.clone(), text.to_owned());
+            let tokens = self.wait(async move { model.tokenize(Either::Right(text), None, false, false, None).await })?;
+            tokens.map_err(|e| Error::engine("its tokenizer cannot be asked").with_detail(e))
+        };
+        let decode = |tokens: &[u32]| {
+            let (decoder, tokens) = (self.decoder(), tokens.to_vec());
+            self.wait(async move { decoder.decode(&tokens).await })?
+        };
+        let mut alone = Vec::new();
+        for text in texts_of(word) {
+            if let Some(&last) = encode(&text)?.last()
+                && decode(&[last])?.trim() == word
+                && !alone.contains(&last)
+            {
+                alone.push(last);
+            }
+        }
+        spellings(word, &alone, &encode, &decode)
+    }
+
+    /// How likely the next token after each prompt is each of `tokens`.
+    fn likely_next(&self, prompts: &[Arc<[u32]>], tokens: &[u32]) -> Result<Vec<Vec<f64>>> {
+        let cancelled = Arc::default();
+        let decoding = Decoding { max_tokens: 1, temperature: 0.0, top_p: 1.0, top_k: 0, stop: self.stop_tokens() };
+        let job = |(index, prompt): (usize, &Arc<[u32]>)| {
+            let draws = Arc::new(Draws::watching(decoding.clone(), 0, Arc::clone(&cancelled), tokens.to_vec()));
+            Job { index, prompt: prompt.clone(), decoding: decoding.clone(), draws }
+        };
+        let jobs: Vec<Job> = prompts.iter().enumerate().map(job).collect();
+        let draws: Vec<Arc<Draws>> = jobs.iter().map(|job| job.draws.clone()).collect();
+        self.run(jobs, &cancelled, &mut |_| ControlFlow::Continue(()))?;
+        Ok(draws.iter().map(|draws| draws.likely()).collect())
+    }
+
     /// Starts one request; its result goes to `done` under its index.
     fn start(&self, job: Job, done: Sender<(usize, Result<Answer>)>) {
         let decoder = self.decoder();
@@ -243,6 +302,34 @@ impl FrozenModel for MistralRs {
     ) -> Result<Vec<Answer>> {
         let cancelled = Arc::default();
         self.run(self.jobs(requests, decoding, &cancelled)?, &cancelled, on_progress)
+    }
+
+    fn first_words(&mut self, prompts: &[String], words: &[String]) -> Result<Vec<Vec<f64>>> {
+        let spelled = words.iter().map(|word| self.spellings(word)).collect::<Result<Vec<_>>>()?;
+        let ways = || spelled.iter().flatten();
+        let longest = ways().map(Vec::len).max().unwrap_or(0);
+        let requests: Vec<AnswerRequest> = prompts.iter().map(|prompt| AnswerRequest::new(prompt.as_str(), 0)).collect();
+        let prompts = encoded(&requests, longest, self.context, |system, prompt| self.tokens(system, prompt))?;
+        let distinct = |tokens: &mut dyn Iterator<Item = u32>| tokens.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
+        let firsts = distinct(&mut ways().filter_map(|way| way.first().copied()));
+        let seconds = distinct(&mut ways().filter_map(|way| way.get(1).copied()));
+        let of = |known: &[u32], likely: &[f64], token: u32| known.iter().position(|known| *known == token).map_or(0.0, |at| likely[at]);
+        let likely = self.likely_next(&prompts, &firsts)?;
+        // White space that is a token of its own, and what may follow it.
+        let mut after: BTreeMap<u32, Vec<Vec<f64>>> = BTreeMap::new();
+        for space in distinct(&mut ways().filter(|way| way.len() > 1).map(|way| way[0])) {
+            let with_space: Vec<Arc<[u32]>> = prompts.iter().map(|prompt| prompt.iter().copied().chain([space]).collect()).collect();
+            after.insert(space, self.likely_next(&with_space, &seconds)?);
+        }
+        let said = |prompt: usize, way: &Vec<u32>| match way[..] {
+            [token] => of(&firsts, &likely[prompt], token),
+            [space, token] => {
+                of(&firsts, &likely[prompt], space) * after.get(&space).map_or(0.0, |then| of(&seconds, &then[prompt], token))
+            }
+            _ => 0.0,
+        };
+        let of_prompt = |prompt: usize| spelled.iter().map(|ways| ways.iter().map(|way| said(prompt, way)).sum()).collect();
+        Ok((0..prompts.len()).map(of_prompt).collect())
     }
 
     fn stream(&mut self, request: &AnswerRequest, decoding: &AnswerDecoding, on_text: &mut dyn FnMut(&str)) -> Result<Answer> {

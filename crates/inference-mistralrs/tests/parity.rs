@@ -3,7 +3,7 @@
 //! `ALIGNPRO_TEST_MODEL` names the folder of SmolLM2-135M-Instruct, and `ALIGNPRO_TEST_GGUF` the file it was made from.
 #![allow(clippy::unwrap_used)] // A helper that fails should fail its test.
 use contract::Code;
-use inference::{Answer, AnswerDecoding, AnswerRequest, BuiltIn, FrozenModel, LOG_PROB_TOLERANCE, admit};
+use inference::{Answer, AnswerDecoding, AnswerRequest, BuiltIn, FrozenModel, LOG_PROB_TOLERANCE, OneByOne, admit};
 use inference_mistralrs::MistralRs;
 use lm::{Device, Llama, ModelFolder};
 use std::collections::BTreeMap;
@@ -120,6 +120,26 @@ fn both_engines_give_the_same_greedy_text_and_log_probabilities() {
 
 /// Small random models of every family that `lm` knows, whose log-probabilities its tests hold against transformers. The letters of a question are
 /// its tokens, and a context has 32 of them.
+#[test]
+fn both_engines_tell_alike_how_likely_an_answer_begins_with_a_number() {
+    let _alone = alone();
+    let words = ["1", "2", "3", "4", "5"].map(String::from);
+    let prompts = ["Rate bread from 1 to 5. Reply with one number and nothing else.", "How many legs has a spider? Say a number."];
+    let prompts = prompts.map(String::from);
+    let ours = built_in().first_words(&prompts, &words).unwrap();
+    let theirs = OneByOne::new(Box::new(mistralrs())).first_words(&prompts, &words).unwrap();
+    for (ours, theirs) in ours.iter().flatten().zip(theirs.iter().flatten()) {
+        // Sums of two probabilities at most, each off by no more than a token's log-probability may be.
+        assert!((ours.ln() - theirs.ln()).abs() < 2.0 * LOG_PROB_TOLERANCE && *ours > 0.0, "{ours} {theirs}");
+    }
+    // Of a file its own tokenizer is asked; the weights are rounded, so that only the kind of numbers can be held against ours.
+    let file = MistralRs::load(&from_environment("ALIGNPRO_TEST_GGUF", "the embedded model's GGUF file"), None, None).unwrap();
+    for (ours, theirs) in ours.iter().zip(OneByOne::new(Box::new(file)).first_words(&prompts, &words).unwrap()) {
+        let (a, b): (f64, f64) = (ours.iter().sum(), theirs.iter().sum());
+        assert!((a.ln() - b.ln()).abs() < 1.0 && b <= 1.0, "{ours:?} {theirs:?}");
+    }
+}
+
 #[test]
 fn every_family_answers_as_the_built_in_engine() {
     let _alone = alone();

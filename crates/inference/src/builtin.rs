@@ -1,6 +1,7 @@
 //! The built-in engine: [`lm::Llama`] without an adapter.
 use crate::context::check_length;
 use crate::proof::{BF16_LOG_PROB_TOLERANCE, LOG_PROB_TOLERANCE};
+use crate::spelling::spellings_of;
 use crate::{Answer, AnswerDecoding, AnswerRequest, FrozenModel, encoded};
 use contract::{Error, Result};
 use lm::packed::TOKENS_PER_PASS;
@@ -16,8 +17,8 @@ pub struct BuiltIn {
     identity: String,
     name: String,
     max_rows: usize,
-    /// Tokens that spell a word, by the words that were asked for.
-    spellings: HashMap<String, Vec<u32>>,
+    /// Token sequences that say a word, by the words that were asked for.
+    spellings: HashMap<String, Vec<Vec<u32>>>,
 }
 
 impl BuiltIn {
@@ -51,17 +52,12 @@ impl BuiltIn {
         Ok(prompts.into_iter().zip(requests).map(|(prompt, request)| Request { prompt, seed: request.seed }).collect())
     }
 
-    /// Tokens whose text is `word`, white space around it aside.
-    fn spellings(&mut self, word: &str) -> Result<Vec<u32>> {
+    /// Token sequences whose text is `word`, white space around it aside.
+    fn spellings(&mut self, word: &str) -> Result<Vec<Vec<u32>>> {
         if let Some(known) = self.spellings.get(word) {
             return Ok(known.clone());
         }
-        let mut found = Vec::new();
-        for token in self.tokenizer.tokens_with(word)? {
-            if self.tokenizer.decode(&[token])?.trim() == word {
-                found.push(token);
-            }
-        }
+        let found = spellings_of(word, &self.tokenizer)?;
         if found.is_empty() {
             return Err(Error::engine(format!("{} has no token for \"{word}\", which a judge must be able to say.", self.describe())));
         }
@@ -110,26 +106,29 @@ impl FrozenModel for BuiltIn {
 
     fn first_words(&mut self, prompts: &[String], words: &[String]) -> Result<Vec<Vec<f64>>> {
         let spelled = words.iter().map(|word| self.spellings(word)).collect::<Result<Vec<_>>>()?;
-        let completions: Vec<Vec<u32>> = spelled.iter().flatten().map(|token| vec![*token]).collect();
+        let completions: Vec<Vec<u32>> = spelled.iter().flatten().cloned().collect();
+        let per_prompt: usize = completions.iter().map(Vec::len).sum();
+        let longest = completions.iter().map(Vec::len).max().unwrap_or(0);
         let mut encoded = Vec::with_capacity(prompts.len());
         for prompt in prompts {
             let tokens = self.tokenizer.chat(&[Message::user(prompt.as_str())])?;
-            check_length(prompt, tokens.len(), 1, self.model.config.context())?;
+            check_length(prompt, tokens.len(), longest, self.model.config.context())?;
             encoded.push(tokens);
         }
         let (mut likely, mut rest) = (Vec::with_capacity(prompts.len()), encoded.as_slice());
         while !rest.is_empty() {
             let mut tokens = 0;
             let fit = rest.iter().take_while(|prompt| {
-                tokens += prompt.len() + completions.len();
+                tokens += prompt.len() + per_prompt;
                 tokens <= TOKENS_PER_PASS
             });
             let (pass, after) = rest.split_at(fit.count().max(1));
             let groups: Vec<Group<'_>> = pass.iter().map(|prompt| Group { prompt, completions: &completions }).collect();
             let log_probs = self.model.score(None, &groups, 1.0)?;
-            for of_prompt in log_probs.chunks(completions.len()) {
-                let mut each = of_prompt.iter().map(|log_prob| f64::from(*log_prob).exp());
-                likely.push(spelled.iter().map(|tokens| each.by_ref().take(tokens.len()).sum()).collect());
+            for of_prompt in log_probs.chunks(per_prompt) {
+                let mut each = of_prompt.iter().map(|log_prob| f64::from(*log_prob));
+                let mut said = |tokens: &Vec<u32>| each.by_ref().take(tokens.len()).sum::<f64>().exp();
+                likely.push(spelled.iter().map(|ways| ways.iter().map(&mut said).sum()).collect());
             }
             rest = after;
         }

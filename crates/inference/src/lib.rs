@@ -10,6 +10,7 @@ mod context;
 mod fake;
 mod footprint;
 mod proof;
+mod spelling;
 
 pub use builtin::BuiltIn;
 pub use cache::Cached;
@@ -17,6 +18,7 @@ pub use choose::{EngineChoice, EngineKind, choose};
 pub use context::encoded;
 pub use footprint::EngineFootprint;
 pub use proof::{ALL_BF16_LOG_PROB_TOLERANCE, BF16_LOG_PROB_TOLERANCE, LOG_PROB_TOLERANCE, OneByOne, PROOF_PROMPTS, Proof, admit, prove};
+pub use spelling::{spellings, spellings_of, texts_of};
 
 use contract::{Error, Result};
 use std::ops::ControlFlow;
@@ -93,8 +95,8 @@ pub trait FrozenModel: Send {
         decoding: &AnswerDecoding,
         on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Vec<Answer>>;
-    /// How likely an answer to each prompt begins with each of `words`, as its whole first token, white space around it aside: probabilities at
-    /// temperature 1, in the order of prompts and words. Nothing is drawn. Words are such that any vocabulary has them as one token: digits.
+    /// How likely an answer to each prompt begins with each of `words`, as its whole first token, white space around it aside (also where that is a
+    /// token of its own): probabilities at temperature 1, in the order of prompts and words. Nothing is drawn. Words are such that any vocabulary has them as one token: digits.
     ///
     /// # Errors
     /// [`contract::Code::Engine`] from an engine that does not tell.

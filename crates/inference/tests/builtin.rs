@@ -130,9 +130,10 @@ fn how_likely_an_answer_begins_with_a_word_is_how_often_it_does() {
         assert!(alone[0].iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4), "{alone:?} {expected:?}");
     }
     let draws: Vec<AnswerRequest> = (0..400).map(|seed| AnswerRequest::new(prompts[1].clone(), seed)).collect();
-    let drawn = model.answer(&draws, &decoding(1.0, 1), &mut go_on).unwrap();
-    for (word, p) in words.iter().zip(&likely[1]) {
-        let share = drawn.iter().filter(|answer| answer.text.trim() == word).count() as f64 / 400.0;
+    // Two tokens: white space before a digit is a token of its own in this vocabulary.
+    let drawn = model.answer(&draws, &decoding(1.0, 2), &mut go_on).unwrap();
+    for (word, p) in words.iter().zip(&likely[1]).skip(1) {
+        let share = drawn.iter().filter(|answer| answer.text.trim_start().starts_with(word)).count() as f64 / 400.0;
         assert!((share - p).abs() < 4.0 * (p * (1.0 - p) / 400.0).sqrt() + 0.005, "{word}: {share} of the draws, {p}");
     }
     let unknown = model.first_words(&prompts, &["no such token".to_owned()]).unwrap_err();
