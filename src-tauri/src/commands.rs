@@ -216,8 +216,8 @@ async fn resume(desk: Desk<'_>, ids: Vec<i64>) -> Result<()> {
 }
 
 #[tauri::command]
-async fn resume_with_budget(desk: Desk<'_>, id: i64, tokens: Option<u64>, money: Option<f64>) -> Result<()> {
-    desk.resume_with_budget(id, tokens, money).await
+async fn resume_with_budget(desk: Desk<'_>, id: i64, part: Option<String>, tokens: Option<u64>, money: Option<f64>) -> Result<()> {
+    desk.resume_with_budget(id, part.as_deref(), tokens, money).await
 }
 
 #[tauri::command]

@@ -108,7 +108,8 @@ impl Endpoint {
 pub fn key_name_problem(name: &str) -> Option<String> {
     let is_name =
         !name.is_empty() && name.len() <= 32 && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-');
-    (!is_name || name.starts_with("sk-")).then(|| {
+    let is_hex = name.len() >= 24 && name.chars().all(|c| c.is_ascii_hexdigit());
+    (!is_name || is_hex || name.starts_with("sk-")).then(|| {
         "is no name of a key: use up to 32 small letters, digits, - and _ (\"hosted\"). If it is the key itself, take it out, and keep it with \
          `alignpro key set NAME`"
             .into()

@@ -23,14 +23,15 @@ impl Desk {
         self.worker.tell(&["key", "set"], &[name], key).await.map(|_| ())
     }
 
-    /// Goes on with a run whose budget was used up, with a larger one.
-    pub async fn resume_with_budget(&self, run: i64, tokens: Option<u64>, money: Option<f64>) -> Result<()> {
+    /// Goes on with a run whose budget was used up, with a larger one: of its frozen model, or of the judge with the label `part`.
+    pub async fn resume_with_budget(&self, run: i64, part: Option<&str>, tokens: Option<u64>, money: Option<f64>) -> Result<()> {
         if tokens.is_none() && money.is_none() {
             return Err(Error::spec("A larger budget is a number of tokens, or a sum; write one of them."));
         }
-        let option = |name: &str, value: Option<String>| value.map(|value| [name.to_owned(), value]).into_iter().flatten();
-        let tokens = option("--budget-tokens", tokens.map(|tokens| tokens.to_string()));
-        let budget: Vec<String> = tokens.chain(option("--budget-money", money.map(|money| money.to_string()))).collect();
+        let of = part.map(|label| format!("{label}=")).unwrap_or_default();
+        let tokens = tokens.map(|tokens| format!("--budget-tokens={of}{tokens}"));
+        let money = money.map(|money| format!("--budget-money={of}{money}"));
+        let budget: Vec<String> = tokens.into_iter().chain(money).collect();
         self.go_on(&[run], &budget).await
     }
 }

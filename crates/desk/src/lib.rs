@@ -18,7 +18,7 @@ mod theory;
 mod work;
 mod worker;
 
-pub use answers::answers_of;
+pub use answers::{answers_of, remove_answers, scores_of};
 pub use places::save_new;
 pub use settings::{keep_settings_in, settings_of};
 pub use work::Work;

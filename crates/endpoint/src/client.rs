@@ -87,7 +87,8 @@ impl Client {
             Ok(Err((404 | 405 | 501, _))) => return Ok(None),
             Ok(Err((_, failure))) | Err(failure) => return Err(failure),
         };
-        let models = wire::models(&without(self.secret.as_ref(), answered.text)).map_err(|what| self.lied(&what))?;
+        let text = wire::unescaped(&answered.text).map_or(answered.text, |text| text);
+        let models = wire::models(&self.clean(text)).map_err(|what| self.lied(&what))?;
         let program =
             answered.headers.get(SERVER).and_then(|value| value.to_str().ok()).map(|text| without(self.secret.as_ref(), text.into()));
         Ok(Some((models, program)))
@@ -189,8 +190,9 @@ impl Client {
         if status.is_success() {
             return Ok(Ok(Answered { text, headers }));
         }
-        let (said, kind) = complaint(&text);
-        let said = without(self.secret.as_ref(), said);
+        // Once before a cut could leave a part of the key, once more for what JSON had escaped.
+        let (said, kind) = complaint(&self.clean(text));
+        let said = self.clean(said);
         let after = asked(&headers).or_else(|| used_up(&headers));
         Ok(Err((status.as_u16(), of_status(status.as_u16(), self.protocol, &self.who(), self.key_name.as_deref(), (&said, &kind), after))))
     }

@@ -1,9 +1,11 @@
 //! How likely an answer begins with certain words, by the likeliest first tokens that an endpoint tells of.
 use crate::failure::{Failure, Remedy};
+use crate::journal::Question;
 use crate::model::{Ask, Endpoint, Trouble, check_served};
 use crate::wire::{Alternative, Dialect, Reply};
 use contract::{Error, Result};
 use inference::{AnswerDecoding, AnswerRequest};
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 /// As many as the protocol allows; some servers allow [`FEWER_ALTERNATIVES`].
@@ -51,24 +53,33 @@ impl Endpoint {
 
     /// The likeliest first tokens of an answer to each request.
     fn likely_firsts(&mut self, requests: &[AnswerRequest]) -> Result<Vec<Vec<Alternative>>, Trouble> {
-        let ask = |request| Ask { request, decoding: &ONE_TOKEN, dialect: self.dialect, alternatives: self.alternatives };
-        let asks: Vec<Ask<'_>> = requests.iter().map(ask).collect();
-        let mut firsts: Vec<Option<Vec<Alternative>>> = vec![None; asks.len()];
+        // What is asked again in another call, as reliability is measured, is a new question where nothing is kept.
+        let remembers = self.journal.has_name();
+        let questions: Vec<Question> = requests.iter().map(|request| Question::of_first(&self.identity, request, &ONE_TOKEN)).collect();
+        let mut seen = HashSet::new();
+        let is_missing = |question: &Question| !(remembers && self.journal.has(question));
+        let missing: Vec<usize> = (0..requests.len()).filter(|&i| is_missing(&questions[i]) && seen.insert(&questions[i])).collect();
+        let ask = |&i: &usize| Ask { request: &requests[i], decoding: &ONE_TOKEN, dialect: self.dialect, alternatives: self.alternatives };
+        let asks: Vec<Ask<'_>> = missing.iter().map(ask).collect();
         let (journal, served, who) = (&mut self.journal, &mut self.served, self.asker.client.who());
         let mut on_reply = |index: usize, reply: Reply, cost| {
-            journal.keep(None, cost)?;
-            check_served(&who, served, &reply)?;
-            if reply.first.is_empty() {
-                return Err(Error::engine(format!(
-                    "{who} does not tell the likeliest tokens of an answer (top_logprobs), from which a judge's score is computed; choose an endpoint that \
-                     does (vLLM, llama.cpp), or a model on this machine."
-                )));
+            let tells = if reply.first.is_empty() { Err(does_not_tell(&who)) } else { Ok(()) };
+            if let Err(e) = check_served(&who, served, &reply).and(tells) {
+                journal.keep(None, cost)?;
+                return Err(e);
             }
-            firsts[index] = Some(reply.first);
-            Ok(())
+            journal.keep_first(&questions[missing[index]], reply.first, cost)
         };
         self.asker.ask(&asks, self.at_once, &mut on_reply, &mut |_| ControlFlow::Continue(()))?;
-        let whole: Option<Vec<_>> = firsts.into_iter().collect();
-        whole.ok_or_else(|| Trouble::Other(Error::internal("An answer to a judge's question is gone.")))
+        let lost = || Error::internal("An answer to a judge's question is gone.");
+        let firsts = questions.iter().map(|question| self.journal.recall_first(question)?.ok_or_else(lost));
+        firsts.collect::<Result<_>>().map_err(Trouble::Other)
     }
+}
+
+fn does_not_tell(who: &str) -> Error {
+    Error::engine(format!(
+        "{who} does not tell the likeliest tokens of an answer (top_logprobs), from which a judge's score is computed; choose an endpoint that does (vLLM, \
+         llama.cpp), or a model on this machine."
+    ))
 }

@@ -2,14 +2,14 @@
 //!
 //! One line of JSON an answer, written the moment it is there. A line that a kill cut short is dropped.
 use crate::ledger::Tokens;
+use crate::wire::Alternative;
 use contract::{Error, Result};
+use home::lines::{Lines, Place};
 use inference::{Answer, AnswerDecoding, AnswerRequest, UNKNOWN_TOKEN};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// All that determines an answer: hex of a SHA-256.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -30,6 +30,11 @@ impl Question {
         numbers.into_iter().for_each(|number| hash.update(number.to_le_bytes()));
         Self(hex(hash))
     }
+
+    /// Of the likeliest first tokens of an answer, not of an answer.
+    pub fn of_first(identity: &str, request: &AnswerRequest, decoding: &AnswerDecoding) -> Self {
+        Self::new(&format!("{identity}\nfirst token"), request, decoding)
+    }
 }
 
 pub(crate) fn hex(hash: Sha256) -> String {
@@ -43,6 +48,9 @@ struct Line {
     question: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     answer: Option<Kept>,
+    /// Where only the first token was asked for: the likeliest ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first: Option<Vec<Alternative>>,
     read: u64,
     written: u64,
     #[serde(default)]
@@ -57,51 +65,41 @@ struct Kept {
     truncated: bool,
 }
 
-/// Where a line stands.
-#[derive(Clone, Copy)]
-struct Place {
-    start: u64,
-    length: usize,
+impl Line {
+    fn of(cost: Tokens) -> Self {
+        Self { question: None, answer: None, first: None, read: cost.read, written: cost.written, estimated: cost.estimated }
+    }
 }
 
 /// The file, of which only the places of the answers are held in memory.
 pub struct Journal {
-    /// None for a file without a name, which is gone with this program.
-    path: Option<PathBuf>,
-    file: File,
-    end: u64,
+    lines: Lines,
     places: HashMap<Question, Place>,
 }
 
 impl Journal {
     /// For what can be lost.
     pub fn unnamed() -> Result<Self> {
-        let file = tempfile::tempfile().map_err(|e| Error::io("No temporary file can be made for answers.").with_detail(e))?;
-        Ok(Self { path: None, file, end: 0, places: HashMap::new() })
+        Ok(Self { lines: Lines::unnamed()?, places: HashMap::new() })
     }
 
     /// Opens or makes a file; what its answers have cost is told to `cost`.
     pub fn open(path: &Path, cost: &mut dyn FnMut(Tokens)) -> Result<Self> {
-        let failed = |e: std::io::Error| home::write_error(path, &e);
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
-        let mut journal = Self { path: Some(path.into()), file, end: 0, places: HashMap::new() };
-        let mut reader = BufReader::new(journal.file.try_clone().map_err(failed)?);
-        let mut text = Vec::new();
-        loop {
-            text.clear();
-            let length = reader.read_until(b'\n', &mut text).map_err(failed)?;
-            // The end, or cut short by a kill.
-            let Some(line) = text.strip_suffix(b"\n") else { break };
+        let mut places = HashMap::new();
+        let lines = Lines::open(path, &mut |place, line| {
             if let Ok(line) = serde_json::from_slice::<Line>(line) {
                 cost(Tokens { read: line.read, written: line.written, estimated: line.estimated });
-                if let (Some(question), Some(_)) = (line.question, line.answer) {
-                    journal.places.insert(Question(question), Place { start: journal.end, length });
+                if let Some(question) = line.question.filter(|_| line.answer.is_some() || line.first.is_some()) {
+                    places.insert(Question(question), place);
                 }
             }
-            journal.end += length as u64;
-        }
-        journal.file.set_len(journal.end).map_err(failed)?;
-        Ok(journal)
+        })?;
+        Ok(Self { lines, places })
+    }
+
+    /// Whether it outlives this program.
+    pub fn has_name(&self) -> bool {
+        self.lines.has_name()
     }
 
     pub fn has(&self, question: &Question) -> bool {
@@ -109,17 +107,23 @@ impl Journal {
     }
 
     pub fn recall(&mut self, question: &Question) -> Result<Option<Answer>> {
-        let Some(place) = self.places.get(question).copied() else { return Ok(None) };
-        let mut text = vec![0; place.length];
-        let read = self.file.seek(SeekFrom::Start(place.start)).and_then(|_| self.file.read_exact(&mut text));
-        read.map_err(|e| self.failed(&e))?;
-        let line: Line = serde_json::from_slice(&text).map_err(|e| Error::internal("A kept answer cannot be read.").with_detail(e))?;
-        Ok(line.answer.map(|kept| Answer {
+        Ok(self.line(question)?.and_then(|line| line.answer).map(|kept| Answer {
             text: kept.text,
             tokens: vec![UNKNOWN_TOKEN; kept.tokens],
             log_probs: kept.log_probs,
             truncated: kept.truncated,
         }))
+    }
+
+    /// The likeliest first tokens of an answer, where those were asked for.
+    pub fn recall_first(&mut self, question: &Question) -> Result<Option<Vec<Alternative>>> {
+        Ok(self.line(question)?.and_then(|line| line.first))
+    }
+
+    fn line(&mut self, question: &Question) -> Result<Option<Line>> {
+        let Some(place) = self.places.get(question).copied() else { return Ok(None) };
+        let text = self.lines.read(place)?;
+        serde_json::from_slice(&text).map(Some).map_err(|e| Error::internal("A kept answer cannot be read.").with_detail(e))
     }
 
     /// Writes an answer, or only what it cost.
@@ -130,26 +134,23 @@ impl Journal {
             log_probs: answer.log_probs.clone(),
             truncated: answer.truncated,
         };
-        let line = Line {
-            question: answered.map(|(question, _)| question.0.clone()),
-            answer: answered.map(|(_, answer)| kept(answer)),
-            read: cost.read,
-            written: cost.written,
-            estimated: cost.estimated,
-        };
-        let mut text = serde_json::to_vec(&line).map_err(|e| Error::internal("An answer cannot be kept.").with_detail(e))?;
-        text.push(b'\n');
-        let written = self.file.seek(SeekFrom::Start(self.end)).and_then(|_| self.file.write_all(&text));
-        written.map_err(|e| self.failed(&e))?;
-        if let Some((question, _)) = answered {
-            self.places.insert(question.clone(), Place { start: self.end, length: text.len() });
-        }
-        self.end += text.len() as u64;
-        Ok(())
+        let answer = answered.map(|(_, answer)| kept(answer));
+        self.write(answered.map(|(question, _)| question), Line { answer, ..Line::of(cost) })
     }
 
-    fn failed(&self, error: &std::io::Error) -> Error {
-        home::write_error(self.path.as_deref().unwrap_or(Path::new("The temporary file of answers")), error)
+    /// Writes the likeliest first tokens of an answer.
+    pub fn keep_first(&mut self, question: &Question, first: Vec<Alternative>, cost: Tokens) -> Result<()> {
+        self.write(Some(question), Line { first: Some(first), ..Line::of(cost) })
+    }
+
+    fn write(&mut self, question: Option<&Question>, line: Line) -> Result<()> {
+        let line = Line { question: question.map(|question| question.0.clone()), ..line };
+        let text = serde_json::to_vec(&line).map_err(|e| Error::internal("An answer cannot be kept.").with_detail(e))?;
+        let place = self.lines.append(text)?;
+        if let Some(question) = question {
+            self.places.insert(question.clone(), place);
+        }
+        Ok(())
     }
 }
 
@@ -198,5 +199,23 @@ mod tests {
         drop(journal);
         let mut journal = Journal::open(&path, &mut |_| ()).unwrap();
         assert_eq!(journal.recall(&question("b", 1, 0.7)).unwrap(), Some(answer("again")));
+    }
+
+    #[test]
+    fn first_tokens_are_kept_beside_answers() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("answers");
+        let decoding = AnswerDecoding { max_tokens: 1, temperature: 1.0, top_p: 1.0, top_k: 0 };
+        let request = AnswerRequest::new("a", 0);
+        let (asked, first) = (Question::new("model", &request, &decoding), Question::of_first("model", &request, &decoding));
+        let likely = vec![Alternative { token: "5".into(), logprob: -0.25 }];
+        let mut journal = Journal::open(&path, &mut |_| panic!("nothing was spent")).unwrap();
+        journal.keep_first(&first, likely.clone(), COST).unwrap();
+        assert!(!journal.has(&asked));
+        drop(journal);
+        let mut spent = 0;
+        let mut journal = Journal::open(&path, &mut |cost| spent += cost.read).unwrap();
+        assert_eq!((journal.recall_first(&first).unwrap(), journal.recall(&first).unwrap()), (Some(likely), None));
+        assert!(spent == COST.read && journal.has_name() && !Journal::unnamed().unwrap().has_name());
     }
 }

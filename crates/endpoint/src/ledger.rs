@@ -16,6 +16,32 @@ pub fn estimated_prompt(system: Option<&str>, prompt: &str) -> u64 {
     estimated_tokens(prompt) + AROUND + system.map_or(0, |text| estimated_tokens(text) + AROUND)
 }
 
+/// Whose budget it is: by this the sentence says that it is used up, and how to go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BudgetOf {
+    /// A run's frozen model.
+    Frozen,
+    /// A judge that is a part of a reward: its place among the parts, and its label.
+    Part { index: usize, label: String },
+    /// A command that ends, and may be given again.
+    Command,
+}
+
+impl BudgetOf {
+    /// `of` is `tokens` or `money`.
+    fn used_up(&self, of: &str, budget: &str, spent: &str) -> Error {
+        let (key, more) = match self {
+            Self::Frozen => (format!("frozen.endpoint.budget_{of}"), format!("Give a larger one with --budget-{of} N to go on.")),
+            Self::Part { index, label } => (
+                format!("reward.parts[{index}].endpoint.budget_{of}"),
+                format!("Give a larger one to go on: a run with --budget-{of} \"{label}=N\", anything else in the spec."),
+            ),
+            Self::Command => (format!("--budget-{of}"), "The same command with a larger one goes on.".into()),
+        };
+        Error::paused(format!("The budget of {budget} ({key}) is used up: {spent}. {more}"))
+    }
+}
+
 /// Tokens read and written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tokens {
@@ -30,8 +56,8 @@ pub struct Tokens {
 pub struct Account(Arc<Mutex<Ledger>>);
 
 impl Account {
-    pub(crate) fn new(settings: &Settings) -> Self {
-        Self(Arc::new(Mutex::new(Ledger::new(settings))))
+    pub(crate) fn new(settings: &Settings, of: BudgetOf) -> Self {
+        Self(Arc::new(Mutex::new(Ledger::new(settings, of))))
     }
 
     pub(crate) fn open(&self) -> MutexGuard<'_, Ledger> {
@@ -51,11 +77,12 @@ pub struct Ledger {
     /// What the requests under way may cost at most.
     reserved: Tokens,
     settings: Settings,
+    of: BudgetOf,
 }
 
 impl Ledger {
-    pub fn new(settings: &Settings) -> Self {
-        Self { spent: EndpointSpent::default(), reserved: Tokens::default(), settings: settings.clone() }
+    pub fn new(settings: &Settings, of: BudgetOf) -> Self {
+        Self { spent: EndpointSpent::default(), reserved: Tokens::default(), settings: settings.clone(), of }
     }
 
     pub fn spent(&self) -> EndpointSpent {
@@ -64,10 +91,11 @@ impl Ledger {
 
     /// Adds what was spent earlier.
     pub fn add(&mut self, tokens: Tokens) {
-        self.spent.requests += 1;
-        self.spent.tokens_in += tokens.read;
-        self.spent.tokens_out += tokens.written;
-        self.spent.tokens_estimated += tokens.estimated;
+        self.spent.requests = self.spent.requests.saturating_add(1);
+        // A server may say any number.
+        self.spent.tokens_in = self.spent.tokens_in.saturating_add(tokens.read);
+        self.spent.tokens_out = self.spent.tokens_out.saturating_add(tokens.written);
+        self.spent.tokens_estimated = self.spent.tokens_estimated.saturating_add(tokens.estimated);
     }
 
     /// Sets aside what a request may cost.
@@ -75,22 +103,22 @@ impl Ledger {
     /// # Errors
     /// [`contract::Code::Paused`] where the budget does not hold it.
     pub fn reserve(&mut self, tokens: Tokens) -> Result<()> {
-        let read = self.spent.tokens_in + self.reserved.read + tokens.read;
-        let written = self.spent.tokens_out + self.reserved.written + tokens.written;
+        let sum = |a: u64, b: u64, c: u64| a.saturating_add(b).saturating_add(c);
+        let read = sum(self.spent.tokens_in, self.reserved.read, tokens.read);
+        let written = sum(self.spent.tokens_out, self.reserved.written, tokens.written);
         let s = &self.settings;
-        let spent =
-            || format!("{} are spent, and the next request may cost {} more", self.spent().in_words(), tokens.read + tokens.written);
-        if let Some(budget) = s.budget_tokens.filter(|budget| read + written > *budget) {
-            return Err(Error::paused(format!(
-                "The budget of {budget} tokens (frozen.endpoint.budget_tokens) is used up: {}. Give a larger one with --budget-tokens N to go on.",
-                spent()
-            )));
+        let spent = || {
+            format!(
+                "{} are spent, and the next request may cost {} more",
+                self.spent().in_words(),
+                tokens.read.saturating_add(tokens.written)
+            )
+        };
+        if let Some(budget) = s.budget_tokens.filter(|budget| read.saturating_add(written) > *budget) {
+            return Err(self.of.used_up("tokens", &format!("{budget} tokens"), &spent()));
         }
         if let Some(budget) = s.budget_money.filter(|budget| s.money(read, written).is_some_and(|money| money > *budget)) {
-            return Err(Error::paused(format!(
-                "The budget of {budget} in money (frozen.endpoint.budget_money) is used up: {}. Give a larger one with --budget-money SUM to go on.",
-                spent()
-            )));
+            return Err(self.of.used_up("money", &format!("{budget} in money"), &spent()));
         }
         self.reserved.read += tokens.read;
         self.reserved.written += tokens.written;
@@ -118,7 +146,7 @@ mod tests {
 
     #[test]
     fn nothing_is_asked_that_the_budget_may_not_hold() {
-        let mut ledger = Ledger::new(&Settings { budget_tokens: Some(100), ..Settings::at("http://localhost/v1") });
+        let mut ledger = Ledger::new(&Settings { budget_tokens: Some(100), ..Settings::at("http://localhost/v1") }, BudgetOf::Frozen);
         ledger.reserve(tokens(20, 30)).unwrap();
         let error = ledger.reserve(tokens(20, 31)).unwrap_err();
         assert!(error.code == Code::Paused && error.message.contains("100 tokens (frozen.endpoint.budget_tokens)"), "{error:?}");
@@ -130,13 +158,24 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_counts_without_end_uses_the_budget_up() {
+        let mut ledger = Ledger::new(&Settings { budget_tokens: Some(100), ..Settings::at("http://localhost/v1") }, BudgetOf::Frozen);
+        ledger.settle(tokens(1, 1), Some(tokens(u64::MAX, u64::MAX)));
+        ledger.add(tokens(5, 5));
+        assert!(ledger.reserve(tokens(1, 1)).is_err());
+    }
+
+    #[test]
     fn money_is_counted_by_both_prices() {
         let prices = (Some(1.0), Some(10.0));
         let settings = Settings { price_in_per_million: prices.0, price_out_per_million: prices.1, ..Settings::at("http://localhost/v1") };
-        let mut ledger = Ledger::new(&Settings { budget_money: Some(0.001), ..settings });
+        let judge = BudgetOf::Part { index: 2, label: "kind = good".into() };
+        let mut ledger = Ledger::new(&Settings { budget_money: Some(0.001), ..settings }, judge);
         ledger.reserve(tokens(500, 50)).unwrap();
         ledger.settle(tokens(500, 50), Some(tokens(500, 50)));
         assert_eq!(ledger.spent().money, Some(0.001));
-        assert!(ledger.reserve(tokens(1, 0)).unwrap_err().message.contains("budget_money"));
+        let sentence = ledger.reserve(tokens(1, 0)).unwrap_err().message;
+        assert!(sentence.contains("(reward.parts[2].endpoint.budget_money) is used up"), "{sentence}");
+        assert!(sentence.contains("--budget-money \"kind = good=N\""), "{sentence}");
     }
 }

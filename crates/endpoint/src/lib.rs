@@ -15,7 +15,7 @@ mod protocol;
 mod scores;
 mod wire;
 
-pub use ledger::{Account, estimated_prompt};
+pub use ledger::{Account, BudgetOf, estimated_prompt};
 pub use model::{Endpoint, Opening, identity};
 pub use probe::{PROBE_REQUESTS, listed};
 pub use scores::{Scores, ScoresOpening};

@@ -3,9 +3,9 @@ use crate::client::Client;
 use crate::failure::{Failure, Outcome, Remedy};
 use crate::first_words::MOST_ALTERNATIVES;
 use crate::journal::{Journal, Question, hex};
-use crate::ledger::{Account, Tokens, estimated_prompt, estimated_tokens};
+use crate::ledger::{Account, BudgetOf, Tokens, estimated_prompt, estimated_tokens};
 use crate::protocol::Protocol;
-use crate::wire::{self, Dialect, Reply, Served, body};
+use crate::wire::{self, Alternative, Dialect, Reply, Served, body};
 use contract::endpoint::Endpoint as Settings;
 use contract::{Error, Result};
 use inference::{Answer, AnswerDecoding, AnswerRequest, FrozenModel, UNKNOWN_TOKEN};
@@ -31,6 +31,8 @@ pub(crate) const BETWEEN: Duration = Duration::from_millis(500);
 /// What an endpoint is opened with.
 pub struct Opening<'a> {
     pub settings: &'a Settings,
+    /// Whose budget the settings hold.
+    pub budget: BudgetOf,
     /// The name that it serves the model under.
     pub model: &'a str,
     pub secret: Option<Secret>,
@@ -59,7 +61,7 @@ pub struct Endpoint {
     pub(crate) at_once: usize,
     /// Likely first tokens that are asked for, where any are.
     pub(crate) alternatives: usize,
-    identity: String,
+    pub(crate) identity: String,
 }
 
 /// Identity of a model behind an address: of what it is asked by, since its files cannot be seen.
@@ -74,14 +76,15 @@ impl Endpoint {
     /// # Errors
     /// [`contract::Code::Network`] where it is not there, wants another key or does not know the model.
     pub fn open(opening: Opening<'_>) -> Result<Self> {
-        let Opening { settings, model, secret, handle, say, stop } = opening;
+        let Opening { settings, budget, model, secret, handle, say, stop } = opening;
         let client = Arc::new(Client::new(settings, Protocol::Answers, model, secret, say)?);
         let listed = reach(&handle, &client).map_err(Failure::of_command)?;
         let (listed, program) = match listed {
             Some((models, program)) => (Some(named(&client, models)?), program),
             None => (None, None),
         };
-        let asker = Asker { client, handle, stop, account: Account::new(settings), timeout: Duration::from_secs(settings.timeout_seconds) };
+        let asker =
+            Asker { client, handle, stop, account: Account::new(settings, budget), timeout: Duration::from_secs(settings.timeout_seconds) };
         Ok(Self {
             asker,
             journal: Journal::unnamed()?,
@@ -106,6 +109,15 @@ impl Endpoint {
     /// Whether to stop, from now on.
     pub fn set_stop(&mut self, stop: Box<dyn Fn() -> bool + Send>) {
         self.asker.stop = stop;
+    }
+
+    pub fn url(&self) -> &str {
+        self.asker.client.url()
+    }
+
+    /// How its answers call the model, after the first.
+    pub fn served(&self) -> Option<&str> {
+        self.served.as_deref()
     }
 
     /// What it costs.
@@ -288,7 +300,8 @@ impl Asker {
 async fn reply(client: &Client, body: &Value) -> Outcome<Reply> {
     let reply = client.ask("/chat/completions", body, &wire::reply).await?;
     let clean = |text: String| client.clean(text);
-    Ok(Reply { text: clean(reply.text), model: reply.model.map(clean), fingerprint: reply.fingerprint.map(clean), ..reply })
+    let first = reply.first.into_iter().map(|one| Alternative { token: clean(one.token), ..one }).collect();
+    Ok(Reply { text: clean(reply.text), model: reply.model.map(clean), fingerprint: reply.fingerprint.map(clean), first, ..reply })
 }
 
 impl Flight {
@@ -380,7 +393,10 @@ impl FrozenModel for Endpoint {
             missing.iter().map(|&i| Ask { request: &requests[i], decoding, dialect: self.dialect, alternatives: 0 }).collect();
         let (journal, served, who) = (&mut self.journal, &mut self.served, self.asker.client.who());
         let mut on_reply = |index: usize, reply: Reply, cost: Tokens| {
-            check_served(&who, served, &reply)?;
+            if let Err(e) = check_served(&who, served, &reply) {
+                journal.keep(None, cost)?;
+                return Err(e);
+            }
             journal.keep(Some((&questions[missing[index]], &answer(reply, cost))), cost)
         };
         if on_progress(known).is_break() {

@@ -68,6 +68,11 @@ impl Scores {
         }
     }
 
+    /// Whether to stop, from now on.
+    pub fn set_stop(&self, stop: Box<dyn Fn() -> bool + Send>) {
+        *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = stop;
+    }
+
     /// A batch as it is sent, with the number of its first pair.
     fn body(&self, conversations: &[Vec<Message>]) -> (u64, Value) {
         let first = self.next.fetch_add(conversations.len() as u64, Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! The protocol: what is sent to `/chat/completions` and what is read from it, from `/models` and from errors.
 use inference::{AnswerDecoding, AnswerRequest};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// What an endpoint takes, as far as endpoints differ.
@@ -114,7 +114,7 @@ struct Token {
 }
 
 /// A token that might have stood in a place.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alternative {
     pub token: String,
     pub logprob: f32,
@@ -181,6 +181,11 @@ pub fn not_the_protocol(text: &str, error: &serde_json::Error) -> String {
     } else {
         "it is not JSON".into()
     }
+}
+
+/// JSON with as few escapes as there can be: what is looked for in it could hide behind one. None of what is no JSON.
+pub fn unescaped(text: &str) -> Option<String> {
+    serde_json::from_str::<Value>(text).ok().map(|value| value.to_string())
 }
 
 /// What an endpoint says of a request that it did not answer: its sentence, cut to a length that fits below a message, and its own word for the kind.

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)] // A helper that fails should fail its test.
 use contract::endpoint::{Endpoint as Settings, Seeds};
 use contract::{Code, Error, Result};
-use endpoint::{Endpoint, Opening, sent_seed};
+use endpoint::{BudgetOf, Endpoint, Opening, sent_seed};
 use inference::{Answer, AnswerDecoding, AnswerRequest, FrozenModel};
 use network::Secret;
 use serde_json::json;
@@ -33,7 +33,7 @@ impl Bench {
         let said = self.said.clone();
         let say = Box::new(move |line: &str| said.lock().unwrap().push(line.into()));
         let (secret, handle) = (settings.key.as_ref().map(|_| Secret::new(KEY).unwrap()), self.runtime.handle().clone());
-        Endpoint::open(Opening { settings, model, secret, handle, say, stop: Box::new(|| false) })
+        Endpoint::open(Opening { settings, budget: BudgetOf::Frozen, model, secret, handle, say, stop: Box::new(|| false) })
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Models {
     pub frozen: Answering,
     /// Reward models and judges on this machine.
     pub scoring: Vec<Held>,
+    /// Judges that an engine of its own computes.
+    pub engines: Vec<EngineFootprint>,
     /// Reward models that are encoders.
     pub encoders: Vec<EncoderFootprint>,
     /// The frozen model as a policy to train.
@@ -117,6 +119,7 @@ fn phases(spec: &Spec, longest: &Longest, place: &Place, models: &Models) -> Vec
     let conversations = count(TOKENS_PER_PASS).min(answers * (of_longest(&longest.messages, answers) + answer));
     let scoring = models.scoring.iter().map(|model| model.footprint.scoring(Scored { tokens: conversations, predicted: answers }));
     let scoring = scoring.chain(models.encoders.iter().map(|encoder| encoder.scoring(answers, of_longest(&longest.messages, 1) + answer)));
+    let scoring = scoring.chain(models.engines.iter().map(|judge| judge.answering(answers, of_longest(&longest.messages, 1) + answer, 1)));
     // Whole groups of rewrites; a prompt is read once for its group, and what all begin with once for all.
     let pass = |texts: &Lengths, text: u64| {
         let groups = count(t.rewrites_per_pass).div_ceil(group.max(1)).max(1).min(count(t.prompts_per_iteration));
@@ -149,7 +152,8 @@ fn weights(models: &Models) -> u64 {
         Answering::Elsewhere => 0,
     };
     let encoders = models.encoders.iter().map(|encoder| encoder.weights).sum::<u64>();
-    models.prompter.weights + frozen + encoders + models.scoring.iter().chain(&models.oracle).map(own).sum::<u64>()
+    let engines = models.engines.iter().map(|judge| judge.weights).sum::<u64>();
+    models.prompter.weights + frozen + encoders + engines + models.scoring.iter().chain(&models.oracle).map(own).sum::<u64>()
 }
 
 fn own(held: &Held) -> u64 {
@@ -164,7 +168,8 @@ fn loading(models: &Models) -> u64 {
         Answering::Elsewhere => 0,
     };
     let others = models.scoring.iter().chain(&models.oracle).map(|held| held.footprint.reading());
-    others.chain([models.prompter.reading(), frozen]).max().unwrap_or(0)
+    let engines = models.engines.iter().map(|judge| judge.reading);
+    others.chain(engines).chain([models.prompter.reading(), frozen]).max().unwrap_or(0)
 }
 
 /// A spec with one key that is worth less memory.
@@ -205,7 +210,10 @@ const SAME: [Change; 4] = [
 /// What makes it another one.
 const OTHER: [Change; 4] = [
     |spec| {
-        let can = spec.frozen.engine != Engine::Endpoint && spec.frozen.quantisation.is_none() && !spec.arms.oracle;
+        let is_asked = matches!(spec.frozen.engine, Engine::Auto | Engine::Mistralrs);
+        // A GGUF file is quantised already.
+        let is_file = spec.frozen.model.to_ascii_lowercase().ends_with(".gguf");
+        let can = is_asked && !is_file && spec.frozen.quantisation.is_none() && !spec.arms.oracle;
         let mut changed = spec.clone();
         changed.frozen.quantisation = Some("q8_0".into());
         can.then_some(Changed { key: "frozen.quantisation", value: "\"q8_0\"".into(), spec: changed })

@@ -32,7 +32,14 @@ fn looked_at(folder: &ModelFolder, spec: &Spec, free_bytes: u64) -> Fit {
             None => Answering::BuiltIn(held()),
             Some(_) => Answering::Engine(EngineFootprint { weights: 1000, ..EngineFootprint::default() }),
         };
-        Models { prompter: footprint.clone(), frozen, scoring: Vec::new(), encoders: Vec::new(), oracle: spec.arms.oracle.then(held) }
+        Models {
+            prompter: footprint.clone(),
+            frozen,
+            scoring: Vec::new(),
+            engines: Vec::new(),
+            encoders: Vec::new(),
+            oracle: spec.arms.oracle.then(held),
+        }
     };
     let longest = Longest { requests: Lengths::new(vec![30, 50, 40], 20), messages: Lengths::new(vec![60; 8], 0), ..Longest::default() };
     fit(spec, &longest, &Place { name: "memory".into(), free_bytes, own_bytes: 0 }, &models)

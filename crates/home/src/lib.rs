@@ -1,5 +1,6 @@
 //! Where models, downloads and the default database live.
 mod agreed;
+pub mod lines;
 
 use contract::{Error, Result};
 use std::ffi::OsString;
@@ -98,6 +99,11 @@ pub fn write_error(path: &Path, error: &std::io::Error) -> Error {
         }
         ErrorKind::StorageFull => {
             format!("{path} cannot be written: the disk is full. Free some space, or set ALIGNPRO_HOME to a folder on another disk.")
+        }
+        ErrorKind::QuotaExceeded => {
+            format!(
+                "{path} cannot be written: your quota on its disk is used up. Free some space, or set ALIGNPRO_HOME to a folder on another disk."
+            )
         }
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
             format!("{path} cannot be a folder: a file of that name is in the way. Move it, or set ALIGNPRO_HOME.")

@@ -1,4 +1,5 @@
 //! The command line.
+use crate::served::Given;
 use clap::{Args, Parser, Subcommand};
 use contract::feedback::FeedbackColumns;
 use std::path::PathBuf;
@@ -61,12 +62,12 @@ pub enum Command {
     Resume {
         #[arg(required = true, value_name = "RUN")]
         runs: Vec<i64>,
-        /// Tokens that a run may cost at its endpoint, in the place of frozen.endpoint.budget_tokens; kept with the run
-        #[arg(long, value_name = "N")]
-        budget_tokens: Option<u64>,
-        /// Money that a run may cost at its endpoint, in the place of frozen.endpoint.budget_money; kept with the run
-        #[arg(long, value_name = "SUM")]
-        budget_money: Option<f64>,
+        /// Tokens that a run may cost at its endpoint, in the place of frozen.endpoint.budget_tokens; PART=N: at a judge of its reward. Kept with the run
+        #[arg(long, value_name = "[PART=]N")]
+        budget_tokens: Vec<Given<u64>>,
+        /// Money that a run may cost at its endpoint, in the place of frozen.endpoint.budget_money; PART=SUM: at a judge of its reward. Kept with the run
+        #[arg(long, value_name = "[PART=]SUM")]
+        budget_money: Vec<Given<f64>>,
     },
     /// Ask a run's worker to checkpoint and end
     Stop { run: i64 },
@@ -243,7 +244,7 @@ pub enum RewardCommand {
         /// Times that every pair is seen
         #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
         epochs: u64,
-        /// Only so many pairs, held-out ones included, the first of the file [default: all]
+        /// Only so many pairs, held-out ones included, drawn from the file by the seed [default: all]
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(10..))]
         only: Option<u64>,
         /// Share of the pairs that is held out

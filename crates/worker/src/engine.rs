@@ -3,20 +3,21 @@ use crate::consent::Consent;
 use crate::models::describe::class_of;
 use crate::models::resolve::{Located, as_folder, locate};
 use crate::output::note;
-use crate::reward_parts::{self, For, FoundParts};
-use crate::served;
+use crate::reward_parts::{self, For, FoundParts, OpenParts};
+use crate::{served, signals};
 use contract::endpoint::{Endpoint as Settings, EndpointFindings};
 use contract::spec::{Engine, Precision};
 use contract::{Error, Result, Spec};
-use endpoint::{Account, Endpoint, estimated_prompt};
+use endpoint::{Account, BudgetOf, Endpoint, estimated_prompt};
 use experiment::fit::{Answering, Held, Models};
 use experiment::prepare::{Longest, Prepared, Reader, TokensOf, unchanged};
 use experiment::{Prompter, Wording};
 use home::Home;
-use inference::{Answer, AnswerDecoding, AnswerRequest, BuiltIn, Cached, EngineChoice, EngineKind, FrozenModel, Proof, admit, choose};
+use inference::{
+    Answer, AnswerDecoding, AnswerRequest, BuiltIn, Cached, EngineChoice, EngineFootprint, EngineKind, FrozenModel, Proof, admit, choose,
+};
 use inference_mistralrs::{MistralRs, Sizes, check_pages, check_quantisation, free_gpu_bytes, has_gpu};
 use lm::{Llama, Message, ModelFolder};
-use rewards::Scorers;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -41,7 +42,7 @@ enum Place {
 }
 
 /// A frozen model on disk, and what will compute its answers.
-struct Frozen {
+pub struct Frozen {
     files: FrozenFiles,
     choice: EngineChoice,
     /// For what mistral.rs would hold, from the first look on; none where its files cannot be read, which loading says.
@@ -71,7 +72,7 @@ pub struct Loaded {
     frozen: Answers,
     /// The frozen model as a policy to train; where the spec has an oracle.
     pub oracle: Option<Prompter>,
-    scorers: Scorers,
+    parts: OpenParts,
     /// Identities of the models and of the engine, to be kept with the run.
     pub facts: Vec<Fact>,
 }
@@ -99,7 +100,7 @@ pub fn find(home: &Home, spec: &Spec, base: &Path, consent: Consent) -> Result<F
     check_pages(spec.frozen.paged_attention)?;
     let located = locate(home, &spec.prompter.model, base, "prompter.model")?;
     let prompter = as_folder(home, &located)?;
-    let parts = reward_parts::find(home, &spec.reward, base, consent)?;
+    let parts = reward_parts::find(home, &spec.reward, base, spec.precision, consent)?;
     if let Some(settings) = &spec.frozen.endpoint {
         return Ok(Found { prompter, frozen: Place::Elsewhere(settings.clone()), oracle: None, parts });
     }
@@ -150,6 +151,30 @@ impl Frozen {
         Ok(Self { files, choice, sizes: OnceLock::new() })
     }
 
+    /// A judge: computed as a frozen model is of which nothing else is asked.
+    pub fn judge(home: &Home, located: Located, precision: Precision) -> Result<Self> {
+        Self::find(home, located, &Asked { engine: Engine::Auto, quantised: false, precision }, None)
+    }
+
+    /// A judge with its weights. mistral.rs must prove itself before; the built-in engine is held against it elsewhere.
+    pub fn load_judge(&self, weights: impl FnOnce(&ModelFolder) -> Result<Llama>) -> Result<Box<dyn FrozenModel>> {
+        let model = self.load(None, None, BuiltIn::DEFAULT_MAX_ROWS, weights)?;
+        if self.built_in().is_some() { Ok(model) } else { Ok(admit(model, &mut |_| signals::go_on())?.0) }
+    }
+
+    /// The folder, where the built-in engine computes.
+    pub fn built_in(&self) -> Option<&ModelFolder> {
+        match (&self.files, self.choice.engine) {
+            (FrozenFiles::Folder(folder), EngineKind::BuiltIn) => Some(folder),
+            _ => None,
+        }
+    }
+
+    /// How much memory it takes where mistral.rs computes, quantised and with pages as a spec may ask for.
+    pub fn by_engine(&self, quantisation: Option<&str>, paged: Option<usize>) -> EngineFootprint {
+        self.sizes().map(|sizes| sizes.footprint(quantisation, paged)).unwrap_or_default()
+    }
+
     fn sizes(&self) -> Option<&Sizes> {
         self.sizes.get_or_init(|| Sizes::read(self.files.path()).ok()).as_ref()
     }
@@ -173,7 +198,7 @@ impl Frozen {
 /// question twice. Ends with [`contract::Code::Stopped`] where `stop` says so.
 pub fn judge(home: &Home, name: &str, stop: &dyn Fn() -> bool) -> Result<Box<dyn FrozenModel>> {
     let located = locate(home, name, Path::new(""), "--judge")?;
-    let found = Frozen::find(home, located, &Asked { engine: Engine::Auto, quantised: false, precision: Precision::F32 }, None)?;
+    let found = Frozen::judge(home, located, Precision::F32)?;
     let device = lm::best_device();
     let judge = found.load(None, None, BuiltIn::DEFAULT_MAX_ROWS, |folder| Ok(Llama::load(folder, &device, Precision::F32)?))?;
     let (judge, _) = admit(judge, &mut until(stop))?;
@@ -182,7 +207,7 @@ pub fn judge(home: &Home, name: &str, stop: &dyn Fn() -> bool) -> Result<Box<dyn
 
 /// The same for a model behind an address, with what it costs.
 pub fn judge_elsewhere(home: &Home, settings: &Settings, name: &str, stop: &dyn Fn() -> bool) -> Result<(Box<dyn FrozenModel>, Account)> {
-    let mut endpoint = served::open(home, settings, name)?;
+    let mut endpoint = served::open(home, settings, BudgetOf::Command, name)?;
     let (findings, _) = endpoint.probe(&mut until(stop))?;
     findings.remarks.iter().for_each(|remark| note(&format!("warning: {remark}")));
     let account = endpoint.account();
@@ -216,18 +241,23 @@ impl Found {
         let held = |folder: &ModelFolder| Held { footprint: of(folder), is_shared: folder.path == self.prompter.path };
         let frozen = match &self.frozen {
             Place::Elsewhere(_) => Answering::Elsewhere,
-            Place::Here(frozen) => match (&frozen.files, &spec.frozen.quantisation) {
-                (FrozenFiles::Folder(folder), None) if frozen.choice.engine == EngineKind::BuiltIn => Answering::BuiltIn(held(folder)),
-                (_, quantisation) => Answering::Engine(
-                    frozen.sizes().map(|sizes| sizes.footprint(quantisation.as_deref(), spec.frozen.paged_attention)).unwrap_or_default(),
-                ),
+            Place::Here(frozen) => match (frozen.built_in(), &spec.frozen.quantisation) {
+                (Some(folder), None) => Answering::BuiltIn(held(folder)),
+                (_, quantisation) => Answering::Engine(frozen.by_engine(quantisation.as_deref(), spec.frozen.paged_attention)),
             },
         };
         let oracle = self.oracle.as_ref().map(|folder| {
             let shared = folder.path == self.prompter.path || matches!(frozen, Answering::BuiltIn(_));
             Held { footprint: of(folder), is_shared: shared }
         });
-        Models { prompter: of(&self.prompter), frozen, scoring: self.parts.memory(&held), encoders: self.parts.encoders(), oracle }
+        Models {
+            prompter: of(&self.prompter),
+            frozen,
+            scoring: self.parts.memory(&held),
+            engines: self.parts.engines(),
+            encoders: self.parts.encoders(),
+            oracle,
+        }
     }
 
     /// Numbers that the models are, a shared one's once.
@@ -269,7 +299,9 @@ impl Found {
 
     /// Loads the weights, once where both models are the same folder, and looks whether an endpoint is there.
     pub fn load(self, home: &Home, spec: &Spec) -> Result<Loaded> {
-        self.load_with(spec, Some(home), |settings| Ok(Answers::Elsewhere(Box::new(served::open(home, settings, &spec.frozen.model)?))))
+        self.load_with(spec, Some(home), |settings| {
+            Ok(Answers::Elsewhere(Box::new(served::open(home, settings, BudgetOf::Frozen, &spec.frozen.model)?)))
+        })
     }
 
     /// The same without asking anybody elsewhere, or running a command that nobody has agreed to: `stand_in` answers in an endpoint's place.
@@ -295,7 +327,7 @@ impl Found {
         let prompter = Prompter::new(policy, tokenizer, self.prompter.stop_tokens.clone(), spec.prompter.clone())?;
         let known = Some((self.prompter.path.as_path(), &base));
         let what_for = home.map_or(For::Estimate { known }, |home| For::Scores { home, known });
-        let scorers = self.parts.open(&what_for, spec.precision)?;
+        let parts = self.parts.open(&what_for, spec.precision)?;
         let weights = |folder: &ModelFolder| {
             let shared = folder.path == self.prompter.path || folder.checksum()? == checksum;
             if shared { Ok(base) } else { Ok(Llama::load(folder, &device, spec.precision)?) }
@@ -324,7 +356,8 @@ impl Found {
             facts.extend(hub::origin_of(frozen.files.path()).map(|origin| fact("model.frozen.origin", origin)));
         }
         facts.extend(self.parts.facts()?);
-        Ok(Loaded { prompter, frozen, oracle, scorers, facts })
+        facts.extend(parts.facts.iter().cloned());
+        Ok(Loaded { prompter, frozen, oracle, parts, facts })
     }
 }
 
@@ -334,7 +367,7 @@ pub struct Admitted {
     pub frozen: Box<dyn FrozenModel>,
     /// As in [`Loaded`].
     pub oracle: Option<Prompter>,
-    pub scorers: Scorers,
+    pub parts: OpenParts,
     pub proof: Proof,
     /// Of an endpoint.
     pub endpoint: Option<Admission>,
@@ -358,13 +391,13 @@ impl Loaded {
         unchanged(stored, &now)
     }
 
-    /// Where an endpoint answers: keeps its answers in a file, and asks `stop` while it waits for them.
-    pub fn keep_answers_in(&mut self, path: &Path, stop: Box<dyn Fn() -> bool + Send>) -> Result<()> {
+    /// Keeps what is behind addresses, and what commands score, in files beside a run's database; `stop` is asked while it is waited for.
+    pub fn keep_in(&mut self, database: &Path, run: i64, stop: &dyn Fn() -> Box<dyn Fn() -> bool + Send>) -> Result<()> {
         if let Answers::Elsewhere(endpoint) = &mut self.frozen {
-            endpoint.set_stop(stop);
-            endpoint.keep_in(path)?;
+            endpoint.set_stop(stop());
+            endpoint.keep_in(&desk::answers_of(database, run))?;
         }
-        Ok(())
+        self.parts.kept.iter().try_for_each(|part| part.keep_in(&desk::scores_of(database, run, part.index), stop()))
     }
 
     /// For a few answers: as [`Self::admit`], but an endpoint, which may cost money, is not made to prove itself.
@@ -376,7 +409,7 @@ impl Loaded {
                 let engine = frozen.describe();
                 let detail = format!("{engine} was not made to prove itself");
                 let proof = Proof { engine, prompts: 0, batched: false, max_log_prob_difference: None, texts_differ: 0, detail };
-                Ok(Admitted { prompter: self.prompter, frozen, oracle: self.oracle, scorers: self.scorers, proof, endpoint: None })
+                Ok(Admitted { prompter: self.prompter, frozen, oracle: self.oracle, parts: self.parts, proof, endpoint: None })
             }
         }
     }
@@ -399,7 +432,7 @@ impl Loaded {
                 (endpoint, proof, Some(Admission { findings, account }))
             }
         };
-        Ok(Admitted { prompter: self.prompter, frozen, oracle: self.oracle, scorers: self.scorers, proof, endpoint })
+        Ok(Admitted { prompter: self.prompter, frozen, oracle: self.oracle, parts: self.parts, proof, endpoint })
     }
 }
 

@@ -1,18 +1,19 @@
 //! The parts of a reward that are computed outside of its own programs: reward models, commands, services, judges. Found first, then opened.
 use crate::consent::{self, Consent};
-use crate::models::resolve::{as_folder, as_reward_model, locate};
+use crate::engine::Frozen;
+use crate::models::resolve::{as_reward_model, locate};
 use crate::output::{note, printable};
 use crate::{served, signals};
 use contract::endpoint::Endpoint as Settings;
 use contract::reward::{Reward, RewardCommand, RewardProgram};
 use contract::{Error, Result};
-use endpoint::{Scores, ScoresOpening};
+use endpoint::{Account, BudgetOf, Endpoint, Scores, ScoresOpening};
 use experiment::fit::Held;
 use experiment::judge::{Scale, ScoreJudge};
 use home::Home;
-use inference::{BuiltIn, FrozenModel};
+use inference::{EngineFootprint, FrozenModel};
 use lm::{Checked, Deberta, DebertaFolder, EncoderFootprint, Llama, Message, ModelFolder, Precision, RewardFolder, RewardModel};
-use rewards::{CommandScorer, Limits, Scorer, Scorers, content_checksum, described, in_words};
+use rewards::{CommandScorer, KeptScores, Limits, Scorer, Scorers, content_checksum, described, in_words};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,12 +26,92 @@ enum Part {
     Model { name: String, folder: RewardFolder },
     Command { command: RewardCommand, limits: Limits },
     Service { settings: Settings, pairs_per_request: usize },
-    Judge { name: String, folder: ModelFolder, scale: Scale },
+    Judge { name: String, frozen: Box<Frozen>, scale: Scale },
     JudgeElsewhere { name: String, settings: Settings, scale: Scale },
 }
 
-/// The parts by their labels.
-pub struct FoundParts(Vec<(String, Part)>);
+/// A part by its place in the spec and its label.
+struct Labelled {
+    index: usize,
+    label: String,
+    part: Part,
+}
+
+/// The parts of a reward that are computed outside of its own programs.
+pub struct FoundParts(Vec<Labelled>);
+
+/// Such parts, opened.
+#[derive(Default)]
+pub struct OpenParts {
+    pub scorers: Scorers,
+    /// Those that a run has more to do with than to let them score.
+    pub kept: Vec<KeptPart>,
+    /// What is known of them once they are open.
+    pub facts: Vec<Fact>,
+}
+
+/// A part whose scores are paid for, or may not come out the same again, or that may have none for an answer.
+pub struct KeptPart {
+    pub index: usize,
+    pub label: String,
+    what: Kept,
+}
+
+enum Kept {
+    Command(Arc<KeptScores>),
+    Service(Arc<KeptScores>, Arc<Scores>),
+    Judge(Arc<ScoreJudge>),
+    JudgeElsewhere(Arc<ScoreJudge<Endpoint>>),
+}
+
+impl KeptPart {
+    /// Keeps in a file what it says from now on, and knows what is in it already; hears `stop` while it waits.
+    pub fn keep_in(&self, path: &Path, stop: Box<dyn Fn() -> bool + Send>) -> Result<()> {
+        match &self.what {
+            Kept::Command(scores) => scores.keep_in(path),
+            Kept::Service(scores, service) => {
+                service.set_stop(stop);
+                scores.keep_in(path)
+            }
+            Kept::Judge(judge) => {
+                judge.go_on_without_number();
+                Ok(())
+            }
+            Kept::JudgeElsewhere(judge) => {
+                judge.go_on_without_number();
+                let mut model = judge.model()?;
+                model.set_stop(stop);
+                model.keep_in(path)
+            }
+        }
+    }
+
+    /// Of a judge behind an address: what it has cost.
+    pub fn account(&self) -> Option<Account> {
+        match &self.what {
+            Kept::JudgeElsewhere(judge) => judge.model().ok().map(|model| model.account()),
+            Kept::Command(_) | Kept::Service(..) | Kept::Judge(_) => None,
+        }
+    }
+
+    /// Of a judge behind an address: where it is, and how its answers call it.
+    pub fn served(&self) -> Option<(String, String)> {
+        match &self.what {
+            Kept::JudgeElsewhere(judge) => judge.model().ok().and_then(|model| Some((model.url().to_owned(), model.served()?.to_owned()))),
+            Kept::Command(_) | Kept::Service(..) | Kept::Judge(_) => None,
+        }
+    }
+
+    /// Of a judge: a sentence about the answers that got no number from it.
+    pub fn silence(&self) -> Option<String> {
+        match &self.what {
+            Kept::Judge(judge) => judge.silence(),
+            Kept::JudgeElsewhere(judge) => judge.silence(),
+            Kept::Command(_) | Kept::Service(..) => None,
+        }
+        .map(|sentence| format!("The part \"{}\" of the reward: {sentence}", self.label))
+    }
+}
 
 /// What they are opened for.
 pub enum For<'a> {
@@ -44,7 +125,7 @@ pub enum For<'a> {
 ///
 /// # Errors
 /// A model that is not there, a command that nobody agrees to.
-pub fn find(home: &Home, reward: &Reward, base: &Path, consent: Consent) -> Result<FoundParts> {
+pub fn find(home: &Home, reward: &Reward, base: &Path, precision: Precision, consent: Consent) -> Result<FoundParts> {
     let mut parts = Vec::new();
     for (i, part) in reward.parts.iter().enumerate() {
         let (label, key) = (part.label(), format!("reward.parts[{i}].model"));
@@ -71,7 +152,9 @@ pub fn find(home: &Home, reward: &Reward, base: &Path, consent: Consent) -> Resu
                 let (name, scale) = (model.clone(), Scale { rubric: rubric.clone(), lowest: *lowest, highest: *highest });
                 match endpoint {
                     Some(settings) => Part::JudgeElsewhere { name, settings: settings.clone(), scale },
-                    None => Part::Judge { name, folder: as_folder(home, &locate(home, model, base, &key)?)?, scale },
+                    None => {
+                        Part::Judge { name, frozen: Box::new(Frozen::judge(home, locate(home, model, base, &key)?, precision)?), scale }
+                    }
                 }
             }
             RewardProgram::Sentiment
@@ -80,7 +163,7 @@ pub fn find(home: &Home, reward: &Reward, base: &Path, consent: Consent) -> Resu
             | RewardProgram::Regex { .. }
             | RewardProgram::Readability => continue,
         };
-        parts.push((label, found));
+        parts.push(Labelled { index: i, label, part: found });
     }
     Ok(FoundParts(parts))
 }
@@ -92,8 +175,9 @@ impl FoundParts {
 
     /// How much memory the models among them take, as `held` has it; those of a folder count once.
     pub fn memory(&self, held: &dyn Fn(&ModelFolder) -> Held) -> Vec<Held> {
-        let folders = self.0.iter().filter_map(|(_, part)| match part {
-            Part::Model { folder: RewardFolder::Decoder(folder), .. } | Part::Judge { folder, .. } => Some(folder),
+        let folders = self.0.iter().filter_map(|Labelled { part, .. }| match part {
+            Part::Model { folder: RewardFolder::Decoder(folder), .. } => Some(folder),
+            Part::Judge { frozen, .. } => frozen.built_in(),
             _ => None,
         });
         let mut each: Vec<&ModelFolder> = folders.collect();
@@ -102,10 +186,19 @@ impl FoundParts {
         each.into_iter().map(held).collect()
     }
 
+    /// How much memory the judges among them take that another engine computes.
+    pub fn engines(&self) -> Vec<EngineFootprint> {
+        let of = |found: &Labelled| match &found.part {
+            Part::Judge { frozen, .. } if frozen.built_in().is_none() => Some(frozen.by_engine(None, None)),
+            _ => None,
+        };
+        self.0.iter().filter_map(of).collect()
+    }
+
     /// How much memory the encoders among them take; those of a folder count once.
     pub fn encoders(&self) -> Vec<EncoderFootprint> {
         let mut each: Vec<&DebertaFolder> = Vec::new();
-        for (_, part) in &self.0 {
+        for Labelled { part, .. } in &self.0 {
             if let Part::Model { folder: RewardFolder::Encoder(folder), .. } = part
                 && each.iter().all(|known| known.path != folder.path)
             {
@@ -122,17 +215,18 @@ impl FoundParts {
             Part::Command { command, .. } => !command.agreed,
             Part::Model { .. } | Part::Judge { .. } => false,
         };
-        self.0.iter().filter(|(_, part)| is_unmeasured(part)).map(|(label, _)| label.as_str()).collect()
+        self.0.iter().filter(|found| is_unmeasured(&found.part)).map(|found| found.label.as_str()).collect()
     }
 
     /// What is kept with a run, and compared when it goes on (`….checksum`).
     pub fn facts(&self) -> Result<Vec<Fact>> {
         let fact = |key: String, value: String| Fact { key, value };
         let mut facts = Vec::new();
-        for (label, part) in &self.0 {
+        for Labelled { label, part, .. } in &self.0 {
             match part {
                 Part::Model { name, folder } => facts.push(fact(format!("model.reward.{name}.checksum"), folder.checksum()?)),
-                Part::Judge { name, folder, .. } => facts.push(fact(format!("model.judge.{name}.checksum"), folder.checksum()?)),
+                // Its checksum is known once it is open.
+                Part::Judge { .. } => {}
                 Part::Command { command, .. } => {
                     facts.push(fact(format!("reward.{label}.command"), in_words(&command.command)));
                     facts.push(fact(format!("reward.{label}.command.checksum"), content_checksum(command)));
@@ -147,10 +241,11 @@ impl FoundParts {
     }
 
     /// Opens them: loads weights, starts commands, looks whether services are there. A model that several parts name is loaded once.
-    pub fn open(&self, what_for: &For<'_>, precision: Precision) -> Result<Scorers> {
+    pub fn open(&self, what_for: &For<'_>, precision: Precision) -> Result<OpenParts> {
         let mut models: BTreeMap<&Path, Arc<dyn Scorer>> = BTreeMap::new();
-        let mut scorers = Scorers::new();
-        for (label, part) in &self.0 {
+        let mut open = OpenParts::default();
+        for Labelled { index, label, part } in &self.0 {
+            let mut keep = |what: Kept| open.kept.push(KeptPart { index: *index, label: label.clone(), what });
             let scorer: Arc<dyn Scorer> = match (part, what_for) {
                 (Part::Model { folder, .. }, _) => match models.get(folder.path()) {
                     Some(loaded) => loaded.clone(),
@@ -163,28 +258,39 @@ impl FoundParts {
                 (Part::Command { command, .. }, _) if !command.agreed => Arc::new(StandIn),
                 (Part::Command { command, limits }, _) => {
                     note(&printable(&format!("command: {}, in {}", in_words(&command.command), command.folder)));
-                    Arc::new(CommandScorer::start(command.clone(), *limits)?)
+                    let scores = Arc::new(KeptScores::new(Arc::new(CommandScorer::start(command.clone(), *limits)?), usize::MAX));
+                    keep(Kept::Command(scores.clone()));
+                    scores
                 }
-                (Part::Judge { folder, scale, .. }, For::Scores { known, .. } | For::Estimate { known }) => {
-                    let shared = known.filter(|(path, _)| *path == folder.path).map(|(_, model)| model.clone());
-                    let model = match shared {
-                        Some(model) => model,
-                        None => Llama::load(folder, &lm::best_device(), precision)?,
+                (Part::Judge { name, frozen, scale }, For::Scores { known, .. } | For::Estimate { known }) => {
+                    let weights = |folder: &ModelFolder| match known.filter(|(path, _)| *path == folder.path) {
+                        Some((_, model)) => Ok(model.clone()),
+                        None => Ok(Llama::load(folder, &lm::best_device(), precision)?),
                     };
-                    judge(label, Box::new(BuiltIn::new(model, folder)?), scale)?
+                    let model = frozen.load_judge(weights)?;
+                    open.facts.push(Fact { key: format!("model.judge.{name}.checksum"), value: model.identity().into() });
+                    let judge = Arc::new(judge(label, model, scale)?);
+                    keep(Kept::Judge(judge.clone()));
+                    judge
                 }
                 (Part::Service { .. } | Part::JudgeElsewhere { .. }, For::Estimate { .. }) => Arc::new(StandIn),
                 (Part::Service { settings, pairs_per_request }, For::Scores { home, .. }) => {
-                    Arc::new(service(home, settings, *pairs_per_request).map_err(|e| of_part(label, e))?)
+                    let service = Arc::new(service(home, settings, *pairs_per_request).map_err(|e| of_part(label, e))?);
+                    let scores = Arc::new(KeptScores::new(service.clone(), *pairs_per_request));
+                    keep(Kept::Service(scores.clone(), service));
+                    scores
                 }
                 (Part::JudgeElsewhere { name, settings, scale }, For::Scores { home, .. }) => {
-                    let model = served::open(home, settings, name).map_err(|e| of_part(label, e))?;
-                    judge(label, Box::new(model), scale)?
+                    let budget = BudgetOf::Part { index: *index, label: label.clone() };
+                    let model = served::open(home, settings, budget, name).map_err(|e| of_part(label, e))?;
+                    let judge = Arc::new(judge(label, Box::new(model), scale)?);
+                    keep(Kept::JudgeElsewhere(judge.clone()));
+                    judge
                 }
             };
-            scorers.insert(label.clone(), scorer);
+            open.scorers.insert(label.clone(), scorer);
         }
-        Ok(scorers)
+        Ok(open)
     }
 }
 
@@ -196,8 +302,8 @@ fn reward_model(folder: &RewardFolder, precision: Precision) -> Result<Arc<dyn S
     })
 }
 
-fn judge(label: &str, model: Box<dyn FrozenModel>, scale: &Scale) -> Result<Arc<dyn Scorer>> {
-    Ok(Arc::new(ScoreJudge::new(model, scale.clone()).map_err(|e| of_part(label, e))?))
+fn judge<M: FrozenModel + ?Sized>(label: &str, model: Box<M>, scale: &Scale) -> Result<ScoreJudge<M>> {
+    ScoreJudge::new(model, scale.clone()).map_err(|e| of_part(label, e))
 }
 
 fn service(home: &Home, settings: &Settings, pairs_per_request: usize) -> Result<Scores> {

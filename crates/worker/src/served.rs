@@ -2,26 +2,27 @@
 use crate::connections::note_connection;
 use crate::output::{note, printable};
 use crate::signals;
-use contract::endpoint::{Endpoint as Settings, EndpointFindings, EndpointSpent, is_this_machine};
+use contract::endpoint::{Endpoint as Settings, EndpointFindings, is_this_machine};
+use contract::spec::{RewardProgram, Spec};
 use contract::{Error, Result};
-use endpoint::{Endpoint, Opening, estimated_prompt};
+use endpoint::{BudgetOf, Endpoint, Opening, estimated_prompt};
 use home::Home;
 use inference::{Answer, AnswerDecoding, AnswerRequest, FrozenModel, UNKNOWN_TOKEN};
 use network::{Secret, keys};
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 use store::{Fact, Store};
 use tokio::runtime::Handle;
 
 /// Key of the fact that says how the answers call the model.
 pub const SERVED: &str = "endpoint.served";
+/// Key of the fact that holds what the server says of itself.
+pub const VERSION: &str = "endpoint.version";
 /// Key of the fact that says what an endpoint has cost.
-const SPENT: &str = "endpoint.spent";
-/// Keys of the facts that hold larger budgets than the spec's.
-pub const BUDGET_TOKENS: &str = "endpoint.budget_tokens";
-pub const BUDGET_MONEY: &str = "endpoint.budget_money";
+pub const SPENT: &str = "endpoint.spent";
 
 /// The key that settings name.
 pub fn secret(settings: &Settings) -> Result<Option<Secret>> {
@@ -36,12 +37,12 @@ pub fn announce(home: &Home, settings: &Settings, what: &str) -> Result<()> {
 }
 
 /// Opens an endpoint that a spec, or the command line, names.
-pub fn open(home: &Home, settings: &Settings, model: &str) -> Result<Endpoint> {
+pub fn open(home: &Home, settings: &Settings, budget: BudgetOf, model: &str) -> Result<Endpoint> {
     let secret = secret(settings)?;
     announce(home, settings, &format!("answers of {model}"))?;
     let say = Box::new(|line: &str| note(&format!("network: {}", printable(line))));
     let (handle, stop) = (Handle::current(), Box::new(signals::stop_requested));
-    Endpoint::open(Opening { settings, model, secret, handle, say, stop })
+    Endpoint::open(Opening { settings, budget, model, secret, handle, say, stop })
 }
 
 /// Whether a run was asked to stop, by a signal or in the store; for the thread that waits for answers.
@@ -57,11 +58,6 @@ pub fn stop_of(store: Store, handle: Handle, run: i64) -> Box<dyn Fn() -> bool +
     })
 }
 
-/// The file that a run's answers lie in until it is finished, beside the database.
-pub fn answers(store: &Store, run: i64) -> PathBuf {
-    desk::answers_of(store.path(), run)
-}
-
 /// What was found, as facts of a run.
 pub fn facts(found: &EndpointFindings) -> Vec<Fact> {
     let fact = |key: &str, value: String| Fact { key: key.into(), value };
@@ -75,55 +71,114 @@ pub fn facts(found: &EndpointFindings) -> Vec<Fact> {
         fact("endpoint.usage", given(found.usage)),
         fact("endpoint.repeats", repeats.into()),
     ];
-    facts.extend(found.version.as_ref().map(|version| fact("endpoint.version", version.clone())));
+    facts.extend(found.version.as_ref().map(|version| fact(VERSION, version.clone())));
     facts.extend(found.context.map(|context| fact("endpoint.context", format!("{context} tokens"))));
     facts
 }
 
-/// What an endpoint has cost, as a fact of a run.
-pub fn spent_fact(spent: &EndpointSpent) -> Fact {
-    Fact { key: SPENT.into(), value: spent.in_words() }
-}
-
 /// Refuses an endpoint that answers as another model than when the run began.
-pub fn check_served(before: &[Fact], found: &EndpointFindings) -> Result<()> {
-    match before.iter().find(|fact| fact.key == SERVED) {
-        Some(fact) if fact.value != found.served => Err(Error::paused(format!(
-            "The endpoint {} answers as the model \"{}\", and as \"{}\" when the run began. Let it serve the model from then, then go on; or start a \
-             new run.",
-            found.url, found.served, fact.value
+pub fn check_served(before: &[Fact], key: &str, url: &str, served: &str) -> Result<()> {
+    match before.iter().find(|fact| fact.key == key) {
+        Some(fact) if fact.value != served => Err(Error::paused(format!(
+            "The endpoint {url} answers as the model \"{served}\", and as \"{}\" when the run began. Let it serve the model from then, then go on; or \
+             start a new run.",
+            fact.value
         ))),
         _ => Ok(()),
     }
 }
 
-/// Larger budgets that were given for a run.
+/// Budgets that were given for a run, in the place of the spec's.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Budgets {
+pub struct Larger {
     pub tokens: Option<u64>,
     pub money: Option<f64>,
 }
 
-impl Budgets {
-    /// With those that were given for the run before.
-    pub fn or_kept(self, facts: &[Fact]) -> Self {
-        let kept = |key: &str| facts.iter().find(|fact| fact.key == key).map(|fact| fact.value.as_str());
-        Self {
-            tokens: self.tokens.or_else(|| kept(BUDGET_TOKENS)?.parse().ok()),
-            money: self.money.or_else(|| kept(BUDGET_MONEY)?.parse().ok()),
-        }
-    }
-
-    pub fn facts(self) -> Vec<Fact> {
-        let fact = |key: &str, value: String| Fact { key: key.into(), value };
-        let tokens = self.tokens.map(|tokens| fact(BUDGET_TOKENS, tokens.to_string()));
-        tokens.into_iter().chain(self.money.map(|money| fact(BUDGET_MONEY, money.to_string()))).collect()
-    }
-
-    /// In the place of the spec's.
-    pub fn put_into(self, settings: &mut Settings) {
+impl Larger {
+    fn put_into(self, settings: &mut Settings) {
         settings.budget_tokens = self.tokens.or(settings.budget_tokens);
         settings.budget_money = self.money.or(settings.budget_money);
+    }
+}
+
+/// Of the frozen model, and of judges that are parts of the reward, by their labels.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Budgets(BTreeMap<Option<String>, Larger>);
+
+impl Budgets {
+    /// As the command line gives them.
+    pub fn of(tokens: Vec<Given<u64>>, money: Vec<Given<f64>>) -> Self {
+        let mut budgets = Self::default();
+        tokens.into_iter().for_each(|given| budgets.0.entry(given.part).or_default().tokens = Some(given.amount));
+        money.into_iter().for_each(|given| budgets.0.entry(given.part).or_default().money = Some(given.amount));
+        budgets
+    }
+
+    /// Puts them, and those that were given for the run before, into its spec. Returns what is to be kept of them.
+    ///
+    /// # Errors
+    /// Where one is given for what is not behind an address.
+    pub fn put_into(&self, spec: &mut Spec, run: i64, facts: &[Fact]) -> Result<Vec<Fact>> {
+        let mut kept = Vec::new();
+        let mut places: BTreeMap<Option<String>, &mut Settings> = BTreeMap::new();
+        if let Some(settings) = &mut spec.frozen.endpoint {
+            places.insert(None, settings);
+        }
+        for part in &mut spec.reward.parts {
+            let label = part.label();
+            if let RewardProgram::Judge { endpoint: Some(settings), .. } = &mut part.program {
+                places.insert(Some(label), settings);
+            }
+        }
+        if let Some(stranger) = self.0.keys().find(|of| !places.contains_key(*of)) {
+            return Err(no_budget(run, stranger.as_deref(), places.into_keys()));
+        }
+        for (of, settings) in places {
+            let key = |name: &str| of.as_ref().map_or_else(|| format!("endpoint.{name}"), |label| format!("reward.{label}.{name}"));
+            let (tokens, money) = (key("budget_tokens"), key("budget_money"));
+            let before = |key: &str| facts.iter().find(|fact| fact.key == key).map(|fact| fact.value.as_str());
+            let given = self.0.get(&of).copied().unwrap_or_default();
+            let larger = Larger {
+                tokens: given.tokens.or_else(|| before(&tokens)?.parse().ok()),
+                money: given.money.or_else(|| before(&money)?.parse().ok()),
+            };
+            larger.put_into(settings);
+            kept.extend(larger.tokens.map(|n| Fact { key: tokens, value: n.to_string() }));
+            kept.extend(larger.money.map(|sum| Fact { key: money, value: sum.to_string() }));
+        }
+        Ok(kept)
+    }
+}
+
+/// A budget was given for what has none; `places` have one.
+fn no_budget(run: i64, stranger: Option<&str>, places: impl Iterator<Item = Option<String>>) -> Error {
+    let judges: Vec<String> = places.flatten().map(|label| format!("\"{label}=N\"")).collect();
+    let others = match judges.as_slice() {
+        [] => "resume it without one".into(),
+        judges => format!("a judge of its reward has one: write {}", judges.join(" or ")),
+    };
+    Error::run(match stranger {
+        None => format!("Run {run} asks no endpoint for answers, so that these have no budget; {others}."),
+        Some(label) => format!("The reward of run {run} has no judge \"{label}\" behind an address, so that it has no budget; {others}."),
+    })
+}
+
+/// An amount of the command line: `N`, or `PART=N` for a judge of the reward.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Given<T> {
+    part: Option<String>,
+    amount: T,
+}
+
+impl<T: FromStr> FromStr for Given<T> {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let (part, amount) = text.rsplit_once('=').map_or((None, text), |(part, amount)| (Some(part.to_owned()), amount));
+        let amount =
+            amount.trim().parse().map_err(|_| format!("\"{amount}\" is not a number; write N, or PART=N for a judge of the reward"))?;
+        Ok(Self { part, amount })
     }
 }
 

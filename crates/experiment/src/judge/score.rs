@@ -6,7 +6,8 @@ use contract::{Error, Result};
 use inference::FrozenModel;
 use lm::Message;
 use rewards::Scorer;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a judge is asked, as one user message.
 const TEMPLATE: &str = "\
@@ -38,29 +39,68 @@ pub struct Scale {
     pub highest: u32,
 }
 
-/// Probability that has fallen on numbers, over all answers so far.
+/// Of so many answers at least it is looked how many got no number.
+const ENOUGH: usize = 20;
+/// Of the answers of a run, at most so many may get no number.
+const MOST_SILENT: f64 = 0.1;
+
+/// Probability that has fallen on numbers, over all answers so far that got one.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     answers: usize,
     sum: f64,
     least: f64,
+    /// Answers that got no number, and so the lowest.
+    silent: usize,
+}
+
+impl Seen {
+    const NOTHING: Self = Self { answers: 0, sum: 0.0, least: 1.0, silent: 0 };
 }
 
 /// A frozen model that scores by a rubric. Equal answers get equal scores as far as the model answers alike.
-pub struct ScoreJudge {
-    model: Mutex<Box<dyn FrozenModel>>,
+pub struct ScoreJudge<M: FrozenModel + ?Sized = dyn FrozenModel> {
+    model: Mutex<Box<M>>,
     scale: Scale,
     seen: Mutex<Seen>,
+    /// Whether an answer that gets no number gets the lowest.
+    goes_on: AtomicBool,
 }
 
-impl ScoreJudge {
+impl<M: FrozenModel + ?Sized> ScoreJudge<M> {
     /// # Errors
     /// Where the model does not tell how likely an answer begins with a number, or with these hardly ever: found with one question.
-    pub fn new(model: Box<dyn FrozenModel>, scale: Scale) -> Result<Self> {
-        let judge = Self { model: Mutex::new(model), scale, seen: Mutex::new(Seen { answers: 0, sum: 0.0, least: 1.0 }) };
+    pub fn new(model: Box<M>, scale: Scale) -> Result<Self> {
+        let judge = Self { model: Mutex::new(model), scale, seen: Mutex::new(Seen::NOTHING), goes_on: AtomicBool::new(false) };
         let trial = [Message::user("What is the capital of France?"), Message { role: "assistant".into(), content: "Paris.".into() }];
         judge.score(&[trial.to_vec()])?;
-        Ok(Self { seen: Mutex::new(Seen { answers: 0, sum: 0.0, least: 1.0 }), ..judge })
+        Ok(Self { seen: Mutex::new(Seen::NOTHING), ..judge })
+    }
+
+    /// From now on an answer that gets no number gets the lowest, as long as few do: one answer that leads the judge astray must not end a run, and nothing
+    /// is won by writing such.
+    pub fn go_on_without_number(&self) {
+        self.goes_on.store(true, Ordering::Relaxed);
+    }
+
+    /// A sentence about the answers that got no number, if there were any.
+    pub fn silence(&self) -> Option<String> {
+        let Seen { answers, silent, .. } = *self.seen();
+        let (all, lowest) = (answers + silent, self.scale.lowest);
+        (silent > 0).then(|| format!("The judge gave {silent} of {all} answers no number; they got the lowest, {lowest}."))
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        // Nothing that happens under it can fail half-way.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The model that is asked.
+    ///
+    /// # Errors
+    /// After a panic in the model, of which nothing is asked any more.
+    pub fn model(&self) -> Result<MutexGuard<'_, Box<M>>> {
+        self.model.lock().map_err(|_| Error::internal("The judge met a fault before."))
     }
 
     fn question(&self, conversation: &[Message]) -> String {
@@ -80,31 +120,33 @@ impl ScoreJudge {
     /// Σ s·p(s) / Σ p(s) over the numbers s of the scale, which have the probabilities `likely`.
     fn expectation(&self, likely: &[f64]) -> Result<f64> {
         let mass: f64 = likely.iter().sum();
+        let Scale { lowest, highest, .. } = self.scale;
+        let mut seen = self.seen();
         if !(mass.is_finite() && mass >= LEAST_MASS) {
-            let Scale { lowest, highest, .. } = self.scale;
+            seen.silent += 1;
+            let all = seen.answers + seen.silent;
+            if self.goes_on.load(Ordering::Relaxed) && (all < ENOUGH || seen.silent as f64 <= MOST_SILENT * all as f64) {
+                return Ok(f64::from(lowest));
+            }
             return Err(Error::reward(format!(
                 "the judge would say a number from {lowest} to {highest} with a probability of {mass:.1e} only, from which no score can be computed. Choose a \
                  model that follows instructions, or ask for less in the rubric."
             )));
         }
-        // Nothing in here can fail half-way.
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        *seen = Seen { answers: seen.answers + 1, sum: seen.sum + mass, least: seen.least.min(mass) };
-        Ok((self.scale.lowest..).zip(likely).map(|(score, p)| f64::from(score) * p).sum::<f64>() / mass)
+        *seen = Seen { answers: seen.answers + 1, sum: seen.sum + mass, least: seen.least.min(mass), ..*seen };
+        Ok((lowest..).zip(likely).map(|(score, p)| f64::from(score) * p).sum::<f64>() / mass)
     }
 }
 
-impl Scorer for ScoreJudge {
+impl<M: FrozenModel + ?Sized> Scorer for ScoreJudge<M> {
     fn score(&self, conversations: &[Vec<Message>]) -> Result<Vec<f64>> {
         let questions: Vec<String> = conversations.iter().map(|conversation| self.question(conversation)).collect();
         let numbers: Vec<String> = (self.scale.lowest..=self.scale.highest).map(|number| number.to_string()).collect();
-        // After a panic in the model nothing is asked of it any more.
-        let mut model = self.model.lock().map_err(|_| Error::internal("The judge met a fault before."))?;
-        model.first_words(&questions, &numbers)?.iter().map(|likely| self.expectation(likely)).collect()
+        self.model()?.first_words(&questions, &numbers)?.iter().map(|likely| self.expectation(likely)).collect()
     }
 
     fn score_mass(&self) -> Option<ScoreMass> {
-        let seen = *self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = *self.seen();
         (seen.answers > 0).then(|| ScoreMass { mean: seen.sum / seen.answers as f64, least: seen.least })
     }
 }
@@ -169,6 +211,49 @@ mod tests {
         // Marks in texts stay what they are.
         assert!(question.contains("[Rubric]\nKind {answer}.\n") && question.contains("[Prompt]\nx {answer}\n"), "{question}");
         assert!(question.contains("[Answer]\ny\n") && question.contains("from 1 (worst) to 3 (best)"), "{question}");
+    }
+
+    /// Says a 3, or none to whatever holds "astray".
+    struct Astray;
+
+    impl FrozenModel for Astray {
+        fn describe(&self) -> String {
+            "a stand-in".into()
+        }
+        fn identity(&self) -> &str {
+            "stand-in"
+        }
+        fn context(&self) -> usize {
+            1000
+        }
+        fn prompt_tokens(&self, _system: Option<&str>, _prompt: &str) -> Result<usize> {
+            Ok(1)
+        }
+        fn answer(
+            &mut self,
+            _requests: &[AnswerRequest],
+            _decoding: &AnswerDecoding,
+            _on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+        ) -> Result<Vec<Answer>> {
+            unreachable!("a judge writes nothing")
+        }
+        fn first_words(&mut self, prompts: &[String], _words: &[String]) -> Result<Vec<Vec<f64>>> {
+            Ok(prompts.iter().map(|prompt| if prompt.contains("astray") { vec![0.0; 3] } else { vec![0.0, 0.0, 0.9] }).collect())
+        }
+    }
+
+    #[test]
+    fn in_a_run_few_answers_may_get_no_number_and_many_may_not() {
+        let judge = ScoreJudge::new(Box::new(Astray), Scale { rubric: "Kind.".into(), lowest: 1, highest: 3 }).unwrap();
+        let answers = |good: usize| [vec![pair("x", "good"); good], vec![pair("x", "astray")]].concat();
+        assert!(judge.score(&answers(1)).unwrap_err().message.contains("from 1 to 3"), "not where scores are only looked at");
+        assert!(judge.silence().is_some());
+        let judge = ScoreJudge { seen: Mutex::new(Seen::NOTHING), ..judge };
+        judge.go_on_without_number();
+        assert_eq!(judge.score(&answers(30)).unwrap()[29..], [3.0, 1.0]);
+        assert_eq!(judge.silence().unwrap(), "The judge gave 1 of 31 answers no number; they got the lowest, 1.");
+        assert!((judge.score_mass().unwrap().mean - 0.9).abs() < 1e-12);
+        assert!(judge.score(&vec![pair("x", "astray"); 5]).is_err(), "more than a tenth");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::output::printable;
 use crate::{served, signals};
 use contract::endpoint::{Endpoint as Settings, EndpointFindings};
 use contract::{Error, Result};
+use endpoint::BudgetOf;
 use serde_json::json;
 use std::process::ExitCode;
 use tokio::runtime::Handle;
@@ -64,7 +65,7 @@ fn models(context: &Context, settings: &Settings) -> Result<()> {
 }
 
 fn try_out(context: &Context, settings: &Settings, model: &str) -> Result<()> {
-    let mut endpoint = served::open(&context.home, settings, model)?;
+    let mut endpoint = served::open(&context.home, settings, BudgetOf::Command, model)?;
     let (findings, _) = endpoint.probe(&mut |_| signals::go_on()).map_err(|e| match e.code {
         // There is no run to go on with.
         contract::Code::Paused => Error { code: contract::Code::Network, ..e },

@@ -3,7 +3,7 @@
 use super::Context;
 use super::run::{With, read_spec};
 use crate::consent::Consent;
-use crate::engine::{self, Admitted};
+use crate::engine::{self, Admitted, Found};
 use crate::machine::Machine;
 use crate::output::printable;
 use crate::progress::Bars;
@@ -76,13 +76,29 @@ async fn plan(context: &Context, prepared: &Prepared, folder: &Path, asked: &Des
     tokio::task::block_in_place(|| design::compute(spec, asked.seeds, precedent.as_ref(), asked.deviation, clusters))
 }
 
+fn memory(found: &Found, prepared: &Prepared, longest: &Longest) -> Fit {
+    fit(&prepared.spec, longest, &place(), &|spec| found.memory(spec))
+}
+
+/// A sentence where a run is larger than what is free here; whoever starts it may know better.
+pub fn too_large(found: &Found, prepared: &Prepared) -> Result<Option<String>> {
+    let memory = memory(found, prepared, &found.longest(prepared)?);
+    let (peak, free) = (gigabytes(memory.peak_bytes), gigabytes(memory.free_bytes));
+    Ok((!memory.fits).then(|| {
+        format!(
+            "The run may take up to {peak}, and {free} of {} are free: it may be ended by the system. `alignpro estimate` with the same file says what to change.",
+            memory.place
+        )
+    }))
+}
+
 fn measure(context: &Context, folder: &Path, prepared: Prepared) -> Result<Estimate> {
     let bars = Bars::new();
     let found = engine::find(&context.home, &prepared.spec, folder, Consent::Known)?;
     let endpoint = found.endpoint().map(|settings| of_endpoint(&prepared, settings));
     let unmeasured = found.unmeasured_parts();
     let longest = found.longest(&prepared)?;
-    let memory = fit(&prepared.spec, &longest, &place(), &|spec| found.memory(spec));
+    let memory = memory(&found, &prepared, &longest);
     if !memory.fits {
         let basis = "Nothing was measured, for the run does not fit into memory.".into();
         let load = PhaseEstimate { phase: Phase::Load, seconds: None };
@@ -94,7 +110,7 @@ fn measure(context: &Context, folder: &Path, prepared: Prepared) -> Result<Estim
     let parameters = found.parameters();
     let loaded = found.load_without_network(&prepared.spec, Box::new(StandIn))?;
     loaded.check_lengths(&prepared)?;
-    let Admitted { prompter, frozen, oracle, scorers, .. } = loaded.admit(&|| false)?;
+    let Admitted { prompter, frozen, oracle, parts, .. } = loaded.admit(&|| false)?;
     // Of a file that only mistral.rs reads it is known from here on.
     let longest = Longest { frozen_context: frozen.context(), ..longest };
     let load = PhaseEstimate { phase: Phase::Load, seconds: Some(begun.elapsed().as_secs_f64()) };
@@ -102,7 +118,7 @@ fn measure(context: &Context, folder: &Path, prepared: Prepared) -> Result<Estim
     bars.say("Trying a part of it …");
     let part = Part::of(&prepared, parameters as f64);
     let Prepared { spec, splits, reward, .. } = prepared;
-    let reward = reward.with_scorers(&scorers);
+    let reward = reward.with_scorers(&parts.scorers);
     let mut pipeline = Pipeline::new(&part.spec, prompter, frozen, reward.clone());
     let trainer = Trainer::start(&pipeline.prompter, &part.spec)?;
     let train = Step::of(&part, trainer, &mut pipeline, &part.spec, &splits.train)?;
@@ -374,8 +390,11 @@ fn found(Whole { estimate, design }: &Whole) -> String {
     printable(&text)
 }
 
+fn gigabytes(bytes: u64) -> String {
+    format!("{:.2} GB", bytes as f64 / 1e9)
+}
+
 fn memory_in_words(memory: &Fit) -> String {
-    let gigabytes = |bytes: u64| format!("{:.2} GB", bytes as f64 / 1e9);
     let name = |step| match step {
         FitStep::Load => "loading",
         FitStep::Rollout => "rewrites",

@@ -88,12 +88,12 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Run { spec, seed, seeds, arms, go_on } => {
             let with = With { seed, arms, folder: None };
             match if go_on { run::earlier(&context, &spec, &with).await? } else { None } {
-                Some(run) => run::resume(&context, &[run], Budgets::default()).await,
+                Some(run) => run::resume(&context, &[run], &Budgets::default()).await,
                 None => run::start(&context, &spec, &with, seeds).await,
             }
         }
         Command::Resume { runs, budget_tokens, budget_money } => {
-            run::resume(&context, &runs, Budgets { tokens: budget_tokens, money: budget_money }).await
+            run::resume(&context, &runs, &Budgets::of(budget_tokens, budget_money)).await
         }
         Command::Stop { run } => stop::stop(&context, run).await,
         Command::Runs => runs::runs(&context).await,

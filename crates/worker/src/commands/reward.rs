@@ -11,7 +11,6 @@ use contract::{Code, Error, Result};
 use datasets::feedback::{Feedback, Look};
 use experiment::reward_bench;
 use home::read_error;
-use lm::Precision;
 use rewards::Reward;
 use std::path::Path;
 use std::process::ExitCode;
@@ -28,12 +27,14 @@ pub fn bench(context: &Context, spec: &Path, file: &Path, named: &FeedbackColumn
         Feedback::Pairs(file) => ("pairs", file.pairs.len()),
         Feedback::Labelled(file) => ("answers", file.answers.len()),
     };
-    let parts = reward_parts::find(&context.home, &parsed.reward, folder.unwrap_or_else(|| folder_of(spec)), context.consent)?;
+    let parts =
+        reward_parts::find(&context.home, &parsed.reward, folder.unwrap_or_else(|| folder_of(spec)), parsed.precision, context.consent)?;
     let bars = Bars::new();
     if !parts.is_empty() {
         bars.say("Loading what scores …");
     }
-    let reward = Reward::new(&parsed.reward)?.with_scorers(&parts.open(&For::Scores { home: &context.home, known: None }, Precision::F32)?);
+    let open = parts.open(&For::Scores { home: &context.home, known: None }, parsed.precision)?;
+    let reward = Reward::new(&parsed.reward)?.with_scorers(&open.scorers);
     let bar = counting("scoring", what, (0, total));
     let mut on_progress = |done: usize| {
         bar.set_position(done as u64);

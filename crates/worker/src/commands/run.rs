@@ -1,13 +1,15 @@
 //! `alignpro run SPEC` and `alignpro resume RUN`.
 use super::Context;
+use super::estimate::too_large;
 use super::queue::{Queue, goes_on};
 use super::show::print;
 use crate::cli::EXIT_STOPPED;
 use crate::energy::joules;
 use crate::engine::{self, Admission, Admitted, ENGINE, Loaded, PROOF, proof_fact};
 use crate::machine::{CPU, Machine, THREADS};
-use crate::output::{Output, note};
+use crate::output::{Output, note, printable};
 use crate::progress::Bars;
+use crate::reward_parts::KeptPart;
 use crate::served::{self, Budgets};
 use crate::signals;
 use contract::endpoint::EndpointFindings;
@@ -42,8 +44,11 @@ pub async fn start(context: &Context, file: &Path, with: &With, seeds: u64) -> R
         let more = (1..seeds).map(|n| read_spec(file, &With { seed: Some(first.saturating_add(n)), ..with.clone() }));
         let more = more.collect::<Result<Vec<_>>>()?;
         bars.say("Loading the models …");
-        let loaded =
-            engine::find(&context.home, &prepared.spec, with.folder(file), context.consent)?.load(&context.home, &prepared.spec)?;
+        let found = engine::find(&context.home, &prepared.spec, with.folder(file), context.consent)?;
+        if let Some(sentence) = too_large(&found, &prepared)? {
+            note(&format!("warning: {sentence}"));
+        }
+        let loaded = found.load(&context.home, &prepared.spec)?;
         loaded.check_lengths(&prepared)?;
         Ok::<_, Error>((prepared, more, loaded))
     })?;
@@ -68,7 +73,7 @@ pub async fn start(context: &Context, file: &Path, with: &With, seeds: u64) -> R
     bars.say(&format!("Run {id} of {}", store.path().display()));
     let first = work(context, Held { id, _lock: lock, store: store.clone() }, prepared, loaded, &mut bars).await;
     let code = match first {
-        Ok(code) => work_off(context, &store, queue, code, Budgets::default()).await,
+        Ok(code) => work_off(context, &store, queue, code, &Budgets::default()).await,
         // The others would use the same models.
         Err(e) => queue.stop().await.and(Err(e)),
     };
@@ -98,7 +103,7 @@ pub async fn earlier(context: &Context, file: &Path, with: &With) -> Result<Opti
 }
 
 /// Goes on with runs, one after another, or begins those that were only written.
-pub async fn resume(context: &Context, runs: &[i64], budgets: Budgets) -> Result<ExitCode> {
+pub async fn resume(context: &Context, runs: &[i64], budgets: &Budgets) -> Result<ExitCode> {
     signals::listen();
     let store = context.open().await?;
     let mut left = Vec::new();
@@ -121,7 +126,7 @@ pub async fn resume(context: &Context, runs: &[i64], budgets: Budgets) -> Result
 }
 
 /// All runs of a queue. What is wrong with one is said, and the next has its turn; the first error is returned in the end.
-async fn work_off(context: &Context, store: &Store, queue: Queue, first: ExitCode, budgets: Budgets) -> Result<ExitCode> {
+async fn work_off(context: &Context, store: &Store, queue: Queue, first: ExitCode, budgets: &Budgets) -> Result<ExitCode> {
     let (mut code, mut failed) = (first, None);
     while let Some((run, lock)) = queue.next().await? {
         if signals::stop_requested() {
@@ -146,7 +151,7 @@ async fn work_off(context: &Context, store: &Store, queue: Queue, first: ExitCod
     failed.map_or(Ok(code), Err)
 }
 
-async fn resume_held(context: &Context, held: Held, budgets: Budgets) -> Result<ExitCode> {
+async fn resume_held(context: &Context, held: Held, budgets: &Budgets) -> Result<ExitCode> {
     let mut bars = Bars::new();
     let run = held.id;
     // What it was before it was put into a queue.
@@ -173,23 +178,14 @@ async fn resume_held(context: &Context, held: Held, budgets: Budgets) -> Result<
 
 /// Data and models of a run, which must be those that it began with. What the run does not yet know of them and of the machine is noted;
 /// what is different now, and may show in the last digits, is said.
-fn load_again(context: &Context, held: &Held, record: Run, budgets: Budgets, bars: &mut Bars) -> Result<(Prepared, Loaded)> {
+fn load_again(context: &Context, held: &Held, record: Run, budgets: &Budgets, bars: &mut Bars) -> Result<(Prepared, Loaded)> {
     let handle = Handle::current();
     let facts = handle.block_on(held.store.facts(held.id))?;
     let base = base_folder(&facts);
     let mut prepared = from_spec(record.spec, &base)?;
     prepared.check_unchanged(&facts)?;
-    let budgets = budgets.or_kept(&facts);
-    match &mut prepared.spec.frozen.endpoint {
-        Some(settings) => {
-            budgets.put_into(settings);
-            handle.block_on(held.store.set_facts(held.id, &budgets.facts()))?;
-        }
-        None if budgets != Budgets::default() => {
-            return Err(Error::run(format!("Run {} asks no endpoint, so that it has no budget; resume it without one.", held.id)));
-        }
-        None => {}
-    }
+    let larger = budgets.put_into(&mut prepared.spec, held.id, &facts)?;
+    handle.block_on(held.store.set_facts(held.id, &larger))?;
     bars.say("Loading the models …");
     let loaded = engine::find(&context.home, &prepared.spec, &base, context.consent)?.load(&context.home, &prepared.spec)?;
     loaded.check_unchanged(&facts)?;
@@ -270,7 +266,7 @@ async fn work(context: &Context, held: Held, prepared: Prepared, loaded: Loaded,
     let (id, store) = (held.id, held.store.clone());
     let handle = Handle::current();
     let outcome = block_in_place(|| match admitted(&handle, &store, id, prepared, loaded, bars) {
-        Ok((runner, account)) => run_with_account(runner, account.as_ref(), &handle, &store, id, bars),
+        Ok((runner, elsewhere)) => run_and_account(runner, &elsewhere, &handle, &store, id, bars),
         Err(e) if e.code == Code::Stopped => handle.block_on(store.set_status(id, Status::Stopped, None)).map(|()| Outcome::Stopped),
         Err(e) => {
             let status = if e.code == Code::Paused { Status::Stopped } else { Status::Failed };
@@ -294,7 +290,14 @@ async fn work(context: &Context, held: Held, prepared: Prepared, loaded: Loaded,
     }
 }
 
-/// Lets the engine prove itself, notes the proof, and makes the runner; with what an endpoint costs.
+/// What a run is asked about when it has ended.
+struct Elsewhere {
+    /// Of what costs something: key of the fact that says how much, words for what it is, and the account.
+    accounts: Vec<(String, String, Account)>,
+    parts: Vec<KeptPart>,
+}
+
+/// Lets the engine prove itself, notes the proof, and makes the runner.
 fn admitted(
     handle: &Handle,
     store: &Store,
@@ -302,15 +305,22 @@ fn admitted(
     prepared: Prepared,
     mut loaded: Loaded,
     bars: &mut Bars,
-) -> Result<(Runner, Option<Account>)> {
-    loaded.keep_answers_in(&served::answers(store, run), served::stop_of(store.clone(), handle.clone(), run))?;
+) -> Result<(Runner, Elsewhere)> {
+    loaded.keep_in(store.path(), run, &|| served::stop_of(store.clone(), handle.clone(), run))?;
     bars.say("The engine proves itself on eight prompts …");
     let stop = StopSignal::new(&signals::stop_requested, store.clone(), handle.clone(), run);
     // A store that cannot be read ends nothing here: the next query says why.
-    let Admitted { prompter, frozen, oracle, scorers, proof, endpoint } = loaded.admit(&|| stop.requested().unwrap_or(false))?;
+    let Admitted { prompter, frozen, oracle, parts, proof, endpoint } = loaded.admit(&|| stop.requested().unwrap_or(false))?;
     let facts = handle.block_on(store.facts(run))?;
     if let Some(Admission { findings, .. }) = &endpoint {
         note_findings(handle, store, run, &facts, findings)?;
+    }
+    for part in &parts.kept {
+        if let Some((url, served)) = part.served() {
+            let key = format!("reward.{}.served", part.label);
+            served::check_served(&facts, &key, &url, &served)?;
+            handle.block_on(store.set_facts(run, &[Fact { key, value: served }]))?;
+        }
     }
     let before = facts.iter().find(|fact| fact.key == PROOF).and_then(|fact| serde_json::from_str::<Proof>(&fact.value).ok());
     if before.as_ref().is_some_and(|before| before.batched != proof.batched) {
@@ -330,17 +340,31 @@ fn admitted(
         store.append(run, &event).await
     })?;
     let Prepared { spec, splits, reward, .. } = prepared;
-    let reward = reward.with_scorers(&scorers);
+    let reward = reward.with_scorers(&parts.scorers);
     let (store, handle, energy) = (store.clone(), handle.clone(), joules());
     let runner = Runner::new(Inputs { store, handle, run, spec, splits, reward, prompter, frozen, oracle, energy })?;
-    Ok((runner, endpoint.map(|admission| admission.account)))
+    let frozen = endpoint.map(|admission| (served::SPENT.to_owned(), "the endpoint".to_owned(), admission.account));
+    let judges = parts.kept.iter().filter_map(|part| {
+        let (key, who) = (format!("reward.{}.spent", part.label), format!("the judge \"{}\"", printable(&part.label)));
+        Some((key, who, part.account()?))
+    });
+    let accounts = frozen.into_iter().chain(judges).collect();
+    Ok((runner, Elsewhere { accounts, parts: parts.kept }))
 }
 
 /// What an endpoint was found to do: kept with the run, and what a person should know said, once.
 fn note_findings(handle: &Handle, store: &Store, run: i64, before: &[Fact], findings: &EndpointFindings) -> Result<()> {
-    served::check_served(before, findings)?;
+    served::check_served(before, served::SERVED, &findings.url, &findings.served)?;
     let facts = served::facts(findings);
     let is_known = |fact: &Fact| before.iter().any(|known| known.key == fact.key && known.value == fact.value);
+    let version = |facts: &[Fact]| facts.iter().find(|fact| fact.key == served::VERSION).map(|fact| fact.value.clone());
+    if let (Some(began), Some(now)) = (version(before), version(&facts))
+        && began != now
+    {
+        let changed =
+            format!("The endpoint says of itself \"{now}\", and said \"{began}\" before: it may serve another model under the same name.");
+        remark(handle, store, run, &changed)?;
+    }
     if !facts.iter().all(is_known) {
         for message in &findings.remarks {
             remark(handle, store, run, message)?;
@@ -349,22 +373,22 @@ fn note_findings(handle: &Handle, store: &Store, run: i64, before: &[Fact], find
     handle.block_on(store.set_facts(run, &facts))
 }
 
-/// Runs, notes what an endpoint has cost, and removes its answers where all that is made of them is in the store.
-fn run_with_account(
-    runner: Runner,
-    account: Option<&Account>,
-    handle: &Handle,
-    store: &Store,
-    run: i64,
-    bars: &mut Bars,
-) -> Result<Outcome> {
+/// Runs, notes what was paid for, and removes what was kept of it where all that is made of it is in the store.
+fn run_and_account(runner: Runner, elsewhere: &Elsewhere, handle: &Handle, store: &Store, run: i64, bars: &mut Bars) -> Result<Outcome> {
     let outcome = watch(runner, handle, store, run, bars);
-    let Some(account) = account else { return outcome };
-    note(&format!("network: the endpoint has cost {}", account.spent().in_words()));
-    let noted = handle.block_on(store.set_facts(run, &[served::spent_fact(&account.spent())]));
+    for sentence in elsewhere.parts.iter().filter_map(KeptPart::silence) {
+        // The run's own error says more than one about noting this.
+        let _ = remark(handle, store, run, &sentence);
+    }
+    let mut spent = Vec::new();
+    for (key, who, account) in &elsewhere.accounts {
+        let value = account.spent().in_words();
+        note(&format!("network: {who} has cost {value}"));
+        spent.push(Fact { key: key.clone(), value });
+    }
+    let noted = handle.block_on(store.set_facts(run, &spent));
     if matches!(outcome, Ok(Outcome::Finished(_))) {
-        // What cannot be removed is in the way of nothing.
-        let _ = std::fs::remove_file(served::answers(store, run));
+        desk::remove_answers(store.path(), run);
     }
     // The run's own error says more.
     outcome.and_then(|outcome| noted.map(|()| outcome))

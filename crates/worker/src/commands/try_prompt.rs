@@ -56,8 +56,8 @@ fn send(
     let loaded = engine::find(&context.home, &run.spec, &base, context.consent)?.load(&context.home, &run.spec)?;
     loaded.check_unchanged(facts)?;
     let adapter = loaded.prompter.adapter(adapter)?;
-    let Admitted { prompter, frozen, scorers, .. } = loaded.admit_for_a_few(&|| false)?;
-    let mut pipeline = Pipeline::new(&run.spec, prompter, frozen, Reward::new(&run.spec.reward)?.with_scorers(&scorers));
+    let Admitted { prompter, frozen, parts, .. } = loaded.admit_for_a_few(&|| false)?;
+    let mut pipeline = Pipeline::new(&run.spec, prompter, frozen, Reward::new(&run.spec.reward)?.with_scorers(&parts.scorers));
     let draw = |name: &str| stream::seed(run.spec.seed, name, &[seed]);
     let prompt = Prompt::from(prompt);
     let item = Item { prompt: &prompt, rewrite_seed: draw("try rewrite"), answer_seed: draw("try answer") };
