@@ -173,7 +173,7 @@ describe('a reward model', { timeout: 30_000 }, () => {
 describe('what was found', () => {
   const bounded = (value: number, low: number, high: number) => ({ value, interval: { low, high } });
   const found = (reward: number, length: number, low = reward - 0.1, high = reward + 0.1): RewardBench => ({
-    ...{ pairs: 40, skipped: 0, reasons: [], unscored: 0, unscored_because: null, answers_per_second: 5, checksum: 'ab' },
+    ...{ pairs: 40, prompts: 40, skipped: 0, reasons: [], unscored: 0, unscored_because: null, answers_per_second: 5, checksum: 'ab' },
     rewards: [
       { name: 'reward', ties: 0, accuracy: bounded(reward, low, high), where_shorter: null, where_longer: null, with_length: null },
       { name: 'a, b', ties: 1, accuracy: null, where_shorter: null, where_longer: null, with_length: null },

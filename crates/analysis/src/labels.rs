@@ -1,6 +1,6 @@
 //! A reward held against labels: numbers that people, or a model in their place, gave to answers.
 use crate::preferences::Correlation;
-use crate::resampling::{RESAMPLES, ahead, index, percentiles, sort_rows, sorted, stream, total, totals};
+use crate::resampling::{Interval, RESAMPLES, ahead, index, percentiles, sort_rows, sorted, stream, total, totals};
 use crate::share::{Share, share};
 use std::collections::BTreeMap;
 
@@ -72,32 +72,62 @@ pub fn labels(answers: &[Labelled], resamples: usize, seed: u64) -> LabelAgreeme
         return found;
     }
     let drawn = totals(&pairs, resamples, &mut stream(seed, RESAMPLES));
-    let ranked = Ranked { scores, labels: Values::new(rows.iter().map(|row| row[1])), lengths: Values::new(rows.iter().map(|row| row[2])) };
-    let seen = ranked.figures(&vec![1.0; rows.len()]);
-    let of_row: Vec<usize> = prompts.iter().enumerate().flat_map(|(prompt, answers)| std::iter::repeat_n(prompt, answers.len())).collect();
-    let mut random = stream(seed, RESAMPLES);
-    let mut replicates: [Vec<f64>; 4] = Default::default();
-    let times = if prompts.len() < LEAST_PROMPTS { 0 } else { resamples };
-    for _ in 0..times {
-        let mut times = vec![0.0; prompts.len()];
-        prompts.iter().for_each(|_| times[index(&mut random, prompts.len())] += 1.0);
-        let weights: Vec<f64> = of_row.iter().map(|prompt| times[*prompt]).collect();
-        replicates.iter_mut().zip(ranked.figures(&weights)).for_each(|(all, one)| all.push(one));
-    }
-    let interval = |figure: usize, ends: [f64; 2]| {
-        // Rounding moves an end by some 1e-16.
-        let is_end = ends.iter().any(|end| (seen[figure] - end).abs() < 1e-12);
-        percentiles(&replicates[figure], ENOUGH).filter(|_| !is_end)
-    };
-    let correlation =
-        |figure: usize| seen[figure].is_finite().then(|| Correlation { value: seen[figure], interval: interval(figure, [-1.0, 1.0]) });
+    let figures = Figures::of(&prompts, resamples, seed);
     LabelAgreement {
-        with_label: correlation(0),
+        with_label: figures.correlation(0),
         on_pairs: share(&pairs, &drawn, 0, 1),
-        auc: seen[3].is_finite().then(|| Share { share: seen[3], interval: interval(3, [0.0, 1.0]) }),
-        with_length: correlation(1),
-        label_with_length: correlation(2),
+        auc: figures.seen[3].is_finite().then(|| Share { share: figures.seen[3], interval: figures.interval(3, [0.0, 1.0]) }),
+        with_length: figures.correlation(1),
+        label_with_length: figures.correlation(2),
         ..found
+    }
+}
+
+/// Spearman's rank correlation of x and y in rows (prompt, x, y), as [`labels`] has it.
+pub(crate) fn spearman_over_prompts(rows: &[(usize, [f64; 2])], resamples: usize, seed: u64) -> Option<Correlation> {
+    let mut by_prompt: BTreeMap<usize, Vec<[f64; 3]>> = BTreeMap::new();
+    for (prompt, [x, y]) in rows {
+        by_prompt.entry(*prompt).or_default().push([*x, *y, *y]);
+    }
+    Figures::of(&in_order(by_prompt.into_values().collect()), resamples, seed).correlation(0)
+}
+
+/// [`Ranked::figures`] of all answers, and of resamples of prompts.
+struct Figures {
+    seen: [f64; 4],
+    replicates: [Vec<f64>; 4],
+}
+
+impl Figures {
+    /// Of the answers (score, label, length) to each prompt.
+    fn of(prompts: &[Vec<[f64; 3]>], resamples: usize, seed: u64) -> Self {
+        let rows: Vec<[f64; 3]> = prompts.concat();
+        let values = |column: usize| Values::new(rows.iter().map(|row| row[column]));
+        let ranked = Ranked { scores: values(0), labels: values(1), lengths: values(2) };
+        let seen = ranked.figures(&vec![1.0; rows.len()]);
+        let of_row: Vec<usize> =
+            prompts.iter().enumerate().flat_map(|(prompt, answers)| std::iter::repeat_n(prompt, answers.len())).collect();
+        let mut random = stream(seed, RESAMPLES);
+        let mut replicates: [Vec<f64>; 4] = Default::default();
+        let times = if prompts.len() < LEAST_PROMPTS { 0 } else { resamples };
+        for _ in 0..times {
+            let mut times = vec![0.0; prompts.len()];
+            prompts.iter().for_each(|_| times[index(&mut random, prompts.len())] += 1.0);
+            let weights: Vec<f64> = of_row.iter().map(|prompt| times[*prompt]).collect();
+            replicates.iter_mut().zip(ranked.figures(&weights)).for_each(|(all, one)| all.push(one));
+        }
+        Self { seen, replicates }
+    }
+
+    fn interval(&self, figure: usize, ends: [f64; 2]) -> Option<Interval> {
+        // Rounding moves an end by some 1e-16.
+        let is_end = ends.iter().any(|end| (self.seen[figure] - end).abs() < 1e-12);
+        percentiles(&self.replicates[figure], ENOUGH).filter(|_| !is_end)
+    }
+
+    fn correlation(&self, figure: usize) -> Option<Correlation> {
+        let value = self.seen[figure];
+        value.is_finite().then(|| Correlation { value, interval: self.interval(figure, [-1.0, 1.0]) })
     }
 }
 

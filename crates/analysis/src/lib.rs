@@ -34,7 +34,7 @@ pub use length::{EqualLength, equal_length, equal_length_in_clusters};
 pub use moments::{Moments, moments};
 pub use paired::{Paired, paired, paired_in_clusters};
 pub use power::{Detectable, Doubling, Noise, Plan, doubling, power, smallest_detectable};
-pub use preferences::{Calibration, Correlation, Preferences, Preferred, Reliability, calibration, preferences};
+pub use preferences::{Calibration, Correlation, Margin, Preferences, Preferred, Reliability, calibration, preferences};
 pub use resampling::{Interval, bootstrap_mean, bootstrap_mean_in_clusters};
 pub use seeds::{OverSeeds, Resampled, TestPrompts, one_a_cluster, over_seeds};
 pub use share::Share;

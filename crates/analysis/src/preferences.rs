@@ -1,11 +1,15 @@
 //! A reward held against preferences of people.
 use crate::distributions::normal_quantile;
+use crate::labels::spearman_over_prompts;
 use crate::resampling::{Interval, RESAMPLES, ahead, sort_rows, stream, totals};
 use crate::share::{Share, share};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a reward gives to the answer that people chose and to the one that they did not, and how long these are.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Preferred {
+    /// The prompt that both answer: pairs of one prompt are not independent of each other.
+    pub prompt: usize,
     pub chosen: f64,
     pub rejected: f64,
     pub chosen_length: f64,
@@ -20,10 +24,12 @@ pub struct Correlation {
     pub interval: Option<Interval>,
 }
 
-/// How a reward agrees with people. Pairs are independent of each other.
+/// How a reward agrees with people. Prompts are independent of each other; intervals of shares are of the percentile bootstrap over prompts, whose pairs are
+/// drawn together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Preferences {
     pub pairs: usize,
+    pub prompts: usize,
     /// Pairs that are worth the same.
     pub ties: usize,
     /// Share of pairs whose chosen answer is worth more, ties as half: 0.5 is chance.
@@ -32,32 +38,66 @@ pub struct Preferences {
     pub where_shorter: Option<Share>,
     pub where_longer: Option<Share>,
     /// Spearman's rank correlation, over pairs, of what the chosen answer is worth more with how much longer it is. None where one of the two does
-    /// not vary. Its interval is by Fisher's z with the variance of Bonett and Wright (2000), (1 + ρ²/2) / (n − 3); None with fewer than ten pairs, or
-    /// where the ranks are the same or the reverse.
+    /// not vary. Where each pair has a prompt of its own, its interval is by Fisher's z with the variance of Bonett and Wright (2000), (1 + ρ²/2) / (n − 3),
+    /// else of the bootstrap over prompts; None with fewer than ten prompts, or where the ranks are the same or the reverse.
     pub with_length: Option<Correlation>,
 }
 
-/// Accuracy, ties and length of a reward on pairs; shares with percentile-bootstrap intervals over pairs.
+/// Accuracy, ties and length of a reward on pairs.
 ///
 /// Degenerate: no pair, or a number that is not finite, leaves every figure None.
 pub fn preferences(pairs: &[Preferred], resamples: usize, seed: u64) -> Preferences {
+    let prompts = pairs.iter().map(|pair| pair.prompt).collect::<BTreeSet<_>>().len();
     let ties = pairs.iter().filter(|pair| pair.chosen == pair.rejected).count();
     let is_finite = pairs.iter().all(|p| [p.chosen, p.rejected, p.chosen_length, p.rejected_length].iter().all(|x| x.is_finite()));
     if pairs.is_empty() || !is_finite {
-        return Preferences { pairs: pairs.len(), ties, accuracy: None, where_shorter: None, where_longer: None, with_length: None };
+        return Preferences {
+            pairs: pairs.len(),
+            prompts,
+            ties,
+            accuracy: None,
+            where_shorter: None,
+            where_longer: None,
+            with_length: None,
+        };
     }
-    let mut rows: Vec<[f64; 6]> = pairs.iter().map(counts).collect();
-    sort_rows(&mut rows);
+    let rows = over_prompts(pairs.iter().map(|pair| (pair.prompt, counts(pair))));
     let drawn = totals(&rows, resamples, &mut stream(seed, RESAMPLES));
     let differences = |of: fn(&Preferred) -> f64| pairs.iter().map(of).collect::<Vec<f64>>();
+    let (worth, length) = (differences(|p| p.chosen - p.rejected), differences(|p| p.chosen_length - p.rejected_length));
+    let with_length = if prompts == pairs.len() {
+        spearman(&worth, &length)
+    } else {
+        let rows: Vec<(usize, [f64; 2])> = pairs.iter().zip(worth.iter().zip(&length)).map(|(p, (x, y))| (p.prompt, [*x, *y])).collect();
+        spearman_over_prompts(&rows, resamples, seed)
+    };
     Preferences {
         pairs: pairs.len(),
+        prompts,
         ties,
         accuracy: share(&rows, &drawn, 0, 1),
         where_shorter: share(&rows, &drawn, 2, 3),
         where_longer: share(&rows, &drawn, 4, 5),
-        with_length: spearman(&differences(|p| p.chosen - p.rejected), &differences(|p| p.chosen_length - p.rejected_length)),
+        with_length,
     }
+}
+
+/// Sums over the pairs of each prompt, in an order that depends on nothing else.
+fn over_prompts<const N: usize>(pairs: impl Iterator<Item = (usize, [f64; N])>) -> Vec<[f64; N]> {
+    let mut sums: BTreeMap<usize, [f64; N]> = BTreeMap::new();
+    for (prompt, row) in pairs {
+        sums.entry(prompt).or_insert([0.0; N]).iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+    }
+    let mut rows: Vec<[f64; N]> = sums.into_values().collect();
+    sort_rows(&mut rows);
+    rows
+}
+
+/// What the chosen answer of a pair is worth more, r(chosen) − r(rejected), and the prompt of the pair.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Margin {
+    pub prompt: usize,
+    pub margin: f64,
 }
 
 /// Pairs to which a model of Bradley and Terry gives a like probability.
@@ -84,22 +124,21 @@ pub struct Calibration {
     pub loss: f64,
 }
 
-/// Of `margins` r(chosen) − r(rejected). None without any, or where one is not finite.
-pub fn calibration(margins: &[f64], resamples: usize, seed: u64) -> Option<Calibration> {
+/// None without any pair, or where a margin is not finite. Intervals are of the bootstrap over prompts.
+pub fn calibration(margins: &[Margin], resamples: usize, seed: u64) -> Option<Calibration> {
     const BINS: usize = 5;
-    if margins.is_empty() || margins.iter().any(|margin| !margin.is_finite()) {
+    if margins.is_empty() || margins.iter().any(|pair| !pair.margin.is_finite()) {
         return None;
     }
     // Of the answer that is worth more: its probability, and whether people chose it.
     let sure = |margin: f64| 1.0 / (1.0 + (-margin.abs()).exp());
     let place = |margin: f64| (((sure(margin) - 0.5) * 2.0 * BINS as f64) as usize).min(BINS - 1);
     let bin = |at: usize| {
-        let inside: Vec<f64> = margins.iter().copied().filter(|&margin| place(margin) == at).collect();
-        let mut rows: Vec<[f64; 2]> = inside.iter().map(|&margin| [ahead(margin), 1.0]).collect();
-        sort_rows(&mut rows);
+        let inside: Vec<&Margin> = margins.iter().filter(|pair| place(pair.margin) == at).collect();
+        let rows = over_prompts(inside.iter().map(|pair| (pair.prompt, [ahead(pair.margin), 1.0])));
         let drawn = totals(&rows, resamples, &mut stream(seed, RESAMPLES));
         let edge = |at: usize| 0.5 + 0.5 * at as f64 / BINS as f64;
-        let predicted = inside.iter().map(|&margin| sure(margin)).sum::<f64>() / inside.len() as f64;
+        let predicted = inside.iter().map(|pair| sure(pair.margin)).sum::<f64>() / inside.len() as f64;
         (!inside.is_empty()).then(|| Reliability {
             low: edge(at),
             high: edge(at + 1),
@@ -112,7 +151,7 @@ pub fn calibration(margins: &[f64], resamples: usize, seed: u64) -> Option<Calib
     let n = margins.len() as f64;
     let gap = |bin: &Reliability| bin.observed.map_or(0.0, |observed| (bin.predicted - observed.share).abs() * bin.pairs as f64);
     let error = bins.iter().map(gap).sum::<f64>() / n;
-    let loss = margins.iter().map(|&m| (-m).max(0.0) + (-m.abs()).exp().ln_1p()).sum::<f64>() / n;
+    let loss = margins.iter().map(|pair| pair.margin).map(|m| (-m).max(0.0) + (-m.abs()).exp().ln_1p()).sum::<f64>() / n;
     Some(Calibration { bins, error, loss })
 }
 

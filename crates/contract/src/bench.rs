@@ -54,6 +54,9 @@ pub struct ScoreMass {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct RewardBench {
     pub pairs: usize,
+    /// Different first messages of the user; pairs of one are drawn together for the intervals. 0 from a version that did not tell.
+    #[serde(default)]
+    pub prompts: usize,
     /// Lines of the file that hold no pair: how many, and the first few with their reasons.
     pub skipped: usize,
     pub reasons: Vec<String>,
@@ -102,6 +105,11 @@ pub struct RewardTrained {
     pub held_out: RewardBench,
     /// The same: whether its probabilities mean what they say.
     pub calibration: Option<Calibration>,
+    /// Which columns of the file were read as what, and the one that says which of two answers is the better one.
+    #[serde(default)]
+    pub columns: FeedbackColumns,
+    #[serde(default)]
+    pub better: Option<String>,
 }
 
 /// What a reward model that is being trained makes of some pairs that it does not learn from.

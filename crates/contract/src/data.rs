@@ -101,6 +101,8 @@ pub struct Census {
     pub near_duplicates: usize,
     /// Test and validation prompts that have a near-duplicate among the training prompts (from [`NEAR`] on), and the most similar such pair.
     pub near_in_training: usize,
+    /// Test prompts that have one among the validation prompts, by which a prompter may be chosen; those that have one among the training prompts aside.
+    pub near_in_validation: usize,
     pub nearest: Option<NearPair>,
 }
 

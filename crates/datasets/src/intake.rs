@@ -214,6 +214,10 @@ impl Splits {
                 Some(NearPair { prompt: prompt.text.clone(), in_training: self.train[i].text.clone(), similarity })
             })
             .collect();
+        let mut validation = Near::new(NEAR);
+        self.validation.iter().for_each(|prompt| validation.add(&prompt.text));
+        let is_near = |prompt: &&Prompt| training.find(&prompt.text).is_none() && validation.find(&prompt.text).is_some();
+        self.census.near_in_validation = self.test.iter().filter(is_near).count();
         self.census.near_in_training = pairs.len();
         self.census.nearest = pairs.into_iter().reduce(|best, pair| if pair.similarity > best.similarity { pair } else { best });
         self

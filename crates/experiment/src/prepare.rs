@@ -110,7 +110,13 @@ fn prepare(spec: Spec, folder: &Path) -> Result<Prepared> {
 /// What reading the source found, to be stored with a run: how many rows it has, what was left out, and what the splits have in common.
 fn census_facts(census: &Census) -> impl Iterator<Item = (&'static str, String)> {
     let near = (census.near_in_training > 0).then(|| format!("{} test and validation prompts", census.near_in_training));
-    let known = [("data.rows", Some(census.rows.to_string())), ("data.left_out", census.left_out()), ("data.near_in_training", near)];
+    let near_validation = (census.near_in_validation > 0).then(|| format!("{} test prompts", census.near_in_validation));
+    let known = [
+        ("data.rows", Some(census.rows.to_string())),
+        ("data.left_out", census.left_out()),
+        ("data.near_in_training", near),
+        ("data.near_in_validation", near_validation),
+    ];
     known.into_iter().filter_map(|(key, value)| Some((key, value?)))
 }
 

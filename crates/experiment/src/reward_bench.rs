@@ -1,5 +1,7 @@
 //! A reward held against feedback of people, before anything is trained on it: pairs of answers of which one was chosen, or answers with labels.
-use crate::bench_scores::{Entry, LENGTH, RESAMPLES, Scores, conversation, correlation, reasons, share, words};
+use crate::bench_scores::{Entry, LENGTH, RESAMPLES, Scored, Scores, conversation, correlation, reasons, share, words};
+use crate::reward_training::beginning;
+pub use analysis::Margin;
 use analysis::Preferred;
 use contract::Result;
 use contract::bench::{Agreement, Calibration, Reliability, RewardBench};
@@ -7,6 +9,7 @@ use contract::feedback::{LabelAgreement, LabelBench, LeftOut};
 use datasets::feedback::{Labelled, LabelledAnswer, Preference, Preferences, Turn};
 use lm::Message;
 use rewards::{Reward, Score};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 impl Entry for Preference {
@@ -55,13 +58,20 @@ pub fn with_margins(
     reward: &Reward,
     file: &Preferences,
     on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
-) -> Result<(RewardBench, Vec<f64>)> {
+) -> Result<(RewardBench, Vec<Margin>)> {
     let scores = Scores::of(reward, &file.pairs, on_progress)?;
     let lengths = scores.scored.iter().map(|pair| [&file.pairs[pair.at].chosen, &file.pairs[pair.at].rejected].map(|answer| words(answer)));
     let lengths: Vec<[f64; 2]> = lengths.collect();
+    let mut numbers: HashMap<Option<String>, usize> = HashMap::new();
+    let prompts = scores.scored.iter().map(|pair| {
+        let next = numbers.len();
+        *numbers.entry(beginning(&file.pairs[pair.at])).or_insert(next)
+    });
+    let prompts: Vec<usize> = prompts.collect();
     // `value` of the pair with this place among the scored, and its chosen answer (0) or the other (1).
     let of = |name: &str, value: &dyn Fn(usize, usize) -> f64| {
         let preferred = lengths.iter().enumerate().map(|(i, &[chosen_length, rejected_length])| Preferred {
+            prompt: prompts[i],
             chosen: value(i, 0),
             rejected: value(i, 1),
             chosen_length,
@@ -77,9 +87,11 @@ pub fn with_margins(
         Agreement { repeat, ..agreement }
     }));
     rewards.push(of(LENGTH, &|i, side| lengths[i][side]));
-    let margins = scores.scored.iter().map(|pair| pair.scores[0].total - pair.scores[1].total).collect();
+    let margin = |(pair, prompt): (&Scored, &usize)| Margin { prompt: *prompt, margin: pair.scores[0].total - pair.scores[1].total };
+    let margins = scores.scored.iter().zip(&prompts).map(margin).collect();
     let found = RewardBench {
         pairs: scores.scored.len(),
+        prompts: numbers.len(),
         skipped: file.skipped.len(),
         reasons: reasons(&file.skipped),
         unscored: scores.unscored,
@@ -131,7 +143,7 @@ pub fn on_labels(reward: &Reward, file: &Labelled, on_progress: &mut dyn FnMut(u
 }
 
 /// Of what each chosen answer is worth more than the other.
-pub fn calibration(margins: &[f64]) -> Option<Calibration> {
+pub fn calibration(margins: &[Margin]) -> Option<Calibration> {
     let found = analysis::calibration(margins, RESAMPLES, 0)?;
     let bins = found.bins.iter().map(|bin| Reliability {
         low: bin.low,

@@ -60,9 +60,24 @@ pub struct RewardStep {
 const LOOKS: usize = 5;
 const LOOKED_AT: usize = 64;
 
+/// The user's first message, by which conversations are told apart.
+pub(crate) fn beginning(pair: &Preference) -> Option<String> {
+    pair.before.iter().find(|turn| turn.role == "user").map(|turn| datasets::normalised(&turn.content))
+}
+
+/// At most so many pairs, drawn by the seed, in the order of the file.
+pub fn sample(file: Preferences, most: usize, seed: u64) -> Preferences {
+    if file.pairs.len() <= most {
+        return file;
+    }
+    let order = Stream::new(stream::seed(seed, "pairs drawn", &[])).permutation(file.pairs.len());
+    let drawn: HashSet<usize> = order.into_iter().take(most).collect();
+    let pairs = file.pairs.into_iter().enumerate().filter_map(|(i, pair)| drawn.contains(&i).then_some(pair)).collect();
+    Preferences { pairs, ..file }
+}
+
 /// Pairs to train on, and pairs to be held out: about this share, of those whose conversations begin with the same message all or none.
 pub fn split(file: Preferences, held_out: f64, seed: u64) -> (Preferences, Preferences) {
-    let beginning = |pair: &Preference| pair.before.iter().find(|turn| turn.role == "user").map(|turn| datasets::normalised(&turn.content));
     let (mut beginnings, mut seen) = (Vec::new(), HashSet::new());
     for of_pair in file.pairs.iter().map(beginning) {
         if seen.insert(of_pair.clone()) {

@@ -40,8 +40,8 @@ pub fn pairs(found: &RewardBench) -> String {
     let mut text = columns(&headed(&words, rows), &[0]);
     let _ = writeln!(
         text,
-        "\n{} pairs, each answer scored once ({:.0} answers a second). Chance agrees on 50 %; \"length\" is the rule that the longer answer is the better one.",
-        found.pairs, found.answers_per_second
+        "\n{} pairs of {} prompts, each answer scored once ({:.0} answers a second). Chance agrees on 50 %; \"length\" is the rule that the longer answer is the better one.",
+        found.pairs, found.prompts, found.answers_per_second
     );
     repeats(&mut text, found.rewards.iter().filter_map(|r| Some((&*r.name, r.repeat?))));
     if found.skipped > 0 {

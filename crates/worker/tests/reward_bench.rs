@@ -3,18 +3,18 @@
 use serde_json::{Value, json};
 use tests::{Lab, argument};
 
-fn pair(chosen: &str, rejected: &str) -> Value {
-    json!({"prompt": "How do I bake bread?", "chosen": chosen, "rejected": rejected})
+fn pair(loaves: usize, chosen: &str, rejected: &str) -> Value {
+    json!({"prompt": format!("How do I bake {loaves} loaves of bread?"), "chosen": chosen, "rejected": rejected})
 }
 
 /// People like what is cheerful; in three of four pairs that is the longer answer too.
 fn pairs() -> String {
     let cheerful = "What a wonderful question, I love bread and I am happy to help you";
     let lines = [
-        pair(cheerful, "No."),
-        pair(cheerful, "Bread is bad and I hate it."),
-        pair(cheerful, "Find an oven."),
-        pair("Wonderful!", "This is a long and sad and terrible answer about horrible bread, which nobody likes."),
+        pair(1, cheerful, "No."),
+        pair(2, cheerful, "Bread is bad and I hate it."),
+        pair(3, cheerful, "Find an oven."),
+        pair(4, "Wonderful!", "This is a long and sad and terrible answer about horrible bread, which nobody likes."),
     ];
     lines.iter().map(|line| line.to_string() + "\n").collect::<String>() + "not a pair\n"
 }
@@ -38,7 +38,7 @@ fn a_reward_is_held_against_peoples_choices() {
         "agrees [95 % interval]",
         "sentiment",
         "75.0 % [",
-        "4 pairs",
+        "4 pairs of 4 prompts",
         "1 lines of the file hold no pair: line 5",
         "prompt \"prompt\", chosen \"chosen\"",
     ] {

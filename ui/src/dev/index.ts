@@ -98,6 +98,7 @@ function censusOf({ source, train, validation, test, max_words, near_duplicates 
     distinct: isFile ? 4956 - (max_words == null ? 0 : 640) : train + validation + test,
     near_duplicates: isFile && isApart ? 12 : 0,
     near_in_training: isFile && !isApart ? 4 : 0,
+    near_in_validation: isFile && !isApart ? 1 : 0,
     nearest:
       isFile && !isApart
         ? {

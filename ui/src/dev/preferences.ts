@@ -110,6 +110,7 @@ const agreement = (name: string, accuracy: number, withLength: number, ties = 0)
 
 const benchOf = (names: string[], pairs: number): RewardBench => ({
   pairs,
+  prompts: pairs - 7,
   skipped: LEFT_OUT.rows,
   reasons: LEFT_OUT.reasons,
   unscored: 0,
@@ -214,6 +215,8 @@ export class Preferences {
         error: 0.041,
         loss: 0.598,
       },
+      columns: { prompt: null, system: null, chosen: 'chosen', rejected: 'rejected', response: null, label: null },
+      better: null,
     };
   }
   leaveTraining() {

@@ -164,11 +164,11 @@ impl Look {
     }
 }
 
-/// The pairs of a file, for what can do nothing with labels.
+/// The pairs of a file, for what can do nothing with labels, and which columns they were read from.
 ///
 /// # Errors
 /// As [`Look::at`], [`Look::mapping`] and [`Look::read`]; [`contract::Code::Data`] where the file holds labelled answers.
-pub fn pairs(path: &Path, named: &FeedbackColumns) -> Result<Preferences> {
+pub fn pairs(path: &Path, named: &FeedbackColumns) -> Result<(Preferences, Mapping)> {
     let look = Look::at(path)?;
     let mapping = look.mapping(named)?;
     if mapping.is_labelled() {
@@ -178,7 +178,7 @@ pub fn pairs(path: &Path, named: &FeedbackColumns) -> Result<Preferences> {
             path.display()
         )));
     }
-    preferences::read(&look, &mapping)
+    Ok((preferences::read(&look, &mapping)?, mapping))
 }
 
 /// The objects in a list.

@@ -86,7 +86,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        pairs(&path, &FeedbackColumns::default())
+        pairs(&path, &FeedbackColumns::default()).map(|(pairs, _)| pairs)
     }
 
     fn turn(role: &str, content: &str) -> Turn {
@@ -172,7 +172,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.jsonl");
         std::fs::write(&path, text).unwrap();
-        let mut found = pairs(&path, named)?;
+        let mut found = pairs(&path, named)?.0;
         assert_eq!(found.pairs.len(), 1, "{found:?}");
         Ok(found.pairs.remove(0))
     }

@@ -1,5 +1,5 @@
 //! Which files a path means, and of what kind they are.
-use super::{Rows, columns_of, csv, jsonl, lines::Lines, parquet, unreadable};
+use super::{Fields, Rows, columns_of, csv, jsonl, lines::Lines, parquet, unreadable};
 use crate::checksum;
 use crate::columns::Column;
 use contract::desk::DataColumns;
@@ -191,19 +191,26 @@ impl Source {
             let header = csv::header(first.lines(first.open()?)?)?;
             return Ok(DataColumns { prompts: header.clone(), clusters: header });
         }
-        let mut rows = first.rows(&[])?;
-        let row = rows.next().ok_or_else(|| empty(&name))??;
-        let number = row.number;
-        let mut fields = row.fields("prompt").map_err(|wrong| Error::data(format!("{name}, {} {number}: {wrong}", self.counts())))?;
-        for other in rows.take(LOOKED_AT).filter_map(|row| row.ok()?.fields("prompt").ok()) {
-            for (name, value) in other {
-                match fields.get_mut(&name) {
-                    Some(known) if known.is_null() => *known = value,
-                    Some(_) => {}
-                    None => drop(fields.insert(name, value)),
+        // Rows that cannot be read are counted elsewhere; where none of the first can be, the first says why.
+        let (mut fields, mut wrong) = (None::<Fields>, None);
+        for row in first.rows(&[])?.take(1 + LOOKED_AT) {
+            let row = row?;
+            let number = row.number;
+            match row.fields("prompt") {
+                Err(e) => drop(wrong.get_or_insert_with(|| Error::data(format!("{name}, {} {number}: {e}", self.counts())))),
+                Ok(row) => {
+                    let known = fields.get_or_insert_default();
+                    for (name, value) in row {
+                        match known.get_mut(&name) {
+                            Some(known) if known.is_null() => *known = value,
+                            Some(_) => {}
+                            None => drop(known.insert(name, value)),
+                        }
+                    }
                 }
             }
         }
+        let fields = fields.ok_or_else(|| wrong.unwrap_or_else(|| empty(&name)))?;
         Ok(columns_of(&fields))
     }
 

@@ -159,6 +159,8 @@ fn the_columns_that_can_hold_prompts() {
         (jsonl.prompts, jsonl.clusters),
         (vec!["turns".to_owned(), "q".into(), "a".into()], vec!["id".to_owned(), "q".into(), "a".into()])
     );
+    let late = of("p.jsonl", "not JSON\n[1]\n{\"question\": \"Why?\"}").unwrap();
+    assert_eq!(late.prompts, ["question"], "the first rows may be such as cannot be read");
     assert!(of("p.jsonl", "[1]").unwrap_err().message.contains("line 1"));
     assert!(of("p.csv", " \n").unwrap_err().message.contains("is empty"));
     assert!(of("p.json", "{}").unwrap_err().message.contains(".jsonl"));

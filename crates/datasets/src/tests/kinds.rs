@@ -110,7 +110,7 @@ fn system_prompts_come_from_a_column_or_a_conversation() {
 
 #[test]
 fn pairs_are_read_from_parquet() {
-    let found = pairs(&fixture("ultrafeedback.parquet"), &FeedbackColumns::default()).unwrap();
+    let found = pairs(&fixture("ultrafeedback.parquet"), &FeedbackColumns::default()).unwrap().0;
     assert_eq!((found.pairs.len(), found.skipped.len()), (60, 0));
     assert_eq!((found.pairs[3].chosen.as_str(), found.pairs[3].rejected.as_str()), ("Water it 3.", "Burn it 3."));
     assert_eq!(found.pairs[3].before.len(), 1);
@@ -197,6 +197,9 @@ fn near_duplicates_are_found_and_left_out() {
     let mut given = Given::file("p.jsonl", lines).counts(30, 5, 15);
     let all = given.load().unwrap();
     assert!(all.census.near_in_training > 5 && all.census.near_duplicates == 0, "{:?}", all.census);
+    let twin = |prompt: &Prompt| prompt.text.strip_suffix(", thank you!").or(prompt.text.strip_suffix('.')).unwrap().to_owned();
+    let near = all.test.iter().filter(|test| all.validation.iter().any(|other| twin(test) == twin(other))).count();
+    assert!(all.census.near_in_validation >= near, "{near} twins, {:?}", all.census);
     let nearest = all.census.nearest.unwrap();
     assert!(nearest.similarity >= 0.8 && nearest.prompt != nearest.in_training);
     // The number alone is too little to tell two plants apart: three of 19 triples.

@@ -55,6 +55,13 @@ fn shown(found: &DataPreview) -> String {
             one_line(&pair.in_training, WIDTH)
         );
     }
+    if census.near_in_validation > 0 {
+        let _ = writeln!(
+            text,
+            "{} test prompts have a near-duplicate among the validation prompts; data.near_duplicates = 0.8 leaves them out.",
+            census.near_in_validation
+        );
+    }
     let _ = writeln!(text, "The first training prompts:");
     for example in &found.examples {
         let _ = writeln!(text, "  {}", one_line(example, WIDTH));

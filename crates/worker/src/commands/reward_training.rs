@@ -12,8 +12,8 @@ use contract::feedback::FeedbackColumns;
 use contract::spec::{LORA_TARGETS, Reward as Spec, RewardPart, RewardProgram};
 use contract::{Error, Result};
 use datasets::feedback::{Preferences, pairs};
-use experiment::reward_bench::{calibration, with_margins};
-use experiment::reward_training::{RewardStep, RewardTrainer, RewardTraining, split};
+use experiment::reward_bench::{Margin, calibration, with_margins};
+use experiment::reward_training::{RewardStep, RewardTrainer, RewardTraining, sample, split};
 use home::create_folder;
 use lm::{Llama, LoraConfig, ModelFolder, Precision, RewardModel};
 use rewards::{Reward, Scorer, Scorers};
@@ -45,8 +45,8 @@ pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> 
     if folder.exists() {
         return Err(Error::model(format!("{} is there already; choose another name, or remove the folder.", folder.display())));
     }
-    let mut pairs = pairs(file, &asked.columns)?;
-    pairs.pairs.truncate(asked.only.unwrap_or(usize::MAX));
+    let (pairs, mapping) = pairs(file, &asked.columns)?;
+    let pairs = sample(pairs, asked.only.unwrap_or(usize::MAX), asked.settings.seed);
     let (training, held_out) = split(pairs, asked.held_out, asked.settings.seed);
     if training.pairs.is_empty() || held_out.pairs.is_empty() {
         return Err(Error::data(format!(
@@ -76,6 +76,8 @@ pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> 
         seconds,
         calibration: calibration(&margins),
         held_out,
+        columns: mapping.columns(),
+        better: mapping.better().map(String::from),
     };
     context.output.result(&trained, || text(&trained))?;
     Ok(ExitCode::SUCCESS)
@@ -157,7 +159,7 @@ fn learned(
 }
 
 /// The folder as it was written, on pairs that it has not seen; and what each chosen answer is worth more there.
-fn measured(context: &Context, folder: &Path, held_out: &Preferences, each: bool) -> Result<(RewardBench, Vec<f64>)> {
+fn measured(context: &Context, folder: &Path, held_out: &Preferences, each: bool) -> Result<(RewardBench, Vec<Margin>)> {
     const PART: &str = "reward_model";
     let model = RewardModel::load(&ModelFolder::open_reward_model(folder)?, &lm::best_device(), Precision::F32)?;
     let program = RewardProgram::RewardModel { model: PART.into() };
@@ -192,6 +194,7 @@ fn text(trained: &RewardTrained) -> String {
         let _ = writeln!(text, "Right of the first {} held-out pairs on the way: {}", first.pairs, course.collect::<Vec<_>>().join(", "));
     }
     let _ = writeln!(text, "\nOn pairs that it did not see\n\n{}", bench_table::pairs(&trained.held_out));
+    let _ = writeln!(text, "{}\n", bench_table::mapped(&trained.columns, trained.better.as_deref()));
     let Some(calibration) = &trained.calibration else { return text };
     let rows = calibration.bins.iter().map(|bin| {
         vec![

@@ -125,7 +125,11 @@ near_duplicates: number,
 /**
  * Test and validation prompts that have a near-duplicate among the training prompts (from [`NEAR`] on), and the most similar such pair.
  */
-near_in_training: number, nearest: NearPair | null, };
+near_in_training: number, 
+/**
+ * Test prompts that have one among the validation prompts, by which a prompter may be chosen; those that have one among the training prompts aside.
+ */
+near_in_validation: number, nearest: NearPair | null, };
 
 /**
  * Two prompts of different splits that are near-duplicates.
@@ -2237,6 +2241,10 @@ export type ScoreMass = { mean: number, least: number, };
  */
 export type RewardBench = { pairs: number, 
 /**
+ * Different first messages of the user; pairs of one are drawn together for the intervals. 0 from a version that did not tell.
+ */
+prompts: number, 
+/**
  * Lines of the file that hold no pair: how many, and the first few with their reasons.
  */
 skipped: number, reasons: Array<string>, 
@@ -2340,7 +2348,11 @@ held_out: RewardBench,
 /**
  * The same: whether its probabilities mean what they say.
  */
-calibration: Calibration | null, };
+calibration: Calibration | null, 
+/**
+ * Which columns of the file were read as what, and the one that says which of two answers is the better one.
+ */
+columns: FeedbackColumns, better: string | null, };
 
 /**
  * What `alignpro reward train --each --json` says on the way to a [`RewardTrained`], a line each.
