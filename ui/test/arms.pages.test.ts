@@ -24,7 +24,7 @@ describe('setting up', () => {
     expect(draft.spec?.arms).toMatchObject({ raw: false, optimum: true, rewrites_per_prompt: 1 });
     expect(await violations()).toEqual([]);
     location.hash = '#/new/review';
-    const problem = await screen.findByText(/arms.rewrites_per_prompt is 1/);
+    const problem = await screen.findByText(/“K, rewrites of each prompt” is 1/);
     expect(problem.closest('li')?.querySelector('a')?.getAttribute('href')).toBe('#/new/evaluation?field=arms.rewrites_per_prompt');
     await screen.findByText(/^Without the raw prompt no gain over it can be claimed/);
     expect(screen.getByRole('region', { name: 'Arms' }).textContent).toContain('Best of K rewrites');
@@ -43,7 +43,7 @@ describe('setting up', () => {
     await screen.findByLabelText('Raw prompt');
     draft.spec!.frozen.top_p = 0.9;
     await fireEvent.click(screen.getByLabelText('Oracle: the model tuned'));
-    await screen.findByText(/^This needs frozen.temperature above 0, top_p = 1 and top_k = 0/);
+    await screen.findByText(/^This needs “Temperature” above 0, “Top-p” = 1 and “Top-k” = 0/);
     expect(screen.getByText('Change how the frozen model samples').getAttribute('href')).toBe('#/new/models?field=frozen.top_p');
     expect(screen.getByLabelText<HTMLInputElement>('λ of the oracle').placeholder).toBe('0.01, as the prompter’s');
     for (const arm of ['Raw prompt', 'Untuned prompter', 'Tuned prompter', 'Oracle: the model tuned'])

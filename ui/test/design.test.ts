@@ -105,7 +105,7 @@ describe('setting up', () => {
     small.data.test = 1;
     await waitFor(() => {
       answer(designed(small, 1, null, summaries));
-      expect(screen.getByText(/raise data.test to 2/)).toBeTruthy();
+      expect(screen.getByText(/raise “Test prompts” to 2/)).toBeTruthy();
     });
     expect(screen.queryByRole('table')).toBeNull();
     unmount();

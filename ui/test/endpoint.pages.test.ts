@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import LargerBudget from '$lib/components/LargerBudget.svelte';
 import { answerWith } from '$lib/ipc/mock';
 import { draft } from '$lib/state/draft.svelte';
+import { asKind } from '$lib/state/rewards';
 import { endpointInWords, findingsInWords, newEndpoint, usedUp } from '$lib/state/endpoint';
 import { foundAt } from '../src/dev/endpoint';
 import { spec } from '../src/dev/fixtures';
@@ -52,6 +53,23 @@ describe('a frozen model behind an address', { timeout: 30_000 }, () => {
     expect(JSON.stringify(draft.spec)).not.toContain('sk-secret');
     expect(Object.values(localStorage).join()).not.toContain('sk-secret');
   });
+  it('is spoken to without encryption only after a tick', async () => {
+    await elsewhere();
+    const tick = screen.getByLabelText<HTMLInputElement>('Speak without encryption to a machine outside of the private networks');
+    expect(tick.checked).toBe(false);
+    await fireEvent.click(tick);
+    expect(draft.spec?.frozen.endpoint?.allow_http).toBe(true);
+    await screen.findByText(/^Without encryption, as the experiment allows/);
+    await fireEvent.click(tick);
+    expect(draft.spec?.frozen.endpoint?.allow_http).toBeUndefined();
+  });
+  it('takes what was mistyped along when it goes', async () => {
+    await elsewhere();
+    await fireEvent.input(screen.getByLabelText('Timeout'), { target: { value: 'long' } });
+    expect(Object.keys(draft.slips)).toEqual(['frozen.endpoint.timeout_seconds']);
+    await fireEvent.click(screen.getByRole('radio', { name: 'On this machine' }));
+    expect(draft.slips).toEqual({});
+  });
   it('is told with what it cannot do', () => {
     const hosted = foundAt({ ...newEndpoint(), url: 'https://api.example.com/v1' }, 'large');
     if (hosted instanceof Promise) throw new Error('nobody there');
@@ -76,16 +94,21 @@ describe('the methods of a run', () => {
 
 describe('a run whose budget is used up', () => {
   it('is told from others', () => {
-    expect(usedUp('The budget of 900 tokens (frozen.endpoint.budget_tokens) is used up: 3 requests.')).toBe('tokens');
-    expect(usedUp('The budget of 2 in money (frozen.endpoint.budget_money) is used up: 3 requests.')).toBe('money');
-    expect(usedUp('The endpoint cannot be reached.')).toBeNull();
-    expect(usedUp(null)).toBeNull();
+    const whose = (message: string | null) => usedUp(message, spec());
+    expect(whose('The budget of 900 tokens (frozen.endpoint.budget_tokens) is used up: 3 requests.')).toEqual({ of: 'tokens', part: null });
+    expect(whose('The budget of 2 in money (frozen.endpoint.budget_money) is used up: 3 requests.')).toEqual({ of: 'money', part: null });
+    const judge = { name: 'kind', ...asKind('judge', 1) };
+    const judged = { ...spec(), reward: { parts: [...spec().reward.parts, judge] } };
+    const message = `The budget of 9 tokens (reward.parts[${judged.reward.parts.length - 1}].endpoint.budget_tokens) is used up: 1 request.`;
+    expect(usedUp(message, judged)).toEqual({ of: 'tokens', part: 'kind' });
+    expect(whose('The endpoint cannot be reached.')).toBeNull();
+    expect(whose(null)).toBeNull();
   });
   it('goes on with a larger one', async () => {
     const asked = vi.fn(() => null);
     answerWith({ resume_with_budget: asked });
     const begun = vi.fn();
-    render(LargerBudget, { id: 7, of: 'tokens', begun });
+    render(LargerBudget, { id: 7, budget: { of: 'tokens', part: null }, begun });
     const field = screen.getByLabelText('A larger budget, in tokens');
     await fireEvent.input(field, { target: { value: 'many' } });
     await fireEvent.click(screen.getByRole('button', { name: 'Resume with this budget' }));
@@ -93,6 +116,16 @@ describe('a run whose budget is used up', () => {
     await fireEvent.input(field, { target: { value: '50000' } });
     await fireEvent.click(screen.getByRole('button', { name: 'Resume with this budget' }));
     await waitFor(() => expect(begun).toHaveBeenCalledOnce());
-    expect(asked).toHaveBeenCalledWith({ id: 7, tokens: 50000, money: null });
+    expect(asked).toHaveBeenCalledWith({ id: 7, part: null, tokens: 50000, money: null });
+  });
+  it('goes on with a larger one for a judge', async () => {
+    const asked = vi.fn(() => null);
+    answerWith({ resume_with_budget: asked });
+    const begun = vi.fn();
+    render(LargerBudget, { id: 7, budget: { of: 'money', part: 'kind' }, begun });
+    await fireEvent.input(screen.getByLabelText('A larger budget for the judge “kind”, in money'), { target: { value: '2.5' } });
+    await fireEvent.click(screen.getByRole('button', { name: 'Resume with this budget' }));
+    await waitFor(() => expect(begun).toHaveBeenCalledOnce());
+    expect(asked).toHaveBeenCalledWith({ id: 7, part: 'kind', tokens: null, money: 2.5 });
   });
 });

@@ -114,16 +114,29 @@ describe('asking a judge', () => {
     expect(await violations()).toEqual([]);
     const asked = vi.fn(() => Promise.reject({ code: 'network', message: 'The endpoint cannot be reached.', detail: null }));
     const { answerWith } = await import('$lib/ipc/mock');
-    answerWith({ judge: asked, run: () => ({ ...{ summary, spec: spec(), spec_toml: '', facts: [], program_version: '1' } }) });
+    answerWith({
+      judge: asked,
+      keep_key: () => null,
+      run: () => ({ ...{ summary, spec: spec(), spec_toml: '', facts: [], program_version: '1' } }),
+    });
     await fireEvent.input(form.getByLabelText('Budget in tokens'), { target: { value: '0' } });
     expect(button.disabled).toBe(true);
     await fireEvent.input(form.getByLabelText('Budget in tokens'), { target: { value: '50000' } });
+    await fireEvent.input(form.getByLabelText('Name of the key'), { target: { value: 'hosted' } });
+    const key = await form.findByLabelText<HTMLInputElement>('The key itself');
+    await fireEvent.input(key, { target: { value: 'sk-secret' } });
+    // Enter keeps it, and asks no judge.
+    expect(await fireEvent.keyDown(key, { key: 'Enter' })).toBe(false);
+    await form.findByText('The key is in the system’s keychain.', {}, { timeout: 3000 });
+    expect(asked).not.toHaveBeenCalled();
+    await fireEvent.click(form.getByLabelText(/^Speak without encryption/));
     await fireEvent.click(button);
     await screen.findByText('The endpoint cannot be reached.');
+    expect(JSON.stringify(asked.mock.calls)).not.toContain('sk-secret');
     expect(asked).toHaveBeenCalledWith(
       expect.objectContaining({
         what: expect.objectContaining({ judge: 'qwen2.5-7b' }),
-        endpoint: expect.objectContaining({ url: 'http://127.0.0.1:8000/v1', budget_tokens: 50000 }),
+        endpoint: expect.objectContaining({ url: 'http://127.0.0.1:8000/v1', budget_tokens: 50000, key: 'hosted', allow_http: true }),
       }),
     );
   });

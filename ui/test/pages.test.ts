@@ -148,7 +148,7 @@ describe('setting up', () => {
     await screen.findByText(/a group of one has no advantage to learn from/);
     expect(field.getAttribute('aria-invalid')).toBe('true');
     location.hash = '#/new/review';
-    const problem = await screen.findByText(/training.group_size is 1/);
+    const problem = await screen.findByText(/“Group size” is 1/);
     expect(problem.closest('li')?.querySelector('a')?.getAttribute('href')).toBe('#/new/training?field=training.group_size');
     expect(screen.getByText('Start the run').closest('button')?.disabled).toBe(true);
   });
@@ -333,7 +333,7 @@ describe('a run', () => {
   });
 });
 
-describe('trying a prompt', () => {
+describe('trying a prompt', { timeout: 30_000 }, () => {
   const ask = async (prompt: string) => {
     await open('#/runs/1/try');
     await fireEvent.input(await screen.findByLabelText('Your prompt'), { target: { value: prompt } });

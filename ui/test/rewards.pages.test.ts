@@ -2,6 +2,7 @@
 import { fireEvent, screen, waitFor, within } from '@testing-library/svelte';
 import { describe, expect, it } from 'vitest';
 import { agreeToCommands, rewardCommands } from '$ipc';
+import { answerWith } from '$lib/ipc/mock';
 import { draft } from '$lib/state/draft.svelte';
 import { asKind, isOutside, KINDS } from '$lib/state/rewards';
 import { install } from '../src/dev';
@@ -12,6 +13,16 @@ async function added(word: string) {
   await open('#/new/reward');
   await fireEvent.click(await screen.findByRole('button', { name: word }));
   return () => draft.spec!.reward.parts.at(-1)!;
+}
+/** Names a key and keeps it, so that it stands nowhere but in the keychain. */
+async function keepsKey() {
+  await fireEvent.input(screen.getByLabelText('Name of the key'), { target: { value: 'hosted' } });
+  const key = await screen.findByLabelText<HTMLInputElement>('The key itself');
+  await fireEvent.input(key, { target: { value: 'sk-secret' } });
+  await fireEvent.click(screen.getByRole('button', { name: 'Keep' }));
+  await screen.findByText('The key is in the system’s keychain.', {}, { timeout: 3000 });
+  expect(key.value).toBe('');
+  expect(JSON.stringify(draft.spec) + Object.values(localStorage).join()).not.toContain('sk-secret');
 }
 const startButton = () => screen.getByRole<HTMLButtonElement>('button', { name: 'Start the run' });
 
@@ -25,26 +36,90 @@ describe('rewards of one’s own', { timeout: 30_000 }, () => {
     expect('allow_http' in part()).toBe(false);
     expect(await violations()).toEqual([]);
   });
+  it('keep a key, wait as long as they are told, and speak openly only after a tick', async () => {
+    const part = await added('Service');
+    await fireEvent.input(await screen.findByLabelText('Patience'), { target: { value: '60' } });
+    await keepsKey();
+    const tick = screen.getByLabelText(/^Speak without encryption/);
+    await fireEvent.click(tick);
+    expect(part()).toMatchObject({ key: 'hosted', patience_seconds: 60, allow_http: true });
+    await fireEvent.click(tick);
+    expect(JSON.stringify(part())).not.toContain('allow_http');
+  });
   it('ask a judge here, or behind an address', async () => {
     const part = await added('Judge');
     await fireEvent.input(await screen.findByLabelText('Rubric'), { target: { value: 'Kind.' } });
-    const address = screen.getByLabelText('Address, if the model is not on this machine');
-    await fireEvent.input(address, { target: { value: 'http://127.0.0.1:8000/v1' } });
-    await fireEvent.input(await screen.findByRole('textbox', { name: 'Model' }), { target: { value: 'large' } });
+    await fireEvent.click(screen.getByRole('radio', { name: 'Behind an address' }));
+    await fireEvent.input(await screen.findByRole('combobox', { name: 'Model' }), { target: { value: 'large' } });
     expect(part()).toMatchObject({
       kind: 'judge',
       rubric: 'Kind.',
       model: 'large',
       lowest: 1,
       highest: 5,
-      endpoint: { requests_at_once: 4 },
+      endpoint: { url: 'http://127.0.0.1:8000/v1', requests_at_once: 4 },
     });
     expect(await violations()).toEqual([]);
-    await fireEvent.input(address, { target: { value: '' } });
+    await fireEvent.click(screen.getByRole('radio', { name: 'On this machine' }));
     expect('endpoint' in part()).toBe(false);
     // Of the installed models those that write.
     const model = await screen.findByRole<HTMLSelectElement>('combobox', { name: 'Model' });
     await waitFor(() => expect([...model.options].map((one) => one.value)).toContain('smollm2-135m-instruct'));
+  });
+  it('set up a judge behind an address as the frozen model is', async () => {
+    const part = await added('Judge');
+    await fireEvent.click(await screen.findByRole('radio', { name: 'Behind an address' }));
+    await fireEvent.click(await screen.findByRole('button', { name: 'List models' }));
+    await waitFor(() => expect(part()).toMatchObject({ model: 'qwen2.5-7b' }));
+    await fireEvent.click(screen.getByRole('button', { name: 'Try it' }));
+    await screen.findByRole('region', { name: 'What was found' }, { timeout: 3000 });
+    await keepsKey();
+    await fireEvent.click(screen.getByLabelText(/^Speak without encryption/));
+    for (const [label, value] of [
+      ['Budget', '50000'],
+      ['Requests at once', '2'],
+      ['Timeout', '30'],
+      ['Patience', '60'],
+      ['Price of a million tokens read', '0.5'],
+      ['Price of a million tokens written', '2'],
+      ['Budget in money', '3'],
+    ] as const)
+      await fireEvent.input(screen.getByLabelText(label), { target: { value } });
+    expect(part()).toMatchObject({
+      endpoint: {
+        key: 'hosted',
+        allow_http: true,
+        budget_tokens: 50000,
+        requests_at_once: 2,
+        timeout_seconds: 30,
+        patience_seconds: 60,
+        price_in_per_million: 0.5,
+        price_out_per_million: 2,
+        budget_money: 3,
+      },
+    });
+    expect(await violations()).toEqual([]);
+    // What was mistyped goes with its field.
+    await fireEvent.input(screen.getByLabelText('Timeout'), { target: { value: 'long' } });
+    const index = draft.spec!.reward.parts.length - 1;
+    expect(Object.keys(draft.slips)).toEqual([`reward.parts[${index}].endpoint.timeout_seconds`]);
+    await fireEvent.click(screen.getByRole('radio', { name: 'On this machine' }));
+    expect(draft.slips).toEqual({});
+  });
+  it('say what is wrong with a judge’s address at its field', async () => {
+    await added('Judge');
+    await fireEvent.click(await screen.findByRole('radio', { name: 'Behind an address' }));
+    const address = await screen.findByLabelText('Address');
+    const index = draft.spec!.reward.parts.length - 1;
+    answerWith({
+      check: () => ({
+        problems: [{ path: `reward.parts[${index}].endpoint.url`, message: 'is open; write https://, or set allow_http = true' }],
+        toml: '',
+      }),
+    });
+    await fireEvent.input(address, { target: { value: 'http://example.com/v1' } });
+    await screen.findByText(/^This is open; write https:\/\/, or tick “Speak without encryption to/, {}, { timeout: 3000 });
+    expect(address.getAttribute('aria-invalid')).toBe('true');
   });
   it('run no command that was not agreed to, as it was shown', async () => {
     const part = await added('Command');

@@ -1,7 +1,7 @@
 // The only door to the desktop shell: nothing else imports @tauri-apps/*.
 import { Channel, invoke } from '@tauri-apps/api/core';
 import { listen } from '@tauri-apps/api/event';
-import { failure, forWindow, inWindow } from './failure';
+import { eventInWindow, failure, forWindow, inWindow, reportInWindow } from './failure';
 import type {
   BenchProgress,
   Data,
@@ -55,23 +55,38 @@ import type {
 
 export type * from './types';
 export type { Error as Failure } from './types';
-export { failure } from './failure';
+export { failure, inWindow } from './failure';
 
 export const examine = async (): Promise<Overview> => {
   const overview = await invoke<Overview>('examine');
-  return { ...overview, checks: overview.checks.map(forWindow) };
+  const models = overview.models.map((model) => ({ ...model, problem: model.problem && inWindow(model.problem) }));
+  return { ...overview, models, checks: overview.checks.map(forWindow) };
 };
 export const runs = () => invoke<RunSummary[]>('runs');
-export const run = (id: number) => invoke<RunDetail>('run', { id });
+export const run = async (id: number): Promise<RunDetail> => {
+  const detail = await invoke<RunDetail>('run', { id });
+  const { report } = detail.summary;
+  return { ...detail, summary: { ...detail.summary, report: report && reportInWindow(report) } };
+};
 /** What seeds of one experiment say together. */
-export const analyse = (ids: number[]) => invoke<SeedsReport>('analyse', { ids });
+export const analyse = async (ids: number[]): Promise<SeedsReport> => {
+  const found = await invoke<SeedsReport>('analyse', { ids });
+  return { ...found, verdict: inWindow(found.verdict), warnings: found.warnings.map(inWindow) };
+};
 /** Arms over the data sets and pairs of models of these runs, on one scale. */
 export const profiles = (ids: number[]) => invoke<Profiles>('profiles', { ids });
-export const news = (id: number, after: number) => invoke<RunNews>('news', { id, after });
+/** The run's message stays as it is: it says which budget is used up, and is put into the window's words where it is shown. */
+export const news = async (id: number, after: number): Promise<RunNews> => {
+  const told = await invoke<RunNews>('news', { id, after });
+  return { ...told, events: told.events.map((one) => ({ ...one, event: eventInWindow(one.event) })) };
+};
 export const episodes = (id: number, iteration: number) => invoke<EpisodeRow[]>('episodes', { id, iteration });
 export const samples = (id: number) => invoke<Sample[]>('samples', { id });
 export const quickstart = () => invoke<Spec>('quickstart');
-export const check = (spec: Spec) => invoke<SpecCheck>('check', { spec });
+export const check = async (spec: Spec): Promise<SpecCheck> => {
+  const found = await invoke<SpecCheck>('check', { spec });
+  return { ...found, problems: found.problems.map(({ path, message }) => ({ path, message: inWindow(message) })) };
+};
 /** The columns of a file that can hold the prompts, and that can say which belong together; none for the shipped ones. */
 export const columns = (data: Data) => invoke<DataColumns>('columns', { data });
 /** The commands that a reward would run, with whether a person has agreed to them. None is run by this. */
@@ -85,7 +100,10 @@ export const start = (spec: Spec, seeds: number) => invoke<number[]>('start', { 
 /** What is known of a small exact world at each λ. */
 export const theory = (world: TheoryWorld, lambdas: number[]) => invoke<Theory>('theory', { world, lambdas });
 /** How small a difference so many seeds find together; `deviation` is assumed in place of what earlier runs show. */
-export const design = (spec: Spec, seeds: number, deviation: number | null) => invoke<DesignPower>('design', { spec, seeds, deviation });
+export const design = async (spec: Spec, seeds: number, deviation: number | null): Promise<DesignPower> => {
+  const found = await invoke<DesignPower>('design', { spec, seeds, deviation });
+  return { ...found, finding: inWindow(found.finding) };
+};
 export const estimate = (spec: Spec) => invoke<Estimate>('estimate', { spec });
 /** Nobody waits for the estimate any more. */
 export const leaveEstimate = () => invoke<null>('leave_estimate');
@@ -96,9 +114,9 @@ export const tryEndpoint = (endpoint: Endpoint, model: string) => invoke<Endpoin
 export const keepKey = (name: string, key: string) => invoke<null>('keep_key', { name, key });
 export const stop = (id: number) => invoke<null>('stop', { id });
 export const resume = (ids: number[]) => invoke<null>('resume', { ids });
-/** Goes on with a run whose budget was used up, with a larger one. */
-export const resumeWithBudget = (id: number, tokens: number | null, money: number | null) =>
-  invoke<null>('resume_with_budget', { id, tokens, money });
+/** Goes on with a run whose budget was used up, with a larger one: of its frozen model, or of the judge with the label `part`. */
+export const resumeWithBudget = (id: number, part: string | null, tokens: number | null, money: number | null) =>
+  invoke<null>('resume_with_budget', { id, part, tokens, money });
 const UNCHANGED: RunChange = { name: null, notes: null, tags: null, archived: null, deleted: null };
 export const change = (ids: number[], changes: Partial<RunChange>) => invoke<null>('change', { ids, change: { ...UNCHANGED, ...changes } });
 /** Removes deleted runs for good. */
@@ -116,7 +134,7 @@ export const hubSearch = (kind: HubKind, text: string) => invoke<HubListed[]>('h
 /** What a repository is, and what of it would be brought. Uses the network. */
 export const hubShow = async (asked: HubAsked): Promise<HubShown> => {
   const shown = await invoke<HubShown>('hub_show', { asked });
-  return { ...shown, problem: shown.problem && inWindow(shown.problem) };
+  return { ...shown, fitness: shown.fitness && inWindow(shown.fitness), problem: shown.problem && inWindow(shown.problem) };
 };
 /** The data sets that are known by a short name; asks nobody. */
 export const hubKnown = () => invoke<HubKnown[]>('hub_known');
@@ -126,7 +144,11 @@ export const hubGet = (asked: HubAsked, onProgress: (progress: HubProgress) => v
 /** Stops that download; what has arrived is kept. */
 export const leaveHubGet = (kind: HubKind, name: string) => invoke<null>('leave_hub_get', { kind, name });
 /** What a file of feedback holds, with these columns; those that are null are found by their names. */
-export const feedback = (file: string, columns: FeedbackColumns) => invoke<FeedbackPreview>('feedback', { file, columns });
+export const feedback = async (file: string, columns: FeedbackColumns): Promise<FeedbackPreview> => {
+  const seen = await invoke<FeedbackPreview>('feedback', { file, columns });
+  const { holds } = seen;
+  return holds.kind === 'unclear' ? { ...seen, holds: { ...holds, why: inWindow(holds.why) } } : seen;
+};
 /** Holds a reward against a file of feedback; how far it is, is told on the way. */
 export const benchReward = (reward: Reward, file: string, columns: FeedbackColumns, onProgress: (progress: BenchProgress) => void) =>
   invoke<FeedbackBench>('bench_reward', { reward, file, columns, onProgress: new Channel(onProgress) });

@@ -53,6 +53,10 @@ class Draft {
     this.slips = {};
     this.keep();
   }
+  /** What was mistyped in fields that are gone cannot be corrected. */
+  forget(prefix: string) {
+    for (const path of Object.keys(this.slips)) if (path.startsWith(prefix)) delete this.slips[path];
+  }
   get slipped(): Problem[] {
     const slips = Object.entries(this.slips).map(([path, message]) => ({ path, message }));
     const isFar = !('seeds' in this.slips) && !(this.seeds >= 1 && this.seeds <= MOST_SEEDS);

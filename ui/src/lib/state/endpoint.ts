@@ -1,6 +1,7 @@
 // Models behind an address.
 import type { Endpoint, EndpointFindings, RunFact, Spec } from '$ipc';
 import { plural, thousands } from '$lib/format';
+import { labelOf } from './rewards';
 
 /** Where a server on this machine mostly is, with what a spec leaves out. */
 export const newEndpoint = (): Endpoint => ({
@@ -50,8 +51,16 @@ export function endpointInWords(spec: Spec, facts: RunFact[]): string | false {
   return `The frozen model answered behind an OpenAI-compatible endpoint, as ${served}${version ? ` (${version})` : ''}${found}.`;
 }
 
+/** A budget of a run: of its frozen model, or of the judge with the label `part`. */
+export interface UsedUp {
+  of: 'tokens' | 'money';
+  part: string | null;
+}
+
 /** Which budget a run that is paused has used up; null where it is not that which it waits for. */
-export function usedUp(message: string | null): 'tokens' | 'money' | null {
-  if (message?.includes('(frozen.endpoint.budget_tokens) is used up')) return 'tokens';
-  return message?.includes('(frozen.endpoint.budget_money) is used up') ? 'money' : null;
+export function usedUp(message: string | null, spec: Spec): UsedUp | null {
+  const found = message?.match(/\((?:frozen|reward\.parts\[(\d+)\])\.endpoint\.budget_(tokens|money)\) is used up/);
+  if (!found) return null;
+  const part = found[1] === undefined ? undefined : spec.reward.parts[Number(found[1])];
+  return { of: found[2] === 'money' ? 'money' : 'tokens', part: part ? labelOf(part) : null };
 }

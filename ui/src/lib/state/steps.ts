@@ -1,6 +1,7 @@
 // The steps of setting up an experiment, and which of them holds a key of the spec.
 import type { Problem } from '$ipc';
 import { fullStop } from '$lib/format';
+import { fieldOf } from './labels';
 
 export const STEPS = [
   { key: 'data', word: 'Data' },
@@ -27,8 +28,8 @@ export const problemsIn = (problems: Problem[], step: Step) => problems.filter((
 /** The id of the control that holds a key. */
 export const fieldId = (path: string) => `field-${path.replace(/[^a-z0-9]+/gi, '-')}`;
 
-/** A problem as a sentence of its own: messages go on from the key's name. */
-export const asSentence = ({ path, message }: Problem) => fullStop(`${path} ${message}`);
+/** A problem as a sentence of its own: messages go on from the field's name. */
+export const asSentence = ({ path, message }: Problem) => fullStop(`${fieldOf(path) ?? path} ${message}`);
 
 const INTEGER = /^\d+$/;
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
