@@ -42,6 +42,8 @@ pub enum Act {
     Give(u16, Vec<(&'static str, String)>, Vec<u8>, usize),
     /// The first bytes of a body, so many of them; then nothing until the other side ends the connection.
     Stall(Vec<u8>, usize),
+    /// A page whose length is not said: it ends with the connection.
+    Page(String),
     /// Nothing, for so long.
     Hang(Duration),
     /// The beginning of an answer, then the end of the connection.
@@ -168,6 +170,11 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Seen>>, handler: &Handler) {
             }
             Act::Hang(length) => {
                 std::thread::sleep(length);
+                return;
+            }
+            Act::Page(text) => {
+                let _ = stream.write_all(format!("HTTP/1.1 200 X\r\nConnection: close\r\n\r\n{text}").as_bytes());
+                let _ = stream.shutdown(Shutdown::Both);
                 return;
             }
             Act::BreakOff => {

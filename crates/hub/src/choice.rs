@@ -23,7 +23,7 @@ const INDEX: &str = "model.safetensors.index.json";
 /// Endings of files that are pickles, or may be: reading one can run any program.
 const PICKLES: [&str; 7] = [".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib"];
 /// Endings of files with rows, as the hub has them.
-const ROWS: [&str; 6] = [".jsonl", ".jsonl.gz", ".parquet", ".csv", ".csv.gz", ".json.gz"];
+const ROWS: [&str; 7] = [".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".parquet", ".csv", ".csv.gz"];
 /// Beginning of the name of what sees pictures, which lies beside what writes.
 const SEES: &str = "mmproj";
 /// So many names are listed in a sentence.

@@ -156,10 +156,10 @@ impl Hub {
             _ => Some(0),
         };
         if begin != Some(arriving.bytes) {
-            arriving.restart()?;
             if begin != Some(0) {
                 return Err(passing(format!("{} gave another part of {} than it was asked for.", self.address(), arriving.file.path)));
             }
+            arriving.restart()?;
         }
         while let Some(chunk) = self.chunk(&mut response).await? {
             if arriving.bytes + chunk.len() as u64 > arriving.file.bytes {

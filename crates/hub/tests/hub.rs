@@ -205,10 +205,17 @@ fn a_hub_that_goes_in_the_middle_leaves_what_arrived() {
     let whole = serve(vec![model()], Faults { portion: Some(90_000), ..Faults::default() });
     server.start_again(move |seen| {
         if seen_gone.load(Ordering::Relaxed) {
-            // The end of the connection, then a page where a network wants a login.
-            let nothing = Act::Give(206, vec![("Content-Range", "bytes 90000-199999/200000".into())], vec![0; 110_000], 0);
-            let is_page = !in_vain.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
-            return if is_page { Act::Say(200, Vec::new(), "<html>".into()) } else { nothing };
+            // Nothing of this may cost what has arrived: pages where a network wants a login, parts of which nobody says which, or another one, and at last
+            // the end of the connection.
+            let part = |headers: Vec<(&'static str, String)>| Act::Give(206, headers, vec![0; 110_000], 0);
+            let range = |first: usize| vec![("Content-Range", format!("bytes {first}-199999/200000"))];
+            return match in_vain.fetch_add(1, Ordering::Relaxed) {
+                0 => Act::Say(200, Vec::new(), "<html>".into()),
+                1 => Act::Page("<html>".into()),
+                2 => part(Vec::new()),
+                3 => part(range(50_000)),
+                _ => part(range(90_000)),
+            };
         }
         seen_gone.store(seen.path.ends_with("/model.safetensors"), Ordering::Relaxed);
         whole(seen)
