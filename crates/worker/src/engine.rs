@@ -162,6 +162,10 @@ impl Frozen {
         if self.built_in().is_some() { Ok(model) } else { Ok(admit(model, &mut |_| signals::go_on())?.0) }
     }
 
+    pub fn path(&self) -> &Path {
+        self.files.path()
+    }
+
     /// The folder, where the built-in engine computes.
     pub fn built_in(&self) -> Option<&ModelFolder> {
         match (&self.files, self.choice.engine) {

@@ -224,9 +224,14 @@ impl FoundParts {
         let mut facts = Vec::new();
         for Labelled { label, part, .. } in &self.0 {
             match part {
-                Part::Model { name, folder } => facts.push(fact(format!("model.reward.{name}.checksum"), folder.checksum()?)),
+                Part::Model { name, folder } => {
+                    facts.push(fact(format!("model.reward.{name}.checksum"), folder.checksum()?));
+                    facts.extend(hub::origin_of(folder.path()).map(|origin| fact(format!("model.reward.{name}.origin"), origin)));
+                }
                 // Its checksum is known once it is open.
-                Part::Judge { .. } => {}
+                Part::Judge { name, frozen, .. } => {
+                    facts.extend(hub::origin_of(frozen.path()).map(|origin| fact(format!("model.judge.{name}.origin"), origin)));
+                }
                 Part::Command { command, .. } => {
                     facts.push(fact(format!("reward.{label}.command"), in_words(&command.command)));
                     facts.push(fact(format!("reward.{label}.command.checksum"), content_checksum(command)));

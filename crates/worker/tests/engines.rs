@@ -1,6 +1,6 @@
 //! Experiments whose frozen model mistral.rs runs, from a folder and from a GGUF file, and runs that go on elsewhere than they began.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // The lint sees only functions that are marked as tests.
-use serde_json::Value;
+use serde_json::{Value, json};
 use store::{Fact, Store};
 use tests::{Lab, MODEL, argument, said};
 
@@ -66,4 +66,41 @@ fn a_run_that_goes_on_elsewhere_says_so() {
     assert!(shown["warnings"].to_string().contains("mistral.rs 0.0"), "{shown}");
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn a_judge_that_only_mistralrs_reads_scores_as_the_built_in_engine_does() {
+    let lab = lab();
+    // The embedded model in the clothes of an architecture that is computed alike: with a position in every layer, SmolLM3 is a Llama.
+    let (installed, other) = (lab.path("home/models").join(MODEL), lab.path("other"));
+    std::fs::create_dir(&other).unwrap();
+    for file in std::fs::read_dir(&installed).unwrap().map(|entry| entry.unwrap().path()) {
+        std::os::unix::fs::symlink(&file, other.join(file.file_name().unwrap())).unwrap();
+    }
+    let mut config: Value = serde_json::from_slice(&std::fs::read(installed.join("config.json")).unwrap()).unwrap();
+    let layers = config["num_hidden_layers"].as_u64().unwrap();
+    config["architectures"] = json!(["SmolLM3ForCausalLM"]);
+    config["model_type"] = json!("smollm3");
+    config["no_rope_layers"] = json!(vec![1; layers as usize]);
+    config["no_rope_layer_interval"] = json!(4);
+    std::fs::remove_file(other.join("config.json")).unwrap();
+    lab.write("other/config.json", config.to_string());
+    let pair =
+        |chosen: &str, rejected: &str| json!({ "prompt": "How do I bake bread?", "chosen": chosen, "rejected": rejected }).to_string();
+    lab.write("pairs.jsonl", [pair("With love! You can do it.", "No."), pair("Find an oven.", "I hate bread.")].join("\n"));
+    let bench = |name: &str, model: &str| {
+        let part = format!(
+            "[[reward.parts]]\nname = \"mine\"\nkind = \"judge\"\nmodel = \"{model}\"\nrubric = \"The answer is friendly.\"\n\n[training]"
+        );
+        let spec = lab.tiny_spec(name, |text| text.replace("[training]", &part));
+        let bench = lab.json(&["reward", "bench", &spec, "pairs.jsonl"]);
+        bench["rewards"].as_array().unwrap().iter().find(|part| part["name"] == "mine").unwrap().clone()
+    };
+    let (ours, theirs) = (bench("ours.toml", MODEL), bench("theirs.toml", "./other"));
+    assert_eq!((&theirs["accuracy"], &theirs["ties"]), (&ours["accuracy"], &ours["ties"]), "{ours} {theirs}");
+    let mass = |part: &Value, what: &str| part["repeat"]["score_mass"][what].as_f64().unwrap();
+    for what in ["mean", "least"] {
+        // Sums of probabilities, each of which may be off by a token's tolerance.
+        assert!((mass(&ours, what) / mass(&theirs, what) - 1.0).abs() < 2e-3, "{what}: {ours} {theirs}");
+    }
 }

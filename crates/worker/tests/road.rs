@@ -73,8 +73,9 @@ fn nothing_is_typed_but_names() {
     let run = document(asking(&lab, &server, &["run", &spec, "--db", "runs.db"]));
     assert_eq!((&run["status"], run["arms"].as_array().unwrap().len()), (&json!("finished"), 3), "{run}");
     let fact = |key: &str| run["facts"][key].as_str().unwrap_or_default().to_owned();
-    for (key, id) in [("model.prompter.origin", PROMPTER), ("model.frozen.origin", FROZEN)] {
-        assert_eq!(fact(key), format!("{id} at {COMMIT}, licence apache-2.0"));
+    let of_reward = format!("model.reward.{reward}.origin");
+    for (key, id) in [("model.prompter.origin", PROMPTER), ("model.frozen.origin", FROZEN), (&of_reward, REWARD), ("data.origin", DATA)] {
+        assert_eq!(fact(key), format!("{id} at {COMMIT}, licence apache-2.0"), "{key}");
     }
     assert!(!fact("data.test.checksum").is_empty());
     let tuned = &run["arms"][2];

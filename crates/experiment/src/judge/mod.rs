@@ -22,7 +22,7 @@ pub const PAIRS_PER_BATCH: usize = 16;
 pub struct Pair {
     pub prompt_index: usize,
     pub answer_index: usize,
-    /// As the user wrote it; a rewrite is never shown.
+    /// As the user wrote it, after the system prompt where there is one, as the frozen model was given both; a rewrite is never shown.
     pub prompt: String,
     /// The arm's answer, and the baseline's.
     pub arm: String,
@@ -69,6 +69,14 @@ pub fn pairs(run: &Run, rows: &[EvaluationAnswer], arm: &str, baseline: &str) ->
     Ok(pairs)
 }
 
+/// What was asked, as [`ScoreJudge`] shows it.
+fn shown(row: &EvaluationAnswer) -> String {
+    match row.system.as_deref().filter(|system| !system.is_empty()) {
+        Some(system) => format!("system: {system}\n\nuser: {}", row.prompt),
+        None => row.prompt.clone(),
+    }
+}
+
 fn paired(rows: &[EvaluationAnswer], arm: &str, baseline: &str) -> Vec<Pair> {
     // By answer first.
     let key = |row: &EvaluationAnswer| (row.answer_index, row.prompt_index);
@@ -79,7 +87,7 @@ fn paired(rows: &[EvaluationAnswer], arm: &str, baseline: &str) -> Vec<Pair> {
         Some(Pair {
             prompt_index: ours.prompt_index,
             answer_index: ours.answer_index,
-            prompt: ours.prompt.clone(),
+            prompt: shown(ours),
             arm: ours.answer.clone(),
             baseline: theirs.answer.clone(),
         })

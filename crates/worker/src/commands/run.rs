@@ -20,6 +20,7 @@ use experiment::StopSignal;
 use experiment::prepare::{Prepared, base_folder, from_spec};
 use experiment::runner::{Inputs, Outcome, Progress, Runner};
 use home::read_error;
+use hub::Origin;
 use inference::Proof;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -56,7 +57,9 @@ pub async fn start(context: &Context, file: &Path, with: &With, seeds: u64) -> R
         return Err(Error::stopped("Stopped before the run began; nothing was written."));
     }
     let store = context.open_or_create().await?;
-    let known: Vec<Fact> = loaded.facts.iter().cloned().chain(Machine::look().facts()).collect();
+    let origin =
+        origin_of_data(with.folder(file), &prepared.spec.data.source).map(|origin| Fact { key: "data.origin".into(), value: origin });
+    let known: Vec<Fact> = loaded.facts.iter().cloned().chain(Machine::look().facts()).chain(origin).collect();
     let new = |prepared: &Prepared| NewRun {
         spec: prepared.spec.clone(),
         spec_hash: prepared.spec_hash.clone(),
@@ -79,6 +82,13 @@ pub async fn start(context: &Context, file: &Path, with: &With, seeds: u64) -> R
     };
     store.close().await;
     code
+}
+
+/// Where prompts that were brought from the hub come from, with their licence: files of a data set lie in its folder, or in one within it.
+fn origin_of_data(base: &Path, source: &str) -> Option<String> {
+    const DEEP: usize = 4;
+    let path = base.join(source);
+    path.ancestors().take(DEEP).find_map(|folder| Origin::read(folder).map(|origin| origin.in_words()))
 }
 
 /// The newest run of a spec file and its data, as they are now, that the database holds and that did not fail, if there is one: what failed
