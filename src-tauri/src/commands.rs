@@ -59,6 +59,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         try_prompt,
         judge,
         leave_judging,
+        fetch_embedded,
         hub_search,
         hub_show,
         hub_known,
@@ -140,13 +141,13 @@ async fn check(desk: Desk<'_>, spec: serde_json::Value) -> Result<SpecCheck> {
 }
 
 #[tauri::command]
-async fn reward_commands(desk: Desk<'_>, reward: Reward) -> Result<Vec<RewardCommand>> {
-    desk.commands(reward).await
+async fn reward_commands(desk: Desk<'_>, reward: Reward, run: Option<i64>) -> Result<Vec<RewardCommand>> {
+    desk.commands(reward, run).await
 }
 
 #[tauri::command]
-async fn agree_to_commands(desk: Desk<'_>, reward: Reward, digests: Vec<String>) -> Result<()> {
-    desk.agree(reward, digests).await
+async fn agree_to_commands(desk: Desk<'_>, reward: Reward, digests: Vec<String>, run: Option<i64>) -> Result<()> {
+    desk.agree(reward, digests, run).await
 }
 
 #[tauri::command]
@@ -218,6 +219,11 @@ async fn resume(desk: Desk<'_>, ids: Vec<i64>) -> Result<()> {
 #[tauri::command]
 async fn resume_with_budget(desk: Desk<'_>, id: i64, part: Option<String>, tokens: Option<u64>, money: Option<f64>) -> Result<()> {
     desk.resume_with_budget(id, part.as_deref(), tokens, money).await
+}
+
+#[tauri::command]
+async fn fetch_embedded(desk: Desk<'_>) -> Result<()> {
+    desk.fetch_embedded().await
 }
 
 #[tauri::command]

@@ -6,7 +6,7 @@ import { mount } from 'svelte';
 if (import.meta.env.DEV && !('__TAURI_INTERNALS__' in window)) {
   const { install } = await import('./dev');
   const flags = new URLSearchParams(location.search);
-  install({ first: flags.has('first'), broken: flags.has('broken'), file: flags.has('file') });
+  install({ first: flags.has('first'), broken: flags.has('broken'), file: flags.has('file'), bare: flags.has('bare') });
 }
 
 const target = document.getElementById('app');

@@ -6,6 +6,7 @@ import { dialogs } from '$lib/state/dialogs.svelte';
 import { downloads } from '$lib/state/downloads.svelte';
 import { draft } from '$lib/state/draft.svelte';
 import { estimating } from '$lib/state/estimating.svelte';
+import { fetching } from '$lib/state/fetching.svelte';
 import { files } from '$lib/state/files.svelte';
 import { judging } from '$lib/state/judging.svelte';
 import { notices } from '$lib/state/notices.svelte';
@@ -29,6 +30,7 @@ beforeEach(() => {
   dialogs.close();
   notices.clear();
   estimating.forget();
+  fetching.forget();
   judging.forget();
   benching.forget();
   rewardTraining.forget();

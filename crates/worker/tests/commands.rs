@@ -130,7 +130,16 @@ fn a_run_from_elsewhere_does_not_go_on_with_another_command_or_without_a_yes() {
     let other = lab.error(&["resume", "1", "--db", "a.db", "--allow-commands"], 1, "run");
     assert!(other.contains("reward.mine.command.checksum is not what it was when the run began"), "{other}");
     lab.write("score.py", SCORE);
-    lab.text(&["resume", "1", "--db", "a.db", "--allow-commands"]);
+    // Agreed to on the run's page, where it is shown as its worker would run it.
+    std::fs::remove_file(lab.path("home/commands.jsonl")).unwrap();
+    let desk = Desk::new(Home::at(&lab.path("home")), Some(lab.path("a.db")), env!("CARGO_BIN_EXE_alignpro").into());
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let reward = desk.run(1).await.unwrap().spec.reward;
+        let shown = desk.commands(reward.clone(), Some(1)).await.unwrap();
+        assert_eq!((shown[0].agreed, shown[0].files.len(), lab.path(".").join(&shown[0].folder)), (false, 1, lab.path("")), "{shown:?}");
+        desk.agree(reward, vec![shown[0].digest.clone()], Some(1)).await.unwrap();
+    });
+    lab.text(&["resume", "1", "--db", "a.db"]);
 }
 
 #[test]
@@ -175,7 +184,7 @@ async fn the_window_shows_a_command_and_starts_it_after_a_yes_alone() {
     let mark = format!("open('{}'", lab.path("has-run").display());
     lab.write("score.py", SCORE.replace("open('has-run'", &mark));
     part.program = RewardProgram::Command { command: vec!["python3".into(), script.clone()], timeout_seconds: 100, memory_mb: 4096 };
-    let shown = desk.commands(spec.reward.clone()).await.unwrap();
+    let shown = desk.commands(spec.reward.clone(), None).await.unwrap();
     assert_eq!((shown.len(), shown[0].agreed, &shown[0].files[0].path), (1, false, &script));
     let refused = desk.start(spec.clone(), 1).await.unwrap_err();
     assert!(refused.code == Code::Reward && refused.message.contains("Review"), "{refused}");
@@ -183,12 +192,12 @@ async fn the_window_shows_a_command_and_starts_it_after_a_yes_alone() {
     // What was shown is not what is there any more.
     lab.write("score.py", SCORE.replace("open('has-run'", &mark) + "# changed");
     let digests = vec![shown[0].digest.clone()];
-    assert!(desk.agree(spec.reward.clone(), digests).await.unwrap_err().message.contains("has changed since it was shown"));
+    assert!(desk.agree(spec.reward.clone(), digests, None).await.unwrap_err().message.contains("has changed since it was shown"));
     assert!(has_run(&lab).is_empty() && desk.runs().await.unwrap().is_empty());
 
-    let digests = desk.commands(spec.reward.clone()).await.unwrap().into_iter().map(|command| command.digest).collect();
-    desk.agree(spec.reward.clone(), digests).await.unwrap();
-    assert!(desk.commands(spec.reward.clone()).await.unwrap()[0].agreed);
+    let digests = desk.commands(spec.reward.clone(), None).await.unwrap().into_iter().map(|command| command.digest).collect();
+    desk.agree(spec.reward.clone(), digests, None).await.unwrap();
+    assert!(desk.commands(spec.reward.clone(), None).await.unwrap()[0].agreed);
     assert!(!desk.estimate(spec.clone()).await.unwrap().basis.contains("What scores"));
     let run = desk.start(spec, 1).await.unwrap()[0];
     let begun = std::time::Instant::now();

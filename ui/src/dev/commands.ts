@@ -1,5 +1,5 @@
 // Commands of a reward as the shell would describe them: a word that begins with / and ends like a file is one.
-import type { Reward, RewardCommand } from '$ipc';
+import type { Reward, RewardCommand, RewardPart } from '$ipc';
 import { labelOf } from '$lib/state/rewards';
 
 const hashed = (text: string) => {
@@ -16,3 +16,22 @@ export const described = (reward: Reward, agreed: string[]): RewardCommand[] =>
     const digest = hashed(JSON.stringify([part.command, files]));
     return [{ part: labelOf(part), command: part.command, folder: '/', files, digest, agreed: agreed.includes(digest) }];
   });
+
+/** Experiments whose reward runs a command: one that failed, and one of a colleague. */
+export const COMMANDED = ['bb01', 'ab12'];
+export const SCORED: RewardPart = {
+  kind: 'command',
+  name: 'must name a price',
+  weight: 1,
+  command: ['python3', '/home/ada/price.py'],
+  timeout_seconds: 60,
+  memory_mb: 4096,
+};
+
+/** What a worker says that may not run a command of the reward; null where it may run all. */
+export function unagreed(reward: Reward, agreed: string[]): string | null {
+  const other = described(reward, agreed).find((command) => !command.agreed);
+  return other
+    ? `The part "${other.part}" of the reward runs a command that nobody has agreed to on this machine, or that has changed since: ${other.command.join(' ')}. Read it and the files that it names. If you trust them, do the same in a terminal, which asks, or with --allow-commands.`
+    : null;
+}

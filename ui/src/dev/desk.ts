@@ -15,6 +15,8 @@ export class Desk {
   private paths: string[] = [];
   settings: Settings = { threads: null };
   agreed: string[] = [];
+  /** The embedded model is there. */
+  hasEmbedded = true;
   private judgings: { run: number; judged: Judged }[] = [];
   private judging = 0;
 
@@ -63,6 +65,8 @@ export class Desk {
     return null;
   }
   stop = (id: number) => this.put([id], { status: 'stopped', message: 'stopped on request' });
+  /** As a worker ends at once that may not run a command of its reward. */
+  refuse = (id: number, message: string) => this.put([id], { message });
   resume([first, ...waiting]: number[]) {
     if (first !== undefined) this.put([first], { status: 'running', message: null });
     return this.put(waiting, { status: 'waiting', message: null });

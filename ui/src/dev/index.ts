@@ -20,7 +20,7 @@ import type {
 import { answerWith } from '$lib/ipc/mock';
 import { armsOf, needsRewrites, whole } from '$lib/state/arms';
 import { labelOf } from '$lib/state/rewards';
-import { described } from './commands';
+import { COMMANDED, described, SCORED, unagreed } from './commands';
 import { Desk } from './desk';
 import { designed } from './design';
 import { foundAt, namesAt } from './endpoint';
@@ -34,7 +34,7 @@ import { ARMS_OF } from './arms';
 import { cellSpec } from './cells';
 import { CLUSTERED, CLUSTERED_SPEC } from './clusters';
 import { COLLEAGUE, episodes, EXAMPLE, spec } from './fixtures';
-import { overview } from './overview';
+import { bare, overview } from './overview';
 import { samples } from './samples';
 import { analysed } from './seeds';
 import { theoryOf } from './theory';
@@ -52,6 +52,7 @@ function specOf(run: RunSummary): Spec {
   const arms = ARMS_OF[run.experiment];
   const cell = cellSpec(run.experiment);
   if (cell) return spec({ ...cell, name: run.name, seed: run.seed });
+  if (COMMANDED.includes(run.experiment)) return spec({ name: run.name, seed: run.seed, source: run.data, watched: [SCORED] });
   if (run.experiment === WATCHED) return spec({ ...WATCHED_SPEC, name: run.name, seed: run.seed });
   if (run.experiment === CLUSTERED) return spec({ ...CLUSTERED_SPEC, name: run.name, seed: run.seed });
   return spec({ name: run.name, seed: run.seed, source: run.data, kl: run.experiment === 'cc77' ? 0.002 : arms ? 0.1 : 0.01, arms });
@@ -171,10 +172,22 @@ function check(s: Spec): SpecCheck {
   return { problems, toml: toml(s) };
 }
 
-export function install(options: { first?: boolean; broken?: boolean; file?: boolean } = {}) {
+export function install(options: { first?: boolean; broken?: boolean; file?: boolean; bare?: boolean } = {}) {
   desk = new Desk(options.first);
   [arrivals, preferences] = [new Arrivals(), new Preferences()];
   if (options.file) desk.open(COLLEAGUE);
+  desk.hasEmbedded = !options.bare;
+  const refusal = (id: unknown) => {
+    const run = find(id);
+    return run && unagreed(specOf(run).reward, desk.agreed);
+  };
+  const resumed = (ids: number[]) => {
+    for (const id of ids) {
+      const message = refusal(id);
+      if (message) desk.refuse(id, message);
+    }
+    return desk.resume(ids.filter((id) => !refusal(id)));
+  };
   const detail = (id: unknown): RunDetail | Promise<never> => {
     const run = find(id);
     if (!run) return fail('run', `There is no run ${String(id)} in this database.`);
@@ -239,7 +252,8 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     return;
   }
   answerWith({
-    examine: () => wait(400, overview),
+    examine: () => wait(400, desk.hasEmbedded ? overview : bare),
+    fetch_embedded: () => wait(600, null).then(() => ((desk.hasEmbedded = true), null)),
     reward_commands: (a) => wait(50, described(a.reward as Reward, desk.agreed)),
     agree_to_commands: (a) => desk.agree(described(a.reward as Reward, desk.agreed), a.digests as string[]),
     runs: () => desk.current(),
@@ -317,8 +331,8 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     appear: () => null,
     start: ({ spec: s, seeds }) => desk.start(s as Spec, seeds as number),
     stop: ({ id }) => desk.stop(id as number),
-    resume: ({ ids }) => desk.resume(ids as number[]),
-    resume_with_budget: ({ id }) => desk.resume([id as number]),
+    resume: ({ ids }) => resumed(ids as number[]),
+    resume_with_budget: ({ id }) => resumed([id as number]),
     change: ({ ids, change }) => desk.change(ids as number[], change as RunChange),
     remove: ({ ids }) => desk.remove(ids as number[]),
     export_runs: ({ ids }) => wait(300, `/home/ada/Downloads/${(ids as number[]).length === 1 ? 'run' : 'runs'}.alignpro`),
@@ -336,6 +350,9 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     close_file: ({ path }) => desk.close(path as string),
     merge: ({ path }) => desk.merge(path as string),
     choose_prompts: () => '/home/ada/prompts.jsonl',
-    try_prompt: ({ id, prompt, onNews }) => tried(id as number, String(prompt), onNews),
+    try_prompt: ({ id, prompt, onNews }) => {
+      const message = refusal(id);
+      return message ? fail('reward', message) : tried(id as number, String(prompt), onNews);
+    },
   });
 }

@@ -1,4 +1,5 @@
 import type { Overview } from '$ipc';
+import { EMBEDDED } from '$lib/state/machine';
 
 export const overview: Overview = {
   version: '0.1.0',
@@ -92,4 +93,13 @@ export const overview: Overview = {
       problem: 'config.json is there, model.safetensors is missing',
     },
   ],
+};
+
+/** The same machine before any model is on it. */
+export const bare: Overview = {
+  ...overview,
+  models: [],
+  checks: overview.checks.map((check) =>
+    check.name === `model ${EMBEDDED}` ? { ...check, health: 'bad', finding: 'not installed', fix: '`alignpro models fetch`' } : check,
+  ),
 };

@@ -1,5 +1,5 @@
 import { fullStop } from '$lib/format';
-import { ALLOW_HTTP, KEY_ITSELF, KEY_NAME, withLabels } from '$lib/state/labels';
+import { ALLOW_HTTP, FETCH, KEY_ITSELF, KEY_NAME, withLabels } from '$lib/state/labels';
 import type { Check, Error as Failure, Event, Report } from './types';
 
 /** Whatever a command rejected with, as the boundary's error: a sentence for somebody who sits before a window. */
@@ -85,7 +85,9 @@ const OPTIONS: [RegExp, string][] = [
   [/add a model with `alignpro hub get [^`]*` or `alignpro models import [^`]*`/, `bring a model under ${MACHINE}`],
   [/ with `alignpro models fetch`, `alignpro models import` or `alignpro hub get`/, ` under ${MACHINE}`],
   [/turn the file into a folder with `alignpro models import`/, `choose a folder of safetensors (${MACHINE} brings them)`],
-  [/: `alignpro models fetch` brings it/, ': in a terminal `alignpro models fetch` brings it'],
+  [/: `alignpro models fetch` brings it/, `: “${FETCH}” under ${MACHINE} brings it`],
+  [/\brun `alignpro models fetch`/, `click “${FETCH}”`],
+  [/^`alignpro models fetch`$/, `click “${FETCH}”`],
   [/--judge names/, '“Judge” names'],
   [/--base names/, '“Model to begin with” names'],
   [/needs engine = "mistralrs" or "auto"/, 'needs the engine mistral.rs, or Automatic'],
@@ -97,7 +99,10 @@ const OPTIONS: [RegExp, string][] = [
   [/name it under \[\[reward\.parts\]\]/, 'choose it as a reward model'],
   [/to be named under \[\[reward\.parts\]\]/, 'to be chosen as a reward model'],
   [/\ba length_band part\b/, 'a part “Length band”'],
-  [/do the same in a terminal, which asks, or with --allow-commands/, 'agree to it under “Review” or on the page “Rewards”'],
+  [
+    /do the same in a terminal, which asks, or with --allow-commands/,
+    'agree to it on the page of the run, under “Review” or on the page “Rewards”',
+  ],
   // Files of feedback.
   [/\bname it \((--\w+-column)\)/, 'choose it under $1'],
   [/\bname those of pairs\b/, 'choose those of pairs'],

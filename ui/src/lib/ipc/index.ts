@@ -89,10 +89,11 @@ export const check = async (spec: Spec): Promise<SpecCheck> => {
 };
 /** The columns of a file that can hold the prompts, and that can say which belong together; none for the shipped ones. */
 export const columns = (data: Data) => invoke<DataColumns>('columns', { data });
-/** The commands that a reward would run, with whether a person has agreed to them. None is run by this. */
-export const rewardCommands = (reward: Reward) => invoke<RewardCommand[]>('reward_commands', { reward });
+/** The commands that a reward would run, with whether a person has agreed to them; of a run as its worker would. None is run by this. */
+export const rewardCommands = (reward: Reward, run: number | null = null) => invoke<RewardCommand[]>('reward_commands', { reward, run });
 /** Keeps that a person has agreed to the commands that were shown with these digests. */
-export const agreeToCommands = (reward: Reward, digests: string[]) => invoke<null>('agree_to_commands', { reward, digests });
+export const agreeToCommands = (reward: Reward, digests: string[], run: number | null = null) =>
+  invoke<null>('agree_to_commands', { reward, digests, run });
 export const preview = (data: Data) => invoke<DataPreview>('preview', { data });
 export const score = (reward: Reward, prompt: string, answer: string) => invoke<ScoreRow>('score', { reward, prompt, answer });
 /** Runs with so many seeds, from the spec's own on; the first begins and the others wait for their turn. */
@@ -129,6 +130,8 @@ export const judge = (id: number, what: ToJudge, endpoint: Endpoint | null, onPr
   invoke<Judged>('judge', { id, what, endpoint, onProgress: new Channel(onProgress) });
 /** Stops the judging that is under way; what is judged is kept. */
 export const leaveJudging = () => invoke<null>('leave_judging');
+/** Brings the embedded model, unless it is there; takes seconds to minutes. Uses the network. */
+export const fetchEmbedded = () => invoke<null>('fetch_embedded');
 /** What the hub finds, the most downloaded first. Uses the network. */
 export const hubSearch = (kind: HubKind, text: string) => invoke<HubListed[]>('hub_search', { kind, text });
 /** What a repository is, and what of it would be brought. Uses the network. */

@@ -1,6 +1,7 @@
 // What a person does to runs, from whichever page: each says what came of it and, where it can be, how it is undone.
 import { change, exportAdapter, failure, remove, resume, run as ask, stop, type RunChange, type RunSummary } from '$ipc';
 import { plural } from '$lib/format';
+import { Consent } from './consent.svelte';
 import { adopt } from './draft.svelte';
 import { isOwn, retagged, viewOf } from './experiments';
 import { notices } from './notices.svelte';
@@ -52,7 +53,23 @@ export async function removeForGood(these: RunSummary[]): Promise<boolean> {
   return true;
 }
 
-export const resumeAll = (these: RunSummary[]) => carriedOut(() => resume(numbers(these.filter((run) => isResumable(run.status)))));
+/** Those that have a command nobody has agreed to are left as they are: it is read on their own pages. */
+export const resumeAll = (these: RunSummary[]) =>
+  carriedOut(async () => {
+    const [ready, held]: [RunSummary[], RunSummary[]] = [[], []];
+    for (const run of these.filter((run) => isResumable(run.status))) ((await isAgreed(run)) ? ready : held).push(run);
+    if (ready.length) await resume(numbers(ready));
+    const [first] = held;
+    if (!first) return;
+    const read = { word: 'Read it', go: () => router.go(['runs', first.id]) };
+    notices.say(`The reward of ${named(held)} runs a command that you have not agreed to. It is shown on the run’s page.`, true, read);
+  });
+async function isAgreed({ id }: RunSummary): Promise<boolean> {
+  const consent = new Consent();
+  await consent.look((await ask(id)).spec.reward, id);
+  // What cannot be told is said on the run's page.
+  return consent.isGiven;
+}
 export const stopAll = (these: RunSummary[]) =>
   carriedOut(async () => {
     // Those that wait first, else the next one would begin meanwhile.

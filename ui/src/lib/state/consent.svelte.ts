@@ -8,16 +8,21 @@ export class Consent {
   /** Digests of those that are ticked. */
   ticked: string[] = $state([]);
   private turn = 0;
+  /** That which was looked at last. */
+  private reward: Reward | null = null;
+  /** The run that it is of, if it is of one. */
+  private run: number | null = null;
 
   /** Looks which commands a reward would run; what was ticked stays ticked as long as it is the same. */
-  look = async (reward: Reward) => {
+  look = async (reward: Reward, run: number | null = null) => {
     const mine = ++this.turn;
+    [this.reward, this.run] = [reward, run];
     if (!reward.parts.some((part) => part.kind === 'command')) {
       [this.commands, this.error] = [[], null];
       return;
     }
     try {
-      const commands = await rewardCommands(reward);
+      const commands = await rewardCommands(reward, run);
       if (mine === this.turn) [this.commands, this.error] = [commands, null];
     } catch (thrown) {
       if (mine === this.turn) [this.commands, this.error] = [null, failure(thrown)];
@@ -30,11 +35,27 @@ export class Consent {
   get isGiven(): boolean {
     return this.commands !== null && this.asked.every((command) => this.ticked.includes(command.digest));
   }
+  /** Something was shown that is not ticked yet. */
+  get isAwaited(): boolean {
+    return this.asked.some((command) => !this.ticked.includes(command.digest));
+  }
   tick = (digest: string, isTicked: boolean) => {
     this.ticked = isTicked ? [...this.ticked, digest] : this.ticked.filter((other) => other !== digest);
   };
   /** Keeps what is ticked. */
   keep = async (reward: Reward) => {
-    if (this.asked.length) await agreeToCommands(reward, this.ticked);
+    if (this.asked.length) await agreeToCommands(reward, this.ticked, this.run);
+  };
+  /** Looks once more at what may have changed since it was shown, and keeps what is ticked; whether all may run. */
+  settle = async (): Promise<boolean> => {
+    const { reward, run } = this;
+    if (reward === null) return true;
+    await this.look(reward, run);
+    if (!this.isGiven) return false;
+    if (this.asked.length) {
+      // What has changed in this moment is refused, and shown as it is now.
+      await this.keep(reward).finally(() => this.look(reward, run));
+    }
+    return true;
   };
 }

@@ -4,6 +4,8 @@
 export const ALLOW_HTTP = 'Speak without encryption to a machine outside of the private networks';
 export const KEY_NAME = 'Name of the key';
 export const KEY_ITSELF = 'The key itself';
+/** The button that brings the embedded model. */
+export const FETCH = 'Fetch the embedded model';
 
 export const FIELDS: Record<string, string> = {
   name: 'Name of the experiment',

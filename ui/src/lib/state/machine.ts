@@ -18,6 +18,11 @@ export function machineInWords({ checks, models }: Overview): { lines: { label: 
   return { lines, obstacles: checks.filter((check) => check.health === 'bad') };
 }
 
+/** The model of the quickstart. */
+export const EMBEDDED = 'smollm2-135m-instruct';
+/** Whether fetching the embedded model is what a check asks for. */
+export const wantsEmbedded = ({ name, health }: Check) => name === `model ${EMBEDDED}` && health === 'bad';
+
 const withoutGpu = (finding: string) =>
   sentence(finding.startsWith('none: ') ? `No GPU found: ${finding.slice('none: '.length)}` : finding);
 
