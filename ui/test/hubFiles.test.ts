@@ -1,22 +1,31 @@
 import { expect, test } from 'vitest';
 import { sourcesOf } from '../src/lib/state/hubFiles';
 
+const FOLDER = '/home/test/data/set';
+const of = (...names: string[]) =>
+  sourcesOf({ folder: FOLDER, files: names.map((name) => `${FOLDER}/${name}`) }).map((source) => source.replace(`${FOLDER}/`, ''));
+
 test('rows to train on are taken before those for tests, whatever the order of the names', () => {
-  expect(sourcesOf(['/d/uf/data/test_prefs-00000-of-00001.parquet', '/d/uf/data/train_prefs-00000-of-00001.parquet'])).toEqual([
-    '/d/uf/data/train_prefs-00000-of-00001.parquet',
-    '/d/uf/data/test_prefs-00000-of-00001.parquet',
-  ]);
-  expect(sourcesOf(['/d/h/validation.jsonl.gz', '/d/h/train.jsonl.gz'])[0]).toBe('/d/h/train.jsonl.gz');
+  const [test, train] = ['data/test_prefs-00000-of-00001.parquet', 'data/train_prefs-00000-of-00001.parquet'];
+  expect(of(test, train)).toEqual([train, test]);
+  expect(of('validation.jsonl.gz', 'train.jsonl.gz')[0]).toBe('train.jsonl.gz');
+  expect(of('default/test/0000.parquet', 'default/train/0000.parquet')[0]).toBe('default/train/0000.parquet');
+  // No word of these is for tests, and none for training.
+  expect(of('latest.jsonl', 'b/constraints.jsonl')).toEqual(['latest.jsonl', 'b/constraints.jsonl']);
 });
 
 test('the parts of a file are taken together', () => {
-  const parts = [0, 1, 2].map((n) => `/d/x/train-0000${n}-of-00003.parquet`);
-  expect(sourcesOf(['/d/x/test-00000-of-00001.parquet', ...parts])).toEqual(['/d/x/train-*.parquet', '/d/x/test-00000-of-00001.parquet']);
+  const parts = [0, 1, 2].map((n) => `train-0000${n}-of-00003.parquet`);
+  expect(of('test-00000-of-00001.parquet', ...parts)).toEqual(['train-*.parquet', 'test-00000-of-00001.parquet']);
+  expect(of('default/test/0000.parquet', 'default/train/0000.parquet', 'default/train/0001.parquet')).toEqual([
+    'default/train/*.parquet',
+    'default/test/0000.parquet',
+  ]);
 });
 
 test('a file for each source is a share of the whole', () => {
-  expect(sourcesOf(['/d/full/evol.jsonl', '/d/full/flan.jsonl'])).toEqual(['/d/full', '/d/full/evol.jsonl', '/d/full/flan.jsonl']);
-  expect(sourcesOf(['/d/full/a.jsonl', '/d/full/b.csv'])[0]).toBe('/d/full/a.jsonl');
-  expect(sourcesOf(['/d/one/rows.jsonl'])).toEqual(['/d/one/rows.jsonl']);
-  expect(sourcesOf([])).toEqual([]);
+  expect(of('evol.jsonl', 'flan.jsonl')).toEqual([FOLDER, 'evol.jsonl', 'flan.jsonl']);
+  expect(of('a.jsonl', 'b.csv')[0]).toBe('a.jsonl');
+  expect(of('rows.jsonl')).toEqual(['rows.jsonl']);
+  expect(of()).toEqual([]);
 });

@@ -217,6 +217,14 @@ describe('a sentence for a terminal', () => {
     // Twice is as once: it may have come through the door already.
     expect(inWindow(window)).toBe(window);
   });
+  it('leaves alone what a sentence repeats of others', () => {
+    for (const text of [
+      'Its part: its command python3 score.py --label=good group_size=4 ended (signal 9) with 3 of 4 answers scored.',
+      'Prompt 3 ("Explain learning_rate and prompter.model") is too long.',
+      'There is no file data.test-00000.csv here.',
+    ])
+      expect(inWindow(text)).toBe(text);
+  });
   it('names the fields of a file of feedback as they are', () => {
     const labels = [...fieldsOf('pairs', null), ...fieldsOf('labelled', null)].map(({ label }) => label);
     for (const label of ['Chosen answer', 'Rejected answer', 'Answer', 'Label']) expect(labels).toContain(label);

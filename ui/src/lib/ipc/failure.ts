@@ -111,7 +111,7 @@ const OPTIONS: [RegExp, string][] = [
   [/--chosen-column\b/, '“Chosen answer”'],
   [/--rejected-column\b/, '“Rejected answer”'],
   [/--response-column\b/, '“Answer”'],
-  [/--label\b/, '“Label”'],
+  [/--label(?![\w=-])/, '“Label”'],
   // Reward models that are trained.
   [/--held-out is/, 'The share held out is'],
   [/--learning-rate is/, 'The learning rate is'],

@@ -143,11 +143,22 @@ for (const [path, label] of [FIELDS, ENDPOINT, PART].flatMap((table) => Object.e
   if (key.includes('_')) SHORT.set(key, SHORT.has(key) && SHORT.get(key) !== label ? null : label);
 }
 
-const PATH = /(?<![\w./"“-])(?:data|prompter|frozen|reward|training|evaluation|arms)(?:\.[a-z_]+|\[\d+\])+(?![\w/"])/g;
+const PATH = /(?<![\w./"“-])(?:data|prompter|frozen|reward|training|evaluation|arms)(?:\.[a-z_]+|\[\d+\])+(?![\w/"-]|\.\w)/g;
 const KEY = /(?<![\w./"“-])[a-z]+(?:_[a-z]+)+(?![\w/"]|\.\w)/g;
+// What a sentence repeats of others: texts in quotation marks, and a person's own command.
+const OF_OTHERS = /"[^"]*"|`[^`]*`|(?<=\bits command ).*?(?= (?:ended|had scored|printed|cannot)\b)/g;
+
 /** A sentence with the form's labels where it names keys of a spec. */
-export const withLabels = (text: string) =>
-  text
-    .replace(PATH, (path) => fieldOf(path) ?? path)
-    .replace(KEY, (key) => quoted(SHORT.get(key) ?? undefined) ?? key)
-    .replace(/” = true\b/g, '”');
+export function withLabels(text: string): string {
+  const own = (part: string) =>
+    part
+      .replace(PATH, (path) => fieldOf(path) ?? path)
+      .replace(KEY, (key) => quoted(SHORT.get(key) ?? undefined) ?? key)
+      .replace(/” = true\b/g, '”');
+  let [whole, last] = ['', 0];
+  for (const { 0: other, index } of text.matchAll(OF_OTHERS)) {
+    whole += own(text.slice(last, index)) + other;
+    last = index + other.length;
+  }
+  return whole + own(text.slice(last));
+}
