@@ -102,8 +102,11 @@ impl Endpoint {
     /// Keeps answers in a file from now on, and knows those that are in it already, with what they have cost.
     pub fn keep_in(&mut self, path: &Path) -> Result<()> {
         let account = &self.asker.account;
+        // What a trial has cost belongs to the run as well.
+        let before = account.spent();
         self.journal = Journal::open(path, &mut |cost| account.open().add(cost))?;
-        Ok(())
+        let trial = Tokens { read: before.tokens_in, written: before.tokens_out, estimated: before.tokens_estimated };
+        if before.requests > 0 { self.journal.keep(None, trial) } else { Ok(()) }
     }
 
     /// Whether to stop, from now on.

@@ -128,6 +128,10 @@ impl Runner {
     /// status: an error becomes `failed` with its message and is returned; so is [`Code::Paused`], which leaves the run stopped and kept.
     pub fn run(&mut self, stop: &dyn Fn() -> bool, observe: &mut dyn FnMut(&Progress)) -> Result<Outcome> {
         let result = self.phases(stop, observe);
+        if !matches!(result, Ok(Outcome::Finished(_))) {
+            // The first error says more than one about noting this.
+            let _ = self.note_scores();
+        }
         let (status, message) = match &result {
             Ok(Outcome::Finished(_)) => return result,
             Ok(Outcome::Stopped) => (Status::Stopped, None),
@@ -357,7 +361,13 @@ impl Runner {
         }
     }
 
+    /// Notes what whoever reads the scores should know: those of this worker.
+    fn note_scores(&self) -> Result<()> {
+        self.pipeline.reward.remarks().into_iter().try_for_each(|message| self.record.append(&Event::Note { message }))
+    }
+
     fn finish(&mut self) -> Result<Outcome> {
+        self.note_scores()?;
         let Record { store, handle, run, .. } = &self.record;
         let rows = self.record.answers(Split::Test)?;
         let mut record = handle.block_on(store.run(*run))?;

@@ -107,7 +107,7 @@ async fn run_with(rows: &[EvaluationAnswer]) -> (tempfile::TempDir, Store, store
 }
 
 fn asked(arm: &str, baseline: &str) -> Asked {
-    judge::asked(&judge_that(|_| (String::new(), false)), "judge", arm, baseline)
+    judge::asked(&judge_that(|_| (String::new(), false)), "judge", arm, baseline, false)
 }
 
 /// Judges all pairs; what was committed, batch by batch.
@@ -170,7 +170,10 @@ fn a_question_holds_texts_as_they_are() {
     let asked = question(prompt, a, b);
     let rest = TEMPLATE.split(['{', '}']).collect::<Vec<_>>();
     assert_eq!(asked, format!("{}{prompt}{}{a}{}{b}{}", rest[0], rest[2], rest[4], rest[6]));
-    assert_eq!(judge::template_hash().len(), 12);
+    assert_eq!(judge::template_hash(TEMPLATE).len(), 12);
+    let with_system = judge::template(true);
+    assert!(with_system.contains("[Prompt]\nsystem: {system}\n\nuser: {prompt}\n[End") && judge::template(false) == TEMPLATE);
+    assert_ne!(judge::template_hash(&with_system), judge::template_hash(TEMPLATE), "another question has a judging of its own");
     let shown: Vec<String> = TEMPLATE.lines().map(|line| format!("    {line}").trim_end().to_owned()).collect();
     let page = include_str!("../../../docs/algorithms/judge.md");
     assert!(page.contains(&shown.join("\n")), "docs/algorithms/judge.md shows another template");
@@ -240,7 +243,7 @@ async fn both_orders_are_asked_and_kept_as_they_were_said() {
     let share = |share: Option<contract::figures::ShareOfPrompts>| share.unwrap().share;
     assert_eq!((share(found.win_rate), share(found.first_position), share(found.agreement)), (1.0, 0.5, 1.0));
     assert_eq!((found.judge.as_str(), found.checksum.as_str(), found.engine.as_str()), ("judge", "sum", "a judge of a test"));
-    assert_eq!((found.template.as_str(), &found.template_hash), (TEMPLATE, &judge::template_hash()));
+    assert_eq!((found.template.as_str(), &found.template_hash), (TEMPLATE, &judge::template_hash(TEMPLATE)));
     assert_eq!(found.warnings, [""; 0]);
     let kept = &store.judgings(run.id).await.unwrap()[0].judgements;
     let of_seven = kept.iter().find(|j| j.prompt_index == 7).unwrap();

@@ -43,6 +43,9 @@ pub fn choose<'a>(repository: &'a Repository, patterns: &[String]) -> Result<Vec
     if !patterns.is_empty() && asked.is_empty() {
         return Err(refused(repository, format!("has no file that --file means. It has {}", names(repository.files.iter()))));
     }
+    if let Some(script) = asked.iter().find(|file| file.name().to_ascii_lowercase().ends_with(".py")) {
+        return Err(refused(repository, format!("has {} as a program, and programs of a repository are never brought", script.path)));
+    }
     if let Some(pickle) = asked.iter().find(|file| is_pickle(file)) {
         return Err(refused(repository, pickle_problem(&pickle.path)));
     }
@@ -322,6 +325,7 @@ mod tests {
         let names = ["README.md", "data/train-0.parquet", "extra/x.jsonl.gz", "script.py"];
         assert_eq!(chosen(HubKind::Data, &names, &[]).unwrap(), ["data/train-0.parquet", "extra/x.jsonl.gz"]);
         assert_eq!(chosen(HubKind::Data, &names, &["data/train-*"]).unwrap(), ["data/train-0.parquet"]);
+        assert!(chosen(HubKind::Data, &names, &["*.py"]).unwrap_err().message.contains("never brought"));
         let message = chosen(HubKind::Data, &["script.py"], &[]).unwrap_err().message;
         assert!(message.contains("refs/convert/parquet"), "{message}");
     }

@@ -14,6 +14,11 @@ pub trait Scorer: Send + Sync {
     fn score_mass(&self) -> Option<ScoreMass> {
         None
     }
+
+    /// What whoever reads the scores so far should know, as a clause that ends a sentence.
+    fn remark(&self) -> Option<String> {
+        None
+    }
 }
 
 /// The prompt as the user's message, after the system's where there is one, the answer as the assistant's.

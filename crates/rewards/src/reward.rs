@@ -105,6 +105,15 @@ impl Reward {
         })
     }
 
+    /// What whoever reads the scores so far should know, a sentence each.
+    pub fn remarks(&self) -> Vec<String> {
+        let of = |part: &Part| match &part.program {
+            Program::Outside(_, Some(scorer)) => Some(format!("The part \"{}\" of the reward: {}", part.label, scorer.remark()?)),
+            _ => None,
+        };
+        self.parts.iter().filter_map(of).collect()
+    }
+
     /// Scores a batch, in order.
     ///
     /// # Errors

@@ -3,7 +3,7 @@ use crate::consent::Consent;
 use crate::models::describe::class_of;
 use crate::models::resolve::{Located, as_folder, locate};
 use crate::output::note;
-use crate::reward_parts::{self, For, FoundParts, OpenParts};
+use crate::reward_parts::{self, For, FoundParts, KeptPart, OpenParts};
 use crate::{served, signals};
 use contract::endpoint::{Endpoint as Settings, EndpointFindings};
 use contract::spec::{Engine, Precision};
@@ -278,7 +278,7 @@ impl Found {
         let tokenizer = Arc::new(self.prompter.tokenizer()?);
         let folder =
             if let Place::Here(Frozen { files: FrozenFiles::Folder(folder), .. }) = &self.frozen { folder } else { &self.prompter };
-        let read = folder.tokenizer()?;
+        let read = if folder.path == self.prompter.path { tokenizer.clone() } else { Arc::new(folder.tokenizer()?) };
         let frozen = |system: Option<&str>, prompt: &str| match &self.frozen {
             Place::Elsewhere(_) => Ok(usize::try_from(estimated_prompt(system, prompt)).unwrap_or(usize::MAX)),
             Place::Here(_) => Ok(read.chat(&Message::asked(system, prompt))?.len()),
@@ -406,6 +406,7 @@ impl Loaded {
 
     /// For a few answers: as [`Self::admit`], but an endpoint, which may cost money, is not made to prove itself.
     pub fn admit_for_a_few(self, stop: &dyn Fn() -> bool) -> Result<Admitted> {
+        self.parts.kept.iter().for_each(KeptPart::go_on_without_number);
         match self.frozen {
             Answers::Here(_) => self.admit(stop),
             Answers::Elsewhere(mut frozen) => {
@@ -420,6 +421,7 @@ impl Loaded {
 
     /// Lets the frozen model prove itself and puts a cache before it. Ends with [`contract::Code::Stopped`] where `stop` says so.
     pub fn admit(self, stop: &dyn Fn() -> bool) -> Result<Admitted> {
+        self.parts.kept.iter().for_each(KeptPart::go_on_without_number);
         let (frozen, proof, endpoint): (Box<dyn FrozenModel>, _, _) = match self.frozen {
             Answers::Here(model) => {
                 let (model, proof) = admit(model, &mut until(stop))?;

@@ -15,7 +15,8 @@ use inference::{EngineFootprint, FrozenModel};
 use lm::{Checked, Deberta, DebertaFolder, EncoderFootprint, Llama, Message, ModelFolder, Precision, RewardFolder, RewardModel};
 use rewards::{CommandScorer, KeptScores, Limits, Scorer, Scorers, content_checksum, described, in_words};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::btree_map::Entry;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use store::Fact;
@@ -65,6 +66,15 @@ enum Kept {
 }
 
 impl KeptPart {
+    /// A judge that gives an answer no number is to go on, as in a run.
+    pub fn go_on_without_number(&self) {
+        match &self.what {
+            Kept::Judge(judge) => judge.go_on_without_number(),
+            Kept::JudgeElsewhere(judge) => judge.go_on_without_number(),
+            Kept::Command(_) | Kept::Service(..) => {}
+        }
+    }
+
     /// Keeps in a file what it says from now on, and knows what is in it already; hears `stop` while it waits.
     pub fn keep_in(&self, path: &Path, stop: Box<dyn Fn() -> bool + Send>) -> Result<()> {
         match &self.what {
@@ -73,12 +83,8 @@ impl KeptPart {
                 service.set_stop(stop);
                 scores.keep_in(path)
             }
-            Kept::Judge(judge) => {
-                judge.go_on_without_number();
-                Ok(())
-            }
+            Kept::Judge(_) => Ok(()),
             Kept::JudgeElsewhere(judge) => {
-                judge.go_on_without_number();
                 let mut model = judge.model()?;
                 model.set_stop(stop);
                 model.keep_in(path)
@@ -100,16 +106,6 @@ impl KeptPart {
             Kept::JudgeElsewhere(judge) => judge.model().ok().and_then(|model| Some((model.url().to_owned(), model.served()?.to_owned()))),
             Kept::Command(_) | Kept::Service(..) | Kept::Judge(_) => None,
         }
-    }
-
-    /// Of a judge: a sentence about the answers that got no number from it.
-    pub fn silence(&self) -> Option<String> {
-        match &self.what {
-            Kept::Judge(judge) => judge.silence(),
-            Kept::JudgeElsewhere(judge) => judge.silence(),
-            Kept::Command(_) | Kept::Service(..) => None,
-        }
-        .map(|sentence| format!("The part \"{}\" of the reward: {sentence}", self.label))
     }
 }
 
@@ -248,6 +244,7 @@ impl FoundParts {
     /// Opens them: loads weights, starts commands, looks whether services are there. A model that several parts name is loaded once.
     pub fn open(&self, what_for: &For<'_>, precision: Precision) -> Result<OpenParts> {
         let mut models: BTreeMap<&Path, Arc<dyn Scorer>> = BTreeMap::new();
+        let mut judges: BTreeMap<PathBuf, Llama> = BTreeMap::new();
         let mut open = OpenParts::default();
         for Labelled { index, label, part } in &self.0 {
             let mut keep = |what: Kept| open.kept.push(KeptPart { index: *index, label: label.clone(), what });
@@ -270,10 +267,14 @@ impl FoundParts {
                 (Part::Judge { name, frozen, scale }, For::Scores { known, .. } | For::Estimate { known }) => {
                     let weights = |folder: &ModelFolder| match known.filter(|(path, _)| *path == folder.path) {
                         Some((_, model)) => Ok(model.clone()),
-                        None => Ok(Llama::load(folder, &lm::best_device(), precision)?),
+                        None => match judges.entry(folder.path.clone()) {
+                            Entry::Occupied(loaded) => Ok(loaded.get().clone()),
+                            Entry::Vacant(place) => Ok(place.insert(Llama::load(folder, &lm::best_device(), precision)?).clone()),
+                        },
                     };
                     let model = frozen.load_judge(weights)?;
                     open.facts.push(Fact { key: format!("model.judge.{name}.checksum"), value: model.identity().into() });
+                    open.facts.push(Fact { key: format!("model.judge.{name}.engine"), value: model.describe() });
                     let judge = Arc::new(judge(label, model, scale)?);
                     keep(Kept::Judge(judge.clone()));
                     judge

@@ -4,7 +4,7 @@ mod question;
 mod score;
 
 pub use figures::of_run;
-pub use question::{MAX_TOKENS, TEMPLATE, question, template_hash, verdict};
+pub use question::{MAX_TOKENS, TEMPLATE, question, template, template_hash, verdict};
 pub use score::{Scale, ScoreJudge};
 
 use crate::evaluation::OnProgress;
@@ -29,14 +29,16 @@ pub struct Pair {
     pub baseline: String,
 }
 
-/// Who judges what, as it is kept with the verdicts. `name` is the judge's, without a folder of this machine.
-pub fn asked(judge: &dyn FrozenModel, name: &str, arm: &str, baseline: &str) -> Asked {
+/// Who judges what, as it is kept with the verdicts. `name` is the judge's, without a folder of this machine; `with_system`: whether any prompt has a
+/// system prompt before it, which is another question.
+pub fn asked(judge: &dyn FrozenModel, name: &str, arm: &str, baseline: &str, with_system: bool) -> Asked {
+    let template = template(with_system);
     Asked {
         judge: name.into(),
         checksum: judge.identity().into(),
         engine: judge.describe(),
-        template: TEMPLATE.into(),
-        template_hash: template_hash(),
+        template_hash: template_hash(&template),
+        template,
         arm: arm.into(),
         baseline: baseline.into(),
     }

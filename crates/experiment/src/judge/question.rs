@@ -42,9 +42,14 @@ pub(super) fn filled(template: &str, texts: &[(&str, &str)]) -> String {
     whole + rest
 }
 
-/// The first twelve hex digits of the template's SHA-256.
-pub fn template_hash() -> String {
-    Sha256::digest(TEMPLATE).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+/// The template; of prompts before some of which a system prompt stands, with how that is shown.
+pub fn template(with_system: bool) -> String {
+    if with_system { TEMPLATE.replace("{prompt}", "system: {system}\n\nuser: {prompt}") } else { TEMPLATE.into() }
+}
+
+/// The first twelve hex digits of a template's SHA-256.
+pub fn template_hash(template: &str) -> String {
+    Sha256::digest(template).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The verdict that a text ends in: its last line is `A`, `B` or `tie`, perhaps after `Verdict:`, in brackets, quotation marks, bold, or

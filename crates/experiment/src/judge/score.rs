@@ -39,9 +39,8 @@ pub struct Scale {
     pub highest: u32,
 }
 
-/// Of so many answers at least it is looked how many got no number.
-const ENOUGH: usize = 20;
-/// Of the answers of a run, at most so many may get no number.
+/// Of the answers of a batch, at most so many may get no number, and two always: a batch is scored again as it was where a run goes on, so that the rule
+/// says the same then.
 const MOST_SILENT: f64 = 0.1;
 
 /// Probability that has fallen on numbers, over all answers so far that got one.
@@ -83,13 +82,6 @@ impl<M: FrozenModel + ?Sized> ScoreJudge<M> {
         self.goes_on.store(true, Ordering::Relaxed);
     }
 
-    /// A sentence about the answers that got no number, if there were any.
-    pub fn silence(&self) -> Option<String> {
-        let Seen { answers, silent, .. } = *self.seen();
-        let (all, lowest) = (answers + silent, self.scale.lowest);
-        (silent > 0).then(|| format!("The judge gave {silent} of {all} answers no number; they got the lowest, {lowest}."))
-    }
-
     fn seen(&self) -> MutexGuard<'_, Seen> {
         // Nothing that happens under it can fail half-way.
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
@@ -117,24 +109,25 @@ impl<M: FrozenModel + ?Sized> ScoreJudge<M> {
         )
     }
 
-    /// Σ s·p(s) / Σ p(s) over the numbers s of the scale, which have the probabilities `likely`.
-    fn expectation(&self, likely: &[f64]) -> Result<f64> {
+    /// Σ s·p(s) / Σ p(s) over the numbers s of the scale, which have the probabilities `likely`; none where too little falls on them.
+    fn expectation(&self, likely: &[f64]) -> Option<f64> {
         let mass: f64 = likely.iter().sum();
-        let Scale { lowest, highest, .. } = self.scale;
         let mut seen = self.seen();
         if !(mass.is_finite() && mass >= LEAST_MASS) {
             seen.silent += 1;
-            let all = seen.answers + seen.silent;
-            if self.goes_on.load(Ordering::Relaxed) && (all < ENOUGH || seen.silent as f64 <= MOST_SILENT * all as f64) {
-                return Ok(f64::from(lowest));
-            }
-            return Err(Error::reward(format!(
-                "the judge would say a number from {lowest} to {highest} with a probability of {mass:.1e} only, from which no score can be computed. Choose a \
-                 model that follows instructions, or ask for less in the rubric."
-            )));
+            return None;
         }
         *seen = Seen { answers: seen.answers + 1, sum: seen.sum + mass, least: seen.least.min(mass), ..*seen };
-        Ok((lowest..).zip(likely).map(|(score, p)| f64::from(score) * p).sum::<f64>() / mass)
+        Some((self.scale.lowest..).zip(likely).map(|(score, p)| f64::from(score) * p).sum::<f64>() / mass)
+    }
+
+    /// That so many of the answers got no number.
+    fn silent(&self, silent: usize, answers: usize) -> Error {
+        let Scale { lowest, highest, .. } = self.scale;
+        Error::reward(format!(
+            "the judge would not say a number from {lowest} to {highest} of {silent} of {answers} answers (these have a probability below {LEAST_MASS:.0e} \
+             together), so that no score can be computed. Choose a model that follows instructions, or ask for less in the rubric."
+        ))
     }
 }
 
@@ -142,7 +135,20 @@ impl<M: FrozenModel + ?Sized> Scorer for ScoreJudge<M> {
     fn score(&self, conversations: &[Vec<Message>]) -> Result<Vec<f64>> {
         let questions: Vec<String> = conversations.iter().map(|conversation| self.question(conversation)).collect();
         let numbers: Vec<String> = (self.scale.lowest..=self.scale.highest).map(|number| number.to_string()).collect();
-        self.model()?.first_words(&questions, &numbers)?.iter().map(|likely| self.expectation(likely)).collect()
+        let likely = self.model()?.first_words(&questions, &numbers)?;
+        let scores: Vec<Option<f64>> = likely.iter().map(|likely| self.expectation(likely)).collect();
+        let silent = scores.iter().filter(|score| score.is_none()).count();
+        let most = if self.goes_on.load(Ordering::Relaxed) { (MOST_SILENT * scores.len() as f64).max(2.0) } else { 0.0 };
+        if silent as f64 > most {
+            return Err(self.silent(silent, scores.len()));
+        }
+        Ok(scores.into_iter().map(|score| score.unwrap_or(f64::from(self.scale.lowest))).collect())
+    }
+
+    fn remark(&self) -> Option<String> {
+        let Seen { answers, silent, .. } = *self.seen();
+        let (all, lowest) = (answers + silent, self.scale.lowest);
+        (silent > 0).then(|| format!("the judge gave {silent} of {all} answers no number; they got the lowest, {lowest}."))
     }
 
     fn score_mass(&self) -> Option<ScoreMass> {
@@ -157,7 +163,7 @@ mod tests {
     use inference::{Answer, AnswerDecoding, AnswerRequest};
     use std::ops::ControlFlow;
 
-    /// Says numbers with these probabilities, and remembers what it was asked.
+    /// Says numbers with these probabilities, or none to whatever holds "astray", and remembers what it was asked.
     struct Says(Vec<f64>, std::sync::Arc<Mutex<Vec<String>>>);
 
     impl FrozenModel for Says {
@@ -184,7 +190,7 @@ mod tests {
         fn first_words(&mut self, prompts: &[String], words: &[String]) -> Result<Vec<Vec<f64>>> {
             assert_eq!(words, ["1", "2", "3"]);
             self.1.lock().unwrap().extend_from_slice(prompts);
-            Ok(vec![self.0.clone(); prompts.len()])
+            Ok(prompts.iter().map(|prompt| if prompt.contains("astray") { vec![0.0; 3] } else { self.0.clone() }).collect())
         }
     }
 
@@ -213,47 +219,20 @@ mod tests {
         assert!(question.contains("[Answer]\ny\n") && question.contains("from 1 (worst) to 3 (best)"), "{question}");
     }
 
-    /// Says a 3, or none to whatever holds "astray".
-    struct Astray;
-
-    impl FrozenModel for Astray {
-        fn describe(&self) -> String {
-            "a stand-in".into()
-        }
-        fn identity(&self) -> &str {
-            "stand-in"
-        }
-        fn context(&self) -> usize {
-            1000
-        }
-        fn prompt_tokens(&self, _system: Option<&str>, _prompt: &str) -> Result<usize> {
-            Ok(1)
-        }
-        fn answer(
-            &mut self,
-            _requests: &[AnswerRequest],
-            _decoding: &AnswerDecoding,
-            _on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
-        ) -> Result<Vec<Answer>> {
-            unreachable!("a judge writes nothing")
-        }
-        fn first_words(&mut self, prompts: &[String], _words: &[String]) -> Result<Vec<Vec<f64>>> {
-            Ok(prompts.iter().map(|prompt| if prompt.contains("astray") { vec![0.0; 3] } else { vec![0.0, 0.0, 0.9] }).collect())
-        }
-    }
-
     #[test]
     fn in_a_run_few_answers_may_get_no_number_and_many_may_not() {
-        let judge = ScoreJudge::new(Box::new(Astray), Scale { rubric: "Kind.".into(), lowest: 1, highest: 3 }).unwrap();
+        let judge = judge(&[0.0, 0.0, 0.9]).0.unwrap();
         let answers = |good: usize| [vec![pair("x", "good"); good], vec![pair("x", "astray")]].concat();
         assert!(judge.score(&answers(1)).unwrap_err().message.contains("from 1 to 3"), "not where scores are only looked at");
-        assert!(judge.silence().is_some());
+        assert!(judge.remark().is_some());
         let judge = ScoreJudge { seen: Mutex::new(Seen::NOTHING), ..judge };
         judge.go_on_without_number();
         assert_eq!(judge.score(&answers(30)).unwrap()[29..], [3.0, 1.0]);
-        assert_eq!(judge.silence().unwrap(), "The judge gave 1 of 31 answers no number; they got the lowest, 1.");
+        assert_eq!(judge.remark().unwrap(), "the judge gave 1 of 31 answers no number; they got the lowest, 1.");
         assert!((judge.score_mass().unwrap().mean - 0.9).abs() < 1e-12);
-        assert!(judge.score(&vec![pair("x", "astray"); 5]).is_err(), "more than a tenth");
+        assert_eq!(judge.score(&vec![pair("x", "astray"); 2]).unwrap(), [1.0, 1.0]);
+        let message = judge.score(&vec![pair("x", "astray"); 5]).unwrap_err().message;
+        assert!(message.contains("of 5 of 5 answers"), "{message}");
     }
 
     #[test]

@@ -9,7 +9,6 @@ use crate::engine::{self, Admission, Admitted, ENGINE, Loaded, PROOF, proof_fact
 use crate::machine::{CPU, Machine, THREADS};
 use crate::output::{Output, note, printable};
 use crate::progress::Bars;
-use crate::reward_parts::KeptPart;
 use crate::served::{self, Budgets};
 use crate::signals;
 use contract::endpoint::EndpointFindings;
@@ -228,7 +227,9 @@ fn differences(stored: &[Fact], now: &[Fact]) -> Vec<String> {
             format!("The run began with another {what} ({before}; now {after}): its figures may differ from an uninterrupted run's in the last digits.")
         })
     };
-    watched.into_iter().filter_map(changed).collect()
+    let is_judge = |fact: &&Fact| fact.key.starts_with("model.judge.") && fact.key.ends_with(".engine");
+    let judges = stored.iter().filter(is_judge).map(|fact| (&*fact.key, "engine of a judge"));
+    watched.into_iter().chain(judges).filter_map(changed).collect()
 }
 
 /// The folder that relative paths in a spec file start at.
@@ -276,7 +277,7 @@ async fn work(context: &Context, held: Held, prepared: Prepared, loaded: Loaded,
     let (id, store) = (held.id, held.store.clone());
     let handle = Handle::current();
     let outcome = block_in_place(|| match admitted(&handle, &store, id, prepared, loaded, bars) {
-        Ok((runner, elsewhere)) => run_and_account(runner, &elsewhere, &handle, &store, id, bars),
+        Ok((runner, accounts)) => run_and_account(runner, &accounts, &handle, &store, id, bars),
         Err(e) if e.code == Code::Stopped => handle.block_on(store.set_status(id, Status::Stopped, None)).map(|()| Outcome::Stopped),
         Err(e) => {
             let status = if e.code == Code::Paused { Status::Stopped } else { Status::Failed };
@@ -300,12 +301,8 @@ async fn work(context: &Context, held: Held, prepared: Prepared, loaded: Loaded,
     }
 }
 
-/// What a run is asked about when it has ended.
-struct Elsewhere {
-    /// Of what costs something: key of the fact that says how much, words for what it is, and the account.
-    accounts: Vec<(String, String, Account)>,
-    parts: Vec<KeptPart>,
-}
+/// What something behind an address costs a run: key of the fact that says so, words for what it is, and the account.
+type Costs = (String, String, Account);
 
 /// Lets the engine prove itself, notes the proof, and makes the runner.
 fn admitted(
@@ -315,7 +312,7 @@ fn admitted(
     prepared: Prepared,
     mut loaded: Loaded,
     bars: &mut Bars,
-) -> Result<(Runner, Elsewhere)> {
+) -> Result<(Runner, Vec<Costs>)> {
     loaded.keep_in(store.path(), run, &|| served::stop_of(store.clone(), handle.clone(), run))?;
     bars.say("The engine proves itself on eight prompts …");
     let stop = StopSignal::new(&signals::stop_requested, store.clone(), handle.clone(), run);
@@ -358,8 +355,7 @@ fn admitted(
         let (key, who) = (format!("reward.{}.spent", part.label), format!("the judge \"{}\"", printable(&part.label)));
         Some((key, who, part.account()?))
     });
-    let accounts = frozen.into_iter().chain(judges).collect();
-    Ok((runner, Elsewhere { accounts, parts: parts.kept }))
+    Ok((runner, frozen.into_iter().chain(judges).collect()))
 }
 
 /// What an endpoint was found to do: kept with the run, and what a person should know said, once.
@@ -384,14 +380,10 @@ fn note_findings(handle: &Handle, store: &Store, run: i64, before: &[Fact], find
 }
 
 /// Runs, notes what was paid for, and removes what was kept of it where all that is made of it is in the store.
-fn run_and_account(runner: Runner, elsewhere: &Elsewhere, handle: &Handle, store: &Store, run: i64, bars: &mut Bars) -> Result<Outcome> {
+fn run_and_account(runner: Runner, accounts: &[Costs], handle: &Handle, store: &Store, run: i64, bars: &mut Bars) -> Result<Outcome> {
     let outcome = watch(runner, handle, store, run, bars);
-    for sentence in elsewhere.parts.iter().filter_map(KeptPart::silence) {
-        // The run's own error says more than one about noting this.
-        let _ = remark(handle, store, run, &sentence);
-    }
     let mut spent = Vec::new();
-    for (key, who, account) in &elsewhere.accounts {
+    for (key, who, account) in accounts {
         let value = account.spent().in_words();
         note(&format!("network: {who} has cost {value}"));
         spent.push(Fact { key: key.clone(), value });
