@@ -72,7 +72,9 @@ pub fn labels(answers: &[Labelled], resamples: usize, seed: u64) -> LabelAgreeme
         return found;
     }
     let drawn = totals(&pairs, resamples, &mut stream(seed, RESAMPLES));
-    let figures = Figures::of(&prompts, resamples, seed);
+    let column = |column: usize| Values::new(rows.iter().map(|row| row[column]));
+    let ranked = Ranked { scores, labels: column(1), lengths: column(2) };
+    let figures = Figures::of(&prompts, resamples, seed, |weights| ranked.figures(weights));
     LabelAgreement {
         with_label: figures.correlation(0),
         on_pairs: share(&pairs, &drawn, 0, 1),
@@ -85,36 +87,36 @@ pub fn labels(answers: &[Labelled], resamples: usize, seed: u64) -> LabelAgreeme
 
 /// Spearman's rank correlation of x and y in rows (prompt, x, y), as [`labels`] has it.
 pub(crate) fn spearman_over_prompts(rows: &[(usize, [f64; 2])], resamples: usize, seed: u64) -> Option<Correlation> {
-    let mut by_prompt: BTreeMap<usize, Vec<[f64; 3]>> = BTreeMap::new();
-    for (prompt, [x, y]) in rows {
-        by_prompt.entry(*prompt).or_default().push([*x, *y, *y]);
+    let mut by_prompt: BTreeMap<usize, Vec<[f64; 2]>> = BTreeMap::new();
+    for (prompt, row) in rows {
+        by_prompt.entry(*prompt).or_default().push(*row);
     }
-    Figures::of(&in_order(by_prompt.into_values().collect()), resamples, seed).correlation(0)
+    let prompts = in_order(by_prompt.into_values().collect());
+    let rows = prompts.concat();
+    let [x, y] = [0, 1].map(|column: usize| Values::new(rows.iter().map(|row| row[column])));
+    Figures::of(&prompts, resamples, seed, |weights| [correlation(&rank_products([&x, &y], weights), 0, 1)]).correlation(0)
 }
 
-/// [`Ranked::figures`] of all answers, and of resamples of prompts.
-struct Figures {
-    seen: [f64; 4],
-    replicates: [Vec<f64>; 4],
+/// Figures of all answers, and of resamples of prompts.
+struct Figures<const N: usize> {
+    seen: [f64; N],
+    replicates: [Vec<f64>; N],
 }
 
-impl Figures {
-    /// Of the answers (score, label, length) to each prompt.
-    fn of(prompts: &[Vec<[f64; 3]>], resamples: usize, seed: u64) -> Self {
-        let rows: Vec<[f64; 3]> = prompts.concat();
-        let values = |column: usize| Values::new(rows.iter().map(|row| row[column]));
-        let ranked = Ranked { scores: values(0), labels: values(1), lengths: values(2) };
-        let seen = ranked.figures(&vec![1.0; rows.len()]);
+impl<const N: usize> Figures<N> {
+    /// Of the answers to each prompt; `figures` has them where the answers, prompt after prompt, count so often.
+    fn of<T>(prompts: &[Vec<T>], resamples: usize, seed: u64, figures: impl Fn(&[f64]) -> [f64; N]) -> Self {
         let of_row: Vec<usize> =
             prompts.iter().enumerate().flat_map(|(prompt, answers)| std::iter::repeat_n(prompt, answers.len())).collect();
+        let seen = figures(&vec![1.0; of_row.len()]);
         let mut random = stream(seed, RESAMPLES);
-        let mut replicates: [Vec<f64>; 4] = Default::default();
+        let mut replicates = [(); N].map(|()| Vec::new());
         let times = if prompts.len() < LEAST_PROMPTS { 0 } else { resamples };
         for _ in 0..times {
             let mut times = vec![0.0; prompts.len()];
             prompts.iter().for_each(|_| times[index(&mut random, prompts.len())] += 1.0);
             let weights: Vec<f64> = of_row.iter().map(|prompt| times[*prompt]).collect();
-            replicates.iter_mut().zip(ranked.figures(&weights)).for_each(|(all, one)| all.push(one));
+            replicates.iter_mut().zip(figures(&weights)).for_each(|(all, one)| all.push(one));
         }
         Self { seen, replicates }
     }
@@ -132,11 +134,11 @@ impl Figures {
 }
 
 /// Sorted within the prompts, and then among them, so that neither order changes anything.
-fn in_order(mut prompts: Vec<Vec<[f64; 3]>>) -> Vec<Vec<[f64; 3]>> {
+fn in_order<const N: usize>(mut prompts: Vec<Vec<[f64; N]>>) -> Vec<Vec<[f64; N]>> {
     prompts.iter_mut().for_each(|answers| sort_rows(answers));
     let mut flat: Vec<Vec<f64>> = prompts.iter().map(|answers| answers.concat()).collect();
     sort_rows(&mut flat);
-    flat.into_iter().map(|answers| answers.chunks_exact(3).map(|row| [row[0], row[1], row[2]]).collect()).collect()
+    flat.into_iter().map(|answers| answers.chunks_exact(N).map(|row| std::array::from_fn(|i| row[i])).collect()).collect()
 }
 
 /// Of the answers to one prompt: agreement, pairs whose labels differ, and ties of the score among these.
@@ -189,6 +191,26 @@ impl Values {
     }
 }
 
+/// Sums of the products of the centred ranks of any two of the values, where the answers count so often; each pair has its own once, from the first on.
+fn rank_products<const N: usize>(values: [&Values; N], weights: &[f64]) -> [[f64; N]; N] {
+    let ranks = values.map(|values| values.centred_ranks(weights));
+    let mut sums = [[0.0; N]; N];
+    for (i, weight) in weights.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
+        let of_row: [f64; N] = std::array::from_fn(|of| ranks[of][values[of].place[i]]);
+        for a in 0..N {
+            for b in a..N {
+                sums[a][b] += weight * (of_row[a] * of_row[b]);
+            }
+        }
+    }
+    sums
+}
+
+/// Spearman's, of the values a and b > a; NaN where one of them does not vary.
+fn correlation<const N: usize>(products: &[[f64; N]; N], a: usize, b: usize) -> f64 {
+    products[a][b] / (products[a][a] * products[b][b]).sqrt()
+}
+
 struct Ranked {
     scores: Values,
     labels: Values,
@@ -199,18 +221,11 @@ impl Ranked {
     /// Spearman's correlations of score and label, score and length, label and length, and the area under the curve, where the answers count so often; NaN
     /// where there is none.
     fn figures(&self, weights: &[f64]) -> [f64; 4] {
-        let ranks = [&self.scores, &self.labels, &self.lengths].map(|values| (values, values.centred_ranks(weights)));
-        // Of score², label², length², score·label, score·length, label·length.
-        let mut sums = [0.0; 6];
-        for (i, weight) in weights.iter().enumerate().filter(|(_, weight)| **weight > 0.0) {
-            let [s, l, n] = [0, 1, 2].map(|of: usize| ranks[of].1[ranks[of].0.place[i]]);
-            sums.iter_mut().zip([s * s, l * l, n * n, s * l, s * n, l * n]).for_each(|(sum, product)| *sum += weight * product);
-        }
-        let correlation = |product: f64, a: f64, b: f64| product / (a * b).sqrt();
+        let products = rank_products([&self.scores, &self.labels, &self.lengths], weights);
         [
-            correlation(sums[3], sums[0], sums[1]),
-            correlation(sums[4], sums[0], sums[2]),
-            correlation(sums[5], sums[1], sums[2]),
+            correlation(&products, 0, 1),
+            correlation(&products, 0, 2),
+            correlation(&products, 1, 2),
             if self.labels.count == 2 { self.area(weights) } else { f64::NAN },
         ]
     }

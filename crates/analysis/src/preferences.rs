@@ -1,9 +1,8 @@
 //! A reward held against preferences of people.
 use crate::distributions::normal_quantile;
 use crate::labels::spearman_over_prompts;
-use crate::resampling::{Interval, RESAMPLES, ahead, sort_rows, stream, totals};
+use crate::resampling::{Interval, RESAMPLES, ahead, by_cluster, stream, totals};
 use crate::share::{Share, share};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// What a reward gives to the answer that people chose and to the one that they did not, and how long these are.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,7 +46,9 @@ pub struct Preferences {
 ///
 /// Degenerate: no pair, or a number that is not finite, leaves every figure None.
 pub fn preferences(pairs: &[Preferred], resamples: usize, seed: u64) -> Preferences {
-    let prompts = pairs.iter().map(|pair| pair.prompt).collect::<BTreeSet<_>>().len();
+    let of_pair: Vec<usize> = pairs.iter().map(|pair| pair.prompt).collect();
+    let rows = by_cluster(pairs.iter().map(counts), &of_pair);
+    let prompts = rows.len();
     let ties = pairs.iter().filter(|pair| pair.chosen == pair.rejected).count();
     let is_finite = pairs.iter().all(|p| [p.chosen, p.rejected, p.chosen_length, p.rejected_length].iter().all(|x| x.is_finite()));
     if pairs.is_empty() || !is_finite {
@@ -61,14 +62,13 @@ pub fn preferences(pairs: &[Preferred], resamples: usize, seed: u64) -> Preferen
             with_length: None,
         };
     }
-    let rows = over_prompts(pairs.iter().map(|pair| (pair.prompt, counts(pair))));
     let drawn = totals(&rows, resamples, &mut stream(seed, RESAMPLES));
     let differences = |of: fn(&Preferred) -> f64| pairs.iter().map(of).collect::<Vec<f64>>();
     let (worth, length) = (differences(|p| p.chosen - p.rejected), differences(|p| p.chosen_length - p.rejected_length));
     let with_length = if prompts == pairs.len() {
         spearman(&worth, &length)
     } else {
-        let rows: Vec<(usize, [f64; 2])> = pairs.iter().zip(worth.iter().zip(&length)).map(|(p, (x, y))| (p.prompt, [*x, *y])).collect();
+        let rows: Vec<(usize, [f64; 2])> = of_pair.iter().zip(worth.iter().zip(&length)).map(|(p, (x, y))| (*p, [*x, *y])).collect();
         spearman_over_prompts(&rows, resamples, seed)
     };
     Preferences {
@@ -80,17 +80,6 @@ pub fn preferences(pairs: &[Preferred], resamples: usize, seed: u64) -> Preferen
         where_longer: share(&rows, &drawn, 4, 5),
         with_length,
     }
-}
-
-/// Sums over the pairs of each prompt, in an order that depends on nothing else.
-fn over_prompts<const N: usize>(pairs: impl Iterator<Item = (usize, [f64; N])>) -> Vec<[f64; N]> {
-    let mut sums: BTreeMap<usize, [f64; N]> = BTreeMap::new();
-    for (prompt, row) in pairs {
-        sums.entry(prompt).or_insert([0.0; N]).iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-    }
-    let mut rows: Vec<[f64; N]> = sums.into_values().collect();
-    sort_rows(&mut rows);
-    rows
 }
 
 /// What the chosen answer of a pair is worth more, r(chosen) − r(rejected), and the prompt of the pair.
@@ -135,7 +124,8 @@ pub fn calibration(margins: &[Margin], resamples: usize, seed: u64) -> Option<Ca
     let place = |margin: f64| (((sure(margin) - 0.5) * 2.0 * BINS as f64) as usize).min(BINS - 1);
     let bin = |at: usize| {
         let inside: Vec<&Margin> = margins.iter().filter(|pair| place(pair.margin) == at).collect();
-        let rows = over_prompts(inside.iter().map(|pair| (pair.prompt, [ahead(pair.margin), 1.0])));
+        let of_pair: Vec<usize> = inside.iter().map(|pair| pair.prompt).collect();
+        let rows = by_cluster(inside.iter().map(|pair| [ahead(pair.margin), 1.0]), &of_pair);
         let drawn = totals(&rows, resamples, &mut stream(seed, RESAMPLES));
         let edge = |at: usize| 0.5 + 0.5 * at as f64 / BINS as f64;
         let predicted = inside.iter().map(|pair| sure(pair.margin)).sum::<f64>() / inside.len() as f64;

@@ -87,7 +87,7 @@ impl Client {
             Ok(Err((404 | 405 | 501, _))) => return Ok(None),
             Ok(Err((_, failure))) | Err(failure) => return Err(failure),
         };
-        let text = wire::unescaped(&answered.text).map_or(answered.text, |text| text);
+        let text = wire::unescaped(&answered.text).unwrap_or(answered.text);
         let models = wire::models(&self.clean(text)).map_err(|what| self.lied(&what))?;
         let program =
             answered.headers.get(SERVER).and_then(|value| value.to_str().ok()).map(|text| without(self.secret.as_ref(), text.into()));

@@ -1,11 +1,10 @@
 //! How likely an answer begins with certain words, by the likeliest first tokens that an endpoint tells of.
 use crate::failure::{Failure, Remedy};
-use crate::journal::Question;
+use crate::journal::{Question, unknown};
 use crate::model::{Ask, Endpoint, Trouble, check_served};
 use crate::wire::{Alternative, Dialect, Reply};
 use contract::{Error, Result};
 use inference::{AnswerDecoding, AnswerRequest};
-use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 /// As many as the protocol allows; some servers allow [`FEWER_ALTERNATIVES`].
@@ -56,18 +55,13 @@ impl Endpoint {
         // What is asked again in another call, as reliability is measured, is a new question where nothing is kept.
         let remembers = self.journal.has_name();
         let questions: Vec<Question> = requests.iter().map(|request| Question::of_first(&self.identity, request, &ONE_TOKEN)).collect();
-        let mut seen = HashSet::new();
-        let is_missing = |question: &Question| !(remembers && self.journal.has(question));
-        let missing: Vec<usize> = (0..requests.len()).filter(|&i| is_missing(&questions[i]) && seen.insert(&questions[i])).collect();
+        let missing = unknown(&questions, |question| remembers && self.journal.has(question));
         let ask = |&i: &usize| Ask { request: &requests[i], decoding: &ONE_TOKEN, dialect: self.dialect, alternatives: self.alternatives };
         let asks: Vec<Ask<'_>> = missing.iter().map(ask).collect();
         let (journal, served, who) = (&mut self.journal, &mut self.served, self.asker.client.who());
         let mut on_reply = |index: usize, reply: Reply, cost| {
             let tells = if reply.first.is_empty() { Err(does_not_tell(&who)) } else { Ok(()) };
-            if let Err(e) = check_served(&who, served, &reply).and(tells) {
-                journal.keep(None, cost)?;
-                return Err(e);
-            }
+            journal.accept(check_served(&who, served, &reply).and(tells), cost)?;
             journal.keep_first(&questions[missing[index]], reply.first, cost)
         };
         self.asker.ask(&asks, self.at_once, &mut on_reply, &mut |_| ControlFlow::Continue(()))?;

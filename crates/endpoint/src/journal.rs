@@ -8,7 +8,7 @@ use home::lines::{Lines, Place};
 use inference::{Answer, AnswerDecoding, AnswerRequest, UNKNOWN_TOKEN};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 /// All that determines an answer: hex of a SHA-256.
@@ -35,6 +35,12 @@ impl Question {
     pub fn of_first(identity: &str, request: &AnswerRequest, decoding: &AnswerDecoding) -> Self {
         Self::new(&format!("{identity}\nfirst token"), request, decoding)
     }
+}
+
+/// Places of the questions that are not known, equal ones once.
+pub fn unknown(questions: &[Question], is_known: impl Fn(&Question) -> bool) -> Vec<usize> {
+    let mut seen = HashSet::new();
+    (0..questions.len()).filter(|&i| !is_known(&questions[i]) && seen.insert(&questions[i])).collect()
 }
 
 pub(crate) fn hex(hash: Sha256) -> String {
@@ -136,6 +142,14 @@ impl Journal {
         };
         let answer = answered.map(|(_, answer)| kept(answer));
         self.write(answered.map(|(question, _)| question), Line { answer, ..Line::of(cost) })
+    }
+
+    /// Hands on what is wrong with an answer that came, and writes what it cost all the same.
+    pub fn accept(&mut self, checked: Result<()>, cost: Tokens) -> Result<()> {
+        match checked {
+            Ok(()) => Ok(()),
+            Err(e) => self.keep(None, cost).and(Err(e)),
+        }
     }
 
     /// Writes the likeliest first tokens of an answer.

@@ -2,7 +2,7 @@
 use crate::client::Client;
 use crate::failure::{Failure, Outcome, Remedy};
 use crate::first_words::MOST_ALTERNATIVES;
-use crate::journal::{Journal, Question, hex};
+use crate::journal::{Journal, Question, hex, unknown};
 use crate::ledger::{Account, BudgetOf, Tokens, estimated_prompt, estimated_tokens};
 use crate::protocol::Protocol;
 use crate::wire::{self, Alternative, Dialect, Reply, Served, body};
@@ -12,7 +12,7 @@ use inference::{Answer, AnswerDecoding, AnswerRequest, FrozenModel, UNKNOWN_TOKE
 use network::Secret;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
@@ -389,17 +389,13 @@ impl FrozenModel for Endpoint {
         on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Vec<Answer>> {
         let questions: Vec<Question> = requests.iter().map(|request| Question::new(&self.identity, request, decoding)).collect();
-        let mut seen = HashSet::new();
-        let missing: Vec<usize> = (0..requests.len()).filter(|&i| !self.journal.has(&questions[i]) && seen.insert(&questions[i])).collect();
+        let missing = unknown(&questions, |question| self.journal.has(question));
         let known = requests.len() - missing.len();
         let asks: Vec<Ask<'_>> =
             missing.iter().map(|&i| Ask { request: &requests[i], decoding, dialect: self.dialect, alternatives: 0 }).collect();
         let (journal, served, who) = (&mut self.journal, &mut self.served, self.asker.client.who());
         let mut on_reply = |index: usize, reply: Reply, cost: Tokens| {
-            if let Err(e) = check_served(&who, served, &reply) {
-                journal.keep(None, cost)?;
-                return Err(e);
-            }
+            journal.accept(check_served(&who, served, &reply), cost)?;
             journal.keep(Some((&questions[missing[index]], &answer(reply, cost))), cost)
         };
         if on_progress(known).is_break() {

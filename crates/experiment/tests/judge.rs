@@ -107,7 +107,7 @@ async fn run_with(rows: &[EvaluationAnswer]) -> (tempfile::TempDir, Store, store
 }
 
 fn asked(arm: &str, baseline: &str) -> Asked {
-    judge::asked(&judge_that(|_| (String::new(), false)), "judge", arm, baseline, false)
+    judge::asked(&judge_that(|_| (String::new(), false)), "judge", arm, baseline, &[])
 }
 
 /// Judges all pairs; what was committed, batch by batch.

@@ -6,13 +6,13 @@ use crate::quantisation;
 use contract::{Code, Error, Result};
 use either::Either;
 use inference::{
-    ALL_BF16_LOG_PROB_TOLERANCE, Answer, AnswerDecoding, AnswerRequest, FrozenModel, LOG_PROB_TOLERANCE, encoded, spellings, spellings_of,
-    texts_of,
+    ALL_BF16_LOG_PROB_TOLERANCE, Answer, AnswerDecoding, AnswerRequest, FrozenModel, LOG_PROB_TOLERANCE, Spellings, encoded, spellings,
+    spellings_of, texts_of,
 };
 use lm::tokenizer::whole_characters;
 use lm::{Decoding, Message, Tokenizer};
 use mistralrs::{Model, NormalRequest, Request, RequestMessage, Response, SamplingParams, StopTokens, TextMessageRole, TextMessages};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -41,8 +41,7 @@ pub struct MistralRs {
     context: usize,
     /// Tokens that there are pages for, with paged attention.
     paged: Option<usize>,
-    /// Token sequences that say a word, by the words that were asked for.
-    spellings: HashMap<String, Vec<Vec<u32>>>,
+    spellings: Spellings,
 }
 
 impl MistralRs {
@@ -81,7 +80,16 @@ impl MistralRs {
                 .collect::<Vec<_>>()
                 .join(", ")
         );
-        Ok(Self { model: Arc::new(model), runtime: Some(runtime), files, identity, description, context, paged, spellings: HashMap::new() })
+        Ok(Self {
+            model: Arc::new(model),
+            runtime: Some(runtime),
+            files,
+            identity,
+            description,
+            context,
+            paged,
+            spellings: Spellings::default(),
+        })
     }
 
     /// Runs `future` on the engine's own threads and waits. Not `block_on`, which would panic inside another runtime.
@@ -189,17 +197,13 @@ impl MistralRs {
     /// Token sequences that say a word at the beginning of an answer.
     fn spellings(&mut self, word: &str) -> Result<Vec<Vec<u32>>> {
         if let Some(known) = self.spellings.get(word) {
-            return Ok(known.clone());
+            return Ok(known);
         }
         let found = match &self.files.kind {
             Kind::Folder { tokenizer, .. } => spellings_of(word, tokenizer)?,
             Kind::Gguf => self.spellings_by_engine(word)?,
         };
-        if found.is_empty() {
-            return Err(Error::engine(format!("{} has no token for \"{word}\", which a judge must be able to say.", self.description)));
-        }
-        self.spellings.insert(word.into(), found.clone());
-        Ok(found)
+        self.spellings.keep(word, found, &self.description)
     }
 
     /// The same where only the engine has the vocabulary, which it does not list.

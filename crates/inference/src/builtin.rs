@@ -1,12 +1,11 @@
 //! The built-in engine: [`lm::Llama`] without an adapter.
 use crate::context::check_length;
 use crate::proof::{BF16_LOG_PROB_TOLERANCE, LOG_PROB_TOLERANCE};
-use crate::spelling::spellings_of;
+use crate::spelling::{Spellings, spellings_of};
 use crate::{Answer, AnswerDecoding, AnswerRequest, FrozenModel, encoded};
-use contract::{Error, Result};
+use contract::Result;
 use lm::packed::TOKENS_PER_PASS;
 use lm::{Generation, Group, Llama, Message, ModelFolder, Request, Step, Tokenizer};
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 /// Answers computed by [`lm::Llama`]. Clones of a model share its weights, so the prompter and the frozen model can be one.
@@ -17,8 +16,7 @@ pub struct BuiltIn {
     identity: String,
     name: String,
     max_rows: usize,
-    /// Token sequences that say a word, by the words that were asked for.
-    spellings: HashMap<String, Vec<Vec<u32>>>,
+    spellings: Spellings,
 }
 
 impl BuiltIn {
@@ -34,7 +32,7 @@ impl BuiltIn {
             identity: folder.checksum()?,
             name: folder.path.file_name().map_or_else(|| folder.path.display().to_string(), |name| name.to_string_lossy().into_owned()),
             max_rows: Self::DEFAULT_MAX_ROWS,
-            spellings: HashMap::new(),
+            spellings: Spellings::default(),
         })
     }
 
@@ -55,14 +53,10 @@ impl BuiltIn {
     /// Token sequences whose text is `word`, white space around it aside.
     fn spellings(&mut self, word: &str) -> Result<Vec<Vec<u32>>> {
         if let Some(known) = self.spellings.get(word) {
-            return Ok(known.clone());
+            return Ok(known);
         }
-        let found = spellings_of(word, &self.tokenizer)?;
-        if found.is_empty() {
-            return Err(Error::engine(format!("{} has no token for \"{word}\", which a judge must be able to say.", self.describe())));
-        }
-        self.spellings.insert(word.into(), found.clone());
-        Ok(found)
+        let (found, engine) = (spellings_of(word, &self.tokenizer)?, self.describe());
+        self.spellings.keep(word, found, &engine)
     }
 
     fn decode(&self, generation: Generation) -> Result<Answer> {

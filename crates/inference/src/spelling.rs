@@ -1,6 +1,29 @@
 //! How a vocabulary spells a short word at the beginning of an answer.
-use contract::Result;
+use contract::{Error, Result};
 use lm::Tokenizer;
+use std::collections::HashMap;
+
+/// What was found of the words that were asked for.
+#[derive(Default)]
+pub struct Spellings(HashMap<String, Vec<Vec<u32>>>);
+
+impl Spellings {
+    pub fn get(&self, word: &str) -> Option<Vec<Vec<u32>>> {
+        self.0.get(word).cloned()
+    }
+
+    /// Keeps what was found.
+    ///
+    /// # Errors
+    /// [`contract::Code::Engine`] where it is nothing: `engine` cannot say the word.
+    pub fn keep(&mut self, word: &str, found: Vec<Vec<u32>>, engine: &str) -> Result<Vec<Vec<u32>>> {
+        if found.is_empty() {
+            return Err(Error::engine(format!("{engine} has no token for \"{word}\", which a judge must be able to say.")));
+        }
+        self.0.insert(word.into(), found.clone());
+        Ok(found)
+    }
+}
 
 /// The token sequences that say a word, told by all of a vocabulary; none where no token is the word by itself.
 ///

@@ -17,7 +17,7 @@ use inference::{
     Answer, AnswerDecoding, AnswerRequest, BuiltIn, Cached, EngineChoice, EngineFootprint, EngineKind, FrozenModel, Proof, admit, choose,
 };
 use inference_mistralrs::{MistralRs, Sizes, check_pages, check_quantisation, free_gpu_bytes, has_gpu};
-use lm::{Llama, Message, ModelFolder};
+use lm::{Llama, Message, ModelFolder, Tokenizer};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -26,6 +26,8 @@ use store::Fact;
 /// The models on disk, checked as far as that goes without their weights.
 pub struct Found {
     prompter: ModelFolder,
+    /// Of the prompter's folder.
+    tokenizer: Arc<Tokenizer>,
     frozen: Place,
     /// The frozen model as the built-in engine reads it; where the spec has an oracle.
     oracle: Option<ModelFolder>,
@@ -100,9 +102,10 @@ pub fn find(home: &Home, spec: &Spec, base: &Path, consent: Consent) -> Result<F
     check_pages(spec.frozen.paged_attention)?;
     let located = locate(home, &spec.prompter.model, base, "prompter.model")?;
     let prompter = as_folder(home, &located)?;
+    let tokenizer = Arc::new(prompter.tokenizer()?);
     let parts = reward_parts::find(home, &spec.reward, base, spec.precision, consent)?;
     if let Some(settings) = &spec.frozen.endpoint {
-        return Ok(Found { prompter, frozen: Place::Elsewhere(settings.clone()), oracle: None, parts });
+        return Ok(Found { prompter, tokenizer, frozen: Place::Elsewhere(settings.clone()), oracle: None, parts });
     }
     let frozen = locate(home, &spec.frozen.model, base, "frozen.model")?;
     let oracle = spec.arms.oracle.then(|| if frozen == located { Ok(prompter.clone()) } else { as_folder(home, &frozen) }).transpose();
@@ -110,7 +113,7 @@ pub fn find(home: &Home, spec: &Spec, base: &Path, consent: Consent) -> Result<F
     // Read once where both are the same.
     let same = (frozen == located).then_some(&prompter);
     let frozen = Frozen::find(home, frozen, &Asked::of(spec), same)?;
-    Ok(Found { prompter, frozen: Place::Here(frozen), oracle, parts })
+    Ok(Found { prompter, tokenizer, frozen: Place::Here(frozen), oracle, parts })
 }
 
 /// What is asked of a frozen model's engine.
@@ -273,17 +276,21 @@ impl Found {
         self.prompter.config.parameters() + other
     }
 
+    /// The prompter's, where the folder is its own.
+    fn tokenizer_of(&self, folder: &ModelFolder) -> Result<Arc<Tokenizer>> {
+        Ok(if folder.path == self.prompter.path { self.tokenizer.clone() } else { Arc::new(folder.tokenizer()?) })
+    }
+
     /// How long the longest prompts are to both models, told by their tokenizers alone; where the frozen model's cannot be read, by the prompter's.
     pub fn longest(&self, prepared: &Prepared) -> Result<Longest> {
-        let tokenizer = Arc::new(self.prompter.tokenizer()?);
         let folder =
             if let Place::Here(Frozen { files: FrozenFiles::Folder(folder), .. }) = &self.frozen { folder } else { &self.prompter };
-        let read = if folder.path == self.prompter.path { tokenizer.clone() } else { Arc::new(folder.tokenizer()?) };
+        let read = self.tokenizer_of(folder)?;
         let frozen = |system: Option<&str>, prompt: &str| match &self.frozen {
             Place::Elsewhere(_) => Ok(usize::try_from(estimated_prompt(system, prompt)).unwrap_or(usize::MAX)),
             Place::Here(_) => Ok(read.chat(&Message::asked(system, prompt))?.len()),
         };
-        let wording = Wording::new(tokenizer, prepared.spec.prompter.clone());
+        let wording = Wording::new(self.tokenizer.clone(), prepared.spec.prompter.clone());
         let prompter = Reader { reads: &wording, context: self.prompter.config.context() };
         prepared.longest(&prompter, &Reader { reads: &frozen as &TokensOf<'_>, context: folder.config.context() })
     }
@@ -319,16 +326,15 @@ impl Found {
         // The checksum is asked for below; it takes as long as the weights.
         let (base, checksum) = rayon::join(|| Llama::load(&self.prompter, &device, spec.precision), || self.prompter.checksum());
         let (base, checksum) = (base?, checksum?);
-        let tokenizer = Arc::new(self.prompter.tokenizer()?);
         let oracle = self.oracle.as_ref().map(|folder| {
             let shared = folder.path == self.prompter.path || folder.checksum()? == checksum;
             let model = if shared { base.clone() } else { Llama::load(folder, &device, spec.precision)? };
             let model = model.with_checkpointing(checkpointing);
-            Prompter::new(model, Arc::new(folder.tokenizer()?), folder.stop_tokens.clone(), experiment::oracle::settings(spec))
+            Prompter::new(model, self.tokenizer_of(folder)?, folder.stop_tokens.clone(), experiment::oracle::settings(spec))
         });
         let oracle = oracle.transpose()?;
         let policy = base.clone().with_checkpointing(checkpointing);
-        let prompter = Prompter::new(policy, tokenizer, self.prompter.stop_tokens.clone(), spec.prompter.clone())?;
+        let prompter = Prompter::new(policy, self.tokenizer.clone(), self.prompter.stop_tokens.clone(), spec.prompter.clone())?;
         let known = Some((self.prompter.path.as_path(), &base));
         let what_for = home.map_or(For::Estimate { known }, |home| For::Scores { home, known });
         let parts = self.parts.open(&what_for, spec.precision)?;

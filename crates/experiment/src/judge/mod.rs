@@ -11,6 +11,8 @@ use crate::evaluation::OnProgress;
 use crate::report::latest;
 use contract::{Error, Result, arm};
 use inference::{Answer, AnswerDecoding, AnswerRequest, FrozenModel};
+use lm::Message;
+use question::shown;
 use std::collections::BTreeMap;
 use store::{Asked, EvaluationAnswer, Judgement, Run, Verdict};
 
@@ -29,10 +31,10 @@ pub struct Pair {
     pub baseline: String,
 }
 
-/// Who judges what, as it is kept with the verdicts. `name` is the judge's, without a folder of this machine; `with_system`: whether any prompt has a
-/// system prompt before it, which is another question.
-pub fn asked(judge: &dyn FrozenModel, name: &str, arm: &str, baseline: &str, with_system: bool) -> Asked {
-    let template = template(with_system);
+/// Who judges what, as it is kept with the verdicts. `name` is the judge's, without a folder of this machine; a system prompt before any
+/// prompt of `rows` makes it another question.
+pub fn asked(judge: &dyn FrozenModel, name: &str, arm: &str, baseline: &str, rows: &[EvaluationAnswer]) -> Asked {
+    let template = template(rows.iter().any(|row| system(row).is_some()));
     Asked {
         judge: name.into(),
         checksum: judge.identity().into(),
@@ -71,12 +73,9 @@ pub fn pairs(run: &Run, rows: &[EvaluationAnswer], arm: &str, baseline: &str) ->
     Ok(pairs)
 }
 
-/// What was asked, as [`ScoreJudge`] shows it.
-fn shown(row: &EvaluationAnswer) -> String {
-    match row.system.as_deref().filter(|system| !system.is_empty()) {
-        Some(system) => format!("system: {system}\n\nuser: {}", row.prompt),
-        None => row.prompt.clone(),
-    }
+/// The system prompt before a prompt. It is empty where texts were left out.
+fn system(row: &EvaluationAnswer) -> Option<&str> {
+    row.system.as_deref().filter(|system| !system.is_empty())
 }
 
 fn paired(rows: &[EvaluationAnswer], arm: &str, baseline: &str) -> Vec<Pair> {
@@ -89,7 +88,7 @@ fn paired(rows: &[EvaluationAnswer], arm: &str, baseline: &str) -> Vec<Pair> {
         Some(Pair {
             prompt_index: ours.prompt_index,
             answer_index: ours.answer_index,
-            prompt: shown(ours),
+            prompt: shown(&Message::asked(system(ours), &ours.prompt)),
             arm: ours.answer.clone(),
             baseline: theirs.answer.clone(),
         })

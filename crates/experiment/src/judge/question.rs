@@ -1,4 +1,5 @@
 //! What a judge is asked, and what it said.
+use lm::Message;
 use sha2::{Digest, Sha256};
 use store::Verdict;
 
@@ -28,6 +29,14 @@ pub const MAX_TOKENS: usize = 32;
 /// What comes of the template: the texts stand where it says, and nothing in them is taken for a part of it.
 pub fn question(prompt: &str, first: &str, second: &str) -> String {
     filled(TEMPLATE, &[("{prompt}", prompt), ("{first}", first), ("{second}", second)])
+}
+
+/// What was said before an answer, for a judge: the user's message alone as it is, else who said what.
+pub(super) fn shown(before: &[Message]) -> String {
+    match before {
+        [only] if only.role == "user" => only.content.clone(),
+        all => all.iter().map(|message| format!("{}: {}", message.role, message.content)).collect::<Vec<_>>().join("\n\n"),
+    }
 }
 
 /// A template with texts in the place of its marks, each of which stands in it once, in this order. Nothing in a text is taken for a mark.

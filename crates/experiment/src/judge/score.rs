@@ -1,6 +1,6 @@
 //! A judge as a part of a reward: it is asked for a number by a rubric, and what counts is the expectation over the numbers that it may say, not the one
 //! that it happens to say (G-Eval; Liu et al. 2023, arXiv 2303.16634).
-use super::question::filled;
+use super::question::{filled, shown};
 use contract::bench::ScoreMass;
 use contract::{Error, Result};
 use inference::FrozenModel;
@@ -97,10 +97,7 @@ impl<M: FrozenModel + ?Sized> ScoreJudge<M> {
 
     fn question(&self, conversation: &[Message]) -> String {
         let (answer, before) = conversation.split_last().map_or(("", conversation), |(last, before)| (last.content.as_str(), before));
-        let prompt = match before {
-            [only] if only.role == "user" => only.content.clone(),
-            all => all.iter().map(|message| format!("{}: {}", message.role, message.content)).collect::<Vec<_>>().join("\n\n"),
-        };
+        let prompt = shown(before);
         let Scale { rubric, lowest, highest } = &self.scale;
         let (lowest, highest) = (lowest.to_string(), highest.to_string());
         filled(

@@ -37,8 +37,7 @@ pub async fn judge(context: &Context, run: i64, to_judge: &ToJudge, at: &AtEndpo
         }
     })
     .map_err(stopped)?;
-    let with_system = rows.iter().any(|row| row.system.as_deref().is_some_and(|system| !system.is_empty()));
-    let asked = asked(model.as_ref(), &name_of(judge), arm, baseline, with_system);
+    let asked = asked(model.as_ref(), &name_of(judge), arm, baseline, &rows);
     let work = Work { context, store: &store, run: &record, asked: &asked, each };
     let (rest, total) = work.left(pairs).await?;
     let handle = Handle::current();
