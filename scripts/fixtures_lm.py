@@ -2,14 +2,13 @@
 
     python -m venv venv && venv/bin/pip install torch transformers peft safetensors gguf sentencepiece
     venv/bin/python scripts/fixtures_lm.py tiny                  # tiny-*/, a family of models each: log-probabilities, gradients, AdamW; yarn.json
-    venv/bin/python scripts/fixtures_lm.py bf16                  # of some of them: the same with weights and products in bf16
     venv/bin/python scripts/fixtures_lm.py rewards               # reward-*/, a reward model of each family: scores of conversations
     venv/bin/python scripts/fixtures_lm.py kernels               # kernels.safetensors: what each kernel must compute, and its gradients
     venv/bin/python scripts/fixtures_lm.py gguf                  # import/: small GGUF files and what they must become
     venv/bin/python scripts/fixtures_lm.py tokenizer MODEL       # smollm2-tokens.json, from the imported model folder
     venv/bin/python scripts/fixtures_lm.py reference MODEL FILE  # smollm2.json: its log-probabilities and greedy texts
 
-Everything is drawn from fixed seeds; a second run on the same versions writes the same bytes. Versions used: see the `versions`
+What bf16 changes is scripts/fixtures_bf16.py's. Everything is drawn from fixed seeds; a second run on the same versions writes the same bytes. Versions used: see the `versions`
 entry of each reference.json.
 """
 
@@ -282,53 +281,6 @@ def tiny(name):
     write_json(folder / "reference.json", reference)
 
 
-def bf16(name):
-    """With frozen weights rounded to bf16, and products with them either exact or in bf16 with sums in f32, backward too."""
-    import torch
-    from peft import PeftModel
-    from safetensors.torch import save_file
-    from transformers import AutoModelForCausalLM
-
-    def half(x):
-        return x.bfloat16().float()
-
-    class Product(torch.autograd.Function):
-        @staticmethod
-        def forward(context, x, weight):
-            context.save_for_backward(weight)
-            return half(half(x) @ weight.T)
-
-        @staticmethod
-        def backward(context, gradient):
-            (weight,) = context.saved_tensors
-            return half(half(gradient) @ weight), None
-
-    folder = FIXTURES / name
-    pairs = json.loads((folder / "reference.json").read_text())["pairs"]
-    model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager").eval().float()
-    with torch.no_grad():
-        for key, weight in model.named_parameters():
-            if weight.ndim == 2:
-                weight.copy_(half(weight))
-    lora = PeftModel.from_pretrained(model, folder / "adapter", is_trainable=True).eval()
-    of = lambda pair: log_probs(lora, pair["prompt"], pair["completion"], 1.0)
-    with torch.no_grad():
-        rounded_weights = [rounded(of(pair)) for pair in pairs]
-    for key, layer in lora.named_modules():
-        if isinstance(layer, torch.nn.Linear) and key.endswith("base_layer"):
-            add = (lambda y, bias: y) if layer.bias is None else (lambda y, bias: y + bias)
-            layer.forward = lambda x, layer=layer, add=add: add(Product.apply(x, layer.weight), layer.bias)
-    products = [of(pair) for pair in pairs]
-    loss = -sum((torch.tensor(pair["weights"]) * values).sum() for pair, values in zip(pairs, products))
-    loss.backward()
-    save_file(
-        {k.replace(".default", ""): v.grad.clone() for k, v in lora.named_parameters() if v.requires_grad}, folder / "gradients_bf16.safetensors"
-    )
-    about = "Log-probabilities with the adapter, temperature 1. weights: frozen ones rounded to bf16. products: those of projections in bf16 too."
-    values = {"weights": rounded_weights, "products": [rounded(values.detach()) for values in products]}
-    write_json(folder / "bf16.json", {"versions": versions(), "about": about, **values})
-
-
 # Width of a head, theta, max_position_embeddings, YaRN's keys: as models on the hub have them, and what else there can be.
 YARN = [
     (128, 1_000_000.0, 32768, {"factor": 4.0, "original_max_position_embeddings": 32768}),
@@ -488,7 +440,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("tiny")
-    commands.add_parser("bf16")
     commands.add_parser("rewards")
     commands.add_parser("kernels")
     commands.add_parser("gguf")
@@ -501,9 +452,6 @@ def main():
         for name in FAMILIES:
             tiny(name)
         yarn_frequencies()
-    elif arguments.command == "bf16":
-        for name in ("tiny-untied", "tiny-qwen2", "tiny-phi3"):
-            bf16(name)
     elif arguments.command == "rewards":
         for name in ("llama3", "mistral", "qwen2", "qwen3", "phi3"):
             reward_model(name)

@@ -169,7 +169,8 @@ fn loading(models: &Models) -> u64 {
     };
     let others = models.scoring.iter().chain(&models.oracle).map(|held| held.footprint.reading());
     let engines = models.engines.iter().map(|judge| judge.reading);
-    others.chain(engines).chain([models.prompter.reading(), frozen]).max().unwrap_or(0)
+    let encoders = models.encoders.iter().map(EncoderFootprint::reading);
+    others.chain(engines).chain(encoders).chain([models.prompter.reading(), frozen]).max().unwrap_or(0)
 }
 
 /// A spec with one key that is worth less memory.

@@ -123,7 +123,8 @@ impl ModelFolder {
 
     /// All weights by their Hugging Face names, as stored (bf16, f16 or f32). Those that [`LlamaConfig::tensors`] names, and no other.
     pub fn weights(&self, device: &Device) -> Result<BTreeMap<String, Tensor>> {
-        load(&self.path, &self.weight_files, self.config.tensors(), device)
+        let (files, tensors) = (self.map()?, self.config.tensors().into_iter());
+        tensors.map(|(name, _)| files.load(&name, device).map(|tensor| (name, tensor)).map_err(Error::from)).collect()
     }
 
     /// SHA-256 of each file that determines the model's answers, by file name.
@@ -156,23 +157,12 @@ impl Checked for ModelFolder {
 }
 
 /// Files as a memory map, of which each tensor is read when it is asked for.
-fn map(folder: &Path, weight_files: &[String]) -> Result<MmapedSafetensors> {
+pub(crate) fn map(folder: &Path, weight_files: &[String]) -> Result<MmapedSafetensors> {
     let paths: Vec<PathBuf> = weight_files.iter().map(|name| folder.join(name)).collect();
     // SAFETY: should another program cut a file off while it is mapped, reading ends the process (SIGBUS), as with every memory map; nothing of
     // ours writes into a model folder after it has got its name.
     unsafe { MmapedSafetensors::multi(&paths) }
         .map_err(|error| Error::Model(format!("the weights in {} cannot be read: {error}", folder.display())))
-}
-
-/// The tensors that are named, as stored.
-pub(crate) fn load(
-    folder: &Path,
-    weight_files: &[String],
-    tensors: Vec<(String, Vec<usize>)>,
-    device: &Device,
-) -> Result<BTreeMap<String, Tensor>> {
-    let (files, tensors) = (map(folder, weight_files)?, tensors.into_iter());
-    tensors.map(|(name, _)| files.load(&name, device).map(|tensor| (name, tensor)).map_err(Error::from)).collect()
 }
 
 /// SHA-256 of each file of a folder that determines what the model says, by file name.

@@ -22,8 +22,12 @@ pub struct RewardModel {
 impl RewardModel {
     /// Loads a folder of [`ModelFolder::open_reward_model`].
     pub fn load(folder: &ModelFolder, device: &Device, precision: Precision) -> Result<Self> {
+        Self::of(Llama::load(folder, device, precision)?, folder)
+    }
+
+    /// With the folder's model, loaded already.
+    pub fn of(model: Llama, folder: &ModelFolder) -> Result<Self> {
         let weight = folder.map()?.load(SCORE, &Device::Cpu)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
-        let model = Llama::load(folder, device, precision)?;
         Ok(Self { model, adapter: None, tokenizer: folder.tokenizer()?, weight, padding: folder.padding })
     }
 

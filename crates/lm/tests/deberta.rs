@@ -3,7 +3,7 @@
 mod common;
 use common::close;
 use lm::deberta::log_bucket;
-use lm::{Deberta, DebertaFolder, Message, RewardFolder, seal};
+use lm::{Deberta, DebertaFolder, Message, Precision, RewardFolder, seal};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,13 +22,18 @@ fn said(role: &str, content: &str) -> Message {
     Message { role: role.into(), content: content.into() }
 }
 
-/// A folder like that of the first model, with another `config.json`.
-fn changed(change: impl FnOnce(&mut Value)) -> tempfile::TempDir {
+fn copied(name: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(fixture(MODELS[0])).unwrap() {
+    for entry in fs::read_dir(fixture(name)).unwrap() {
         let path = entry.unwrap().path();
         fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
     }
+    folder
+}
+
+/// A folder like that of the first model, with another `config.json`.
+fn changed(change: impl FnOnce(&mut Value)) -> tempfile::TempDir {
+    let folder = copied(MODELS[0]);
     let path = folder.path().join("config.json");
     let mut config: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     change(&mut config);
@@ -48,7 +53,7 @@ fn scores_are_those_of_transformers() {
         let conversations: Vec<Vec<Message>> = entries.iter().map(|e| serde_json::from_value(e["messages"].clone()).unwrap()).collect();
         let expected: Vec<f32> = entries.iter().map(|e| e["score"].as_f64().unwrap() as f32).collect();
         for device in [lm::Device::Cpu, lm::best_device()] {
-            let model = Deberta::load(&DebertaFolder::open(&fixture(name)).unwrap(), &device).unwrap();
+            let model = Deberta::load(&DebertaFolder::open(&fixture(name)).unwrap(), &device, Precision::F32).unwrap();
             for (entry, conversation) in entries.iter().zip(&conversations) {
                 let tokens: Vec<u32> = serde_json::from_value(entry["tokens"].clone()).unwrap();
                 assert_eq!(model.pair_tokens(conversation).unwrap(), tokens, "{name}");
@@ -60,6 +65,42 @@ fn scores_are_those_of_transformers() {
             assert!(model.score(&[]).unwrap().is_empty());
         }
     }
+}
+
+/// Matrices as they are published in bf16 lose nothing: exact products with them are as near to PyTorch as f32 is. Products in bf16 are rounded the
+/// other way where a sum before one has another order, by 2⁻⁸ of it, of which the score sees a share.
+#[test]
+fn scores_in_bf16_are_those_of_pytorch() {
+    for name in MODELS {
+        let entries: Value = serde_json::from_slice(&fs::read(fixture(name).join("bf16.json")).unwrap()).unwrap();
+        let expected = |key: &str| -> Vec<f32> { entries[key].as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect() };
+        let reference = reference(name);
+        let messages = reference["entries"].as_array().unwrap().iter().map(|e| serde_json::from_value(e["messages"].clone()).unwrap());
+        let conversations: Vec<Vec<Message>> = messages.collect();
+        let published = in_bf16(name);
+        for device in [lm::Device::Cpu, lm::best_device()] {
+            let model = |folder: &Path, precision| Deberta::load(&DebertaFolder::open(folder).unwrap(), &device, precision).unwrap();
+            let exact = model(published.path(), Precision::F32).score(&conversations).unwrap();
+            close(&exact, &expected("weights"), 2e-5, name);
+            for folder in [&fixture(name), published.path()] {
+                close(&model(folder, Precision::Bf16).score(&conversations).unwrap(), &expected("products"), 8e-3, name);
+            }
+        }
+        let distance = expected("weights").iter().zip(expected("products")).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(distance > 1e-2, "{name}: the figures tell the two apart ({distance})");
+    }
+}
+
+/// A folder with the matrices of a model in bf16, but for the classifier's, which the figures have in f32.
+fn in_bf16(name: &str) -> tempfile::TempDir {
+    let folder = copied(name);
+    let path = folder.path().join("model.safetensors");
+    let mut tensors = candle_core::safetensors::load(&path, &lm::Device::Cpu).unwrap();
+    for (_, tensor) in tensors.iter_mut().filter(|(name, tensor)| tensor.rank() == 2 && !name.starts_with("classifier")) {
+        *tensor = tensor.to_dtype(candle_core::DType::BF16).unwrap();
+    }
+    candle_core::safetensors::save(&tensors, &path).unwrap();
+    folder
 }
 
 #[test]
@@ -76,7 +117,7 @@ fn distances_fall_into_the_buckets_of_transformers() {
 /// Many pairs of many lengths, so that there are several passes.
 #[test]
 fn a_large_batch_scores_as_its_pairs_do() {
-    let model = Deberta::load(&DebertaFolder::open(&fixture(MODELS[1])).unwrap(), &lm::Device::Cpu).unwrap();
+    let model = Deberta::load(&DebertaFolder::open(&fixture(MODELS[1])).unwrap(), &lm::Device::Cpu, Precision::F32).unwrap();
     let pair = |i: usize| vec![said("user", &"a sea ".repeat(i % 11)), said("assistant", &"is water, ".repeat(i % 5))];
     let conversations: Vec<Vec<Message>> = (0..130).map(pair).collect();
     let together = model.score(&conversations).unwrap();
@@ -87,7 +128,7 @@ fn a_large_batch_scores_as_its_pairs_do() {
 
 #[test]
 fn what_is_too_long_is_refused_and_nothing_is_cut() {
-    let model = Deberta::load(&DebertaFolder::open(&fixture(MODELS[0])).unwrap(), &lm::Device::Cpu).unwrap();
+    let model = Deberta::load(&DebertaFolder::open(&fixture(MODELS[0])).unwrap(), &lm::Device::Cpu, Precision::F32).unwrap();
     let error = model.score(&[vec![said("user", "a"), said("assistant", &"b".repeat(90))]]).unwrap_err();
     assert!(matches!(&error, lm::Error::TooLong(reason) if reason.contains("95 tokens") && reason.contains("reads 64")), "{error}");
     assert!(model.score(&[Vec::new()]).unwrap_err().to_string().contains("without messages"));

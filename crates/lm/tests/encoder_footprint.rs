@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)] // A helper that fails should fail its test.
 mod memory;
-use lm::{Deberta, DebertaFolder, Device, Message, Stream, Tensor};
+use lm::{Deberta, DebertaFolder, Device, Message, Precision, Stream, Tensor};
 use memory::{Phases, beyond, own};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -37,21 +37,23 @@ fn an_encoder_takes_what_it_is_said_to_take() {
     lm::memory::keep_freed();
     let place = tempfile::tempdir().unwrap();
     let folder = folder(place.path());
-    let footprint = folder.footprint();
-    let (held, model) = own(|| Deberta::load(&folder, &Device::Cpu).unwrap());
     let mut found = Phases::default();
-    found.note("loading", footprint.weights, held);
-    for (words, texts) in [(100, 12), (480, 4)] {
-        let said = |role: &str, content: String| Message { role: role.into(), content };
-        let conversation = || vec![said("user", "what is a sea?".into()), said("assistant", "water ".repeat(words))];
-        let conversations: Vec<Vec<Message>> = (0..texts).map(|_| conversation()).collect();
-        let tokens = model.pair_tokens(&conversations[0]).unwrap().len() as u64;
-        let (took, _) = beyond(|| model.score(&conversations).unwrap());
-        found.note(
-            &format!("{texts} of {tokens} tokens"),
-            footprint.weights + footprint.scoring(texts, tokens),
-            footprint.weights as f64 + took,
-        );
+    for (kind, precision) in [("f32", Precision::F32), ("bf16", Precision::Bf16)] {
+        let footprint = folder.footprint(precision);
+        let (held, model) = own(|| Deberta::load(&folder, &Device::Cpu, precision).unwrap());
+        found.note(&format!("loading, {kind}"), footprint.weights + footprint.reading(), held);
+        for (words, texts) in [(100, 12), (480, 4)] {
+            let said = |role: &str, content: String| Message { role: role.into(), content };
+            let conversation = || vec![said("user", "what is a sea?".into()), said("assistant", "water ".repeat(words))];
+            let conversations: Vec<Vec<Message>> = (0..texts).map(|_| conversation()).collect();
+            let tokens = model.pair_tokens(&conversations[0]).unwrap().len() as u64;
+            let (took, _) = beyond(|| model.score(&conversations).unwrap());
+            found.note(
+                &format!("{texts} of {tokens} tokens, {kind}"),
+                footprint.weights + footprint.scoring(texts, tokens),
+                footprint.weights as f64 + took,
+            );
+        }
     }
     found.check();
 }

@@ -124,7 +124,7 @@ fn check_gradients(adapter: &Adapter, loss: &Tensor, expected: &Path, tolerance:
 /// rounded the other way where a sum before it has another order: by 2⁻⁸ of it, of which a value downstream sees a share.
 #[test]
 fn bf16_is_that_of_pytorch() {
-    for name in ["tiny-untied", "tiny-qwen2", "tiny-phi3"] {
+    for name in MODELS {
         let (path, opened) = (folder(name), ModelFolder::open(&folder(name)).unwrap());
         let (pairs, reference) = (pairs(&json(&path.join("reference.json"))), json(&path.join("bf16.json")));
         let expected = |key: &str| -> Vec<f32> { reference[key].as_array().unwrap().iter().flat_map(numbers).collect() };

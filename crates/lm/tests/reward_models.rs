@@ -38,6 +38,28 @@ fn scores_are_those_of_transformers() {
     }
 }
 
+/// With rounded matrices and exact products, as a processor has it, and with products in bf16, as a GPU; tolerances as in `pytorch.rs`.
+#[test]
+fn scores_in_bf16_are_those_of_pytorch() {
+    for name in FAMILIES {
+        let folder = fixture(&format!("reward-{name}"));
+        let [reference, half] = ["reference.json", "bf16.json"]
+            .map(|file| -> Value { serde_json::from_slice(&std::fs::read(folder.join(file)).unwrap()).unwrap() });
+        let entries = reference["entries"].as_array().unwrap();
+        let conversations: Vec<Vec<Message>> = entries.iter().map(|e| serde_json::from_value(e["messages"].clone()).unwrap()).collect();
+        let expected = |key: &str| -> Vec<f32> { half[key].as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect() };
+        let opened = ModelFolder::open_reward_model(&folder).unwrap();
+        for (fused, key, tolerance) in [(true, "weights", 2e-5), (false, "products", 8e-3)] {
+            let weights = opened.weights(&lm::Device::Cpu).unwrap();
+            let llama = Llama::from_weights(opened.config.clone(), weights, &common::device(fused), fused, lm::Precision::Bf16).unwrap();
+            let model = RewardModel::of(llama, &opened).unwrap();
+            close(&model.score(&conversations).unwrap(), &expected(key), tolerance, name);
+        }
+        let distance = expected("weights").iter().zip(expected("products")).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(distance > 1e-2, "{name}: the figures tell the two apart ({distance})");
+    }
+}
+
 /// The likelihood of Bradley and Terry of pairs of scores, chosen and rejected.
 fn loss(scores: &Tensor) -> Tensor {
     let pairs = scores.reshape(((), 2)).unwrap();

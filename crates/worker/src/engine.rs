@@ -262,7 +262,7 @@ impl Found {
             frozen,
             scoring: self.parts.memory(&held),
             engines: self.parts.engines(),
-            encoders: self.parts.encoders(),
+            encoders: self.parts.encoders(spec.precision),
             oracle,
         }
     }

@@ -192,7 +192,7 @@ impl FoundParts {
     }
 
     /// How much memory the encoders among them take; those of a folder count once.
-    pub fn encoders(&self) -> Vec<EncoderFootprint> {
+    pub fn encoders(&self, precision: Precision) -> Vec<EncoderFootprint> {
         let mut each: Vec<&DebertaFolder> = Vec::new();
         for Labelled { part, .. } in &self.0 {
             if let Part::Model { folder: RewardFolder::Encoder(folder), .. } = part
@@ -201,7 +201,7 @@ impl FoundParts {
                 each.push(folder);
             }
         }
-        each.into_iter().map(DebertaFolder::footprint).collect()
+        each.into_iter().map(|folder| folder.footprint(precision)).collect()
     }
 
     /// Labels of the parts that [`For::Estimate`] does not compute.
@@ -304,7 +304,7 @@ fn reward_model(folder: &RewardFolder, precision: Precision) -> Result<Arc<dyn S
     let device = lm::best_device();
     Ok(match folder {
         RewardFolder::Decoder(folder) => Arc::new(RewardModel::load(folder, &device, precision)?),
-        RewardFolder::Encoder(folder) => Arc::new(Deberta::load(folder, &device)?),
+        RewardFolder::Encoder(folder) => Arc::new(Deberta::load(folder, &device, precision)?),
     })
 }
 

@@ -1,7 +1,8 @@
 //! A DeBERTa reward model on disk.
 use super::config::DebertaConfig;
-use crate::folder::{self, Checked, Identity};
-use crate::{Device, Error, Result, Tensor, Tokenizer};
+use crate::folder::{self, Checked, Identity, Types};
+use crate::{Error, Result, Tokenizer};
+use candle_core::safetensors::MmapedSafetensors;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ pub struct DebertaFolder {
     pub config: DebertaConfig,
     pub(super) tokenizer: Tokenizer,
     weight_files: Vec<String>,
+    pub(super) types: Types,
     identity: Identity,
 }
 
@@ -26,19 +28,19 @@ impl DebertaFolder {
             .ok_or_else(|| Error::Model(format!("{} is missing, so this is not a Hugging Face model folder", config_path.display())))?;
         let config = DebertaConfig::parse(&text, &config_path)?;
         let weight_files = folder::weight_files(path)?;
-        folder::check_weights(path, &weight_files, config.tensors())?;
+        let types = folder::check_weights(path, &weight_files, config.tensors())?;
         let tokenizer = Tokenizer::open_for_texts(path)?;
         folder::check_vocabulary(path, &tokenizer, config.vocab_size)?;
         if tokenizer.around_texts().is_none() {
             let file = path.join("tokenizer.json");
             return Err(Error::Model(format!("{} does not know [CLS] and [SEP], which stand around a pair of texts", file.display())));
         }
-        Ok(Self { path: path.to_owned(), config, tokenizer, weight_files, identity: Identity::default() })
+        Ok(Self { path: path.to_owned(), config, tokenizer, weight_files, types, identity: Identity::default() })
     }
 
     /// All weights by their Hugging Face names, as stored.
-    pub fn weights(&self, device: &Device) -> Result<BTreeMap<String, Tensor>> {
-        folder::load(&self.path, &self.weight_files, self.config.tensors(), device)
+    pub(super) fn map(&self) -> Result<MmapedSafetensors> {
+        folder::map(&self.path, &self.weight_files)
     }
 
     /// SHA-256 over [`Checked::checksums`], in hex: the identity of the model. Read once.

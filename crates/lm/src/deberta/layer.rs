@@ -1,37 +1,37 @@
 //! A layer of DeBERTa: disentangled attention, then a feed-forward layer, each with a residual and a layer norm behind it.
-use super::{DebertaConfig, Weights};
+use super::{DebertaConfig, Dense, Weights};
 use crate::{Device, Result, Tensor};
 use candle_core::{D, Module};
+use candle_nn::LayerNorm;
 use candle_nn::ops::softmax_last_dim;
-use candle_nn::{LayerNorm, Linear};
 
 pub(super) struct Layer {
-    query: Linear,
-    key: Linear,
-    value: Linear,
+    query: Dense,
+    key: Dense,
+    value: Dense,
     /// Distances as keys and as queries, [1, heads, width of a head, 2 · span]; the same for every text.
     distance_keys: Option<Tensor>,
     distance_queries: Option<Tensor>,
-    out: Linear,
+    out: Dense,
     norm: LayerNorm,
-    up: Linear,
-    down: Linear,
+    up: Dense,
+    down: Dense,
     last_norm: LayerNorm,
     heads: usize,
 }
 
 impl Layer {
     /// `distances` are the embeddings of distances, normalised where they are to be.
-    pub fn load(config: &DebertaConfig, weights: &mut Weights, number: usize, distances: &Tensor) -> Result<Self> {
+    pub fn load(config: &DebertaConfig, weights: &Weights<'_>, number: usize, distances: &Tensor) -> Result<Self> {
         let name = |part: &str| format!("deberta.encoder.layer.{number}.{part}");
         let heads = config.num_attention_heads;
-        let query = weights.linear(&name("attention.self.query_proj"))?;
-        let key = weights.linear(&name("attention.self.key_proj"))?;
-        let mut of_distances = |wanted: bool, shared: &Linear, own: &str| -> Result<Option<Tensor>> {
+        let query = weights.dense(&name("attention.self.query_proj"))?;
+        let key = weights.dense(&name("attention.self.key_proj"))?;
+        let of_distances = |wanted: bool, shared: &Dense, own: &str| -> Result<Option<Tensor>> {
             if !wanted {
                 return Ok(None);
             }
-            let own = if config.share_att_key { None } else { Some(weights.linear(&name(own))?) };
+            let own = if config.share_att_key { None } else { Some(weights.dense(&name(own))?) };
             let projected = own.as_ref().unwrap_or(shared).forward(distances)?.unsqueeze(0)?;
             Ok(Some(split(&projected, heads)?.t()?.contiguous()?))
         };
@@ -40,13 +40,13 @@ impl Layer {
         Ok(Self {
             query,
             key,
-            value: weights.linear(&name("attention.self.value_proj"))?,
+            value: weights.dense(&name("attention.self.value_proj"))?,
             distance_keys,
             distance_queries,
-            out: weights.linear(&name("attention.output.dense"))?,
+            out: weights.dense(&name("attention.output.dense"))?,
             norm: weights.norm(&name("attention.output.LayerNorm"))?,
-            up: weights.linear(&name("intermediate.dense"))?,
-            down: weights.linear(&name("output.dense"))?,
+            up: weights.dense(&name("intermediate.dense"))?,
+            down: weights.dense(&name("output.dense"))?,
             last_norm: weights.norm(&name("output.LayerNorm"))?,
             heads,
         })
@@ -54,7 +54,7 @@ impl Layer {
 
     /// Of `hidden`, [texts, tokens, width]. `unseen` is added to what looks at a token, [texts, 1, 1, tokens].
     pub fn forward(&self, hidden: &Tensor, unseen: &Tensor, distances: &Distances) -> Result<Tensor> {
-        let heads = |linear: &Linear| split(&linear.forward(hidden)?, self.heads);
+        let heads = |layer: &Dense| split(&layer.forward(hidden)?, self.heads);
         let (query, key, value) = (heads(&self.query)?, heads(&self.key)?, heads(&self.value)?);
         let mut scores = query.matmul(&key.t()?)?;
         if let Some(keys) = &self.distance_keys {

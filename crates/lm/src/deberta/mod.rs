@@ -1,35 +1,39 @@
 //! DeBERTa as a reward model (He et al. 2021, arXiv 2006.03654, and v3, arXiv 2111.09543): an encoder that reads a question and an answer at once and
-//! gives one number (`DebertaV2ForSequenceClassification` in transformers). Scored with, never trained; candle's own operations, on any device.
+//! gives one number (`DebertaV2ForSequenceClassification` in transformers). Scored with, never trained; candle's own operations, on any device, so that
+//! `precision = "bf16"` means the same on a processor as on a GPU: matrices in bf16, what is multiplied with them and the products too.
 pub mod config;
 pub mod folder;
 pub mod footprint;
 mod layer;
 
-use crate::{Device, Error, Message, Result, Tensor, Tokenizer};
+use crate::kernels::matrix::Matrix;
+use crate::{Device, Error, Message, Precision, Result, Tensor, Tokenizer};
+use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{D, DType, Module};
-use candle_nn::{Embedding, LayerNorm, Linear};
+use candle_nn::{LayerNorm, Linear};
 pub use config::DebertaConfig;
 pub use folder::DebertaFolder;
 pub use footprint::EncoderFootprint;
 pub use layer::log_bucket;
 use layer::{Distances, Layer};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
 /// Tokens of a pass, padding included.
 const TOKENS_PER_PASS: usize = 2048;
 
-/// A DeBERTa reward model with its weights (f32).
+/// A DeBERTa reward model with its weights.
 pub struct Deberta {
     config: DebertaConfig,
     tokenizer: Tokenizer,
     device: Device,
-    tokens: Embedding,
-    positions: Option<Embedding>,
-    kinds: Option<Embedding>,
+    /// Embeddings, a row each.
+    tokens: Matrix,
+    positions: Option<Matrix>,
+    kinds: Option<Matrix>,
     norm: LayerNorm,
     layers: Vec<Layer>,
-    pooler: Linear,
+    pooler: Dense,
+    /// In f32 whatever the rest is in, as the weight of a decoder's score.
     classifier: Linear,
 }
 
@@ -41,20 +45,20 @@ struct Pair {
 }
 
 impl Deberta {
-    pub fn load(folder: &DebertaFolder, device: &Device) -> Result<Self> {
+    pub fn load(folder: &DebertaFolder, device: &Device, precision: Precision) -> Result<Self> {
         let config = folder.config.clone();
-        let mut weights = Weights { tensors: folder.weights(device)?, eps: config.layer_norm_eps };
-        let distances = weights.tensor("deberta.encoder.rel_embeddings.weight")?;
+        let weights = Weights { files: folder.map()?, device, eps: config.layer_norm_eps, precision };
+        let distances = weights.matrix("deberta.encoder.rel_embeddings")?.select(&Tensor::arange(0, 2 * config.span() as u32, device)?)?;
         let distances = if config.norm_rel_ebd { weights.norm("deberta.encoder.LayerNorm")?.forward(&distances)? } else { distances };
-        let layers = (0..config.num_hidden_layers).map(|i| Layer::load(&config, &mut weights, i, &distances));
+        let layers = (0..config.num_hidden_layers).map(|i| Layer::load(&config, &weights, i, &distances));
         let layers = layers.collect::<Result<Vec<_>>>()?;
         Ok(Self {
-            tokens: weights.embedding("word_embeddings")?,
-            positions: config.position_biased_input.then(|| weights.embedding("position_embeddings")).transpose()?,
-            kinds: (config.type_vocab_size > 0).then(|| weights.embedding("token_type_embeddings")).transpose()?,
+            tokens: weights.matrix("deberta.embeddings.word_embeddings")?,
+            positions: config.position_biased_input.then(|| weights.matrix("deberta.embeddings.position_embeddings")).transpose()?,
+            kinds: (config.type_vocab_size > 0).then(|| weights.matrix("deberta.embeddings.token_type_embeddings")).transpose()?,
             norm: weights.norm("deberta.embeddings.LayerNorm")?,
-            pooler: weights.linear("pooler.dense")?,
-            classifier: weights.linear("classifier")?,
+            pooler: weights.dense("pooler.dense")?,
+            classifier: Linear::new(weights.tensor("classifier.weight")?, Some(weights.tensor("classifier.bias")?)),
             tokenizer: folder.tokenizer.clone(),
             device: device.clone(),
             layers,
@@ -130,13 +134,13 @@ impl Deberta {
             present[filled.clone()].fill(1.0);
             kinds[filled.start + pair.answer..filled.end].fill(1);
         }
-        let table = |values: Vec<u32>| Tensor::from_vec(values, (batch, length), &self.device);
-        let mut hidden = self.tokens.forward(&table(tokens)?)?;
+        let embedded = |table: &Matrix, rows: Vec<u32>| table.select(&Tensor::new(rows, &self.device)?)?.reshape((batch, length, ()));
+        let mut hidden = embedded(&self.tokens, tokens)?;
         if let Some(positions) = &self.positions {
-            hidden = hidden.broadcast_add(&positions.forward(&Tensor::arange(0, length as u32, &self.device)?)?)?;
+            hidden = hidden.broadcast_add(&positions.select(&Tensor::arange(0, length as u32, &self.device)?)?)?;
         }
-        if let Some(embedding) = &self.kinds {
-            hidden = (hidden + embedding.forward(&table(kinds)?)?)?;
+        if let Some(table) = &self.kinds {
+            hidden = (hidden + embedded(table, kinds)?)?;
         }
         let present = Tensor::from_vec(present, (batch, length), &self.device)?;
         hidden = self.norm.forward(&hidden)?.broadcast_mul(&present.unsqueeze(D::Minus1)?)?;
@@ -153,29 +157,50 @@ impl Deberta {
     }
 }
 
-/// Weights that are taken out by name, in f32.
-struct Weights {
-    tensors: BTreeMap<String, Tensor>,
-    eps: f64,
+/// A frozen linear layer.
+struct Dense {
+    /// [outputs, inputs].
+    weight: Matrix,
+    bias: Tensor,
 }
 
-impl Weights {
-    fn tensor(&mut self, name: &str) -> Result<Tensor> {
-        let tensor = self.tensors.remove(name).ok_or_else(|| Error::Model(format!("the model has no tensor {name}")))?;
-        Ok(tensor.to_dtype(DType::F32)?)
+impl Dense {
+    /// Of [.., inputs]: [.., outputs], f32.
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let rows = x.reshape(((), self.weight.columns()?))?;
+        let (shape, _) = x.dims().split_at(x.rank() - 1);
+        let product = self.weight.times_transposed(&rows)?.broadcast_add(&self.bias)?;
+        Ok(product.reshape([shape, &[self.bias.dim(0)?]].concat())?)
+    }
+}
+
+/// Weights that are read by name, one after the other: no more than one of them is there as it is stored.
+struct Weights<'a> {
+    files: MmapedSafetensors,
+    device: &'a Device,
+    eps: f64,
+    precision: Precision,
+}
+
+impl Weights<'_> {
+    fn stored(&self, name: &str) -> Result<Tensor> {
+        Ok(self.files.load(name, self.device)?)
     }
 
-    fn linear(&mut self, name: &str) -> Result<Linear> {
-        Ok(Linear::new(self.tensor(&format!("{name}.weight"))?, Some(self.tensor(&format!("{name}.bias"))?)))
+    /// In f32.
+    fn tensor(&self, name: &str) -> Result<Tensor> {
+        Ok(self.stored(name)?.to_dtype(DType::F32)?)
     }
 
-    fn norm(&mut self, name: &str) -> Result<LayerNorm> {
+    fn matrix(&self, name: &str) -> Result<Matrix> {
+        Ok(Matrix::new(&self.stored(&format!("{name}.weight"))?, self.precision)?)
+    }
+
+    fn dense(&self, name: &str) -> Result<Dense> {
+        Ok(Dense { weight: self.matrix(name)?, bias: self.tensor(&format!("{name}.bias"))? })
+    }
+
+    fn norm(&self, name: &str) -> Result<LayerNorm> {
         Ok(LayerNorm::new(self.tensor(&format!("{name}.weight"))?, self.tensor(&format!("{name}.bias"))?, self.eps))
-    }
-
-    fn embedding(&mut self, name: &str) -> Result<Embedding> {
-        let table = self.tensor(&format!("deberta.embeddings.{name}.weight"))?;
-        let width = table.dim(1)?;
-        Ok(Embedding::new(table, width))
     }
 }
