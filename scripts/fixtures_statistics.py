@@ -298,22 +298,27 @@ def power():
 
 
 def wins(rng):
-    """Choices are 0 first, 1 second, 2 tie; each pair once with the arm first, once with the arm second."""
+    """Choices are 0 first, 1 second, 2 tie; each pair once with the arm first, once with the arm second; and whether the arm's answer is the longer one."""
     out = []
     for prompts, sizes in ((40, (1, 2)), (25, (2, 6))):
         pairs, sums = [], []
         for prompt in range(prompts):
             chance = rng.beta(3, 2)
-            row = np.zeros(5)
+            row = np.zeros(7)
             for _ in range(rng.integers(*sizes)):
                 one, two = (2 if rng.uniform() < 0.2 else int(rng.uniform() > q + 0.1) for q in (chance, 1 - chance))
-                pairs.append([prompt, one, two])
+                longer = (True, False, None)[(7 * prompt + 3 * len(pairs)) % 5 % 3]
+                pairs.append([prompt, one, two, longer])
                 for_arm = {0: 1.0, 1: 0.0, 2: 0.5}[one] + {0: 0.0, 1: 1.0, 2: 0.5}[two]
-                row += [for_arm, 2, (one == 0) + (two == 0), (one != 2) + (two != 2), (one, two) in ((0, 1), (1, 0), (2, 2))]
+                of_longer = [] if longer is None else [(one, 0 if longer else 1), (two, 1 if longer else 0)]
+                row += [
+                    for_arm, 2, (one == 0) + (two == 0), (one != 2) + (two != 2), (one, two) in ((0, 1), (1, 0), (2, 2)),
+                    sum(choice == wanted for choice, wanted in of_longer), sum(choice != 2 for choice, _ in of_longer),
+                ]  # fmt: skip
             sums.append(np.append(row, sum(p[0] == prompt for p in pairs)))
         columns = np.array(sums).T
         case = {"pairs": pairs}
-        for name, part, whole in (("win_rate", 0, 1), ("first_position", 2, 3), ("agreement", 4, 5)):
+        for name, part, whole in (("win_rate", 0, 1), ("first_position", 2, 3), ("agreement", 4, 7), ("longer", 5, 6)):
             share = columns[part].sum() / columns[whole].sum()
             case[name] = {"share": share, **close_to(rng, ratio, (columns[part], columns[whole]))}
         out.append(case)

@@ -33,7 +33,7 @@ describe('figures of judges', () => {
     ]);
   });
   it('are left out where there are none', () => {
-    const ties = { ...small, first_position: null, win_rate: { share: 0.5, interval: null } };
+    const ties = { ...small, first_position: null, longer: null, win_rate: { share: 0.5, interval: null } };
     const rows = judgedForest([ties]).rows;
     expect(rows.map(({ label }) => label)).toEqual(['Tuned wins', 'Same in both orders']);
     expect(rows[0]!.range).toEqual({ low: 0.5, high: 0.5 });
@@ -42,7 +42,7 @@ describe('figures of judges', () => {
   it('are saved with the judge, and told in the methods', () => {
     const [head, first] = judgedCsv(report).split('\r\n');
     expect(head).toBe(
-      'run,name,seed,arm,baseline,judge,checksum,engine,template_hash,pairs,prompts,available,unparsed,too_long,win_rate,win_rate_low,win_rate_high,first_position,first_position_low,first_position_high,agreement,agreement_low,agreement_high',
+      'run,name,seed,arm,baseline,judge,checksum,engine,template_hash,pairs,prompts,available,unparsed,too_long,win_rate,win_rate_low,win_rate_high,first_position,first_position_low,first_position_high,agreement,agreement_low,agreement_high,longer,longer_low,longer_high',
     );
     expect(first).toContain(
       `tuned,raw,smollm2-135m-instruct,${small.checksum},"built-in engine, smollm2-135m-instruct",a3f9c04d17be,150,96,192,42,0,0.53,`,

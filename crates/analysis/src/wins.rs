@@ -22,6 +22,8 @@ pub struct JudgedPair {
     pub arm_first: Choice,
     /// The choice when it stood second.
     pub arm_second: Choice,
+    /// Whether the arm's answer is the longer one; None where both are as long.
+    pub arm_is_longer: Option<bool>,
 }
 
 /// What the verdicts say, about the arms and about the judge.
@@ -38,6 +40,9 @@ pub struct Wins {
     pub first_position: Option<Share>,
     /// Share of pairs on which the judge said the same in both orders, a tie twice included.
     pub agreement: Option<Share>,
+    /// Share of the verdicts that are no ties, on answers of different length, which went to the longer one. None where there are none. It is no bias by
+    /// itself: the longer answer may be the better one.
+    pub longer: Option<Share>,
 }
 
 /// Win rate, position bias and the judge's agreement with itself; intervals resample whole clusters of prompts. A pair judged in one order only
@@ -55,19 +60,27 @@ pub fn wins(pairs: &[JudgedPair], resamples: usize, seed: u64) -> Wins {
         win_rate: share(&rows, &drawn, 0, 1),
         first_position: share(&rows, &drawn, 2, 3),
         agreement: share(&rows, &drawn, 4, 5),
+        longer: share(&rows, &drawn, 6, 7),
     }
 }
 
-/// Of one pair: verdicts for the arm and all, verdicts for the first position and those that are no ties, agreements and pairs.
-fn counts(pair: &JudgedPair) -> [f64; 6] {
+/// Of one pair: verdicts for the arm and all, verdicts for the first position and those that are no ties, agreements and pairs, verdicts for the longer
+/// answer and those that are no ties where there is one.
+fn counts(pair: &JudgedPair) -> [f64; 8] {
     let choices = [pair.arm_first, pair.arm_second];
     let times = |wanted: Choice| choices.iter().filter(|c| **c == wanted).count() as f64;
     let one_if = |so: bool| f64::from(u8::from(so));
-    let for_arm = one_if(pair.arm_first == Choice::First) + one_if(pair.arm_second == Choice::Second) + times(Choice::Tie) / 2.0;
+    let wins = one_if(pair.arm_first == Choice::First) + one_if(pair.arm_second == Choice::Second);
+    let decided = 2.0 - times(Choice::Tie);
+    let (longer, of_different) = match pair.arm_is_longer {
+        Some(true) => (wins, decided),
+        Some(false) => (decided - wins, decided),
+        None => (0.0, 0.0),
+    };
     let same = match pair.arm_first {
         Choice::First => pair.arm_second == Choice::Second,
         Choice::Second => pair.arm_second == Choice::First,
         Choice::Tie => pair.arm_second == Choice::Tie,
     };
-    [for_arm, 2.0, times(Choice::First), 2.0 - times(Choice::Tie), one_if(same), 1.0]
+    [wins + times(Choice::Tie) / 2.0, 2.0, times(Choice::First), decided, one_if(same), 1.0, longer, of_different]
 }

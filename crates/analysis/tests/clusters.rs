@@ -123,7 +123,13 @@ fn differences_at_equal_length_agree() {
 fn win_rates_agree() {
     let choice = |c: usize| [Choice::First, Choice::Second, Choice::Tie][c];
     for case in Case::all() {
-        let pair = |&(prompt, cluster, one, two): &_| JudgedPair { prompt, cluster, arm_first: choice(one), arm_second: choice(two) };
+        let pair = |&(prompt, cluster, one, two): &_| JudgedPair {
+            prompt,
+            cluster,
+            arm_first: choice(one),
+            arm_second: choice(two),
+            arm_is_longer: None,
+        };
         let ours = wins(&case.verdicts.iter().map(pair).collect::<Vec<_>>(), RESAMPLES, 3);
         assert_eq!((ours.prompts, ours.clusters), (case.clusters.len(), case.count()));
         let rate = ours.win_rate.unwrap();

@@ -60,10 +60,11 @@ struct TasksCase {
 
 #[derive(Deserialize)]
 struct WinsCase {
-    pairs: Vec<(usize, usize, usize)>,
+    pairs: Vec<(usize, usize, usize, Option<bool>)>,
     win_rate: ShareCase,
     first_position: ShareCase,
     agreement: ShareCase,
+    longer: ShareCase,
 }
 
 #[derive(Deserialize)]
@@ -201,12 +202,22 @@ fn tasks_that_cannot_be_put_together() {
 fn wins_agree() {
     let choice = |c: usize| [Choice::First, Choice::Second, Choice::Tie][c];
     for case in fixtures::<Fixtures>().wins {
-        let pair = |p: &(usize, usize, usize)| JudgedPair { prompt: p.0, cluster: p.0, arm_first: choice(p.1), arm_second: choice(p.2) };
+        let pair = |p: &(usize, usize, usize, Option<bool>)| JudgedPair {
+            prompt: p.0,
+            cluster: p.0,
+            arm_first: choice(p.1),
+            arm_second: choice(p.2),
+            arm_is_longer: p.3,
+        };
         let pairs: Vec<JudgedPair> = case.pairs.iter().map(pair).collect();
         let ours = wins(&pairs, RESAMPLES, 3);
         assert_eq!(ours.pairs, case.pairs.len());
-        for (ours, theirs) in [(ours.win_rate, case.win_rate), (ours.first_position, case.first_position), (ours.agreement, case.agreement)]
-        {
+        for (ours, theirs) in [
+            (ours.win_rate, case.win_rate),
+            (ours.first_position, case.first_position),
+            (ours.agreement, case.agreement),
+            (ours.longer, case.longer),
+        ] {
             let ours = ours.unwrap();
             assert!((ours.share - theirs.share).abs() < 1e-12);
             // Shares of sums of whole numbers move in steps: half of one verdict.
@@ -217,12 +228,19 @@ fn wins_agree() {
 
 #[test]
 fn a_judge_who_looks_at_the_position_alone() {
-    let pair = |prompt: usize| JudgedPair { prompt, cluster: prompt, arm_first: Choice::First, arm_second: Choice::First };
+    let pair = |prompt: usize| JudgedPair {
+        prompt,
+        cluster: prompt,
+        arm_first: Choice::First,
+        arm_second: Choice::First,
+        arm_is_longer: Some(prompt.is_multiple_of(2)),
+    };
     let ours = wins(&(0..8).map(pair).collect::<Vec<_>>(), 100, 1);
     assert_eq!((ours.win_rate, ours.prompts), (Some(Share { share: 0.5, interval: None }), 8));
     assert_eq!((ours.first_position.unwrap().share, ours.agreement.unwrap().share), (1.0, 0.0));
-    let tie = JudgedPair { prompt: 0, cluster: 0, arm_first: Choice::Tie, arm_second: Choice::Tie };
+    assert_eq!(ours.longer.unwrap().share, 0.5);
+    let tie = JudgedPair { prompt: 0, cluster: 0, arm_first: Choice::Tie, arm_second: Choice::Tie, arm_is_longer: None };
     let ties = wins(&[tie], 100, 1);
-    assert!(ties.first_position.is_none() && ties.agreement.unwrap().share == 1.0);
+    assert!(ties.first_position.is_none() && ties.longer.is_none() && ties.agreement.unwrap().share == 1.0);
     assert!(wins(&[], 100, 1).win_rate.is_none());
 }

@@ -356,7 +356,13 @@ proptest! {
             let arm: Vec<f64> = rows.iter().map(|r| r.0).collect();
             // Other names for the clusters, too.
             let clusters: Vec<usize> = rows.iter().map(|r| (r.1 * 5 + shift) % 17).collect();
-            let pair = |r: &(f64, usize, usize)| JudgedPair { prompt: r.1, cluster: r.1 / 2, arm_first: choice(r.2), arm_second: choice(r.2 / 3) };
+            let pair = |r: &(f64, usize, usize)| JudgedPair {
+                prompt: r.1,
+                cluster: r.1 / 2,
+                arm_first: choice(r.2),
+                arm_second: choice(r.2 / 3),
+                arm_is_longer: [Some(true), None, Some(false)][(r.1 + r.2) % 3],
+            };
             let judged: Vec<JudgedPair> = rows.iter().map(pair).collect();
             (paired_in_clusters(&arm, &vec![0.0; arm.len()], &clusters, 40, 64, 1), wins(&judged, 40, 1))
         };

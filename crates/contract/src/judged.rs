@@ -37,6 +37,13 @@ pub struct Judged {
     pub first_position: Option<ShareOfPrompts>,
     /// Share of pairs with the same verdict in both orders.
     pub agreement: Option<ShareOfPrompts>,
+    /// Share of verdicts that are no ties, on answers of different length, which went to the longer one; null where there are none. The longer one may
+    /// be the better one: a share beyond the win rate says that length counts.
+    #[serde(default)]
+    pub longer: Option<ShareOfPrompts>,
+    /// Share of the pairs in which the arm's answer is the longer one, of those of different length; null where there are none.
+    #[serde(default)]
+    pub arm_is_longer: Option<f64>,
     /// When the first and the last verdict were kept, in milliseconds since 1970 (UTC).
     pub began_at_ms: i64,
     pub ended_at_ms: i64,

@@ -79,7 +79,7 @@ fn row(arm: &str, prompt: usize, answer: usize, text: &str) -> EvaluationAnswer 
         kl: None,
         closeness: None,
         rewrite_tokens: None,
-        answer_tokens: 1,
+        answer_tokens: text.split(' ').count(),
         rewrite_truncated: None,
         answer_truncated: false,
         rewrite_seed: None,
@@ -244,7 +244,10 @@ async fn both_orders_are_asked_and_kept_as_they_were_said() {
     assert_eq!((share(found.win_rate), share(found.first_position), share(found.agreement)), (1.0, 0.5, 1.0));
     assert_eq!((found.judge.as_str(), found.checksum.as_str(), found.engine.as_str()), ("judge", "sum", "a judge of a test"));
     assert_eq!((found.template.as_str(), &found.template_hash), (TEMPLATE, &judge::template_hash(TEMPLATE)));
-    assert_eq!(found.warnings, [""; 0]);
+    // All that it looks at is length, of which the arm's answers have more throughout.
+    assert_eq!((share(found.longer), found.arm_is_longer), (1.0, Some(1.0)));
+    let [warning] = &found.warnings[..] else { panic!("{:?}", found.warnings) };
+    assert!(warning.starts_with("100 % of the verdicts") && warning.contains("the tuned arm's is the longer one in 100 %"), "{warning}");
     let kept = &store.judgings(run.id).await.unwrap()[0].judgements;
     let of_seven = kept.iter().find(|j| j.prompt_index == 7).unwrap();
     assert_eq!((of_seven.arm_first, of_seven.arm_second), (Verdict::First, Verdict::Unparsed));
@@ -296,6 +299,11 @@ async fn a_judge_that_looks_at_the_position_is_called_so() {
     let [position, quiet] = &found[..] else { panic!("{found:?}") };
     let share = |share: Option<contract::figures::ShareOfPrompts>| share.map(|s| s.share);
     assert_eq!((share(position.win_rate), share(position.first_position), share(position.agreement)), (Some(0.5), Some(1.0), Some(0.0)));
+    assert_eq!(
+        (share(position.longer), position.arm_is_longer),
+        (Some(0.5), Some(1.0)),
+        "who looks at the position does not look at length"
+    );
     let [warning] = &position.warnings[..] else { panic!("{:?}", position.warnings) };
     assert!(warning.contains("follows the position more than the answers"), "{warning}");
     assert!(warning.contains("both orders of 0 % of the pairs") && warning.contains("100 % of its verdicts"), "{warning}");

@@ -10,14 +10,24 @@ pub fn judged(all: &[Judged]) -> String {
     let percent = |share: f64| format!("{:.0} %", 100.0 * share);
     let cell =
         |share: Option<ShareOfPrompts>| share.map_or_else(absent, |s| format!("{} {}", percent(s.share), interval(s.interval, percent)));
-    let words =
-        ["judged", "win rate [95 % interval]", "for the first position", "same in both orders", "pairs", "prompts", "unread", "too long"];
+    let words = [
+        "judged",
+        "win rate [95 % interval]",
+        "for the first position",
+        "same in both orders",
+        "for the longer",
+        "pairs",
+        "prompts",
+        "unread",
+        "too long",
+    ];
     let rows = all.iter().map(|j| {
         vec![
             format!("{} over {}, {}", j.arm, j.baseline, one_line(&j.judge, 30)),
             cell(j.win_rate),
             cell(j.first_position),
             cell(j.agreement),
+            cell(j.longer),
             format!("{} of {}", j.pairs, j.available),
             in_clusters(j.prompts.to_string(), j.clusters),
             j.unparsed.to_string(),

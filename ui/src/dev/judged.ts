@@ -37,6 +37,8 @@ export function judged(what: ToJudge, done: number): Judged {
     win_rate: share(isSmall ? 0.53 : 0.64, pairs),
     first_position: share(isSmall ? 0.81 : 0.54, pairs),
     agreement: share(isSmall ? 0.34 : 0.83, pairs),
+    longer: share(isSmall ? 0.51 : 0.58, pairs),
+    arm_is_longer: 0.61,
     began_at_ms: Date.UTC(2026, 9, 4, 9, 12),
     ended_at_ms: Date.UTC(2026, 9, 4, 9, 31),
     warnings: isSmall

@@ -2,11 +2,14 @@
 use super::paired;
 use crate::clusters::Clusters;
 use crate::figures;
+use crate::report::latest;
 use crate::streams::Streams;
 use analysis::{Choice, JudgedPair};
 use contract::Result;
+use contract::figures::ShareOfPrompts;
 use contract::judged::Judged;
-use store::{EvaluationAnswer, Judgement, Judging, Run, Split, Store, Verdict};
+use std::collections::BTreeMap;
+use store::{Asked, EvaluationAnswer, Judgement, Judging, Run, Split, Store, Verdict};
 
 /// A judge that says the same in both orders of fewer pairs follows the order. Half is what a coin does that knows no ties.
 const LEAST_AGREEMENT: f64 = 0.6;
@@ -28,13 +31,16 @@ pub async fn of_run(store: &Store, run: &Run) -> Result<Vec<Judged>> {
 
 pub(super) fn judged(run: &Run, judging: Judging, rows: &[EvaluationAnswer]) -> Judged {
     let Judging { asked, began_at_ms, ended_at_ms, judgements } = judging;
-    let clusters = Clusters::of(rows);
-    let pairs: Vec<JudgedPair> = judgements.iter().filter_map(|judgement| whole(judgement, &clusters)).collect();
+    let (clusters, lengths) = (Clusters::of(rows), Lengths::of(rows, &asked));
+    let pairs: Vec<JudgedPair> = judgements.iter().filter_map(|judgement| whole(judgement, &clusters, &lengths)).collect();
     let is = |verdict| judgements.iter().filter(|j| [j.arm_first, j.arm_second].contains(&verdict)).count();
     let name = format!("judged {} {} {}-{}", asked.checksum, asked.template_hash, asked.arm, asked.baseline);
     let found = analysis::wins(&pairs, run.spec.evaluation.bootstrap_resamples, Streams::new(run.spec.seed).statistics(&name));
-    let [win_rate, first_position, agreement] =
-        [&found.win_rate, &found.first_position, &found.agreement].map(|share| share.as_ref().map(figures::share));
+    let [win_rate, first_position, agreement, longer] =
+        [&found.win_rate, &found.first_position, &found.agreement, &found.longer].map(|share| share.as_ref().map(figures::share));
+    let of_different: Vec<bool> = pairs.iter().filter_map(|pair| pair.arm_is_longer).collect();
+    let arm_is_longer =
+        (!of_different.is_empty()).then(|| of_different.iter().filter(|is| **is).count() as f64 / of_different.len() as f64);
     let mut judged = Judged {
         available: paired(rows, &asked.arm, &asked.baseline).len(),
         judge: asked.judge,
@@ -52,6 +58,8 @@ pub(super) fn judged(run: &Run, judging: Judging, rows: &[EvaluationAnswer]) -> 
         win_rate,
         first_position,
         agreement,
+        longer,
+        arm_is_longer,
         began_at_ms,
         ended_at_ms,
         warnings: Vec::new(),
@@ -60,8 +68,26 @@ pub(super) fn judged(run: &Run, judging: Judging, rows: &[EvaluationAnswer]) -> 
     judged
 }
 
+/// How many tokens answers have, by prompt and number: the arm's, and the baseline's.
+struct Lengths([BTreeMap<(usize, usize), usize>; 2]);
+
+impl Lengths {
+    fn of(rows: &[EvaluationAnswer], asked: &Asked) -> Self {
+        let of = |arm: &str| latest(rows, arm).into_iter().map(|row| ((row.prompt_index, row.answer_index), row.answer_tokens)).collect();
+        Self([of(&asked.arm), of(&asked.baseline)])
+    }
+
+    /// Whether the arm's answer is the longer one of a pair; None where both are as long.
+    fn arm_is_longer(&self, judgement: &Judgement) -> Option<bool> {
+        let [arm, baseline] = &self.0;
+        let key = (judgement.prompt_index, judgement.answer_index);
+        let (ours, theirs) = arm.get(&key).zip(baseline.get(&key))?;
+        (ours != theirs).then_some(ours > theirs)
+    }
+}
+
 /// A pair with a verdict in both orders.
-fn whole(judgement: &Judgement, clusters: &Clusters) -> Option<JudgedPair> {
+fn whole(judgement: &Judgement, clusters: &Clusters, lengths: &Lengths) -> Option<JudgedPair> {
     let choice = |verdict| match verdict {
         Verdict::First => Some(Choice::First),
         Verdict::Second => Some(Choice::Second),
@@ -70,16 +96,17 @@ fn whole(judgement: &Judgement, clusters: &Clusters) -> Option<JudgedPair> {
     };
     let (arm_first, arm_second) = choice(judgement.arm_first).zip(choice(judgement.arm_second))?;
     let prompt = judgement.prompt_index;
-    Some(JudgedPair { prompt, cluster: clusters.numbers([&prompt])[0], arm_first, arm_second })
+    let arm_is_longer = lengths.arm_is_longer(judgement);
+    Some(JudgedPair { prompt, cluster: clusters.numbers([&prompt])[0], arm_first, arm_second, arm_is_longer })
 }
 
 fn warnings(judged: &Judged) -> Vec<String> {
     let percent = |share: f64| format!("{:.0} %", 100.0 * share);
     let mut warnings = Vec::new();
-    let is_large = |share: f64| (share - 0.5).abs() >= LARGE_BIAS;
+    let is_large = |of: &ShareOfPrompts| (of.share - 0.5).abs() >= LARGE_BIAS && of.interval.is_some_and(|i| i.low > 0.5 || i.high < 0.5);
     let biased = judged
         .first_position
-        .filter(|first| is_large(first.share) && first.interval.is_some_and(|i| i.low > 0.5 || i.high < 0.5))
+        .filter(is_large)
         .map(|first| format!("{} of its verdicts that were no ties went to the answer that stood first", percent(first.share)));
     let unsteady = judged
         .agreement
@@ -90,6 +117,19 @@ fn warnings(judged: &Judged) -> Vec<String> {
         warnings.push(format!(
             "This judge follows the position more than the answers: {}. Its win rate says little; ask a larger model.",
             why.join(", and ")
+        ));
+    }
+    // Where both arms are as often the longer one, a liking for length cancels.
+    if let Some((longer, arm)) = judged.longer.filter(is_large).zip(judged.arm_is_longer)
+        && longer.share > 0.5
+        && (arm - 0.5).abs() >= LARGE_BIAS
+    {
+        let (who, often) = if arm > 0.5 { (&judged.arm, arm) } else { (&judged.baseline, 1.0 - arm) };
+        warnings.push(format!(
+            "{} of the verdicts that were no ties went to the longer answer, and the {who} arm's is the longer one in {} of the pairs: a part of the win rate \
+             may be a liking for length. Compare it with the difference of rewards at equal length.",
+            percent(longer.share),
+            percent(often)
         ));
     }
     if judged.unparsed > judged.pairs {

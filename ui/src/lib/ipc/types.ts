@@ -795,6 +795,15 @@ first_position: ShareOfPrompts | null,
  */
 agreement: ShareOfPrompts | null, 
 /**
+ * Share of verdicts that are no ties, on answers of different length, which went to the longer one; null where there are none. The longer one may
+ * be the better one: a share beyond the win rate says that length counts.
+ */
+longer: ShareOfPrompts | null, 
+/**
+ * Share of the pairs in which the arm's answer is the longer one, of those of different length; null where there are none.
+ */
+arm_is_longer: number | null, 
+/**
  * When the first and the last verdict were kept, in milliseconds since 1970 (UTC).
  */
 began_at_ms: number, ended_at_ms: number, 

@@ -26,6 +26,7 @@ export function judgedForest(all: Judged[]): ForestOf {
       ...row(`${armWord(judged.arm)} wins`, judged.arm, judged.win_rate),
       ...row('For the first position', '', judged.first_position),
       ...row('Same in both orders', '', judged.agreement),
+      ...row('For the longer answer', '', judged.longer),
     ];
   });
   return {
@@ -59,7 +60,7 @@ export const templatesOf = (all: Judged[]): [hash: string, text: string][] => [
   ...new Map(all.map(({ template_hash, template }) => [template_hash, template])),
 ];
 
-const SHARES = ['win_rate', 'first_position', 'agreement'] as const;
+const SHARES = ['win_rate', 'first_position', 'agreement', 'longer'] as const;
 export function judgedCsv({ run, name, seed, judged }: Report): string {
   const columns = SHARES.flatMap((key): [string, (one: Judged) => number | null][] => [
     [key, (one) => one[key]?.share ?? null],
