@@ -8,7 +8,7 @@ use contract::desk::{
     DataColumns, DataPreview, EpisodeRow, Estimate, Load, Merged, OpenFile, Overview, RunChange, RunDetail, RunNews, RunSummary, Sample,
     ScoreRow, Settings, Share, SpecCheck, Tried, TryNews,
 };
-use contract::endpoint::{Endpoint, EndpointFindings};
+use contract::endpoint::{Endpoint, EndpointFindings, KeyNames};
 use contract::feedback::{FeedbackBench, FeedbackColumns, FeedbackPreview};
 use contract::hub::{HubAsked, HubBrought, HubKind, HubKnown, HubListed, HubProgress, HubShown};
 use contract::judged::{JudgeProgress, Judged, ToJudge};
@@ -49,7 +49,9 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         leave_estimate,
         endpoint_models,
         try_endpoint,
+        keys,
         keep_key,
+        remove_key,
         start,
         stop,
         resume,
@@ -74,6 +76,8 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         log,
         settings,
         keep_settings,
+        choose_model_folder,
+        forget_model_folder,
         appear,
         export_runs,
         export_adapter,
@@ -199,6 +203,16 @@ async fn try_endpoint(desk: Desk<'_>, endpoint: Endpoint, model: String) -> Resu
 #[tauri::command]
 async fn keep_key(desk: Desk<'_>, name: String, key: String) -> Result<()> {
     desk.keep_key(&name, &key).await
+}
+
+#[tauri::command]
+async fn keys(desk: Desk<'_>) -> Result<KeyNames> {
+    desk.keys().await
+}
+
+#[tauri::command]
+async fn remove_key(desk: Desk<'_>, name: String) -> Result<()> {
+    desk.remove_key(&name).await
 }
 
 #[tauri::command]
@@ -386,6 +400,18 @@ async fn settings(desk: Desk<'_>) -> Result<Settings> {
 #[tauri::command]
 async fn keep_settings(desk: Desk<'_>, settings: Settings) -> Result<()> {
     desk.keep_settings(&settings)
+}
+
+/// Lets a person choose a folder in which models are looked for from now on; null where none was chosen.
+#[tauri::command]
+async fn choose_model_folder(app: AppHandle, desk: Desk<'_>) -> Result<Option<Settings>> {
+    let chosen = app.dialog().file().set_title("A folder with models").blocking_pick_folder();
+    chosen.and_then(|folder| folder.into_path().ok()).map(|folder| desk.name_model_folder(&folder)).transpose()
+}
+
+#[tauri::command]
+async fn forget_model_folder(desk: Desk<'_>, folder: PathBuf) -> Result<Settings> {
+    desk.forget_model_folder(&folder)
 }
 
 /// The window's frame and menu as the pages are: "light", "dark", or as the system is.

@@ -87,6 +87,16 @@ pub struct Overview {
     pub connections: Vec<Connection>,
     pub checks: Vec<Check>,
     pub models: Vec<Model>,
+    pub model_folders: ModelFolders,
+}
+
+/// Folders in which models are looked for, beside the one in which they are installed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, TS)]
+pub struct ModelFolders {
+    /// Those of other programs, and those that were named; as far as they are there.
+    pub searched: Vec<String>,
+    /// Those that a person has named, whether they are there or not.
+    pub named: Vec<String>,
 }
 
 /// A run in a list.

@@ -223,6 +223,15 @@ pub struct EndpointFindings {
     pub remarks: Vec<String>,
 }
 
+/// Names of keys, in order. The keys themselves are told to nobody.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct KeyNames {
+    /// In the system's keychain, from which they can be removed.
+    pub keychain: Vec<String>,
+    /// In the environment that the program was started with; as the variables say them, in small letters.
+    pub environment: Vec<String>,
+}
+
 /// What an endpoint has cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, TS)]
 pub struct EndpointSpent {

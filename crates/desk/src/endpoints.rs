@@ -1,7 +1,7 @@
 //! Models behind addresses, as the window asks of them; each question is put by `alignpro`.
 use crate::Desk;
 use crate::worker::read;
-use contract::endpoint::{Endpoint, EndpointFindings};
+use contract::endpoint::{Endpoint, EndpointFindings, KeyNames};
 use contract::{Error, Result};
 
 impl Desk {
@@ -21,6 +21,16 @@ impl Desk {
     /// Keeps a key in the system's keychain. It is handed over on the standard input of the program that does it, where no list of processes shows it.
     pub async fn keep_key(&self, name: &str, key: &str) -> Result<()> {
         self.worker.tell(&["key", "set"], &[name], key).await.map(|_| ())
+    }
+
+    /// The names of the keys that are kept.
+    pub async fn keys(&self) -> Result<KeyNames> {
+        read(self.worker.ask(&["key", "list"], &[]).await?)
+    }
+
+    /// Removes a key from the system's keychain.
+    pub async fn remove_key(&self, name: &str) -> Result<()> {
+        self.worker.ask(&["key", "remove"], &[name]).await.map(|_| ())
     }
 
     /// Goes on with a run whose budget was used up, with a larger one: of its frozen model, or of the judge with the label `part`.

@@ -20,7 +20,7 @@ mod worker;
 
 pub use answers::{answers_of, remove_answers, scores_of};
 pub use places::save_new;
-pub use settings::{keep_settings_in, settings_of};
+pub use settings::{forget_model_folder_in, keep_settings_in, name_model_folder_in, settings_of};
 pub use work::Work;
 
 use contract::{Error, Result};

@@ -37,7 +37,52 @@ pub fn keep_settings_in(home: &Home, settings: &Settings) -> Result<()> {
     draft.persist(&file).map(drop).map_err(|e| failed(e.error))
 }
 
+/// Has models looked for in a folder, from now on.
+///
+/// # Errors
+/// [`contract::Code::Io`] where it is none.
+pub fn name_model_folder_in(home: &Home, folder: &Path) -> Result<Settings> {
+    if !folder.is_dir() {
+        return Err(Error::io(format!("There is no folder {} to look into.", folder.display())));
+    }
+    let mut settings = settings_of(home)?;
+    settings.model_folders.push(whole(folder));
+    settings.model_folders.sort();
+    settings.model_folders.dedup();
+    keep_settings_in(home, &settings)?;
+    Ok(settings)
+}
+
+/// Has models no longer looked for in a folder, be it there or not. Nothing in it is touched.
+///
+/// # Errors
+/// [`contract::Code::Io`] where it was not named.
+pub fn forget_model_folder_in(home: &Home, folder: &Path) -> Result<Settings> {
+    let (mut settings, folder) = (settings_of(home)?, whole(folder));
+    let before = settings.model_folders.len();
+    settings.model_folders.retain(|named| *named != folder);
+    if settings.model_folders.len() == before {
+        return Err(Error::io(format!("{folder} is none of the folders that were named; `alignpro models folders` lists them.")));
+    }
+    keep_settings_in(home, &settings)?;
+    Ok(settings)
+}
+
+fn whole(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}
+
 impl Desk {
+    /// As [`name_model_folder_in`].
+    pub fn name_model_folder(&self, folder: &Path) -> Result<Settings> {
+        name_model_folder_in(&self.home, folder)
+    }
+
+    /// As [`forget_model_folder_in`].
+    pub fn forget_model_folder(&self, folder: &Path) -> Result<Settings> {
+        forget_model_folder_in(&self.home, folder)
+    }
+
     /// As [`settings_of`].
     pub fn settings(&self) -> Result<Settings> {
         settings_of(&self.home)

@@ -150,7 +150,11 @@ pub(crate) fn read<T: DeserializeOwned>(value: Value) -> Result<T> {
 impl Desk {
     /// The machine, the models, the database.
     pub async fn examine(&self) -> Result<Overview> {
-        let (doctor, models) = tokio::try_join!(self.worker.ask(&["doctor"], &[]), self.worker.ask(&["models", "list"], &[]))?;
+        let (doctor, models, folders) = tokio::try_join!(
+            self.worker.ask(&["doctor"], &[]),
+            self.worker.ask(&["models", "list"], &[]),
+            self.worker.ask(&["models", "folders"], &[])
+        )?;
         let checks: Vec<Check> = read(doctor.get("checks").cloned().unwrap_or_default())?;
         let models: Vec<Model> = read(models)?;
         Ok(Overview {
@@ -161,6 +165,7 @@ impl Desk {
             connections: self.connections()?,
             checks,
             models,
+            model_folders: read(folders)?,
         })
     }
 

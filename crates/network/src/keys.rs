@@ -7,7 +7,7 @@ mod keychain;
 mod keychain;
 
 use crate::secret::Secret;
-use contract::endpoint::key_name_problem;
+use contract::endpoint::{KeyNames, key_name_problem};
 use contract::{Error, Result};
 
 /// The variable that stands for the keychain where there is none: `ALIGNPRO_KEY_HOSTED` for `hosted`.
@@ -59,19 +59,22 @@ pub fn set(name: &str, secret: &Secret) -> Result<()> {
         .map_err(|e| Error { message: format!("{} Where there is no keychain, set {} to the key.", e.message, variable(name)), ..e })
 }
 
-/// Names of the keys in the keychain and in the environment, in order.
-pub fn list() -> Result<Vec<String>> {
+/// Names of the keys that there are.
+///
+/// # Errors
+/// [`contract::Code::Network`] where the keychain cannot be read and the environment has none.
+pub fn list() -> Result<KeyNames> {
     let of_environment = std::env::vars_os().filter_map(|(key, _)| Some(key.to_str()?.strip_prefix("ALIGNPRO_KEY_")?.to_ascii_lowercase()));
-    let mut names: Vec<String> = of_environment.collect();
-    match keychain::list() {
-        Ok(kept) => names.extend(kept),
+    let mut environment: Vec<String> = of_environment.collect();
+    environment.sort();
+    let mut keychain = match keychain::list() {
         // Those of the environment are all there is.
-        Err(_) if !names.is_empty() => {}
-        Err(e) => return Err(e),
-    }
-    names.sort();
-    names.dedup();
-    Ok(names)
+        Err(_) if !environment.is_empty() => Vec::new(),
+        listed => listed?,
+    };
+    keychain.sort();
+    keychain.dedup();
+    Ok(KeyNames { keychain, environment })
 }
 
 /// Removes a key from the keychain; false where there was none.

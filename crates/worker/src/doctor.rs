@@ -125,7 +125,7 @@ fn python(home: &Home) -> Check {
 /// Runs ask it for the keys of endpoints only.
 fn keychain() -> Check {
     let name = "keychain";
-    match keys::list() {
+    match keys::list().map(|names| [names.keychain, names.environment].concat()) {
         Ok(names) if names.is_empty() => Check::good(name, "there, with no key of an endpoint in it"),
         Ok(names) => Check::good(name, format!("keys of endpoints: {}", names.join(", "))),
         Err(e) => Check::not(

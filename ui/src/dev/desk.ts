@@ -15,6 +15,7 @@ export class Desk {
   private paths: string[] = [];
   settings: Settings = { threads: null };
   agreed: string[] = [];
+  keys = ['hosted', 'huggingface'];
   /** The embedded model is there. */
   hasEmbedded = true;
   private judgings: { run: number; judged: Judged }[] = [];

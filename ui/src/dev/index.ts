@@ -312,8 +312,10 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     leave_estimate: () => null,
     endpoint_models: ({ endpoint }) => wait(200, endpoint).then(() => namesAt(endpoint as Endpoint)),
     try_endpoint: ({ endpoint, model }) => wait(300, model).then(() => foundAt(endpoint as Endpoint, model as string)),
-    keys: () => ['hosted'],
+    keys: () => ({ keychain: desk.keys, environment: ['gateway'] }),
+    remove_key: ({ name }) => ((desk.keys = desk.keys.filter((kept) => kept !== name)), null),
     keep_key: ({ name }) => {
+      desk.keys = [...new Set([...desk.keys, name as string])].sort();
       arrivals.token ||= name === 'huggingface';
       return wait(100, null);
     },
@@ -342,6 +344,8 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     choose_file: () => desk.open(COLLEAGUE),
     open_example: () => desk.open(EXAMPLE),
     settings: () => desk.settings,
+    choose_model_folder: () => desk.settings,
+    forget_model_folder: () => desk.settings,
     keep_settings: ({ settings }) => desk.keepSettings(settings as Settings),
     log: ({ id }) => workerLog(find(id)),
     judge: ({ id, what, onProgress }) => desk.judge(id as number, what as ToJudge, onProgress),

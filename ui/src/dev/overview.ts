@@ -93,12 +93,14 @@ export const overview: Overview = {
       problem: 'config.json is there, model.safetensors is missing',
     },
   ],
+  model_folders: { searched: ['/home/ada/.cache/huggingface/hub', '/data/models'], named: ['/data/models', '/mnt/usb/models'] },
 };
 
 /** The same machine before any model is on it. */
 export const bare: Overview = {
   ...overview,
   models: [],
+  model_folders: { searched: [], named: [] },
   checks: overview.checks.map((check) =>
     check.name === `model ${EMBEDDED}` ? { ...check, health: 'bad', finding: 'not installed', fix: '`alignpro models fetch`' } : check,
   ),

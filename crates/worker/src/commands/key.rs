@@ -2,6 +2,7 @@
 use super::Context;
 use crate::cli::KeyCommand;
 use console::Term;
+use contract::endpoint::KeyNames;
 use contract::{Error, Result};
 use network::{Secret, keys};
 use serde_json::json;
@@ -25,8 +26,7 @@ pub fn key(context: &Context, command: KeyCommand) -> Result<ExitCode> {
         }
         KeyCommand::List => {
             let names = keys::list()?;
-            let text = || if names.is_empty() { "No keys are kept; `alignpro key set NAME` keeps one.".into() } else { names.join("\n") };
-            context.output.result(&json!({ "keys": names }), text)?;
+            context.output.result(&names, || text(&names))?;
         }
         KeyCommand::Remove { name } => {
             if !keys::remove(&name)? {
@@ -36,6 +36,12 @@ pub fn key(context: &Context, command: KeyCommand) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn text(names: &KeyNames) -> String {
+    let environment = names.environment.iter().map(|name| format!("{name}  (in the environment)"));
+    let all: Vec<String> = names.keychain.iter().cloned().chain(environment).collect();
+    if all.is_empty() { "No keys are kept; `alignpro key set NAME` keeps one.".into() } else { all.join("\n") }
 }
 
 /// A key from standard input: typed without being shown, or piped.

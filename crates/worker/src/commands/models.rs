@@ -4,10 +4,9 @@ use crate::cli::ModelsCommand;
 use crate::models::{EMBEDDED, elsewhere, embedded, installed};
 use crate::output::{note, one_line, printable};
 use crate::table::{bytes, columns, headed};
-use contract::desk::{Model, ModelPlace};
+use contract::desk::{Model, ModelFolders, ModelPlace};
 use contract::{Error, Result};
-use desk::{keep_settings_in, settings_of};
-use serde::Serialize;
+use desk::{forget_model_folder_in, name_model_folder_in, settings_of};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -90,43 +89,19 @@ fn use_of(model: &Model) -> &'static str {
     }
 }
 
-/// Where models are looked for.
-#[derive(Serialize)]
-struct Folders {
-    /// Those of other programs that are here, and those that were named.
-    searched: Vec<String>,
-    named: Vec<String>,
-}
-
-fn folders(context: &Context, add: Option<&Path>, remove: Option<&Path>) -> Result<Folders> {
-    let mut settings = settings_of(&context.home)?;
-    let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
+fn folders(context: &Context, add: Option<&Path>, remove: Option<&Path>) -> Result<ModelFolders> {
+    let home = &context.home;
     if let Some(folder) = add {
-        if !folder.is_dir() {
-            return Err(Error::io(format!("There is no folder {} to look into.", folder.display())));
-        }
-        settings.model_folders.push(whole(folder));
-        settings.model_folders.sort();
-        settings.model_folders.dedup();
+        name_model_folder_in(home, folder)?;
     }
     if let Some(folder) = remove {
-        let before = settings.model_folders.len();
-        settings.model_folders.retain(|named| *named != whole(folder));
-        if settings.model_folders.len() == before {
-            return Err(Error::io(format!(
-                "{} is none of the folders that were named; `alignpro models folders` lists them.",
-                whole(folder)
-            )));
-        }
+        forget_model_folder_in(home, folder)?;
     }
-    if add.is_some() || remove.is_some() {
-        keep_settings_in(&context.home, &settings)?;
-    }
-    let searched = elsewhere::places(&context.home).searched().into_iter().map(|path| path.display().to_string()).collect();
-    Ok(Folders { searched, named: settings.model_folders })
+    let searched = elsewhere::places(home).searched().into_iter().map(|path| path.display().to_string()).collect();
+    Ok(ModelFolders { searched, named: settings_of(home)?.model_folders })
 }
 
-fn folders_text(folders: &Folders) -> String {
+fn folders_text(folders: &ModelFolders) -> String {
     if folders.searched.is_empty() {
         return "No other program has models here, and no folder was named: `alignpro models folders --add FOLDER`.\n".into();
     }

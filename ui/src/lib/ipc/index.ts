@@ -24,6 +24,7 @@ import type {
   HubShown,
   Judged,
   JudgeProgress,
+  KeyNames,
   Load,
   Merged,
   Opened,
@@ -112,6 +113,9 @@ export const leaveEstimate = () => invoke<null>('leave_estimate');
 export const endpointModels = (endpoint: Endpoint) => invoke<string[] | null>('endpoint_models', { endpoint });
 /** What an endpoint can be relied on for, found by some thirty small requests. Uses the network. */
 export const tryEndpoint = (endpoint: Endpoint, model: string) => invoke<EndpointFindings>('try_endpoint', { endpoint, model });
+/** The names of the keys that are kept. */
+export const keys = () => invoke<KeyNames>('keys');
+export const removeKey = (name: string) => invoke<null>('remove_key', { name });
 export const keepKey = (name: string, key: string) => invoke<null>('keep_key', { name, key });
 export const stop = (id: number) => invoke<null>('stop', { id });
 export const resume = (ids: number[]) => invoke<null>('resume', { ids });
@@ -166,6 +170,8 @@ export const load = (id: number) => invoke<Load | null>('load', { id });
 /** The end of what a run's worker said. */
 export const log = (id: number) => invoke<string>('log', { id });
 export const settings = () => invoke<Settings>('settings');
+export const chooseModelFolder = () => invoke<Settings | null>('choose_model_folder');
+export const forgetModelFolder = (folder: string) => invoke<Settings>('forget_model_folder', { folder });
 export const keepSettings = (settings: Settings) => invoke<null>('keep_settings', { settings });
 /** Puts a file into the downloads folder, never over another; its path. */
 export const save = (name: string, bytes: Uint8Array) => invoke<string>('save', bytes, { headers: { name } });

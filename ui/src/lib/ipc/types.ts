@@ -327,6 +327,19 @@ tokens_estimated: number,
 money: number | null, };
 
 /**
+ * Names of keys, in order. The keys themselves are told to nobody.
+ */
+export type KeyNames = { 
+/**
+ * In the system's keychain, from which they can be removed.
+ */
+keychain: Array<string>, 
+/**
+ * In the environment that the program was started with; as the variables say them, in small letters.
+ */
+environment: Array<string>, };
+
+/**
  * r(x, y) of the original prompt x and the answer y: Σ weight·part.
  */
 export type Reward = { parts: Array<RewardPart>, };
@@ -1579,7 +1592,20 @@ models_folder: string, logs_folder: string,
 /**
  * Every connection that this program has made to another machine, newest first.
  */
-connections: Array<Connection>, checks: Array<Check>, models: Array<Model>, };
+connections: Array<Connection>, checks: Array<Check>, models: Array<Model>, model_folders: ModelFolders, };
+
+/**
+ * Folders in which models are looked for, beside the one in which they are installed.
+ */
+export type ModelFolders = { 
+/**
+ * Those of other programs, and those that were named; as far as they are there.
+ */
+searched: Array<string>, 
+/**
+ * Those that a person has named, whether they are there or not.
+ */
+named: Array<string>, };
 
 /**
  * A run in a list.
