@@ -212,9 +212,11 @@ pub struct EndpointFindings {
     pub log_probs: bool,
     /// Whether answers say how many tokens they cost.
     pub usage: bool,
-    /// Whether the same question gets the same greedy answer twice.
+    /// Whether it answers greedily where it is asked to; or else every answer is drawn, at a temperature of its own.
+    pub greedy: bool,
+    /// Whether the same question gets the same greedy answer twice, or, where nothing is greedy, the same answer to the same seed.
     pub repeats: bool,
-    /// Whether questions asked together are answered as they are one by one.
+    /// Whether questions asked together are answered as they are one by one, rounding in half precision aside.
     pub together: bool,
     /// Of one short answer.
     pub seconds_per_answer: f64,

@@ -70,6 +70,11 @@ impl Client {
         self.stopping.send_replace(stopping);
     }
 
+    /// Says a sentence to whoever hears of waits.
+    pub fn tell(&self, sentence: &str) {
+        (self.say)(sentence);
+    }
+
     /// Where the protocol's paths begin, without a slash behind it; where scores are asked for, as it stands.
     pub fn url(&self) -> &str {
         &self.url

@@ -80,7 +80,8 @@ pub fn of_status(
         }
         402 => (Remedy::Mend, format!("{who} says that its account is out of money. Top it up, then go on.")),
         429 if is_out_of_money => (Remedy::Mend, format!("{who} says that the key's quota is used up. Raise it there, then go on.")),
-        403 => (
+        // Of some models they may not be asked for: another request is answered.
+        403 if !said.contains("logprobs") => (
             Remedy::Mend,
             format!("{who} forbids it: the key may not use this model or this address. Change that there, or use another key."),
         ),

@@ -2,9 +2,9 @@
 use crate::failure::{Failure, Remedy};
 use crate::journal::{Question, unknown};
 use crate::model::{Ask, Endpoint, Trouble, check_served};
-use crate::wire::{Alternative, Dialect, Reply};
+use crate::wire::{Alternative, Reply};
 use contract::{Error, Result};
-use inference::{AnswerDecoding, AnswerRequest};
+use inference::{ALL_BF16_LOG_PROB_TOLERANCE, AnswerDecoding, AnswerRequest, PROOF_PROMPTS};
 use std::ops::ControlFlow;
 
 /// As many as the protocol allows; some servers allow [`FEWER_ALTERNATIVES`].
@@ -13,12 +13,17 @@ const FEWER_ALTERNATIVES: usize = 5;
 /// Probabilities are those before any sampling.
 const ONE_TOKEN: AnswerDecoding = AnswerDecoding { max_tokens: 1, temperature: 1.0, top_p: 1.0, top_k: 0 };
 
+/// Likeliest tokens of a question that are compared: those further down come and go with rounding.
+const COMPARED: usize = 3;
+/// Probabilities sum up to 1, and f32 rounds. Logarithms to the base of 10 that are taken for natural ones sum up to more with any two tokens.
+const MOST_PROBABILITY: f64 = 1.001;
+
 impl Endpoint {
     /// [`inference::FrozenModel::first_words`]. What is not among the likeliest tokens counts as impossible.
     pub(crate) fn first_words_of(&mut self, prompts: &[String], words: &[String]) -> Result<Vec<Vec<f64>>> {
         let requests: Vec<AnswerRequest> = prompts.iter().map(|prompt| AnswerRequest::new(prompt.clone(), 0)).collect();
         let firsts = loop {
-            match self.likely_firsts(&requests) {
+            match self.prove_firsts().and_then(|()| self.likely_firsts(&requests)) {
                 Ok(firsts) => break firsts,
                 Err(Trouble::Failed(Failure { remedy: Remedy::None, message, detail })) => {
                     let refused = Failure { remedy: Remedy::None, message, detail };
@@ -38,16 +43,52 @@ impl Endpoint {
 
     /// Whether there is anything left to ask for less of, after a refusal with these words.
     fn ask_for_less(&mut self, said: &str) -> bool {
-        if said.contains("max_completion_tokens") && !self.dialect.max_completion_tokens {
-            self.dialect = Dialect { max_completion_tokens: true, ..self.dialect };
-        } else if said.contains("seed") && self.dialect.seed {
-            self.dialect = Dialect { seed: false, ..self.dialect };
+        if let Some(less) = self.dialect.without_named(said) {
+            self.dialect = less;
         } else if self.alternatives > FEWER_ALTERNATIVES {
             self.alternatives = FEWER_ALTERNATIVES;
         } else {
             return false;
         }
         true
+    }
+
+    /// Once, before the first: whether the likeliest first tokens are the same for questions that are asked together as for one by one, as far as rounding
+    /// in half precision goes. Where they are not, it is asked one by one from now on.
+    fn prove_firsts(&mut self) -> Result<(), Trouble> {
+        if self.has_proved_firsts || self.at_once <= 1 {
+            return Ok(());
+        }
+        let requests = PROOF_PROMPTS.map(|prompt| AnswerRequest::new(prompt, 0));
+        let alone = self.try_firsts(&requests, 1)?;
+        let together = self.try_firsts(&requests, self.at_once)?;
+        let differ = alone.iter().zip(&together).filter(|(a, b)| !are_alike(a, b)).count();
+        if differ > 0 {
+            self.at_once = 1;
+            self.asker.client.tell(&format!(
+                "{} gives other likely tokens to {differ} of {} questions that are asked together than one by one, so that it is asked one by one.",
+                self.asker.client.who(),
+                requests.len()
+            ));
+        }
+        self.has_proved_firsts = true;
+        Ok(())
+    }
+
+    /// Without remembering them; their cost is kept.
+    fn try_firsts(&mut self, requests: &[AnswerRequest], at_once: usize) -> Result<Vec<Vec<Alternative>>, Trouble> {
+        let (dialect, alternatives) = (self.dialect, self.alternatives);
+        let asks: Vec<Ask<'_>> = requests.iter().map(|request| Ask { request, decoding: &ONE_TOKEN, dialect, alternatives }).collect();
+        let (journal, served, who) = (&mut self.journal, &mut self.served, self.asker.client.who());
+        let mut firsts = vec![Vec::new(); requests.len()];
+        let mut on_reply = |index: usize, reply: Reply, cost| {
+            journal.keep(None, cost)?;
+            check_served(&who, served, &reply).and(check_first(&who, &reply.first))?;
+            firsts[index] = reply.first;
+            Ok(())
+        };
+        self.asker.ask(&asks, at_once, &mut on_reply, &mut |_| ControlFlow::Continue(()))?;
+        Ok(firsts)
     }
 
     /// The likeliest first tokens of an answer to each request.
@@ -60,14 +101,34 @@ impl Endpoint {
         let asks: Vec<Ask<'_>> = missing.iter().map(ask).collect();
         let (journal, served, who) = (&mut self.journal, &mut self.served, self.asker.client.who());
         let mut on_reply = |index: usize, reply: Reply, cost| {
-            let tells = if reply.first.is_empty() { Err(does_not_tell(&who)) } else { Ok(()) };
-            journal.accept(check_served(&who, served, &reply).and(tells), cost)?;
+            journal.accept(check_served(&who, served, &reply).and(check_first(&who, &reply.first)), cost)?;
             journal.keep_first(&questions[missing[index]], reply.first, cost)
         };
         self.asker.ask(&asks, self.at_once, &mut on_reply, &mut |_| ControlFlow::Continue(()))?;
         let lost = || Error::internal("An answer to a judge's question is gone.");
         let firsts = questions.iter().map(|question| self.journal.recall_first(question)?.ok_or_else(lost));
         firsts.collect::<Result<_>>().map_err(Trouble::Other)
+    }
+}
+
+/// Whether the likeliest tokens of one list are in the other, as likely but for rounding.
+fn are_alike(one: &[Alternative], other: &[Alternative]) -> bool {
+    one.iter().take(COMPARED).all(|a| {
+        let same = other.iter().find(|b| b.token == a.token);
+        same.is_some_and(|b| f64::from((a.logprob - b.logprob).abs()) <= ALL_BF16_LOG_PROB_TOLERANCE)
+    })
+}
+
+/// Refuses what is no list of likely tokens.
+fn check_first(who: &str, first: &[Alternative]) -> Result<()> {
+    let sum: f64 = first.iter().map(|alternative| f64::from(alternative.logprob).exp()).sum();
+    match () {
+        () if first.is_empty() => Err(does_not_tell(who)),
+        () if sum > MOST_PROBABILITY => Err(Error::engine(format!(
+            "{who} gives likeliest tokens whose probabilities sum up to {sum:.2}: what it calls log-probabilities are none, and no score can be computed from \
+             them. Choose another server (vLLM, llama.cpp), or a model on this machine."
+        ))),
+        () => Ok(()),
     }
 }
 

@@ -61,6 +61,8 @@ pub struct Endpoint {
     pub(crate) at_once: usize,
     /// Likely first tokens that are asked for, where any are.
     pub(crate) alternatives: usize,
+    /// Whether it was tried if these are the same for questions that are asked together.
+    pub(crate) has_proved_firsts: bool,
     pub(crate) identity: String,
 }
 
@@ -95,6 +97,7 @@ impl Endpoint {
             fingerprint: None,
             at_once: settings.requests_at_once,
             alternatives: MOST_ALTERNATIVES,
+            has_proved_firsts: false,
             identity: identity(&settings.url, model),
         })
     }
@@ -116,6 +119,21 @@ impl Endpoint {
 
     pub fn url(&self) -> &str {
         self.asker.client.url()
+    }
+
+    /// Whether it was found to take such a decoding.
+    ///
+    /// # Errors
+    /// [`contract::Code::Engine`] with what to write instead.
+    fn check_decoding(&self, decoding: &AnswerDecoding) -> Result<()> {
+        self.dialect.says(decoding).map_err(|key| {
+            let asked = if key == "temperature" { decoding.temperature } else { decoding.top_p };
+            Error::engine(format!(
+                "{} takes no {key}: the model draws with its own, as those do that reason before they answer; {asked} was asked for. Set {key} = 1, in a \
+                 spec under [frozen], or choose another model.",
+                self.asker.client.who()
+            ))
+        })
     }
 
     /// How its answers call the model, after the first.
@@ -388,6 +406,7 @@ impl FrozenModel for Endpoint {
         decoding: &AnswerDecoding,
         on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Vec<Answer>> {
+        self.check_decoding(decoding)?;
         let questions: Vec<Question> = requests.iter().map(|request| Question::new(&self.identity, request, decoding)).collect();
         let missing = unknown(&questions, |question| self.journal.has(question));
         let known = requests.len() - missing.len();

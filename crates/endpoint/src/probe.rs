@@ -3,10 +3,10 @@ use crate::client::Client;
 use crate::failure::{Failure, Remedy};
 use crate::model::{Ask, Endpoint, Trouble, check_served, reach};
 use crate::protocol::Protocol;
-use crate::wire::Reply;
+use crate::wire::{Dialect, Reply};
 use contract::endpoint::{Endpoint as Settings, EndpointFindings, Seeds};
 use contract::{Error, Result};
-use inference::{AnswerDecoding, AnswerRequest, FrozenModel, LOG_PROB_TOLERANCE, PROOF_PROMPTS, Proof};
+use inference::{ALL_BF16_LOG_PROB_TOLERANCE, AnswerDecoding, AnswerRequest, FrozenModel, LOG_PROB_TOLERANCE, PROOF_PROMPTS, Proof};
 use network::Secret;
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -36,22 +36,33 @@ pub fn listed(settings: &Settings, secret: Option<Secret>, handle: &Handle) -> R
 
 /// How the answers to the proof's prompts compare.
 struct Compared {
-    /// Numbers of the prompts whose texts differ.
-    texts: Vec<usize>,
-    /// Largest difference of a log-probability; None where none are given.
+    /// How many texts differ.
+    texts: usize,
+    /// Largest difference of a log-probability, up to where texts part, the token included at which they do; None where not all are given.
     log_prob: Option<f64>,
 }
 
 impl Compared {
     fn of(a: &[Reply], b: &[Reply]) -> Self {
-        let pairs = || a.iter().zip(b).enumerate();
-        let texts = pairs().filter(|(_, (a, b))| a.text != b.text || a.truncated != b.truncated).map(|(i, _)| i).collect();
-        let differences = pairs().flat_map(|(_, (a, b))| a.log_probs.iter().zip(&b.log_probs)).map(|(a, b)| f64::from((a - b).abs()));
-        Self { texts, log_prob: differences.reduce(f64::max) }
+        let pairs = || a.iter().zip(b);
+        let texts = pairs().filter(|(a, b)| a.text != b.text || a.truncated != b.truncated).count();
+        let differences = pairs().flat_map(|(a, b)| {
+            let common = a.tokens.iter().zip(&b.tokens).take_while(|(a, b)| a == b).count();
+            a.log_probs.iter().zip(&b.log_probs).take(common + 1).map(|(a, b)| f64::from((a - b).abs()))
+        });
+        let is_given = pairs().all(|(a, b)| [a, b].iter().all(|reply| reply.text.is_empty() || !reply.log_probs.is_empty()));
+        Self { texts, log_prob: differences.reduce(f64::max).filter(|_| is_given) }
     }
 
+    /// The same answers, but for the order of sums in f32.
     fn agree(&self) -> bool {
-        self.texts.is_empty() && self.log_prob.is_none_or(|difference| difference <= LOG_PROB_TOLERANCE)
+        self.texts == 0 && self.log_prob.is_none_or(|difference| difference <= LOG_PROB_TOLERANCE)
+    }
+
+    /// No more apart than an engine explains in which everything is in bf16, as servers of large models mostly are: texts may part where two tokens are
+    /// as likely.
+    fn agree_but_for_rounding(&self) -> bool {
+        self.log_prob.is_some_and(|difference| difference <= ALL_BF16_LOG_PROB_TOLERANCE)
     }
 }
 
@@ -79,7 +90,8 @@ impl Endpoint {
             version: self.version(),
             context: self.listed.as_ref().and_then(|listed| listed.context()),
             seeds,
-            log_probs: self.dialect.log_probs,
+            log_probs: self.dialect.log_probs && proved.compared.log_prob.is_some(),
+            greedy: self.dialect.temperature,
             usage,
             repeats: proved.repeats,
             together: proved.together,
@@ -107,9 +119,22 @@ impl Endpoint {
 
     /// One answer, to a request without what the endpoint refuses.
     fn first_draw(&mut self, on_progress: OnProgress<'_>) -> Result<Vec<Reply>> {
-        let first = loop {
-            match self.try_out(&[drawn(1)], &DRAWING, 1, on_progress) {
-                Ok(replies) => break replies,
+        let first = self.try_with_less(&[drawn(1)], |_| DRAWING, on_progress)?;
+        // Some take the wish for log-probabilities and give none.
+        self.dialect.log_probs &= first.iter().all(|reply| !reply.log_probs.is_empty());
+        self.fingerprint = first.iter().find_map(|reply| reply.fingerprint.clone());
+        Ok(first)
+    }
+
+    /// Answers one by one, to requests without what the endpoint refuses; `decoding` is that of what it has not refused yet.
+    fn try_with_less(
+        &mut self,
+        requests: &[AnswerRequest],
+        decoding: impl Fn(Dialect) -> AnswerDecoding,
+        on_progress: OnProgress<'_>,
+    ) -> Result<Vec<Reply>> {
+        loop {
+            match self.try_out(requests, &decoding(self.dialect), 1, on_progress) {
                 Err(Trouble::Failed(Failure { remedy: Remedy::None, message, detail })) => {
                     let refused = Failure { remedy: Remedy::None, message, detail };
                     let Some(less) = self.dialect.without(refused.detail.as_deref().unwrap_or_default()) else {
@@ -117,13 +142,9 @@ impl Endpoint {
                     };
                     self.dialect = less;
                 }
-                Err(trouble) => return Err(trouble.of_run()),
+                other => return other.map_err(Trouble::of_run),
             }
-        };
-        // Some take the wish for log-probabilities and give none.
-        self.dialect.log_probs &= first.iter().all(|reply| !reply.log_probs.is_empty());
-        self.fingerprint = first.iter().find_map(|reply| reply.fingerprint.clone());
-        Ok(first)
+        }
     }
 
     /// Draws three times, twice with the same seed. Also whether the endpoint counts tokens.
@@ -139,25 +160,29 @@ impl Endpoint {
         Ok((seeds, first.iter().chain(&more).all(|reply| reply.usage.is_some())))
     }
 
-    /// Asks the proof's prompts greedily, one by one and together; and one by one once more where that differs, to see whether it is the asking
+    /// Asks the proof's prompts greedily (where nothing is, with one seed), one by one and together; and one by one once more where that differs, to see whether it is the asking
     /// together that makes the difference.
     fn try_together(&mut self, on_progress: OnProgress<'_>) -> Result<Proved> {
         let requests = PROOF_PROMPTS.map(|prompt| AnswerRequest::new(prompt, 0));
-        let decoding = AnswerDecoding { max_tokens: PROOF_TOKENS, temperature: 0.0, top_p: 1.0, top_k: 0 };
+        let decoding = |dialect: Dialect| {
+            let temperature = if dialect.temperature { 0.0 } else { 1.0 };
+            AnswerDecoding { max_tokens: PROOF_TOKENS, temperature, top_p: 1.0, top_k: 0 }
+        };
         let begun = Instant::now();
-        let alone = self.try_out(&requests, &decoding, 1, on_progress).map_err(Trouble::of_run)?;
+        let alone = self.try_with_less(&requests, decoding, on_progress)?;
+        let decoding = decoding(self.dialect);
         let seconds = begun.elapsed().as_secs_f64() / requests.len() as f64;
         let at_once = self.at_once;
         let together = self.try_out(&requests, &decoding, at_once, on_progress).map_err(Trouble::of_run)?;
         let compared = Compared::of(&alone, &together);
-        let agree = compared.agree();
-        // Asked one by one both times, nothing else can have made a difference.
-        let repeats = agree
-            || at_once > 1 && {
+        let together = compared.agree() || compared.agree_but_for_rounding();
+        // Asked one by one both times, nothing else can have made a difference; and what rounding explains is asked together from now on.
+        let repeats = compared.agree()
+            || !together && at_once > 1 && {
                 let again = self.try_out(&requests, &decoding, 1, on_progress).map_err(Trouble::of_run)?;
                 Compared::of(&alone, &again).agree()
             };
-        Ok(Proved { repeats, together: agree, compared, seconds })
+        Ok(Proved { repeats, together, compared, seconds })
     }
 
     /// Asks without remembering the answers; their cost is kept.
@@ -183,22 +208,30 @@ impl Endpoint {
     }
 
     fn proof(&self, proved: &Proved) -> Proof {
-        let (engine, n, differ) = (self.describe(), PROOF_PROMPTS.len(), proved.compared.texts.len());
+        let (engine, n, differ) = (self.describe(), PROOF_PROMPTS.len(), proved.compared.texts);
         let log_probs = match proved.compared.log_prob {
             Some(difference) => format!("log-probabilities differ by at most {difference:.1e}"),
             None => "log-probabilities are not given".into(),
         };
         let detail = match (proved.together, proved.repeats) {
-            (true, _) if self.at_once == 1 => {
+            (true, true) if self.at_once == 1 => {
                 format!("{engine} gives the same answers to {n} prompts twice ({log_probs}); it is asked one by one")
             }
-            (true, _) => format!(
+            (true, true) => format!(
                 "{engine} answers {n} prompts together as it does one by one ({log_probs}), so up to {} are asked at a time",
+                self.at_once
+            ),
+            (true, false) => format!(
+                "{engine} answers {n} prompts together as it does one by one but for rounding in half precision ({log_probs}, {differ} of the texts part \
+                 where two tokens are as likely), so up to {} are asked at a time",
                 self.at_once
             ),
             (false, true) => format!(
                 "{engine} does not answer {n} prompts together as it does one by one ({differ} texts differ, {log_probs}), so it is asked one by one"
             ),
+            (false, false) if !self.dialect.temperature => {
+                format!("{engine} draws every answer, so that there is nothing to compare: up to {} are asked at a time", self.at_once)
+            }
             (false, false) => format!(
                 "{engine} does not give the same greedy answers twice, whether asked together or one by one ({differ} of {n} texts differ, {log_probs}), so \
                  asking one by one would gain nothing: up to {} are asked at a time",
@@ -234,7 +267,17 @@ fn remarks(found: &EndpointFindings) -> Vec<String> {
              one. Choose another endpoint, or temperature = 0.",
         ),
     }
-    if !found.repeats {
+    if !found.greedy {
+        say(
+            "It takes no temperature: every answer is drawn. A run needs temperature = 1 under [frozen]; where the model reasons before it answers, what it \
+             thinks counts against max_answer_tokens.",
+        );
+    } else if found.together && !found.repeats {
+        say(
+            "Its answers depend on what is asked beside them, by no more than rounding in half precision explains: the same run would find slightly \
+             different figures the next time. With requests_at_once = 1 they mostly do not, which takes longer.",
+        );
+    } else if !found.repeats {
         say(
             "The same question does not always get the same greedy answer: the same run would find slightly different figures the next time.",
         );
@@ -242,7 +285,7 @@ fn remarks(found: &EndpointFindings) -> Vec<String> {
         say("Questions asked together are answered otherwise than one by one, so that it is asked one by one, which takes longer.");
     }
     if !found.log_probs {
-        say("It gives no log-probabilities, so that texts alone were compared.");
+        say("It gives no log-probabilities, or numbers that are none, so that texts alone were compared.");
     }
     if !found.usage {
         say("It does not count tokens, so that cost and budget go by an estimate of four bytes a token.");

@@ -10,23 +10,44 @@ pub struct Dialect {
     pub seed: bool,
     /// The newer name of `max_tokens`.
     pub max_completion_tokens: bool,
+    /// Models that reason before they answer draw at a temperature of their own, 1, and take neither.
+    pub temperature: bool,
+    pub top_p: bool,
 }
 
 impl Dialect {
     /// What is tried first.
-    pub const WHOLE: Self = Self { log_probs: true, seed: true, max_completion_tokens: false };
+    pub const WHOLE: Self = Self { log_probs: true, seed: true, max_completion_tokens: false, temperature: true, top_p: true };
 
     /// What to try when an endpoint refuses a request with these words; None where there is nothing left.
     pub fn without(self, said: &str) -> Option<Self> {
-        if said.contains("max_completion_tokens") && !self.max_completion_tokens {
+        // Some say no more than that something is wrong.
+        self.without_named(said).or(self.log_probs.then_some(Self { log_probs: false, ..self }))
+    }
+
+    /// The same of what these words name, log-probabilities aside.
+    pub fn without_named(self, said: &str) -> Option<Self> {
+        let named = |name: &str, is_sent: bool| is_sent && said.contains(name);
+        if named("max_completion_tokens", !self.max_completion_tokens) {
             Some(Self { max_completion_tokens: true, ..self })
-        } else if said.contains("seed") && self.seed {
+        } else if named("seed", self.seed) {
             Some(Self { seed: false, ..self })
-        } else if self.log_probs {
-            // Some say no more than that something is wrong.
-            Some(Self { log_probs: false, ..self })
+        } else if named("top_p", self.top_p) {
+            // Some take one of the two and name both.
+            Some(Self { top_p: false, ..self })
+        } else if named("temperature", self.temperature) {
+            Some(Self { temperature: false, ..self })
         } else {
             None
+        }
+    }
+
+    /// Whether what is sent says as much as `decoding`; or else the key whose value cannot be said.
+    pub fn says(self, decoding: &AnswerDecoding) -> Result<(), &'static str> {
+        match decoding {
+            AnswerDecoding { temperature, .. } if !self.temperature && *temperature != 1.0 => Err("temperature"),
+            AnswerDecoding { top_p, .. } if !self.top_p && *top_p != 1.0 => Err("top_p"),
+            _ => Ok(()),
         }
     }
 }
@@ -50,10 +71,14 @@ pub fn body(model: &str, request: &AnswerRequest, decoding: &AnswerDecoding, dia
     let mut body = json!({
         "model": model,
         "messages": messages(request),
-        "temperature": decoding.temperature,
-        "top_p": decoding.top_p,
         "stream": false,
     });
+    if dialect.temperature {
+        body["temperature"] = decoding.temperature.into();
+    }
+    if dialect.top_p {
+        body["top_p"] = decoding.top_p.into();
+    }
     let limit = if dialect.max_completion_tokens { "max_completion_tokens" } else { "max_tokens" };
     body[limit] = decoding.max_tokens.into();
     // Nothing is drawn greedily.
@@ -108,10 +133,34 @@ struct LogProbs {
 
 #[derive(Deserialize)]
 struct Token {
-    logprob: f32,
     #[serde(default)]
-    top_logprobs: Vec<Alternative>,
+    token: Value,
+    logprob: f32,
+    /// Its text's, as the protocol has it; mistral.rs 0.8 has the text itself here where `token` is a number.
+    #[serde(default)]
+    bytes: Value,
+    #[serde(default)]
+    top_logprobs: Vec<Token>,
 }
+
+impl Token {
+    fn text(&self) -> String {
+        self.token.as_str().or(self.bytes.as_str()).unwrap_or_default().into()
+    }
+
+    fn make_natural(&mut self) {
+        self.logprob *= std::f32::consts::LN_10;
+        self.top_logprobs.iter_mut().for_each(Self::make_natural);
+    }
+}
+
+/// mistral.rs 0.8 has logarithms to the base of 10 (`prob.log(10.0)` in its sampler), and is told by numbers in the place of tokens' texts.
+fn is_to_the_base_of_ten(given: &[Token]) -> bool {
+    given.iter().flat_map(|token| &token.top_logprobs).any(|token| token.token.is_number())
+}
+
+/// A probability may come out a little above 1.
+const MOST_LOG_PROB: f32 = 1e-3;
 
 /// A token that might have stood in a place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -132,7 +181,8 @@ pub struct Usage {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
     pub text: String,
-    /// Empty where none are given.
+    /// Its tokens as texts, and their log-probabilities; both empty where none are given.
+    pub tokens: Vec<String>,
     pub log_probs: Vec<f32>,
     /// The likeliest first tokens, where they were asked for and are given.
     pub first: Vec<Alternative>,
@@ -146,12 +196,20 @@ pub struct Reply {
 pub fn reply(text: &str) -> Result<Reply, String> {
     let completion: Completion = serde_json::from_str(text).map_err(|e| not_the_protocol(text, &e))?;
     let Some(choice) = completion.choices.into_iter().next() else { return Err("it holds no choice".into()) };
-    let mut log_probs = choice.logprobs.and_then(|given| given.content).unwrap_or_default();
-    let first = log_probs.first_mut().map(|token| std::mem::take(&mut token.top_logprobs)).unwrap_or_default();
-    let log_probs: Vec<f32> = log_probs.into_iter().map(|token| token.logprob).collect();
-    if log_probs.iter().any(|l| !l.is_finite()) {
+    let mut given = choice.logprobs.and_then(|given| given.content).unwrap_or_default();
+    if given.iter().any(|token| !token.logprob.is_finite()) {
         return Err("it holds a log-probability that is not a finite number".into());
     }
+    if is_to_the_base_of_ten(&given) {
+        given.iter_mut().for_each(Token::make_natural);
+    }
+    // Of greedy answers mistral.rs 0.8 gives the logarithm of what is no probability: of such numbers nothing is used.
+    if given.iter().any(|token| token.logprob > MOST_LOG_PROB) {
+        given.clear();
+    }
+    let alternative = |token: &Token| Alternative { token: token.text(), logprob: token.logprob };
+    let first = given.first().map(|token| token.top_logprobs.iter().map(alternative).collect()).unwrap_or_default();
+    let (tokens, log_probs): (Vec<String>, Vec<f32>) = given.iter().map(|token| (token.text(), token.logprob)).unzip();
     let text = match (choice.message.content, &choice.finish_reason) {
         (Some(text), _) => text,
         // Refused, or not a word.
@@ -160,6 +218,7 @@ pub fn reply(text: &str) -> Result<Reply, String> {
     };
     Ok(Reply {
         text,
+        tokens,
         log_probs,
         first,
         truncated: choice.finish_reason.as_deref() == Some("length"),
@@ -219,7 +278,9 @@ pub struct Served {
 impl Served {
     /// Tokens that the model holds, where the server says so.
     pub fn context(&self) -> Option<usize> {
-        self.max_model_len
+        // llama.cpp tells what one of its slots holds.
+        let of_slot = || self.meta.as_ref()?["n_ctx"].as_u64().and_then(|tokens| usize::try_from(tokens).ok());
+        self.max_model_len.or_else(of_slot).filter(|tokens| *tokens > 0)
     }
 
     /// What else it says of the model: `owned by vllm, root Qwen/Qwen2.5-7B, created 1750000000`.
@@ -229,11 +290,16 @@ impl Served {
             Some(Value::Number(number)) => Some(number.to_string()),
             _ => None,
         };
-        let parameters = self.meta.as_ref().and_then(|meta| meta["n_params"].as_u64()).map(|n| n.to_string());
-        let named = [("owned by", plain(&self.owned_by)), ("root", plain(&self.root)), ("parameters", parameters)];
+        let told = |name: &str| plain(&self.meta.as_ref().map(|meta| meta[name].clone()));
+        let named = [
+            ("owned by", plain(&self.owned_by)),
+            ("root", plain(&self.root)),
+            ("parameters", told("n_params")),
+            ("weights", told("ftype")),
+        ];
         let mut all: Vec<String> = named.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?))).collect();
-        // vLLM and llama.cpp write the time of the question there.
-        if !all.iter().any(|part| part == "owned by vllm" || part == "owned by llamacpp") {
+        // vLLM and llama.cpp write the time of the question there, mistral.rs that of its start.
+        if !all.iter().any(|part| ["owned by vllm", "owned by llamacpp", "owned by local"].contains(&part.as_str())) {
             all.extend(plain(&self.created).filter(|time| time != "0").map(|time| format!("created {time}")));
         }
         all
@@ -271,9 +337,13 @@ mod tests {
         let messages = json!([{ "role": "system", "content": "Be brief." }, { "role": "user", "content": "Hi" }]);
         assert_eq!(body("m", &after_system, &decoding(0.7), Dialect::WHOLE, 0)["messages"], messages);
         assert!(body("m", &request(), &decoding(0.0), Dialect::WHOLE, 0)["seed"].is_null());
-        let newer = Dialect { max_completion_tokens: true, log_probs: false, seed: false };
-        let sent = body("m", &request(), &decoding(0.7), newer, 0);
+        let newer = Dialect { max_completion_tokens: true, log_probs: false, seed: false, temperature: false, top_p: false };
+        let sent = body("m", &request(), &decoding(1.0), newer, 0);
         assert!(sent["max_tokens"].is_null() && sent["max_completion_tokens"] == 8 && sent["seed"].is_null() && sent["logprobs"].is_null());
+        assert!(sent["temperature"].is_null() && sent["top_p"].is_null());
+        assert_eq!((newer.says(&decoding(0.0)), newer.says(&decoding(1.0))), (Err("temperature"), Err("top_p")));
+        assert_eq!(newer.says(&AnswerDecoding { top_p: 1.0, ..decoding(1.0) }), Ok(()));
+        assert_eq!(Dialect::WHOLE.says(&decoding(0.0)), Ok(()));
     }
 
     #[test]
@@ -291,6 +361,10 @@ mod tests {
         let whole = Dialect::WHOLE;
         assert_eq!(whole.without("use 'max_completion_tokens' instead").unwrap(), Dialect { max_completion_tokens: true, ..whole });
         assert_eq!(whole.without("Unrecognized argument: seed").unwrap(), Dialect { seed: false, ..whole });
+        let only_one = "Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) value is supported.";
+        assert_eq!(whole.without(only_one).unwrap(), Dialect { temperature: false, ..whole });
+        let either = "`temperature` and `top_p` cannot both be specified for this model.";
+        assert_eq!(whole.without(either).unwrap(), Dialect { top_p: false, ..whole });
         let less = whole.without("bad request").unwrap();
         assert_eq!(less, Dialect { log_probs: false, ..whole });
         assert_eq!(less.without("bad request"), None);
@@ -312,6 +386,74 @@ mod tests {
             (r#"{"choices":[{"message":{}}]}"#, "no text"),
         ] {
             assert!(reply(lie).unwrap_err().contains(word), "{lie}: {}", reply(lie).unwrap_err());
+        }
+    }
+
+    /// What servers answered, by `scripts/fixtures_servers.py`: of each its context, what it says of itself, and of what it refuses.
+    #[test]
+    fn real_servers_are_read() {
+        for (text, context, version, too_long) in [
+            (
+                include_str!("../tests/fixtures/vllm-0.32.0.json"),
+                Some(1024),
+                "owned by vllm, root /models/smollm2",
+                "maximum context length is 1024",
+            ),
+            (
+                include_str!("../tests/fixtures/llama.cpp-b11434.json"),
+                Some(2048),
+                "owned by llamacpp, parameters 134515008, weights Q4_1",
+                "exceeds the available context size",
+            ),
+        ] {
+            let answers: Value = serde_json::from_str(text).unwrap();
+            let of = |what: &str| answers[what]["body"].as_str().unwrap();
+            let served = models(of("models")).unwrap();
+            let found = served.iter().find(|served| served.id == "smollm2").unwrap();
+            assert_eq!((found.context(), found.version().join(", ").as_str()), (context, version));
+            let answer = reply(of("answer")).unwrap();
+            assert_eq!(
+                (answer.text.as_str(), answer.truncated, answer.log_probs.len(), answer.first.len()),
+                ("The river that", true, 3, 5)
+            );
+            assert_eq!(answer.first[0], Alternative { token: "The".into(), logprob: answer.log_probs[0] });
+            assert_eq!(answer.usage, Some(Usage { prompt_tokens: 34, completion_tokens: 3 }));
+            assert!(answer.fingerprint.is_some() && answer.model.as_deref() == Some("smollm2"));
+            assert!(complaint(of("too_long")).0.contains(too_long), "{}", of("too_long"));
+            assert_eq!((&answers["too_long"]["status"], &answers["no_messages"]["status"]), (&json!(400), &json!(400)));
+        }
+    }
+
+    /// `mistralrs serve`, whose list has the model twice, and whose logarithms are to another base.
+    #[test]
+    fn the_numbers_of_mistral_rs_are_understood() {
+        let answers: Value = serde_json::from_str(include_str!("../tests/fixtures/mistralrs-0.8.1.json")).unwrap();
+        let of = |what: &str| answers[what]["body"].as_str().unwrap();
+        let served = models(of("models")).unwrap();
+        assert_eq!(served.iter().map(|served| served.id.as_str()).collect::<Vec<_>>(), ["default", "/models/smollm2"]);
+        assert_eq!((served[0].context(), served[0].version()), (None, vec!["owned by local".to_owned()]));
+        let greedy = reply(of("answer")).unwrap();
+        assert_eq!((greedy.text.as_str(), greedy.usage.unwrap().completion_tokens), ("The river that", 3));
+        assert_eq!((greedy.log_probs.len(), greedy.tokens.len(), greedy.first.len()), (0, 0, 0), "logarithms of logits");
+        assert!(complaint(of("too_long")).0.contains("Prompt sequence length is greater than 8192"));
+    }
+
+    /// The same model behind three servers, once as it is, once in bf16 and once in 4 bits, which moves a probability by some hundredths.
+    #[test]
+    fn likely_first_tokens_of_real_servers_agree() {
+        let first = |text: &str| {
+            let answers: Value = serde_json::from_str(text).unwrap();
+            let first = reply(answers["drawn"]["body"].as_str().unwrap()).unwrap().first;
+            first.into_iter().map(|one| (one.token, one.logprob.exp())).collect::<Vec<_>>()
+        };
+        let mistralrs = first(include_str!("../tests/fixtures/mistralrs-0.8.1.json"));
+        assert_eq!(mistralrs[0].0, "The");
+        for other in
+            [include_str!("../tests/fixtures/vllm-0.32.0.json"), include_str!("../tests/fixtures/llama.cpp-b11434.json")].map(first)
+        {
+            for ((token, probability), (theirs, likely)) in mistralrs.iter().zip(&other).take(3) {
+                assert!(token == theirs && (probability - likely).abs() < 0.05, "{mistralrs:?} {other:?}");
+            }
         }
     }
 

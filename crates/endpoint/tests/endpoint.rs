@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tests::serving::{Act, Seen, Server, builtin, embedded, models, well_behaved, worded, words};
+use tests::serving::{Act, Seen, Server, builtin, completion, embedded, models, well_behaved, worded, words};
 use tokio::runtime::Runtime;
 
 const KEY: &str = "sk-a-very-secret-key-4711";
@@ -258,6 +258,35 @@ fn what_an_endpoint_cannot_do_is_found_and_said() {
     assert_eq!(ask(&mut endpoint, 4).unwrap()[0].log_probs, Vec::<f32>::new());
 }
 
+/// As hosted models that reason do.
+#[test]
+fn who_takes_no_temperature_draws_all_answers_and_is_not_asked_for_others() {
+    let server = server(move |seen| {
+        let is = |name: &str, value: f64| seen.body[name].as_f64().is_none_or(|sent| sent == value);
+        match () {
+            () if !seen.body["max_tokens"].is_null() => Act::error(400, "Use 'max_completion_tokens' instead.", "unsupported_parameter"),
+            () if !seen.body["top_p"].is_null() => Act::error(400, "Unsupported parameter: 'top_p'", "unsupported_parameter"),
+            () if !seen.body["logprobs"].is_null() => Act::error(403, "You are not allowed to request logprobs from this model", ""),
+            () if !is("temperature", 1.0) => Act::error(400, "'temperature' does not support 0 with this model.", "unsupported_value"),
+            () => Act::json(&words(seen)),
+        }
+    });
+    let bench = Bench::new();
+    let mut endpoint = bench.open(&settings(&server), "small").unwrap();
+    let (found, proof) = endpoint.probe(&mut go_on).unwrap();
+    assert_eq!((found.greedy, found.seeds, found.repeats), (false, Seeds::Kept, true));
+    assert!(found.remarks.iter().any(|remark| remark.contains("takes no temperature") && remark.contains("temperature = 1")), "{found:?}");
+    assert!(proof.batched, "the same seed gets the same answer, so that they can be compared: {proof:?}");
+    let error = ask(&mut endpoint, 1).unwrap_err();
+    assert!(error.code == Code::Engine && error.message.contains("0.7 was asked for. Set temperature = 1"), "{error:?}");
+    let before = server.questions().len();
+    let drawn = AnswerDecoding { temperature: 1.0, ..DECODING };
+    assert_eq!(endpoint.answer(&requests(2), &drawn, &mut go_on).unwrap().len(), 2);
+    assert!(server.questions()[before..].iter().all(|seen| seen.body["temperature"].is_null()), "what it would refuse is not sent");
+    let error = endpoint.answer(&requests(1), &AnswerDecoding { top_p: 0.9, ..drawn }, &mut go_on).unwrap_err();
+    assert!(error.message.contains("takes no top_p") && error.message.contains("Set top_p = 1"), "{error:?}");
+}
+
 #[test]
 fn who_answers_otherwise_when_asked_together_is_asked_one_by_one() {
     let under_way = Arc::new(AtomicUsize::new(0));
@@ -278,6 +307,79 @@ fn who_answers_otherwise_when_asked_together_is_asked_one_by_one() {
     assert_eq!(most.swap(0, Ordering::SeqCst), 4);
     ask(&mut endpoint, 6).unwrap();
     assert_eq!(most.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_judge_that_mixes_up_what_is_asked_together_is_asked_one_by_one() {
+    let (under_way, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let most_seen = most.clone();
+    let server = server(move |seen| {
+        let now = under_way.fetch_add(1, Ordering::SeqCst) + 1;
+        most_seen.fetch_max(now, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(60));
+        under_way.fetch_sub(1, Ordering::SeqCst);
+        let (five, four) = if now > 1 { (0.1, 0.8) } else { (0.7, 0.2) };
+        let alternative = |token: &str, p: f64| json!({ "token": token, "logprob": p.ln() });
+        let mut answer = completion(seen, "5", None, 1, true);
+        let top = [alternative("5", five), alternative("4", four)];
+        answer["choices"][0]["logprobs"] = json!({ "content": [{ "token": "5", "logprob": -0.4, "top_logprobs": top }] });
+        Act::json(&answer)
+    });
+    let bench = Bench::new();
+    let mut endpoint = bench.open(&settings(&server), "small").unwrap();
+    let prompts: Vec<String> = (0..6).map(|i| format!("Rate {i}.")).collect();
+    let likely = endpoint.first_words(&prompts, &["4".into(), "5".into()]).unwrap();
+    assert!(likely.iter().all(|words| (words[0] - 0.2).abs() < 1e-6 && (words[1] - 0.7).abs() < 1e-6), "{likely:?}");
+    assert_eq!((most.swap(0, Ordering::SeqCst), server.questions().len()), (4, 16 + 6));
+    assert!(bench.said.lock().unwrap().iter().any(|line| line.contains("so that it is asked one by one")));
+    endpoint.first_words(&prompts, &["5".into()]).unwrap();
+    assert_eq!((most.load(Ordering::SeqCst), server.questions().len()), (1, 16 + 12), "it has proved itself once");
+}
+
+#[test]
+fn numbers_that_are_no_probabilities_give_no_score() {
+    let server = server(|seen| {
+        let alternative = |token: &str, p: f64| json!({ "token": token, "logprob": p.log10() });
+        let mut answer = completion(seen, "5", None, 1, true);
+        let top = [alternative("5", 0.7), alternative("4", 0.2)];
+        answer["choices"][0]["logprobs"] = json!({ "content": [{ "token": "5", "logprob": -0.15, "top_logprobs": top }] });
+        Act::json(&answer)
+    });
+    let error = Bench::new().open(&settings(&server), "small").unwrap().first_words(&["Rate.".into()], &["5".into()]).unwrap_err();
+    assert!(error.code == Code::Engine && error.message.contains("sum up to 1.35"), "{error:?}");
+}
+
+/// As vLLM in half precision does: see `docs/adr/0011-endpoints.md` for what was measured.
+#[test]
+fn who_only_rounds_otherwise_when_asked_together_is_asked_together() {
+    let under_way = Arc::new(AtomicUsize::new(0));
+    let server = server(move |seen| {
+        let crowded = under_way.fetch_add(1, Ordering::SeqCst) > 0;
+        std::thread::sleep(Duration::from_millis(100));
+        under_way.fetch_sub(1, Ordering::SeqCst);
+        // Behind "the" another token is as likely, after which all is otherwise.
+        let (text, log_probs) = if crowded && seen.prompt().len() % 2 == 0 {
+            ("the river flows", [-0.1 - 0.07, -1.5, -9.0])
+        } else if crowded {
+            ("the sea is", [-0.1 - 0.07, -1.48, -0.33])
+        } else {
+            ("the sea is", [-0.1, -1.45, -0.3])
+        };
+        let mut answer = completion(seen, text, None, 3, true);
+        let tokens = text.split(' ').zip(log_probs).map(|(token, l)| json!({ "token": token, "logprob": l }));
+        answer["choices"][0]["logprobs"] = json!({ "content": tokens.collect::<Vec<_>>() });
+        Act::json(&answer)
+    });
+    let bench = Bench::new();
+    let mut endpoint = bench.open(&settings(&server), "small").unwrap();
+    let (found, proof) = endpoint.probe(&mut go_on).unwrap();
+    assert_eq!((found.together, found.repeats, proof.batched), (true, false, true), "{proof:?}");
+    assert!(proof.max_log_prob_difference.is_some_and(|d| (d - 0.07).abs() < 1e-6) && proof.texts_differ > 0, "{proof:?}");
+    assert!(proof.detail.contains("but for rounding in half precision") && proof.detail.contains("up to 4"), "{proof:?}");
+    assert!(found.remarks.iter().any(|remark| remark.contains("requests_at_once = 1")), "{found:?}");
+    let one_by_one = Settings { requests_at_once: 1, ..settings(&server) };
+    let (found, _) = bench.open(&one_by_one, "small").unwrap().probe(&mut go_on).unwrap();
+    assert_eq!((found.together, found.repeats), (true, true), "nobody asks beside");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! When to ask again: exponential backoff with full jitter, and what the endpoint itself asks for.
+use httpdate::parse_http_date;
 use reqwest::header::HeaderMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Longest first wait, which doubles with every failure.
 const FIRST: Duration = Duration::from_millis(500);
@@ -17,11 +18,13 @@ pub fn pause(failed: u32, asked: Option<Duration>, chance: f64) -> Duration {
     }
 }
 
-/// How long the endpoint asks to wait: `retry-after-ms`, `retry-after` in seconds.
+/// How long the endpoint asks to wait: `retry-after-ms`, `retry-after` in seconds or as a date, by the endpoint's own clock where it tells the time.
 pub fn asked(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let number = |name: &str, unit: f64| text(name).and_then(|text| text.parse::<f64>().ok()).and_then(|n| seconds(n * unit));
-    number("retry-after-ms", 1e-3).or_else(|| number("retry-after", 1.0))
+    let date = |name: &str| text(name).and_then(|text| parse_http_date(text).ok());
+    let until = || date("retry-after")?.duration_since(date("date").unwrap_or_else(SystemTime::now)).ok();
+    number("retry-after-ms", 1e-3).or_else(|| number("retry-after", 1.0)).or_else(|| until().and_then(|wait| seconds(wait.as_secs_f64())))
 }
 
 /// How long nothing may be asked, where an answer says that what is allowed is used up: `x-ratelimit-remaining-…: 0` with `x-ratelimit-reset-…`.
@@ -85,6 +88,10 @@ mod tests {
         assert_eq!(asked(&headers(&[("retry-after", "9"), ("retry-after-ms", "1500")])), Some(Duration::from_millis(1500)));
         assert_eq!(asked(&headers(&[("retry-after", "-1")])), None);
         assert_eq!(asked(&headers(&[("retry-after", "soon")])), None);
+        let at = |date, until| asked(&headers(&[("date", date), ("retry-after", until)]));
+        let (noon, later) = ("Fri, 27 Nov 2026 12:00:00 GMT", "Fri, 27 Nov 2026 12:01:30 GMT");
+        assert_eq!((at(noon, later), at(later, noon)), (Some(Duration::from_secs(90)), None));
+        assert_eq!(asked(&headers(&[("retry-after", "Mon, 01 Jan 2001 00:00:00 GMT")])), None, "long gone by the clock of this machine");
         let left = |value| headers(&[("x-ratelimit-remaining-requests", value), ("x-ratelimit-reset-requests", "1m2.5s")]);
         assert_eq!(used_up(&left("0")), Some(Duration::from_millis(62_500)));
         assert_eq!(used_up(&left("3")), None);

@@ -62,8 +62,12 @@ pub fn stop_of(store: Store, handle: Handle, run: i64) -> Box<dyn Fn() -> bool +
 pub fn facts(found: &EndpointFindings) -> Vec<Fact> {
     let fact = |key: &str, value: String| Fact { key: key.into(), value };
     let given = |is_given: bool| if is_given { "given" } else { "not given" }.to_owned();
-    let repeats =
-        if found.repeats { "the same question gets the same greedy answer" } else { "the same question gets different greedy answers" };
+    let repeats = match (found.greedy, found.repeats) {
+        (true, true) => "the same question gets the same greedy answer",
+        (true, false) => "the same question gets different greedy answers",
+        (false, true) => "nothing is greedy; the same seed gets the same answer",
+        (false, false) => "nothing is greedy; every answer is drawn anew",
+    };
     let mut facts = vec![
         fact(SERVED, found.served.clone()),
         fact("endpoint.seeds", found.seeds.in_words().into()),

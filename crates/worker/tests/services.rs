@@ -129,8 +129,8 @@ fn a_judge_behind_an_address_is_paid_once_and_within_its_budget() {
     assert_eq!(lab.run(&["resume", "1", "--db", "parts.db"]).status.code(), Some(3));
     lab.text(&["resume", "1", "--db", "parts.db", "--budget-tokens", "mine=100000"]);
     assert_equal(&kept(&lab.path("whole.db")), &kept(&lab.path("parts.db")), "the budget was used up");
-    // A trial question for each worker, of which there were three more (those refused end before), and all others once.
-    assert_eq!(server.questions().len() - asked, asked + 2);
+    // A trial question and the proof's sixteen for each worker, of which there were three (those refused end before), and all others once.
+    assert_eq!(server.questions().len() - asked, asked + 2 * 17);
     let facts = &lab.json(&["show", "1", "--db", "parts.db"])["facts"];
     assert!(facts["reward.mine.spent"].as_str().unwrap().contains("requests"), "{facts}");
     assert_eq!((&facts["reward.mine.served"], &facts["reward.mine.budget_tokens"]), (&json!("large"), &json!("100000")), "{facts}");

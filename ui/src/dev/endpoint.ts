@@ -21,6 +21,7 @@ export function foundAt(endpoint: Endpoint, model: string): EndpointFindings | P
     seeds: isHosted ? 'ignored' : 'kept',
     log_probs: !isHosted,
     usage: true,
+    greedy: true,
     repeats: !isHosted,
     together: true,
     seconds_per_answer: 0.41,

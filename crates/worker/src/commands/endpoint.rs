@@ -83,7 +83,7 @@ fn text(found: &EndpointFindings) -> String {
         ("seeds", found.seeds.in_words().into()),
         ("log-probabilities", yes(found.log_probs)),
         ("counts tokens", yes(found.usage)),
-        ("repeats greedy answers", yes(found.repeats)),
+        if found.greedy { ("repeats greedy answers", yes(found.repeats)) } else { ("answers greedily", yes(false)) },
         ("together as one by one", yes(found.together)),
         ("a short answer takes", format!("{:.2} s", found.seconds_per_answer)),
         ("this has cost", found.spent.in_words()),

@@ -293,11 +293,15 @@ context: number | null, seeds: Seeds, log_probs: boolean,
  */
 usage: boolean, 
 /**
- * Whether the same question gets the same greedy answer twice.
+ * Whether it answers greedily where it is asked to; or else every answer is drawn, at a temperature of its own.
+ */
+greedy: boolean, 
+/**
+ * Whether the same question gets the same greedy answer twice, or, where nothing is greedy, the same answer to the same seed.
  */
 repeats: boolean, 
 /**
- * Whether questions asked together are answered as they are one by one.
+ * Whether questions asked together are answered as they are one by one, rounding in half precision aside.
  */
 together: boolean, 
 /**

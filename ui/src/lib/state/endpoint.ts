@@ -29,10 +29,10 @@ export function findingsInWords(found: EndpointFindings): { what: string; is: st
   return [
     { what: 'Model', is: found.version ? `${found.served} (${found.version})` : found.served, isGood: true },
     { what: 'Seeds', is: SEEDS[found.seeds], isGood: found.seeds === 'kept' },
-    { what: 'Greedy answers', is: found.repeats ? 'the same every time' : 'not always the same', isGood: found.repeats },
+    { what: 'Greedy answers', is: greedyInWords(found), isGood: found.greedy && found.repeats },
     {
       what: 'Asked together',
-      is: found.together ? 'answered as one by one' : 'answered otherwise than one by one',
+      is: togetherInWords(found),
       isGood: found.together,
     },
     { what: 'Log-probabilities', is: found.log_probs ? 'given' : 'not given', isGood: found.log_probs },
@@ -40,6 +40,16 @@ export function findingsInWords(found: EndpointFindings): { what: string; is: st
     { what: 'A short answer takes', is: `${found.seconds_per_answer.toFixed(2)} s`, isGood: true },
     { what: 'Trying it has cost', is: `${plural(requests, 'request')}, ${thousands(tokens_in + tokens_out)} tokens`, isGood: true },
   ];
+}
+
+function greedyInWords(found: EndpointFindings): string {
+  if (!found.greedy) return 'none: every answer is drawn';
+  return found.repeats ? 'the same every time' : 'not always the same';
+}
+
+function togetherInWords(found: EndpointFindings): string {
+  if (!found.together) return 'answered otherwise than one by one';
+  return found.repeats ? 'answered as one by one' : 'answered as one by one but for rounding';
 }
 
 /** For a methods paragraph: which model answered behind the address, and what came of seeds; false for one on this machine. */
