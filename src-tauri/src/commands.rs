@@ -405,7 +405,12 @@ async fn keep_settings(desk: Desk<'_>, settings: Settings) -> Result<()> {
 /// Lets a person choose a folder in which models are looked for from now on; null where none was chosen.
 #[tauri::command]
 async fn choose_model_folder(app: AppHandle, desk: Desk<'_>) -> Result<Option<Settings>> {
-    let chosen = app.dialog().file().set_title("A folder with models").blocking_pick_folder();
+    let mut dialog = app.dialog().file().set_title("A folder with models");
+    // GTK begins with files that were opened lately, among which no folder can be chosen.
+    if let Ok(home) = app.path().home_dir() {
+        dialog = dialog.set_directory(home);
+    }
+    let chosen = dialog.blocking_pick_folder();
     chosen.and_then(|folder| folder.into_path().ok()).map(|folder| desk.name_model_folder(&folder)).transpose()
 }
 

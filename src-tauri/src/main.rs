@@ -28,6 +28,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: start::Arguments) -> contract::Result<()> {
+    start::find_display()?;
     let desk = Arc::new(Desk::new(Home::find()?, arguments.database, start::worker()?));
     let app = tauri::Builder::default()
         .plugin(tauri_plugin_single_instance::init(|app, given, folder| {

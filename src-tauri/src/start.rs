@@ -81,6 +81,27 @@ pub fn draw_without_a_graphics_card() {
     }
 }
 
+/// Looks whether there is a display. The library of the window would end the program without a sentence of use.
+///
+/// # Errors
+/// [`contract::Code::Io`] where none can be reached.
+#[cfg(target_os = "linux")]
+pub fn find_display() -> Result<()> {
+    gtk::init().map_err(|e| {
+        let named = ["WAYLAND_DISPLAY", "DISPLAY"].into_iter().find_map(|name| Some(format!("{name}={}", std::env::var(name).ok()?)));
+        let which = named.map_or_else(|| "neither WAYLAND_DISPLAY nor DISPLAY names one".into(), |named| format!("{named} does not answer"));
+        Error::io(format!(
+            "There is no display for a window: {which}. Start it on a desktop, or over `ssh -X`; `alignpro`, which lies beside it, does all without one."
+        ))
+        .with_detail(e)
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn find_display() -> Result<()> {
+    Ok(())
+}
+
 /// There is no window to say it in. Nobody may be listening; that is no error.
 pub fn say(error: &Error) {
     let _ = writeln!(

@@ -288,3 +288,20 @@ async fn what_is_no_run_database_is_refused() {
     assert!(!window.text().await.contains("From hostile.alignpro"), "a refused file is open");
     window.close().await;
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_a_display_it_says_so() {
+    let lab = Lab::new(worker().to_str().unwrap());
+    let start = |display: Option<&str>| {
+        let mut command = std::process::Command::new(PROGRAM);
+        command.env("ALIGNPRO_HOME", lab.path("home")).env_remove("WAYLAND_DISPLAY").env_remove("DISPLAY");
+        let output = command.envs(display.map(|display| ("DISPLAY", display))).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for (display, named) in [(None, "neither WAYLAND_DISPLAY nor DISPLAY names one"), (Some(":4711"), "DISPLAY=:4711 does not answer")] {
+        let (code, said) = start(display);
+        assert!(code == Some(1) && said.contains("There is no display for a window") && said.contains(named), "{code:?}: {said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+}

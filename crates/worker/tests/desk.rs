@@ -252,6 +252,18 @@ async fn the_machine_and_drafts_are_looked_at() {
     desk.keep_settings(&Settings { threads: Some(1), ..Settings::default() }).unwrap();
     assert_eq!(desk.settings().unwrap().threads, Some(1));
     desk.keep_settings(&Settings { threads: Some(0), ..Settings::default() }).unwrap_err();
+
+    let mine = lab.path("mine");
+    std::fs::create_dir_all(&mine).unwrap();
+    assert_eq!(desk.name_model_folder(&mine).unwrap().model_folders, [mine.display().to_string()]);
+    assert_eq!(desk.settings().unwrap(), Settings { threads: Some(1), model_folders: vec![mine.display().to_string()] });
+    let folders = desk.examine().await.unwrap().model_folders;
+    assert!(folders.named == [mine.display().to_string()] && folders.searched.contains(&folders.named[0]), "{folders:?}");
+    assert!(desk.name_model_folder(&lab.path("nothing")).unwrap_err().message.contains("There is no folder"));
+    std::fs::remove_dir(&mine).unwrap();
+    assert_eq!(desk.forget_model_folder(&mine).unwrap().model_folders, [""; 0], "be it there or not");
+    assert!(desk.forget_model_folder(&mine).unwrap_err().message.contains("none of the folders that were named"));
+
     lab.write("home/settings.json", "{");
     assert!(desk.settings().unwrap_err().message.contains("settings.json"));
 

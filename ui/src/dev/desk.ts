@@ -1,5 +1,18 @@
 // The runs and files of the fixtures, changed as the shell would change them.
-import type { Judged, JudgeProgress, Merged, OpenFile, RewardCommand, RunChange, RunSummary, Settings, Spec, Status, ToJudge } from '$ipc';
+import type {
+  Judged,
+  JudgeProgress,
+  Merged,
+  OpenFile,
+  Overview,
+  RewardCommand,
+  RunChange,
+  RunSummary,
+  Settings,
+  Spec,
+  Status,
+  ToJudge,
+} from '$ipc';
 import { send } from '$lib/ipc/mock';
 import { isSame, judged as judgedOf, most, steps } from './judged';
 import { EXAMPLE, foreign, iteration, opened, others, RUNNING, summaries, summary } from './fixtures';
@@ -20,6 +33,8 @@ export class Desk {
   hasEmbedded = true;
   private judgings: { run: number; judged: Judged }[] = [];
   private judging = 0;
+  private named: string[] = [];
+  private forgotten: string[] = [];
 
   constructor(isEmpty = false) {
     this.own = isEmpty ? [] : [...others, ...summaries].map((run) => ({ ...run }));
@@ -88,6 +103,21 @@ export class Desk {
       return fail('io', 'A worker computes with 1 to 1024 threads.');
     this.settings = settings;
     return null;
+  }
+  /** The machine, with the folders that were named since. */
+  examined(machine: Overview): Overview {
+    const { searched, named } = machine.model_folders;
+    const kept = named.filter((folder) => !this.forgotten.includes(folder));
+    return { ...machine, model_folders: { searched: [...searched, ...this.named], named: [...kept, ...this.named] } };
+  }
+  lookIn(folder: string): Settings {
+    this.named = [...new Set([...this.named, folder])];
+    return this.settings;
+  }
+  lookNoLonger(folder: string): Settings {
+    this.named = this.named.filter((named) => named !== folder);
+    this.forgotten = [...this.forgotten, folder];
+    return this.settings;
   }
   judged = (run: number): Judged[] => this.judgings.filter((one) => one.run === run).map(({ judged }) => judged);
   leaveJudging() {

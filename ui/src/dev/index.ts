@@ -246,13 +246,14 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
           'log',
           'load',
           'theory',
+          'keys',
         ].map((name) => [name, broken]),
       ),
     });
     return;
   }
   answerWith({
-    examine: () => wait(400, desk.hasEmbedded ? overview : bare),
+    examine: () => wait(400, desk.examined(desk.hasEmbedded ? overview : bare)),
     fetch_embedded: () => wait(600, null).then(() => ((desk.hasEmbedded = true), null)),
     reward_commands: (a) => wait(50, described(a.reward as Reward, desk.agreed)),
     agree_to_commands: (a) => desk.agree(described(a.reward as Reward, desk.agreed), a.digests as string[]),
@@ -344,8 +345,8 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     choose_file: () => desk.open(COLLEAGUE),
     open_example: () => desk.open(EXAMPLE),
     settings: () => desk.settings,
-    choose_model_folder: () => desk.settings,
-    forget_model_folder: () => desk.settings,
+    choose_model_folder: () => desk.lookIn('/srv/models'),
+    forget_model_folder: ({ folder }) => desk.lookNoLonger(folder as string),
     keep_settings: ({ settings }) => desk.keepSettings(settings as Settings),
     log: ({ id }) => workerLog(find(id)),
     judge: ({ id, what, onProgress }) => desk.judge(id as number, what as ToJudge, onProgress),
