@@ -295,7 +295,7 @@ fn without_a_display_it_says_so() {
     let lab = Lab::new(worker().to_str().unwrap());
     let start = |display: Option<&str>| {
         let mut command = std::process::Command::new(PROGRAM);
-        command.env("ALIGNPRO_HOME", lab.path("home")).env_remove("WAYLAND_DISPLAY").env_remove("DISPLAY");
+        command.env("ALIGNPRO_HOME", lab.path("home")).env("GDK_BACKEND", "x11").env_remove("WAYLAND_DISPLAY").env_remove("DISPLAY");
         let output = command.envs(display.map(|display| ("DISPLAY", display))).output().unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };

@@ -214,6 +214,8 @@ pub struct EndpointFindings {
     pub usage: bool,
     /// Whether it answers greedily where it is asked to; or else every answer is drawn, at a temperature of its own.
     pub greedy: bool,
+    /// Whether short answers hold text that can be compared: those of models that reason first hold none.
+    pub compared: bool,
     /// Whether the same question gets the same greedy answer twice, or, where nothing is greedy, the same answer to the same seed.
     pub repeats: bool,
     /// Whether questions asked together are answered as they are one by one, rounding in half precision aside.

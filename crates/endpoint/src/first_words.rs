@@ -23,7 +23,9 @@ impl Endpoint {
     pub(crate) fn first_words_of(&mut self, prompts: &[String], words: &[String]) -> Result<Vec<Vec<f64>>> {
         let requests: Vec<AnswerRequest> = prompts.iter().map(|prompt| AnswerRequest::new(prompt.clone(), 0)).collect();
         let firsts = loop {
-            match self.prove_firsts().and_then(|()| self.likely_firsts(&requests)) {
+            // One question alone is asked alone.
+            let proved = if self.missing(&requests).len() > 1 { self.prove_firsts() } else { Ok(()) };
+            match proved.and_then(|()| self.likely_firsts(&requests)) {
                 Ok(firsts) => break firsts,
                 Err(Trouble::Failed(Failure { remedy: Remedy::None, message, detail })) => {
                     let refused = Failure { remedy: Remedy::None, message, detail };
@@ -62,12 +64,14 @@ impl Endpoint {
         let requests = PROOF_PROMPTS.map(|prompt| AnswerRequest::new(prompt, 0));
         let alone = self.try_firsts(&requests, 1)?;
         let together = self.try_firsts(&requests, self.at_once)?;
-        let differ = alone.iter().zip(&together).filter(|(a, b)| !are_alike(a, b)).count();
-        if differ > 0 {
+        let differ = |firsts: &[Vec<Alternative>]| alone.iter().zip(firsts).filter(|(a, b)| !are_alike(a, b)).count();
+        // One by one once more: where that differs too, asking one by one would gain nothing.
+        if differ(&together) > 0 && differ(&self.try_firsts(&requests, 1)?) == 0 {
             self.at_once = 1;
             self.asker.client.tell(&format!(
-                "{} gives other likely tokens to {differ} of {} questions that are asked together than one by one, so that it is asked one by one.",
+                "{} gives other likely tokens to {} of {} questions that are asked together than one by one, so that it is asked one by one.",
                 self.asker.client.who(),
+                differ(&together),
                 requests.len()
             ));
         }
@@ -91,12 +95,20 @@ impl Endpoint {
         Ok(firsts)
     }
 
-    /// The likeliest first tokens of an answer to each request.
-    fn likely_firsts(&mut self, requests: &[AnswerRequest]) -> Result<Vec<Vec<Alternative>>, Trouble> {
+    fn first_questions(&self, requests: &[AnswerRequest]) -> Vec<Question> {
+        requests.iter().map(|request| Question::of_first(&self.identity, request, &ONE_TOKEN)).collect()
+    }
+
+    /// Those that have to be asked.
+    fn missing(&self, requests: &[AnswerRequest]) -> Vec<usize> {
         // What is asked again in another call, as reliability is measured, is a new question where nothing is kept.
         let remembers = self.journal.has_name();
-        let questions: Vec<Question> = requests.iter().map(|request| Question::of_first(&self.identity, request, &ONE_TOKEN)).collect();
-        let missing = unknown(&questions, |question| remembers && self.journal.has(question));
+        unknown(&self.first_questions(requests), |question| remembers && self.journal.has(question))
+    }
+
+    /// The likeliest first tokens of an answer to each request.
+    fn likely_firsts(&mut self, requests: &[AnswerRequest]) -> Result<Vec<Vec<Alternative>>, Trouble> {
+        let (questions, missing) = (self.first_questions(requests), self.missing(requests));
         let ask = |&i: &usize| Ask { request: &requests[i], decoding: &ONE_TOKEN, dialect: self.dialect, alternatives: self.alternatives };
         let asks: Vec<Ask<'_>> = missing.iter().map(ask).collect();
         let (journal, served, who) = (&mut self.journal, &mut self.served, self.asker.client.who());
@@ -113,7 +125,10 @@ impl Endpoint {
 
 /// Whether the likeliest tokens of one list are in the other, as likely but for rounding.
 fn are_alike(one: &[Alternative], other: &[Alternative]) -> bool {
-    one.iter().take(COMPARED).all(|a| {
+    // vLLM has the one that was drawn first.
+    let mut likeliest: Vec<&Alternative> = one.iter().collect();
+    likeliest.sort_by(|a, b| b.logprob.total_cmp(&a.logprob));
+    likeliest.into_iter().take(COMPARED).all(|a| {
         let same = other.iter().find(|b| b.token == a.token);
         same.is_some_and(|b| f64::from((a.logprob - b.logprob).abs()) <= ALL_BF16_LOG_PROB_TOLERANCE)
     })

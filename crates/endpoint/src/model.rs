@@ -61,6 +61,8 @@ pub struct Endpoint {
     pub(crate) at_once: usize,
     /// Likely first tokens that are asked for, where any are.
     pub(crate) alternatives: usize,
+    /// With which answers will be asked for, where that is known before.
+    pub(crate) decoding: Option<AnswerDecoding>,
     /// Whether it was tried if these are the same for questions that are asked together.
     pub(crate) has_proved_firsts: bool,
     pub(crate) identity: String,
@@ -97,6 +99,7 @@ impl Endpoint {
             fingerprint: None,
             at_once: settings.requests_at_once,
             alternatives: MOST_ALTERNATIVES,
+            decoding: None,
             has_proved_firsts: false,
             identity: identity(&settings.url, model),
         })
@@ -121,11 +124,16 @@ impl Endpoint {
         self.asker.client.url()
     }
 
+    /// Answers will be asked for with this; [`Self::probe`] finds out whether it is taken.
+    pub fn set_decoding(&mut self, decoding: AnswerDecoding) {
+        self.decoding = Some(decoding);
+    }
+
     /// Whether it was found to take such a decoding.
     ///
     /// # Errors
     /// [`contract::Code::Engine`] with what to write instead.
-    fn check_decoding(&self, decoding: &AnswerDecoding) -> Result<()> {
+    pub(crate) fn check_decoding(&self, decoding: &AnswerDecoding) -> Result<()> {
         self.dialect.says(decoding).map_err(|key| {
             let asked = if key == "temperature" { decoding.temperature } else { decoding.top_p };
             Error::engine(format!(

@@ -279,6 +279,9 @@ fn who_takes_no_temperature_draws_all_answers_and_is_not_asked_for_others() {
     assert!(proof.batched, "the same seed gets the same answer, so that they can be compared: {proof:?}");
     let error = ask(&mut endpoint, 1).unwrap_err();
     assert!(error.code == Code::Engine && error.message.contains("0.7 was asked for. Set temperature = 1"), "{error:?}");
+    let mut of_a_run = bench.open(&settings(&server), "small").unwrap();
+    of_a_run.set_decoding(DECODING);
+    assert_eq!(of_a_run.probe(&mut go_on).unwrap_err().message, error.message, "said before the run asks anything");
     let before = server.questions().len();
     let drawn = AnswerDecoding { temperature: 1.0, ..DECODING };
     assert_eq!(endpoint.answer(&requests(2), &drawn, &mut go_on).unwrap().len(), 2);
@@ -309,6 +312,41 @@ fn who_answers_otherwise_when_asked_together_is_asked_one_by_one() {
     assert_eq!(most.load(Ordering::SeqCst), 1);
 }
 
+/// Hosted models that reason answer with no text where what they think fills all the room.
+#[test]
+fn who_thinks_before_it_answers_is_given_room_and_nothing_is_made_of_silence() {
+    let thinks = |room: u64| {
+        server(move |seen| {
+            let has_room = seen.body["max_tokens"].as_u64().unwrap() >= room;
+            if has_room { Act::json(&words(seen)) } else { Act::json(&completion(seen, "", None, 16, true)) }
+        })
+    };
+    let bench = Bench::new();
+    let (found, proof) = bench.open(&settings(&thinks(500)), "small").unwrap().probe(&mut go_on).unwrap();
+    assert_eq!((found.seeds, found.compared), (Seeds::Kept, false), "{found:?}");
+    assert!(proof.batched && proof.detail.contains("nothing to compare"), "{proof:?}");
+    assert!(found.remarks.iter().any(|remark| remark.contains("hold no text")) && found.remarks.len() == 1, "{found:?}");
+    let (found, _) = bench.open(&settings(&thinks(5000)), "small").unwrap().probe(&mut go_on).unwrap();
+    assert!(!found.compared && found.remarks.len() == 1, "different seeds are not said to be without effect: {found:?}");
+}
+
+/// Sure tokens that differ are no rounding.
+#[test]
+fn a_sure_answer_to_another_question_is_not_taken_for_rounding() {
+    let under_way = Arc::new(AtomicUsize::new(0));
+    let server = server(move |seen| {
+        let crowded = under_way.fetch_add(1, Ordering::SeqCst) > 0;
+        std::thread::sleep(Duration::from_millis(60));
+        under_way.fetch_sub(1, Ordering::SeqCst);
+        let token = if crowded { "Hello" } else { "Paris" };
+        let mut answer = completion(seen, token, None, 1, true);
+        answer["choices"][0]["logprobs"] = json!({ "content": [{ "token": token, "logprob": if crowded { -0.05 } else { -0.02 } }] });
+        Act::json(&answer)
+    });
+    let (found, proof) = Bench::new().open(&settings(&server), "small").unwrap().probe(&mut go_on).unwrap();
+    assert_eq!((found.together, found.repeats, proof.batched), (false, true, false), "{proof:?}");
+}
+
 #[test]
 fn a_judge_that_mixes_up_what_is_asked_together_is_asked_one_by_one() {
     let (under_way, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -330,10 +368,10 @@ fn a_judge_that_mixes_up_what_is_asked_together_is_asked_one_by_one() {
     let prompts: Vec<String> = (0..6).map(|i| format!("Rate {i}.")).collect();
     let likely = endpoint.first_words(&prompts, &["4".into(), "5".into()]).unwrap();
     assert!(likely.iter().all(|words| (words[0] - 0.2).abs() < 1e-6 && (words[1] - 0.7).abs() < 1e-6), "{likely:?}");
-    assert_eq!((most.swap(0, Ordering::SeqCst), server.questions().len()), (4, 16 + 6));
+    assert_eq!((most.swap(0, Ordering::SeqCst), server.questions().len()), (4, 24 + 6));
     assert!(bench.said.lock().unwrap().iter().any(|line| line.contains("so that it is asked one by one")));
     endpoint.first_words(&prompts, &["5".into()]).unwrap();
-    assert_eq!((most.load(Ordering::SeqCst), server.questions().len()), (1, 16 + 12), "it has proved itself once");
+    assert_eq!((most.load(Ordering::SeqCst), server.questions().len()), (1, 24 + 12), "it has proved itself once");
 }
 
 #[test]

@@ -75,6 +75,12 @@ pub struct Seconds {
     pub reward: f64,
 }
 
+/// How the frozen model answers.
+pub fn decoding(spec: &contract::Spec) -> AnswerDecoding {
+    let spec::Frozen { max_answer_tokens, temperature, top_p, top_k, .. } = spec.frozen;
+    AnswerDecoding { max_tokens: max_answer_tokens, temperature, top_p, top_k }
+}
+
 /// Prompter, frozen model and reward, with how they are run.
 pub struct Pipeline {
     pub prompter: Prompter,
@@ -88,12 +94,11 @@ pub struct Pipeline {
 impl Pipeline {
     /// `spec` gives decoding and batch sizes; models and reward come loaded.
     pub fn new(spec: &contract::Spec, prompter: Prompter, frozen: Box<dyn FrozenModel>, reward: Reward) -> Self {
-        let spec::Frozen { max_answer_tokens, temperature, top_p, top_k, .. } = spec.frozen;
         Self {
             prompter,
             frozen,
             reward,
-            decoding: AnswerDecoding { max_tokens: max_answer_tokens, temperature, top_p, top_k },
+            decoding: decoding(spec),
             max_rows: spec.evaluation.answers_per_batch,
             rewrites_per_pass: spec.training.rewrites_per_pass,
         }

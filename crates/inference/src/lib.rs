@@ -17,7 +17,10 @@ pub use cache::Cached;
 pub use choose::{EngineChoice, EngineKind, choose};
 pub use context::encoded;
 pub use footprint::EngineFootprint;
-pub use proof::{ALL_BF16_LOG_PROB_TOLERANCE, BF16_LOG_PROB_TOLERANCE, LOG_PROB_TOLERANCE, OneByOne, PROOF_PROMPTS, Proof, admit, prove};
+pub use proof::{
+    ALL_BF16_LOG_PROB_TOLERANCE, BF16_LOG_PROB_TOLERANCE, LOG_PROB_TOLERANCE, OneByOne, PROOF_PROMPTS, Proof, admit, parts_by_rounding,
+    prove,
+};
 pub use spelling::{Spellings, spellings, spellings_of, texts_of};
 
 use contract::{Error, Result};

@@ -77,6 +77,13 @@ pub fn prove(model: &mut dyn FrozenModel, on_progress: &mut dyn FnMut(usize) -> 
     Ok(compare(engine, &alone, &together, model.rounding()))
 }
 
+/// Whether rounding explains that one token was taken here and another there: each is the likeliest where it was taken, so that neither distribution has
+/// room for both if one of them is sure. In nats: the two log-probabilities, and what rounding moves one by at most.
+pub fn parts_by_rounding(one: f32, other: f32, rounding: f64) -> bool {
+    let fit = |a: f32, b: f32| f64::from(a).exp() + (f64::from(b) - rounding).exp() <= 1.0;
+    fit(one, other) && fit(other, one)
+}
+
 /// Up to where the texts part, the token included at which they do: what stands after it answers something else.
 fn compare(engine: String, alone: &[Answer], together: &[Answer], rounding: f64) -> Proof {
     let pairs = || alone.iter().zip(together);
@@ -88,7 +95,11 @@ fn compare(engine: String, alone: &[Answer], together: &[Answer], rounding: f64)
     // −∞ minus −∞ is not a number either; no token with probability 0 can be drawn.
     let max_log_prob_difference = differences.into_iter().try_fold(0.0, |max: f64, d| d.is_finite().then_some(max.max(d)));
     let complete = pairs().all(|(a, b)| a.log_probs.len() == a.tokens.len() && b.log_probs.len() == b.tokens.len());
-    let may_part = rounding > LOG_PROB_TOLERANCE;
+    let parting = |(a, b): (&Answer, &Answer)| {
+        let at = a.tokens.iter().zip(&b.tokens).position(|(a, b)| a != b)?;
+        Some(parts_by_rounding(*a.log_probs.get(at)?, *b.log_probs.get(at)?, rounding))
+    };
+    let may_part = rounding > LOG_PROB_TOLERANCE && pairs().filter_map(parting).all(|by_rounding| by_rounding);
     let batched = (texts_differ == 0 || may_part) && complete && max_log_prob_difference.is_some_and(|d| d <= rounding);
     let n = alone.len();
     let largest = match max_log_prob_difference {
@@ -232,6 +243,7 @@ mod tests {
         assert!(!compared(parted(), LOG_PROB_TOLERANCE).batched, "in f32 texts are the same");
         assert!(!compared(answer(&[1, 9, 8], &[-0.1, -0.3, -0.1]), BF16_LOG_PROB_TOLERANCE).batched, "the other token is far more likely");
         assert!(!compared(answer(&[1, 2, 3], &[-0.1, -0.7, -0.4]), BF16_LOG_PROB_TOLERANCE).batched, "tenths are another row's");
+        assert!(!compared(answer(&[9, 2, 3], &[-0.12, -0.7, -0.2]), BF16_LOG_PROB_TOLERANCE).batched, "both are sure, of different tokens");
     }
 
     #[test]

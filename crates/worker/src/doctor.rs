@@ -5,9 +5,11 @@ use crate::models::{EMBEDDED, embedded, installed};
 use crate::table::{bytes, count};
 use contract::Error;
 use contract::desk::{Check, Health, Model};
+use contract::endpoint::KeyNames;
 use home::Home;
 use lm::{ModelFolder, RewardFolder, seal};
 use network::keys;
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 use store::Store;
@@ -125,9 +127,10 @@ fn python(home: &Home) -> Check {
 /// Runs ask it for the keys of endpoints only.
 fn keychain() -> Check {
     let name = "keychain";
-    match keys::list().map(|names| [names.keychain, names.environment].concat()) {
+    let all = |names: KeyNames| names.keychain.into_iter().chain(names.environment).collect::<BTreeSet<_>>();
+    match keys::list().map(all) {
         Ok(names) if names.is_empty() => Check::good(name, "there, with no key of an endpoint in it"),
-        Ok(names) => Check::good(name, format!("keys of endpoints: {}", names.join(", "))),
+        Ok(names) => Check::good(name, format!("keys of endpoints: {}", names.into_iter().collect::<Vec<_>>().join(", "))),
         Err(e) => Check::not(
             Health::Missing,
             name,

@@ -10,6 +10,7 @@ use contract::spec::{Engine, Precision};
 use contract::{Error, Result, Spec};
 use endpoint::{Account, BudgetOf, Endpoint, estimated_prompt};
 use experiment::fit::{Answering, Held, Models};
+use experiment::pipeline::decoding;
 use experiment::prepare::{Longest, Prepared, Reader, TokensOf, unchanged};
 use experiment::{Prompter, Wording};
 use home::Home;
@@ -216,6 +217,12 @@ pub fn judge(home: &Home, name: &str, stop: &dyn Fn() -> bool) -> Result<Box<dyn
 pub fn judge_elsewhere(home: &Home, settings: &Settings, name: &str, stop: &dyn Fn() -> bool) -> Result<(Box<dyn FrozenModel>, Account)> {
     let mut endpoint = served::open(home, settings, BudgetOf::Command, name)?;
     let (findings, _) = endpoint.probe(&mut until(stop))?;
+    if !findings.greedy {
+        return Err(Error::engine(format!(
+            "{} behind {} takes no temperature, so that its verdicts would be drawn. Choose another model to judge pairs.",
+            findings.served, findings.url
+        )));
+    }
     findings.remarks.iter().for_each(|remark| note(&format!("warning: {remark}")));
     let account = endpoint.account();
     Ok((Box::new(endpoint), account))
@@ -311,7 +318,9 @@ impl Found {
     /// Loads the weights, once where both models are the same folder, and looks whether an endpoint is there.
     pub fn load(self, home: &Home, spec: &Spec) -> Result<Loaded> {
         self.load_with(spec, Some(home), |settings| {
-            Ok(Answers::Elsewhere(Box::new(served::open(home, settings, BudgetOf::Frozen, &spec.frozen.model)?)))
+            let mut endpoint = served::open(home, settings, BudgetOf::Frozen, &spec.frozen.model)?;
+            endpoint.set_decoding(decoding(spec));
+            Ok(Answers::Elsewhere(Box::new(endpoint)))
         })
     }
 

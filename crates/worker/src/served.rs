@@ -63,6 +63,7 @@ pub fn facts(found: &EndpointFindings) -> Vec<Fact> {
     let fact = |key: &str, value: String| Fact { key: key.into(), value };
     let given = |is_given: bool| if is_given { "given" } else { "not given" }.to_owned();
     let repeats = match (found.greedy, found.repeats) {
+        _ if !found.compared => "not known: short answers hold no text",
         (true, true) => "the same question gets the same greedy answer",
         (true, false) => "the same question gets different greedy answers",
         (false, true) => "nothing is greedy; the same seed gets the same answer",

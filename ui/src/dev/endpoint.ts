@@ -22,6 +22,7 @@ export function foundAt(endpoint: Endpoint, model: string): EndpointFindings | P
     log_probs: !isHosted,
     usage: true,
     greedy: true,
+    compared: true,
     repeats: !isHosted,
     together: true,
     seconds_per_answer: 0.41,

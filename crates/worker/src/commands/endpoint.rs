@@ -76,6 +76,7 @@ fn try_out(context: &Context, settings: &Settings, model: &str) -> Result<()> {
 
 fn text(found: &EndpointFindings) -> String {
     let yes = |is_so: bool| if is_so { "yes" } else { "no" }.to_owned();
+    let compared = |is_so| if found.compared { yes(is_so) } else { "not known: short answers hold no text".into() };
     let mut rows = vec![
         ("model", found.served.clone()),
         ("of itself it says", found.version.clone().unwrap_or_else(|| "nothing".into())),
@@ -83,8 +84,8 @@ fn text(found: &EndpointFindings) -> String {
         ("seeds", found.seeds.in_words().into()),
         ("log-probabilities", yes(found.log_probs)),
         ("counts tokens", yes(found.usage)),
-        if found.greedy { ("repeats greedy answers", yes(found.repeats)) } else { ("answers greedily", yes(false)) },
-        ("together as one by one", yes(found.together)),
+        if found.greedy { ("repeats greedy answers", compared(found.repeats)) } else { ("answers greedily", yes(false)) },
+        ("together as one by one", compared(found.together)),
         ("a short answer takes", format!("{:.2} s", found.seconds_per_answer)),
         ("this has cost", found.spent.in_words()),
     ];

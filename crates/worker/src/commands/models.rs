@@ -98,7 +98,8 @@ fn folders(context: &Context, add: Option<&Path>, remove: Option<&Path>) -> Resu
         forget_model_folder_in(home, folder)?;
     }
     let searched = elsewhere::places(home).searched().into_iter().map(|path| path.display().to_string()).collect();
-    Ok(ModelFolders { searched, named: settings_of(home)?.model_folders })
+    // Settings that cannot be read name none; whoever asks for settings hears of it.
+    Ok(ModelFolders { searched, named: settings_of(home).unwrap_or_default().model_folders })
 }
 
 fn folders_text(folders: &ModelFolders) -> String {

@@ -297,6 +297,10 @@ usage: boolean,
  */
 greedy: boolean, 
 /**
+ * Whether short answers hold text that can be compared: those of models that reason first hold none.
+ */
+compared: boolean, 
+/**
  * Whether the same question gets the same greedy answer twice, or, where nothing is greedy, the same answer to the same seed.
  */
 repeats: boolean, 

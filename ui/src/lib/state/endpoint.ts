@@ -42,12 +42,16 @@ export function findingsInWords(found: EndpointFindings): { what: string; is: st
   ];
 }
 
+const UNKNOWN = 'not known: short answers hold no text';
+
 function greedyInWords(found: EndpointFindings): string {
   if (!found.greedy) return 'none: every answer is drawn';
+  if (!found.compared) return UNKNOWN;
   return found.repeats ? 'the same every time' : 'not always the same';
 }
 
 function togetherInWords(found: EndpointFindings): string {
+  if (!found.compared) return UNKNOWN;
   if (!found.together) return 'answered otherwise than one by one';
   return found.repeats ? 'answered as one by one' : 'answered as one by one but for rounding';
 }
