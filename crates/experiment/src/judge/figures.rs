@@ -68,15 +68,12 @@ pub(super) fn judged(run: &Run, judging: Judging, rows: &[EvaluationAnswer]) -> 
     judged
 }
 
-/// How long answers are, by prompt and number: the arm's, and the baseline's. In characters, as a judge reads them; in the frozen model's tokens, which of
-/// one that reasons count what it thought as well, where a run was shared without its texts.
+/// How many tokens answers have, by prompt and number: the arm's, and the baseline's. A run that is shared without its texts has them too.
 struct Lengths([BTreeMap<(usize, usize), usize>; 2]);
 
 impl Lengths {
     fn of(rows: &[EvaluationAnswer], asked: &Asked) -> Self {
-        let has_texts = rows.iter().any(|row| !row.answer.is_empty());
-        let length = |row: &EvaluationAnswer| if has_texts { row.answer.chars().count() } else { row.answer_tokens };
-        let of = |arm: &str| latest(rows, arm).into_iter().map(|row| ((row.prompt_index, row.answer_index), length(row))).collect();
+        let of = |arm: &str| latest(rows, arm).into_iter().map(|row| ((row.prompt_index, row.answer_index), row.answer_tokens)).collect();
         Self([of(&asked.arm), of(&asked.baseline)])
     }
 
