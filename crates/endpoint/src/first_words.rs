@@ -22,10 +22,14 @@ impl Endpoint {
     /// [`inference::FrozenModel::first_words`]. What is not among the likeliest tokens counts as impossible.
     pub(crate) fn first_words_of(&mut self, prompts: &[String], words: &[String]) -> Result<Vec<Vec<f64>>> {
         let requests: Vec<AnswerRequest> = prompts.iter().map(|prompt| AnswerRequest::new(prompt.clone(), 0)).collect();
+        let questions: Vec<Question> = requests.iter().map(|request| Question::of_first(&self.identity, request, &ONE_TOKEN)).collect();
+        // What is asked again in another call, as reliability is measured, is a new question where nothing is kept.
+        let remembers = self.journal.has_name();
         let firsts = loop {
+            let missing = unknown(&questions, |question| remembers && self.journal.has(question));
             // One question alone is asked alone.
-            let proved = if self.missing(&requests).len() > 1 { self.prove_firsts() } else { Ok(()) };
-            match proved.and_then(|()| self.likely_firsts(&requests)) {
+            let proved = if missing.len() > 1 { self.prove_firsts() } else { Ok(()) };
+            match proved.and_then(|()| self.likely_firsts(&requests, &questions, &missing)) {
                 Ok(firsts) => break firsts,
                 Err(Trouble::Failed(Failure { remedy: Remedy::None, message, detail })) => {
                     let refused = Failure { remedy: Remedy::None, message, detail };
@@ -79,36 +83,18 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Without remembering them; their cost is kept.
     fn try_firsts(&mut self, requests: &[AnswerRequest], at_once: usize) -> Result<Vec<Vec<Alternative>>, Trouble> {
-        let (dialect, alternatives) = (self.dialect, self.alternatives);
-        let asks: Vec<Ask<'_>> = requests.iter().map(|request| Ask { request, decoding: &ONE_TOKEN, dialect, alternatives }).collect();
-        let (journal, served, who) = (&mut self.journal, &mut self.served, self.asker.client.who());
-        let mut firsts = vec![Vec::new(); requests.len()];
-        let mut on_reply = |index: usize, reply: Reply, cost| {
-            journal.keep(None, cost)?;
-            check_served(&who, served, &reply).and(check_first(&who, &reply.first))?;
-            firsts[index] = reply.first;
-            Ok(())
-        };
-        self.asker.ask(&asks, at_once, &mut on_reply, &mut |_| ControlFlow::Continue(()))?;
-        Ok(firsts)
+        let replies = self.try_out(requests, &ONE_TOKEN, self.alternatives, at_once, &mut |_| ControlFlow::Continue(()))?;
+        Ok(replies.into_iter().map(|reply| reply.first).collect())
     }
 
-    fn first_questions(&self, requests: &[AnswerRequest]) -> Vec<Question> {
-        requests.iter().map(|request| Question::of_first(&self.identity, request, &ONE_TOKEN)).collect()
-    }
-
-    /// Those that have to be asked.
-    fn missing(&self, requests: &[AnswerRequest]) -> Vec<usize> {
-        // What is asked again in another call, as reliability is measured, is a new question where nothing is kept.
-        let remembers = self.journal.has_name();
-        unknown(&self.first_questions(requests), |question| remembers && self.journal.has(question))
-    }
-
-    /// The likeliest first tokens of an answer to each request.
-    fn likely_firsts(&mut self, requests: &[AnswerRequest]) -> Result<Vec<Vec<Alternative>>, Trouble> {
-        let (questions, missing) = (self.first_questions(requests), self.missing(requests));
+    /// The likeliest first tokens of an answer to each request, of which the `missing` ones are asked.
+    fn likely_firsts(
+        &mut self,
+        requests: &[AnswerRequest],
+        questions: &[Question],
+        missing: &[usize],
+    ) -> Result<Vec<Vec<Alternative>>, Trouble> {
         let ask = |&i: &usize| Ask { request: &requests[i], decoding: &ONE_TOKEN, dialect: self.dialect, alternatives: self.alternatives };
         let asks: Vec<Ask<'_>> = missing.iter().map(ask).collect();
         let (journal, served, who) = (&mut self.journal, &mut self.served, self.asker.client.who());
@@ -135,7 +121,7 @@ fn are_alike(one: &[Alternative], other: &[Alternative]) -> bool {
 }
 
 /// Refuses what is no list of likely tokens.
-fn check_first(who: &str, first: &[Alternative]) -> Result<()> {
+pub(crate) fn check_first(who: &str, first: &[Alternative]) -> Result<()> {
     let sum: f64 = first.iter().map(|alternative| f64::from(alternative.logprob).exp()).sum();
     match () {
         () if first.is_empty() => Err(does_not_tell(who)),

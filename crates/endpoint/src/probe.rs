@@ -1,6 +1,7 @@
 //! What an endpoint can be relied on for, found by some thirty small requests: the proof that every engine gives, as far as one can that is elsewhere.
 use crate::client::Client;
 use crate::failure::{Failure, Remedy};
+use crate::first_words::check_first;
 use crate::model::{Ask, Endpoint, Trouble, check_served, reach};
 use crate::protocol::Protocol;
 use crate::wire::{Dialect, Reply};
@@ -159,7 +160,7 @@ impl Endpoint {
         on_progress: OnProgress<'_>,
     ) -> Result<Vec<Reply>> {
         loop {
-            match self.try_out(requests, &decoding(self.dialect), 1, on_progress) {
+            match self.try_out(requests, &decoding(self.dialect), 0, 1, on_progress) {
                 Err(Trouble::Failed(Failure { remedy: Remedy::None, message, detail })) => {
                     let refused = Failure { remedy: Remedy::None, message, detail };
                     let Some(less) = self.dialect.without(refused.detail.as_deref().unwrap_or_default()) else {
@@ -179,9 +180,9 @@ impl Endpoint {
         let mut decoding = DRAWING;
         if first.iter().any(|reply| reply.text.is_empty() && reply.truncated) {
             decoding.max_tokens = LONG_ENOUGH;
-            first = self.try_out(&[drawn(1)], &decoding, 1, on_progress).map_err(Trouble::of_run)?;
+            first = self.try_out(&[drawn(1)], &decoding, 0, 1, on_progress).map_err(Trouble::of_run)?;
         }
-        let more = self.try_out(&[drawn(1), drawn(2)], &decoding, 1, on_progress).map_err(Trouble::of_run)?;
+        let more = self.try_out(&[drawn(1), drawn(2)], &decoding, 0, 1, on_progress).map_err(Trouble::of_run)?;
         let texts: Vec<&str> = first.iter().chain(&more).map(|reply| reply.text.as_str()).collect();
         let seeds = match texts[..] {
             ["", ..] => Seeds::Ignored,
@@ -208,32 +209,36 @@ impl Endpoint {
             return Ok(Proved { repeats: false, together: false, compared: None, seconds });
         }
         let at_once = self.at_once;
-        let together = self.try_out(&requests, &decoding, at_once, on_progress).map_err(Trouble::of_run)?;
+        let together = self.try_out(&requests, &decoding, 0, at_once, on_progress).map_err(Trouble::of_run)?;
         let compared = Compared::of(&alone, &together);
         let together = compared.agree() || compared.agree_but_for_rounding();
         // Asked one by one both times, nothing else can have made a difference; and what rounding explains is asked together from now on.
         let repeats = compared.agree()
             || !together && at_once > 1 && {
-                let again = self.try_out(&requests, &decoding, 1, on_progress).map_err(Trouble::of_run)?;
+                let again = self.try_out(&requests, &decoding, 0, 1, on_progress).map_err(Trouble::of_run)?;
                 Compared::of(&alone, &again).agree()
             };
         Ok(Proved { repeats, together, compared: Some(compared), seconds })
     }
 
-    /// Asks without remembering the answers; their cost is kept.
-    fn try_out(
+    /// Asks without remembering the answers; their cost is kept. `alternatives` as in [`Ask`]: where any are asked for, an answer has to tell them.
+    pub(crate) fn try_out(
         &mut self,
         requests: &[AnswerRequest],
         decoding: &AnswerDecoding,
+        alternatives: usize,
         at_once: usize,
         on_progress: OnProgress<'_>,
     ) -> Result<Vec<Reply>, Trouble> {
-        let asks: Vec<Ask<'_>> = requests.iter().map(|request| Ask { request, decoding, dialect: self.dialect, alternatives: 0 }).collect();
+        let asks: Vec<Ask<'_>> = requests.iter().map(|request| Ask { request, decoding, dialect: self.dialect, alternatives }).collect();
         let mut replies: Vec<Option<Reply>> = vec![None; asks.len()];
         let (journal, served, who) = (&mut self.journal, &mut self.served, self.asker.client.who());
         let mut on_reply = |index: usize, reply: Reply, cost| {
             journal.keep(None, cost)?;
             check_served(&who, served, &reply)?;
+            if alternatives > 0 {
+                check_first(&who, &reply.first)?;
+            }
             replies[index] = Some(reply);
             Ok(())
         };

@@ -56,6 +56,20 @@ fn server(act: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Server {
     Server::start(move |seen| if seen.path.ends_with("/models") { models(&["small"]) } else { act(seen) })
 }
 
+/// The same with an answer that depends on how many questions are under way when one comes, itself included; and the most that there were.
+fn crowded(pause: Duration, answer: impl Fn(&Seen, usize) -> serde_json::Value + Send + Sync + 'static) -> (Server, Arc<AtomicUsize>) {
+    let (under_way, most) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let most_seen = most.clone();
+    let server = server(move |seen| {
+        let now = under_way.fetch_add(1, Ordering::SeqCst) + 1;
+        most_seen.fetch_max(now, Ordering::SeqCst);
+        std::thread::sleep(pause);
+        under_way.fetch_sub(1, Ordering::SeqCst);
+        Act::json(&answer(seen, now))
+    });
+    (server, most)
+}
+
 fn error_of(act: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Error {
     let (bench, server) = (Bench::new(), server(act));
     let mut endpoint = bench.open(&settings(&server), "small").unwrap();
@@ -292,17 +306,8 @@ fn who_takes_no_temperature_draws_all_answers_and_is_not_asked_for_others() {
 
 #[test]
 fn who_answers_otherwise_when_asked_together_is_asked_one_by_one() {
-    let under_way = Arc::new(AtomicUsize::new(0));
-    let most = Arc::new(AtomicUsize::new(0));
-    let (counted, most_seen) = (under_way.clone(), most.clone());
-    let server = server(move |seen| {
-        let now = counted.fetch_add(1, Ordering::SeqCst) + 1;
-        most_seen.fetch_max(now, Ordering::SeqCst);
-        std::thread::sleep(Duration::from_millis(100));
-        let crowded = now > 1;
-        counted.fetch_sub(1, Ordering::SeqCst);
-        Act::json(&worded(seen, if crowded { 99 } else { seen.body["seed"].as_u64().unwrap_or(0) }))
-    });
+    let (server, most) =
+        crowded(Duration::from_millis(100), |seen, now| worded(seen, if now > 1 { 99 } else { seen.body["seed"].as_u64().unwrap_or(0) }));
     let bench = Bench::new();
     let mut endpoint = bench.open(&settings(&server), "small").unwrap();
     let (found, proof) = endpoint.probe(&mut go_on).unwrap();
@@ -333,35 +338,29 @@ fn who_thinks_before_it_answers_is_given_room_and_nothing_is_made_of_silence() {
 /// Sure tokens that differ are no rounding.
 #[test]
 fn a_sure_answer_to_another_question_is_not_taken_for_rounding() {
-    let under_way = Arc::new(AtomicUsize::new(0));
-    let server = server(move |seen| {
-        let crowded = under_way.fetch_add(1, Ordering::SeqCst) > 0;
-        std::thread::sleep(Duration::from_millis(60));
-        under_way.fetch_sub(1, Ordering::SeqCst);
-        let token = if crowded { "Hello" } else { "Paris" };
+    let (server, _) = crowded(Duration::from_millis(60), |seen, now| {
+        let (token, log_prob) = if now > 1 { ("Hello", -0.05) } else { ("Paris", -0.02) };
         let mut answer = completion(seen, token, None, 1, true);
-        answer["choices"][0]["logprobs"] = json!({ "content": [{ "token": token, "logprob": if crowded { -0.05 } else { -0.02 } }] });
-        Act::json(&answer)
+        answer["choices"][0]["logprobs"] = json!({ "content": [{ "token": token, "logprob": log_prob }] });
+        answer
     });
     let (found, proof) = Bench::new().open(&settings(&server), "small").unwrap().probe(&mut go_on).unwrap();
     assert_eq!((found.together, found.repeats, proof.batched), (false, true, false), "{proof:?}");
 }
 
+/// A judge's answer with these likeliest first tokens, of which it says the first.
+fn scored(seen: &Seen, likely: [(&str, f64); 2]) -> serde_json::Value {
+    let top = likely.map(|(token, log_prob)| json!({ "token": token, "logprob": log_prob }));
+    let mut answer = completion(seen, likely[0].0, None, 1, true);
+    answer["choices"][0]["logprobs"] = json!({ "content": [{ "token": likely[0].0, "logprob": likely[0].1, "top_logprobs": top }] });
+    answer
+}
+
 #[test]
 fn a_judge_that_mixes_up_what_is_asked_together_is_asked_one_by_one() {
-    let (under_way, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let most_seen = most.clone();
-    let server = server(move |seen| {
-        let now = under_way.fetch_add(1, Ordering::SeqCst) + 1;
-        most_seen.fetch_max(now, Ordering::SeqCst);
-        std::thread::sleep(Duration::from_millis(60));
-        under_way.fetch_sub(1, Ordering::SeqCst);
-        let (five, four) = if now > 1 { (0.1, 0.8) } else { (0.7, 0.2) };
-        let alternative = |token: &str, p: f64| json!({ "token": token, "logprob": p.ln() });
-        let mut answer = completion(seen, "5", None, 1, true);
-        let top = [alternative("5", five), alternative("4", four)];
-        answer["choices"][0]["logprobs"] = json!({ "content": [{ "token": "5", "logprob": -0.4, "top_logprobs": top }] });
-        Act::json(&answer)
+    let (server, most) = crowded(Duration::from_millis(60), |seen, now| {
+        let (five, four) = if now > 1 { (0.1f64, 0.8f64) } else { (0.7, 0.2) };
+        scored(seen, [("5", five.ln()), ("4", four.ln())])
     });
     let bench = Bench::new();
     let mut endpoint = bench.open(&settings(&server), "small").unwrap();
@@ -376,13 +375,7 @@ fn a_judge_that_mixes_up_what_is_asked_together_is_asked_one_by_one() {
 
 #[test]
 fn numbers_that_are_no_probabilities_give_no_score() {
-    let server = server(|seen| {
-        let alternative = |token: &str, p: f64| json!({ "token": token, "logprob": p.log10() });
-        let mut answer = completion(seen, "5", None, 1, true);
-        let top = [alternative("5", 0.7), alternative("4", 0.2)];
-        answer["choices"][0]["logprobs"] = json!({ "content": [{ "token": "5", "logprob": -0.15, "top_logprobs": top }] });
-        Act::json(&answer)
-    });
+    let server = server(|seen| Act::json(&scored(seen, [("5", 0.7f64.log10()), ("4", 0.2f64.log10())])));
     let error = Bench::new().open(&settings(&server), "small").unwrap().first_words(&["Rate.".into()], &["5".into()]).unwrap_err();
     assert!(error.code == Code::Engine && error.message.contains("sum up to 1.35"), "{error:?}");
 }
@@ -390,11 +383,8 @@ fn numbers_that_are_no_probabilities_give_no_score() {
 /// As vLLM in half precision does: see `docs/adr/0011-endpoints.md` for what was measured.
 #[test]
 fn who_only_rounds_otherwise_when_asked_together_is_asked_together() {
-    let under_way = Arc::new(AtomicUsize::new(0));
-    let server = server(move |seen| {
-        let crowded = under_way.fetch_add(1, Ordering::SeqCst) > 0;
-        std::thread::sleep(Duration::from_millis(100));
-        under_way.fetch_sub(1, Ordering::SeqCst);
+    let (server, _) = crowded(Duration::from_millis(100), |seen, now| {
+        let crowded = now > 1;
         // Behind "the" another token is as likely, after which all is otherwise.
         let (text, log_probs) = if crowded && seen.prompt().len() % 2 == 0 {
             ("the river flows", [-0.1 - 0.07, -1.5, -9.0])
@@ -406,7 +396,7 @@ fn who_only_rounds_otherwise_when_asked_together_is_asked_together() {
         let mut answer = completion(seen, text, None, 3, true);
         let tokens = text.split(' ').zip(log_probs).map(|(token, l)| json!({ "token": token, "logprob": l }));
         answer["choices"][0]["logprobs"] = json!({ "content": tokens.collect::<Vec<_>>() });
-        Act::json(&answer)
+        answer
     });
     let bench = Bench::new();
     let mut endpoint = bench.open(&settings(&server), "small").unwrap();

@@ -1,15 +1,14 @@
 //! What stored judgements say, of the arms and of the judge.
-use super::paired;
+use super::matched;
 use crate::clusters::Clusters;
 use crate::figures;
-use crate::report::latest;
 use crate::streams::Streams;
 use analysis::{Choice, JudgedPair};
 use contract::Result;
 use contract::figures::ShareOfPrompts;
 use contract::judged::Judged;
 use std::collections::BTreeMap;
-use store::{Asked, EvaluationAnswer, Judgement, Judging, Run, Split, Store, Verdict};
+use store::{EvaluationAnswer, Judgement, Judging, Run, Split, Store, Verdict};
 
 /// A judge that says the same in both orders of fewer pairs follows the order. Half is what a coin does that knows no ties.
 const LEAST_AGREEMENT: f64 = 0.6;
@@ -31,18 +30,19 @@ pub async fn of_run(store: &Store, run: &Run) -> Result<Vec<Judged>> {
 
 pub(super) fn judged(run: &Run, judging: Judging, rows: &[EvaluationAnswer]) -> Judged {
     let Judging { asked, began_at_ms, ended_at_ms, judgements } = judging;
-    let (clusters, lengths) = (Clusters::of(rows), Lengths::of(rows, &asked));
-    let pairs: Vec<JudgedPair> = judgements.iter().filter_map(|judgement| whole(judgement, &clusters, &lengths)).collect();
+    let clusters = Clusters::of(rows);
+    let longer: Longer = matched(rows, &asked.arm, &asked.baseline).into_iter().map(arm_is_longer).collect();
+    let pairs: Vec<JudgedPair> = judgements.iter().filter_map(|judgement| whole(judgement, &clusters, &longer)).collect();
     let is = |verdict| judgements.iter().filter(|j| [j.arm_first, j.arm_second].contains(&verdict)).count();
     let name = format!("judged {} {} {}-{}", asked.checksum, asked.template_hash, asked.arm, asked.baseline);
     let found = analysis::wins(&pairs, run.spec.evaluation.bootstrap_resamples, Streams::new(run.spec.seed).statistics(&name));
-    let [win_rate, first_position, agreement, longer] =
+    let [win_rate, first_position, agreement, to_longer] =
         [&found.win_rate, &found.first_position, &found.agreement, &found.longer].map(|share| share.as_ref().map(figures::share));
     let of_different: Vec<bool> = pairs.iter().filter_map(|pair| pair.arm_is_longer).collect();
     let arm_is_longer =
         (!of_different.is_empty()).then(|| of_different.iter().filter(|is| **is).count() as f64 / of_different.len() as f64);
     let mut judged = Judged {
-        available: paired(rows, &asked.arm, &asked.baseline).len(),
+        available: longer.len(),
         judge: asked.judge,
         checksum: asked.checksum,
         engine: asked.engine,
@@ -58,7 +58,7 @@ pub(super) fn judged(run: &Run, judging: Judging, rows: &[EvaluationAnswer]) -> 
         win_rate,
         first_position,
         agreement,
-        longer,
+        longer: to_longer,
         arm_is_longer,
         began_at_ms,
         ended_at_ms,
@@ -68,26 +68,17 @@ pub(super) fn judged(run: &Run, judging: Judging, rows: &[EvaluationAnswer]) -> 
     judged
 }
 
-/// How many tokens answers have, by prompt and number: the arm's, and the baseline's. A run that is shared without its texts has them too.
-struct Lengths([BTreeMap<(usize, usize), usize>; 2]);
+/// By prompt and number of the answers, whether the arm's is the longer one; None where both are as long.
+type Longer = BTreeMap<(usize, usize), Option<bool>>;
 
-impl Lengths {
-    fn of(rows: &[EvaluationAnswer], asked: &Asked) -> Self {
-        let of = |arm: &str| latest(rows, arm).into_iter().map(|row| ((row.prompt_index, row.answer_index), row.answer_tokens)).collect();
-        Self([of(&asked.arm), of(&asked.baseline)])
-    }
-
-    /// Whether the arm's answer is the longer one of a pair; None where both are as long.
-    fn arm_is_longer(&self, judgement: &Judgement) -> Option<bool> {
-        let [arm, baseline] = &self.0;
-        let key = (judgement.prompt_index, judgement.answer_index);
-        let (ours, theirs) = arm.get(&key).zip(baseline.get(&key))?;
-        (ours != theirs).then_some(ours > theirs)
-    }
+/// In tokens, which a run that is shared without its texts has too.
+fn arm_is_longer((ours, theirs): (&EvaluationAnswer, &EvaluationAnswer)) -> ((usize, usize), Option<bool>) {
+    let is_longer = (ours.answer_tokens != theirs.answer_tokens).then_some(ours.answer_tokens > theirs.answer_tokens);
+    ((ours.prompt_index, ours.answer_index), is_longer)
 }
 
 /// A pair with a verdict in both orders.
-fn whole(judgement: &Judgement, clusters: &Clusters, lengths: &Lengths) -> Option<JudgedPair> {
+fn whole(judgement: &Judgement, clusters: &Clusters, longer: &Longer) -> Option<JudgedPair> {
     let choice = |verdict| match verdict {
         Verdict::First => Some(Choice::First),
         Verdict::Second => Some(Choice::Second),
@@ -96,7 +87,7 @@ fn whole(judgement: &Judgement, clusters: &Clusters, lengths: &Lengths) -> Optio
     };
     let (arm_first, arm_second) = choice(judgement.arm_first).zip(choice(judgement.arm_second))?;
     let prompt = judgement.prompt_index;
-    let arm_is_longer = lengths.arm_is_longer(judgement);
+    let arm_is_longer = longer.get(&(prompt, judgement.answer_index)).copied().flatten();
     Some(JudgedPair { prompt, cluster: clusters.numbers([&prompt])[0], arm_first, arm_second, arm_is_longer })
 }
 

@@ -78,22 +78,23 @@ fn system(row: &EvaluationAnswer) -> Option<&str> {
     row.system.as_deref().filter(|system| !system.is_empty())
 }
 
-fn paired(rows: &[EvaluationAnswer], arm: &str, baseline: &str) -> Vec<Pair> {
-    // By answer first.
+/// The arm's answer and the baseline's, of equal number to each prompt; by answer first.
+fn matched<'a>(rows: &'a [EvaluationAnswer], arm: &str, baseline: &str) -> Vec<(&'a EvaluationAnswer, &'a EvaluationAnswer)> {
     let key = |row: &EvaluationAnswer| (row.answer_index, row.prompt_index);
-    let theirs: BTreeMap<_, &EvaluationAnswer> = latest(rows, baseline).into_iter().map(|row| (key(row), row)).collect();
-    let ours: BTreeMap<_, &EvaluationAnswer> = latest(rows, arm).into_iter().map(|row| (key(row), row)).collect();
-    let pair = |(key, ours): (_, &EvaluationAnswer)| {
-        let theirs = theirs.get(&key)?;
-        Some(Pair {
-            prompt_index: ours.prompt_index,
-            answer_index: ours.answer_index,
-            prompt: shown(&Message::asked(system(ours), &ours.prompt)),
-            arm: ours.answer.clone(),
-            baseline: theirs.answer.clone(),
-        })
+    let of = |arm: &str| latest(rows, arm).into_iter().map(|row| (key(row), row)).collect::<BTreeMap<_, _>>();
+    let theirs = of(baseline);
+    of(arm).into_iter().filter_map(|(key, ours)| Some((ours, *theirs.get(&key)?))).collect()
+}
+
+fn paired(rows: &[EvaluationAnswer], arm: &str, baseline: &str) -> Vec<Pair> {
+    let pair = |(ours, theirs): (&EvaluationAnswer, &EvaluationAnswer)| Pair {
+        prompt_index: ours.prompt_index,
+        answer_index: ours.answer_index,
+        prompt: shown(&Message::asked(system(ours), &ours.prompt)),
+        arm: ours.answer.clone(),
+        baseline: theirs.answer.clone(),
     };
-    ours.into_iter().filter_map(pair).collect()
+    matched(rows, arm, baseline).into_iter().map(pair).collect()
 }
 
 /// Asks about every pair in both orders, greedily. `commit` gets the judgements of each batch and how many pairs are done; breaking
