@@ -1,18 +1,59 @@
-//! What a DeBERTa model is said to take against what it takes. Alone in its program: the system counts the memory of a whole process.
-#![cfg(target_os = "linux")]
+//! What a DeBERTa model is said to take against what it asks the allocator for, byte for byte: what the system counts has the holes of what came before
+//! in it, which are a tenth of a model this small and different each time. Alone in its program: the allocator is the program's.
 #![allow(clippy::unwrap_used)] // A helper that fails should fail its test.
 mod memory;
 use lm::{Deberta, DebertaFolder, Device, Message, Precision, Stream, Tensor};
-use memory::{Phases, beyond, own};
+use memory::Phases;
 use serde_json::{Value, json};
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
-/// A model of random weights with the tokenizer of the fixture: a quarter of DeBERTa-v3-base's layers by half of its width.
+/// The system's allocator, which counts.
+struct Counting;
+
+static HELD: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+fn count(bytes: usize) {
+    MOST.fetch_max(HELD.fetch_add(bytes, SeqCst) + bytes, SeqCst);
+}
+
+// SAFETY: each call goes to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size());
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size());
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size(), SeqCst);
+        unsafe { System.dealloc(place, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The most that `work` holds beyond what is held before it.
+fn beyond<T>(work: impl FnOnce() -> T) -> (f64, T) {
+    let before = HELD.load(SeqCst);
+    MOST.store(before, SeqCst);
+    let result = work();
+    ((MOST.load(SeqCst) - before) as f64, result)
+}
+
+/// A model of random weights with the tokenizer of the fixture: a sixth of DeBERTa-v3-base's layers.
 fn folder(place: &Path) -> DebertaFolder {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/deberta-v3");
     let mut config: Value = serde_json::from_slice(&std::fs::read(fixture.join("config.json")).unwrap()).unwrap();
-    let sizes = json!({"hidden_size": 384, "pooler_hidden_size": 384, "intermediate_size": 1536, "num_hidden_layers": 3, "num_attention_heads": 6,
+    let sizes = json!({"hidden_size": 768, "pooler_hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 2, "num_attention_heads": 12,
         "max_position_embeddings": 512, "position_buckets": 256});
     for (key, value) in sizes.as_object().unwrap() {
         config[key] = value.clone();
@@ -33,14 +74,12 @@ fn folder(place: &Path) -> DebertaFolder {
 
 #[test]
 fn an_encoder_takes_what_it_is_said_to_take() {
-    // As the program does: what is freed is taken again, and how much is freed at a time does not show.
-    lm::memory::keep_freed();
     let place = tempfile::tempdir().unwrap();
     let folder = folder(place.path());
     let mut found = Phases::default();
     for (kind, precision) in [("f32", Precision::F32), ("bf16", Precision::Bf16)] {
         let footprint = folder.footprint(precision);
-        let (held, model) = own(|| Deberta::load(&folder, &Device::Cpu, precision).unwrap());
+        let (held, model) = beyond(|| Deberta::load(&folder, &Device::Cpu, precision).unwrap());
         found.note(&format!("loading, {kind}"), footprint.weights + footprint.reading(), held);
         for (words, texts) in [(100, 12), (480, 4)] {
             let said = |role: &str, content: String| Message { role: role.into(), content };
@@ -55,5 +94,6 @@ fn an_encoder_takes_what_it_is_said_to_take() {
             );
         }
     }
-    found.check();
+    // Products take some megabytes to lay matrices out in, by the processor's caches.
+    found.check(0.1);
 }

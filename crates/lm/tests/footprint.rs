@@ -64,5 +64,5 @@ fn the_embedded_model_takes_what_it_is_said_to_take() {
     let mut footprint = footprint;
     footprint.weights *= 2;
     measure(&mut found, &model, &footprint);
-    found.check();
+    found.check(0.15);
 }

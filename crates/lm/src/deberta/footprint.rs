@@ -53,13 +53,15 @@ impl EncoderFootprint {
         let [hidden, inner, heads, span] = [c.hidden_size, c.intermediate_size, c.num_attention_heads, c.span()].map(|n| n as u64);
         let tokens = longest.clamp(1, c.max_position_embeddings as u64);
         let texts = texts.min((TOKENS_PER_PASS as u64 / tokens).max(1));
+        let [each, wide] = [hidden, inner].map(|width| texts * tokens * width);
         let scores = texts * heads * tokens * tokens;
-        // Which distance counts for two tokens stands there for both ways; the scores, those of the distances, what is chosen of them, and the sum.
+        let by_distance = texts * heads * tokens * 2 * span;
         // The embeddings of distances are copied for each text.
-        let attention = 5 * scores + texts * heads * tokens * 2 * span + texts * hidden * 2 * span;
+        let copied = texts * hidden * 2 * span;
+        // Beside which distance counts for two tokens, both ways: the scores, what is chosen of those by distance, and the sum.
+        let attention = 3 * each + 2 * scores + (3 * scores).max(2 * scores + by_distance).max(scores + by_distance + copied);
         // The widest matrix in f32, for a moment, where it is held in bf16.
-        let widened = if self.is_half { (hidden * inner).min(WIDENED as u64) } else { 0 };
-        let feed_forward = 2 * scores + 2 * texts * tokens * inner + widened;
-        F32 * (attention.max(feed_forward) + 5 * texts * tokens * hidden)
+        let widened = if self.is_half { each + (hidden * inner).min(WIDENED as u64) } else { 0 };
+        F32 * attention.max(2 * scores + 2 * each + 2 * wide + widened)
     }
 }

@@ -54,23 +54,36 @@ impl Layer {
 
     /// Of `hidden`, [texts, tokens, width]. `unseen` is added to what looks at a token, [texts, 1, 1, tokens].
     pub fn forward(&self, hidden: &Tensor, unseen: &Tensor, distances: &Distances) -> Result<Tensor> {
+        let attended = self.norm.forward(&(self.attention(hidden, unseen, distances)? + hidden)?)?;
+        let inner = self.up.forward(&attended)?.gelu_erf()?;
+        Ok(self.last_norm.forward(&(self.down.forward(&inner)? + attended)?)?)
+    }
+
+    /// What each token reads of the others, projected, [texts, tokens, width].
+    fn attention(&self, hidden: &Tensor, unseen: &Tensor, distances: &Distances) -> Result<Tensor> {
         let heads = |layer: &Dense| split(&layer.forward(hidden)?, self.heads);
-        let (query, key, value) = (heads(&self.query)?, heads(&self.key)?, heads(&self.value)?);
+        let (query, key) = (heads(&self.query)?, heads(&self.key)?);
         let mut scores = query.matmul(&key.t()?)?;
         if let Some(keys) = &self.distance_keys {
-            scores = (scores + query.broadcast_matmul(keys)?.gather(&distances.of_keys, D::Minus1)?)?;
+            let chosen = query.broadcast_matmul(keys)?.gather(&distances.of_keys, D::Minus1)?;
+            scores = (scores + chosen)?;
         }
         if let Some(queries) = &self.distance_queries {
-            scores = (scores + key.broadcast_matmul(queries)?.gather(&distances.of_queries, D::Minus1)?.t()?)?;
+            let chosen = key.broadcast_matmul(queries)?.gather(&distances.of_queries, D::Minus1)?;
+            scores = (scores + chosen.t()?)?;
         }
         // Each of the sums adds to the variance.
         let sums = 1 + usize::from(self.distance_keys.is_some()) + usize::from(self.distance_queries.is_some());
         let scale = 1.0 / ((query.dim(D::Minus1)? * sums) as f64).sqrt();
-        let weights = softmax_last_dim(&(scores * scale)?.broadcast_add(unseen)?)?;
-        let read = weights.matmul(&value)?.transpose(1, 2)?.flatten_from(2)?;
-        let attended = self.norm.forward(&(self.out.forward(&read)? + hidden)?)?;
-        let inner = self.down.forward(&self.up.forward(&attended)?.gelu_erf()?)?;
-        Ok(self.last_norm.forward(&(inner + attended)?)?)
+        drop((query, key));
+        // As many numbers as there are pairs of tokens: what was read is let go of before the next is computed.
+        scores = (scores * scale)?;
+        scores = scores.broadcast_add(unseen)?;
+        let weights = softmax_last_dim(&scores)?;
+        drop(scores);
+        let read = weights.matmul(&heads(&self.value)?)?.transpose(1, 2)?.flatten_from(2)?;
+        drop(weights);
+        self.out.forward(&read)
     }
 }
 

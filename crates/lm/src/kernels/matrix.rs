@@ -76,13 +76,18 @@ impl Matrix {
             return Ok(None);
         }
         let matrix = if transposed { self.values.t()? } else { self.values.clone() };
-        let x = x.to_dtype(DType::BF16)?;
-        let product = if x.device().is_cpu() {
-            x.to_dtype(DType::F32)?.matmul(&matrix.to_dtype(DType::F32)?)?.to_dtype(DType::BF16)?
-        } else {
-            x.matmul(&matrix)?
-        };
-        product.to_dtype(DType::F32).map(Some)
+        let rounded = x.to_dtype(DType::BF16)?;
+        if !x.device().is_cpu() {
+            return rounded.matmul(&matrix)?.to_dtype(DType::F32).map(Some);
+        }
+        // What is widened is let go of as soon as it was read: a batch's activations stand here several times.
+        let widened = rounded.to_dtype(DType::F32)?;
+        drop(rounded);
+        let product = widened.matmul(&matrix.to_dtype(DType::F32)?)?;
+        drop(widened);
+        let rounded = product.to_dtype(DType::BF16)?;
+        drop(product);
+        rounded.to_dtype(DType::F32).map(Some)
     }
 
     /// Folds `part` over stretches of rows in f32, each with its first row; the whole at once where it is kept in f32.
