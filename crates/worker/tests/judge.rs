@@ -40,6 +40,7 @@ fn a_run_is_judged_shown_and_shared() {
     let count = |key: &str| judged[key].as_u64().unwrap();
     assert_eq!((count("pairs") + count("unparsed"), count("too_long"), count("available")), (4, 0, 192));
     assert_eq!(judged["template"], experiment::judge::TEMPLATE);
+    assert!(!lab.path("home/runs.db-wal").exists(), "the file holds the verdicts, and may be mailed alone");
     assert!(judged["engine"].as_str().unwrap().starts_with("built-in engine"), "{judged}");
 
     let [judging] = &kept(&lab.path("home/runs.db"))[..] else { panic!() };

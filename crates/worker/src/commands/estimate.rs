@@ -67,9 +67,7 @@ async fn plan(context: &Context, prepared: &Prepared, folder: &Path, asked: &Des
     let (spec, clusters) = (&prepared.spec, prepared.splits.test_clusters());
     let precedent = if context.database().exists() {
         let store = context.open().await?;
-        let precedent = design::precedent(&store, spec, folder, asked.seeds).await?;
-        store.close().await;
-        precedent
+        design::precedent(&store, spec, folder, asked.seeds).await?
     } else {
         None
     };

@@ -34,6 +34,7 @@ use home::{Home, create_folder};
 use run::With;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Mutex;
 use store::Store;
 
 /// What every command works with.
@@ -43,13 +44,15 @@ pub struct Context {
     pub output: Output,
     /// To commands of rewards.
     pub consent: Consent,
+    /// What was opened, to be closed in the end.
+    opened: Mutex<Vec<Store>>,
 }
 
 impl Context {
     pub fn new(common: Common) -> Result<Self> {
         let output = if common.json { Output::Json } else { Output::Text };
         let consent = if common.allow_commands { Consent::Given } else { Consent::Asked };
-        Ok(Self { home: Home::find()?, db: common.db, output, consent })
+        Ok(Self { home: Home::find()?, db: common.db, output, consent, opened: Mutex::default() })
     }
 
     /// The database's path, as the user wrote it or by default.
@@ -76,45 +79,61 @@ impl Context {
     }
 
     async fn opened(&self, store: Store) -> Result<Store> {
+        if let Ok(mut opened) = self.opened.lock() {
+            opened.push(store.clone());
+        }
         store.mark_interrupted().await?;
         Ok(store)
+    }
+
+    /// Lets the write-ahead log go into the database file, which may then be copied or mailed alone.
+    async fn close(self) {
+        for store in self.opened.into_inner().unwrap_or_default() {
+            store.close().await;
+        }
     }
 }
 
 /// Does what the command line says.
 pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
     let context = Context::new(cli.common)?;
-    match cli.command {
+    let outcome = command(&context, cli.command).await;
+    context.close().await;
+    outcome
+}
+
+async fn command(context: &Context, command: Command) -> Result<ExitCode> {
+    match command {
         Command::Run { spec, seed, seeds, arms, go_on } => {
             let with = With { seed, arms, folder: None };
-            match if go_on { run::earlier(&context, &spec, &with).await? } else { None } {
-                Some(run) => run::resume(&context, &[run], &Budgets::default()).await,
-                None => run::start(&context, &spec, &with, seeds).await,
+            match if go_on { run::earlier(context, &spec, &with).await? } else { None } {
+                Some(run) => run::resume(context, &[run], &Budgets::default()).await,
+                None => run::start(context, &spec, &with, seeds).await,
             }
         }
         Command::Resume { runs, budget_tokens, budget_money } => {
-            run::resume(&context, &runs, &Budgets::of(budget_tokens, budget_money)).await
+            run::resume(context, &runs, &Budgets::of(budget_tokens, budget_money)).await
         }
-        Command::Stop { run } => stop::stop(&context, run).await,
-        Command::Runs => runs::runs(&context).await,
-        Command::Show { run } => show::show(&context, run).await,
-        Command::Analyse { runs } => analyse::analyse(&context, &runs).await,
-        Command::Models { command } => models::models(&context, command),
-        Command::Try { run, prompt, seed, each } => try_prompt::try_prompt(&context, run, &prompt, seed, each).await,
+        Command::Stop { run } => stop::stop(context, run).await,
+        Command::Runs => runs::runs(context).await,
+        Command::Show { run } => show::show(context, run).await,
+        Command::Analyse { runs } => analyse::analyse(context, &runs).await,
+        Command::Models { command } => models::models(context, command),
+        Command::Try { run, prompt, seed, each } => try_prompt::try_prompt(context, run, &prompt, seed, each).await,
         Command::Judge { run, judge, endpoint, arm, baseline, pairs, each } => {
             let pairs = pairs.and_then(|pairs| usize::try_from(pairs).ok());
-            judge::judge(&context, run, &ToJudge { judge, arm, baseline, pairs }, &endpoint, each).await
+            judge::judge(context, run, &ToJudge { judge, arm, baseline, pairs }, &endpoint, each).await
         }
-        Command::Adapter { run, folder } => adapter::adapter(&context, run, &folder).await,
+        Command::Adapter { run, folder } => adapter::adapter(context, run, &folder).await,
         Command::Export { file, runs, without_texts, prompters } => {
-            share::export(&context, &file, &runs, Share { texts: !without_texts, prompters }).await
+            share::export(context, &file, &runs, Share { texts: !without_texts, prompters }).await
         }
-        Command::Import { file } => share::import(&context, &file).await,
-        Command::Report { file, runs } => report::report(&context, &file, &runs).await,
-        Command::Data { spec } => tokio::task::block_in_place(|| data::data(&context, &spec)),
+        Command::Import { file } => share::import(context, &file).await,
+        Command::Report { file, runs } => report::report(context, &file, &runs).await,
+        Command::Data { spec } => tokio::task::block_in_place(|| data::data(context, &spec)),
         Command::Reward { command: RewardCommand::Bench { spec, file, pairs, labels, folder, each } } => {
             let named = labels.beside(pairs);
-            tokio::task::block_in_place(|| reward::bench(&context, &spec, &file, &named, folder.as_deref(), each))
+            tokio::task::block_in_place(|| reward::bench(context, &spec, &file, &named, folder.as_deref(), each))
         }
         Command::Reward {
             command:
@@ -123,19 +142,19 @@ pub async fn dispatch(cli: Cli) -> Result<ExitCode> {
             let settings = RewardTraining { seed, epochs: epochs as usize, learning_rate, max_tokens, ..RewardTraining::default() };
             let only = only.map(|n| n as usize);
             let asked = reward_training::Asked { name, columns: columns.into(), base, only, held_out, settings, checkpointing, each };
-            tokio::task::block_in_place(|| reward_training::train(&context, &file, &asked))
+            tokio::task::block_in_place(|| reward_training::train(context, &file, &asked))
         }
         Command::Estimate { spec, arms, seeds, folder, deviation } => {
             let design = estimate::Design { seeds: usize::try_from(seeds).unwrap_or(usize::MAX), deviation };
-            estimate::estimate(&context, &spec, &With { seed: None, arms, folder }, &design).await
+            estimate::estimate(context, &spec, &With { seed: None, arms, folder }, &design).await
         }
         Command::Theory { seed, prompts, rewrites, answers, lambdas } => {
             let random = |seed| TheoryWorld::Random { seed, prompts, rewrites, answers };
-            theory::theory(&context, seed.map_or(TheoryWorld::Example, random), &lambdas)
+            theory::theory(context, seed.map_or(TheoryWorld::Example, random), &lambdas)
         }
-        Command::Hub { command } => hub::hub(&context, command).await,
-        Command::Endpoint { command } => endpoint::endpoint(&context, command),
-        Command::Key { command } => key::key(&context, command),
-        Command::Doctor => doctor::doctor(&context).await,
+        Command::Hub { command } => hub::hub(context, command).await,
+        Command::Endpoint { command } => endpoint::endpoint(context, command),
+        Command::Key { command } => key::key(context, command),
+        Command::Doctor => doctor::doctor(context).await,
     }
 }

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 pub async fn report(context: &Context, file: &Path, runs: &[i64]) -> Result<ExitCode> {
     // A database that is not there is not made for a report.
-    context.open().await?.close().await;
+    context.open().await?;
     let desk = Desk::new(context.home.clone(), Some(context.database()), std::env::current_exe().unwrap_or_default());
     let bytes = desk.write_report(runs, file).await?;
     desk.close().await;

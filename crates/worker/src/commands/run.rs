@@ -74,13 +74,11 @@ pub async fn start(context: &Context, file: &Path, with: &With, seeds: u64) -> R
     let queue = Queue::take(store.clone(), &behind).await?;
     bars.say(&format!("Run {id} of {}", store.path().display()));
     let first = work(context, Held { id, _lock: lock, store: store.clone() }, prepared, loaded, &mut bars).await;
-    let code = match first {
+    match first {
         Ok(code) => work_off(context, &store, queue, code, &Budgets::default()).await,
         // The others would use the same models.
         Err(e) => queue.stop().await.and(Err(e)),
-    };
-    store.close().await;
-    code
+    }
 }
 
 /// Where prompts that were brought from the hub come from, with their licence: files of a data set lie in its folder, or in one within it.
@@ -98,17 +96,14 @@ pub async fn earlier(context: &Context, file: &Path, with: &With) -> Result<Opti
         return Ok(None);
     }
     let store = context.open().await?;
-    let mut found = None;
     for run in
         store.runs().await?.into_iter().filter(|run| run.is_kept() && run.spec_hash == prepared.spec_hash && run.status != Status::Failed)
     {
         if prepared.check_unchanged(&store.facts(run.id).await?).is_ok() {
-            found = Some(run.id);
-            break;
+            return Ok(Some(run.id));
         }
     }
-    store.close().await;
-    Ok(found)
+    Ok(None)
 }
 
 /// Goes on with runs, one after another, or begins those that were only written.
@@ -124,14 +119,11 @@ pub async fn resume(context: &Context, runs: &[i64], budgets: &Budgets) -> Resul
             left.push(*run);
         }
     }
-    let code = match left[..] {
+    match left[..] {
         [] => Ok(ExitCode::SUCCESS),
         [run] => resume_held(context, Held { id: run, _lock: store.lock(run)?, store: store.clone() }, budgets).await,
         _ => work_off(context, &store, Queue::take(store.clone(), &left).await?, ExitCode::SUCCESS, budgets).await,
-    };
-    // Whatever happened: the log goes into the file, which may then be copied alone.
-    store.close().await;
-    code
+    }
 }
 
 /// All runs of a queue. What is wrong with one is said, and the next has its turn; the first error is returned in the end.

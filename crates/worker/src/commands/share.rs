@@ -25,7 +25,6 @@ pub async fn import(context: &Context, file: &Path) -> Result<ExitCode> {
         return Err(Error::database(format!("{} is the database itself; name a file that was exported from another.", file.display())));
     }
     let merged = store.merge(&foreign).await?;
-    store.close().await;
     context.output.result(&merged, || {
         let numbers: Vec<String> = merged.added.iter().map(i64::to_string).collect();
         let added = match numbers.as_slice() {
