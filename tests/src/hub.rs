@@ -53,6 +53,17 @@ impl Repository {
         })
     }
 
+    /// What is asked for by name in a search.
+    fn expanded(&self) -> Value {
+        let mut card = self.card();
+        if self.is_data() {
+            card["usedStorage"] = json!(12_300_000_000_u64);
+        } else {
+            card["safetensors"] = json!({ "parameters": { "BF16": 494_000_000, "F8_E4M3": 20 }, "total": 494_000_020 });
+        }
+        card
+    }
+
     /// With `blobs=true`.
     fn details(&self) -> Value {
         let siblings: Vec<Value> = self.files.iter().map(|(path, content)| sibling(path, content)).collect();
@@ -117,7 +128,7 @@ fn answer(repositories: &[Repository], faults: &Faults, seen: &Seen) -> Act {
     if let Some(text) = query.split('&').find_map(|part| part.strip_prefix("search=")) {
         let kind = if path == "/api/datasets" { "datasets" } else { "models" };
         let found = repositories.iter().filter(|one| one.kind == kind && one.id.to_lowercase().contains(&text.to_lowercase()));
-        return Act::json(&Value::Array(found.map(Repository::card).collect()));
+        return Act::json(&Value::Array(found.map(Repository::expanded).collect()));
     }
     let authorisation = seen.header("authorization").unwrap_or_default();
     let knows = |token: &str| authorisation == format!("Bearer {token}");

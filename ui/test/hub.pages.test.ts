@@ -26,6 +26,9 @@ async function card(id: string) {
 describe('models of the hub', { timeout: 30_000 }, () => {
   it('are shown with what they are before anything is brought', async () => {
     await search('qwen');
+    const row = within((await screen.findByRole('button', { name: 'Qwen/Qwen2.5-0.5B-Instruct' }, LATE)).closest('tr')!);
+    row.getByText('494 M');
+    row.getByText('988 MB');
     const about = await card('Qwen/Qwen2.5-0.5B-Instruct');
     for (const fact of ['apache-2.0', 'It can be trained, and it can be frozen.', /995 MB in 4 files, 4 others left there/])
       about.getByText(fact);

@@ -33,6 +33,11 @@ pub struct HubListed {
     pub gated: bool,
     /// Of a model, in which forms its weights are there, as far as its tags say it: `safetensors`, `gguf`.
     pub weights: Vec<String>,
+    /// Of a model, where the hub has looked into its weights.
+    pub parameters: Option<u64>,
+    /// Of a model, what its safetensors weights take, where the hub has looked into them; of a data set, all that the hub keeps of it, earlier versions
+    /// included.
+    pub bytes: Option<u64>,
 }
 
 /// A file of a repository.

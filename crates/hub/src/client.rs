@@ -106,7 +106,8 @@ impl Hub {
     /// Repositories that `text` finds, the most downloaded first, at most `limit`; with all of `tags`.
     pub async fn search(&self, kind: HubKind, text: &str, tags: &[String], limit: usize) -> Result<Vec<HubListed>> {
         let limit = limit.to_string();
-        let mut query = vec![("search", text), ("sort", "downloads"), ("limit", limit.as_str()), ("full", "true")];
+        let mut query = vec![("search", text), ("sort", "downloads"), ("limit", limit.as_str())];
+        query.extend(Entry::wanted(kind).iter().map(|what| ("expand", *what)));
         query.extend(tags.iter().map(|tag| ("filter", tag.as_str())));
         let url = self.url(&["api", plural(kind)], &query)?;
         let entries: Vec<Entry> = self.json(url, &self.asked("the search", "", None)).await?;

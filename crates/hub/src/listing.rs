@@ -5,6 +5,7 @@ use contract::hub::{HubKind, HubListed};
 use contract::{Error, Result};
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// A repository at a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,15 +62,50 @@ pub(crate) struct Entry {
     tags: Vec<String>,
     #[serde(default, rename = "cardData")]
     card: Value,
+    safetensors: Option<Weights>,
+    #[serde(default)]
+    gguf: Value,
+    #[serde(rename = "usedStorage")]
+    kept: Option<u64>,
+}
+
+/// What the hub found in weights.
+#[derive(Deserialize)]
+struct Weights {
+    /// How many numbers there are of each type.
+    #[serde(default)]
+    parameters: BTreeMap<String, u64>,
+    total: Option<u64>,
+}
+
+impl Weights {
+    /// None where there is a type of unknown width.
+    fn bytes(&self) -> Option<u64> {
+        let of_type = |(name, count): (&String, &u64)| {
+            let bits = name.trim_start_matches(|c: char| !c.is_ascii_digit()).split('_').next()?.parse::<u64>().ok();
+            count.checked_mul(if name == "BOOL" { 8 } else { bits? }).map(|bits| bits / 8)
+        };
+        self.parameters.iter().map(of_type).sum::<Option<u64>>().filter(|bytes| *bytes > 0)
+    }
 }
 
 impl Entry {
+    /// What has to be asked for by name in a search.
+    pub const fn wanted(kind: HubKind) -> &'static [&'static str] {
+        match kind {
+            HubKind::Model => &["downloads", "likes", "gated", "tags", "safetensors", "gguf"],
+            HubKind::Data => &["downloads", "likes", "gated", "tags", "usedStorage"],
+        }
+    }
+
     pub fn listed(self) -> HubListed {
         let weights = ["safetensors", "gguf"].into_iter().filter(|form| self.tags.iter().any(|tag| tag == form));
         HubListed {
             licence: licence(&self.card, &self.tags),
             gated: is_gated(&self.gated),
             weights: weights.map(String::from).collect(),
+            parameters: self.safetensors.as_ref().and_then(|found| found.total).or_else(|| self.gguf["total"].as_u64()),
+            bytes: self.safetensors.as_ref().and_then(Weights::bytes).or(self.kept),
             id: self.id,
             downloads: self.downloads,
             likes: self.likes,
@@ -87,8 +123,6 @@ pub(crate) struct Details {
     siblings: Vec<Sibling>,
     #[serde(default)]
     config: Value,
-    #[serde(default)]
-    gguf: Value,
 }
 
 #[derive(Deserialize)]
@@ -143,7 +177,7 @@ impl Details {
             downloads: self.entry.downloads,
             likes: self.entry.likes,
             class: text(&self.config["architectures"][0]),
-            gguf_architecture: text(&self.gguf["architecture"]),
+            gguf_architecture: text(&self.entry.gguf["architecture"]),
             files,
         })
     }

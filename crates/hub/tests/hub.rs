@@ -104,13 +104,16 @@ fn searches_name_what_is_there() {
     assert!(
         found[0].id == MODEL && found[0].licence.as_deref() == Some("apache-2.0") && found[0].weights == ["safetensors"] && !found[0].gated
     );
+    assert_eq!((found[0].parameters, found[0].bytes), (Some(494_000_020), Some(988_000_020)));
     let asked = &server.seen()[0].path;
     assert!(
         asked.starts_with("/api/models?")
-            && ["search=Small", "sort=downloads", "limit=7", "filter=safetensors"].iter().all(|part| asked.contains(part))
+            && ["search=Small", "sort=downloads", "limit=7", "filter=safetensors", "expand=safetensors", "expand=tags"]
+                .iter()
+                .all(|part| asked.contains(part))
     );
     let found = block_on(hub.search(HubKind::Data, "rows", &[], 20)).unwrap();
-    assert_eq!(found[0].id, "org/rows");
+    assert_eq!((&found[0].id[..], found[0].parameters, found[0].bytes), ("org/rows", None, Some(12_300_000_000)));
 }
 
 #[test]

@@ -14,22 +14,31 @@ const listed = (id: string, more: Partial<HubListed> = {}): HubListed => ({
   licence: 'apache-2.0',
   gated: false,
   weights: ['safetensors'],
+  parameters: 494_032_768,
+  bytes: 988_065_536,
   ...more,
 });
 const MODELS = [
   listed('Qwen/Qwen2.5-0.5B-Instruct'),
-  listed('meta-llama/Llama-3.2-1B-Instruct', { licence: 'llama3.2', gated: true, downloads: 2_310_400, likes: 980 }),
-  listed('bartowski/Qwen2.5-0.5B-Instruct-GGUF', { weights: ['gguf'], downloads: 55_120, likes: 31 }),
+  listed('meta-llama/Llama-3.2-1B-Instruct', {
+    licence: 'llama3.2',
+    gated: true,
+    downloads: 2_310_400,
+    likes: 980,
+    parameters: 1_235_814_400,
+    bytes: 2_471_628_800,
+  }),
+  listed('bartowski/Qwen2.5-0.5B-Instruct-GGUF', { weights: ['gguf'], downloads: 55_120, likes: 31, bytes: null }),
   listed('somebody/a-model-with-a-very-long-name-that-goes-on-and-on-qwen2.5-0.5b-instruct-dpo-merged-v3', {
     licence: null,
     downloads: 41,
     likes: 0,
   }),
-  listed('old/pickled-qwen', { weights: [], licence: 'mit', downloads: 310, likes: 2 }),
+  listed('old/pickled-qwen', { weights: [], licence: 'mit', downloads: 310, likes: 2, parameters: null, bytes: null }),
 ];
 const DATA = [
-  listed('Anthropic/hh-rlhf', { licence: 'mit', weights: [], downloads: 18_200 }),
-  listed('argilla/qwen-preferences', { weights: [], downloads: 900 }),
+  listed('Anthropic/hh-rlhf', { licence: 'mit', weights: [], downloads: 18_200, parameters: null, bytes: 92_400_000 }),
+  listed('argilla/qwen-preferences', { weights: [], downloads: 900, parameters: null, bytes: 41_200_000 }),
 ];
 
 export const KNOWN: HubKnown[] = [

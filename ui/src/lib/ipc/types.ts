@@ -2091,7 +2091,16 @@ gated: boolean,
 /**
  * Of a model, in which forms its weights are there, as far as its tags say it: `safetensors`, `gguf`.
  */
-weights: Array<string>, };
+weights: Array<string>, 
+/**
+ * Of a model, where the hub has looked into its weights.
+ */
+parameters: number | null, 
+/**
+ * Of a model, what its safetensors weights take, where the hub has looked into them; of a data set, all that the hub keeps of it, earlier versions
+ * included.
+ */
+bytes: number | null, };
 
 /**
  * A file of a repository.
