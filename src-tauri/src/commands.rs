@@ -2,7 +2,7 @@
 use crate::files as downloaded;
 use crate::opening::{self, Waiting};
 use ::desk::Work;
-use contract::bench::{BenchProgress, RewardTrained, RewardTrainingNews, ToTrainReward};
+use contract::bench::{BenchProgress, RewardTrained, RewardTrainingNews, ToBenchReward, ToTrainReward};
 use contract::design::DesignPower;
 use contract::desk::{
     DataColumns, DataPreview, EpisodeRow, Estimate, Load, Merged, OpenFile, Overview, RunChange, RunDetail, RunNews, RunSummary, Sample,
@@ -353,15 +353,9 @@ async fn feedback(desk: Desk<'_>, file: PathBuf, columns: FeedbackColumns) -> Re
 }
 
 #[tauri::command]
-async fn bench_reward(
-    desk: Desk<'_>,
-    reward: Reward,
-    file: PathBuf,
-    columns: FeedbackColumns,
-    on_progress: Channel<BenchProgress>,
-) -> Result<FeedbackBench> {
+async fn bench_reward(desk: Desk<'_>, reward: Reward, asked: ToBenchReward, on_progress: Channel<BenchProgress>) -> Result<FeedbackBench> {
     // A page that is gone hears nothing.
-    desk.bench_reward(reward, &file, &columns, |progress| drop(on_progress.send(progress))).await
+    desk.bench_reward(reward, &asked, |progress| drop(on_progress.send(progress))).await
 }
 
 #[tauri::command]

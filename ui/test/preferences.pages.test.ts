@@ -76,6 +76,22 @@ describe('a reward', { timeout: 30_000 }, () => {
     await screen.findByText(/no number that could be a label/, undefined, LATE);
     await screen.findByRole('button', { name: 'Hold it against the file' });
   });
+  it('is held against a part of the file, drawn by a seed', async () => {
+    await pairs('#/rewards');
+    screen.getByText(/; 2 left out, 3 repeated/);
+    expect(screen.queryByLabelText('Seed')).toBeNull();
+    const only = screen.getByLabelText('Pairs');
+    await fireEvent.input(only, { target: { value: '0' } });
+    await screen.findByText('Write 1 or more, or nothing for all.');
+    await fireEvent.input(only, { target: { value: '100' } });
+    await fireEvent.input(screen.getByLabelText('Seed'), { target: { value: '7' } });
+    const begin = await screen.findByRole<HTMLButtonElement>('button', { name: 'Hold it against 100 pairs' }, LATE);
+    await waitFor(() => expect(begin.disabled).toBe(false), LATE);
+    await fireEvent.click(begin);
+    await screen.findAllByText(/100 pairs of 93 prompts, drawn from 412/, undefined, LATE);
+    expect(benching.asked).toMatchObject({ only: 100, seed: 7 });
+    expect(await violations()).toEqual([]);
+  });
   it('of an earlier run is read when it is chosen', async () => {
     await pairs('#/rewards');
     const option = await waitFor(() => {
@@ -112,6 +128,7 @@ describe('a reward model', { timeout: 30_000 }, () => {
     await waitFor(() => expect(screen.getByLabelText<HTMLInputElement>('Name of the new model').value).toBe('polite-2'), LATE);
     expect(nextName('a-9', ['a-10'])).toBe('a-11');
     screen.getByText(/Right of the first 64 held-out pairs on the way: 61 % \(step 8\), /);
+    screen.getByText(/^2 first messages of the held-out pairs are nearly one that it was trained on/);
     screen.getByRole('img', { name: /^Calibration: 55 % said/ });
     expect(await violations()).toEqual([]);
     await fireEvent.click(screen.getByRole('button', { name: 'Use it as a reward in a new experiment' }));
@@ -173,7 +190,18 @@ describe('a reward model', { timeout: 30_000 }, () => {
 describe('what was found', () => {
   const bounded = (value: number, low: number, high: number) => ({ value, interval: { low, high } });
   const found = (reward: number, length: number, low = reward - 0.1, high = reward + 0.1): RewardBench => ({
-    ...{ pairs: 40, prompts: 40, skipped: 0, reasons: [], unscored: 0, unscored_because: null, answers_per_second: 5, checksum: 'ab' },
+    ...{
+      pairs: 40,
+      prompts: 40,
+      drawn_of: null,
+      repeated: 0,
+      skipped: 0,
+      reasons: [],
+      unscored: 0,
+      unscored_because: null,
+      answers_per_second: 5,
+      checksum: 'ab',
+    },
     rewards: [
       { name: 'reward', ties: 0, accuracy: bounded(reward, low, high), where_shorter: null, where_longer: null, with_length: null },
       { name: 'a, b', ties: 1, accuracy: null, where_shorter: null, where_longer: null, with_length: null },
@@ -217,7 +245,7 @@ describe('what labels say', () => {
     ...more,
   });
   const found = (reward: number, length: number, more = {}): LabelBench => ({
-    ...{ label: 'score', answers: 40, prompts: 20, pairs: 30, label_with_length: null, left_out: { rows: 0, reasons: [] } },
+    ...{ label: 'score', answers: 40, prompts: 20, pairs: 30, drawn_of: null, label_with_length: null, left_out: { rows: 0, reasons: [] } },
     ...{ unscored: 0, unscored_because: null, answers_per_second: 5, checksum: 'ab' },
     rewards: [one('reward', reward, more), one('length', length)],
   });

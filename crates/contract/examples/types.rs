@@ -149,6 +149,7 @@ fn main() {
         bench::HeldOutAt,
         bench::RewardTrained,
         bench::RewardTrainingNews,
+        bench::ToBenchReward,
         bench::ToTrainReward,
         bench::PairExample,
         feedback::FeedbackColumns,

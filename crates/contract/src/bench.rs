@@ -1,4 +1,5 @@
 //! What a reward is worth by pairs of answers of which people chose one, and reward models that are trained on them.
+use crate::data::NearPair;
 use crate::feedback::FeedbackColumns;
 use crate::figures::Interval;
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,12 @@ pub struct RewardBench {
     /// Different first messages of the user; pairs of one are drawn together for the intervals. 0 from a version that did not tell.
     #[serde(default)]
     pub prompts: usize,
+    /// Pairs of the file, of which these were drawn; null where they are all.
+    #[serde(default)]
+    pub drawn_of: Option<usize>,
+    /// Pairs of the file that say what an earlier one says, and were left out.
+    #[serde(default)]
+    pub repeated: usize,
     /// Lines of the file that hold no pair: how many, and the first few with their reasons.
     pub skipped: usize,
     pub reasons: Vec<String>,
@@ -103,7 +110,13 @@ pub struct RewardTrained {
     pub seconds: f64,
     /// On pairs that it did not see, whose conversations begin otherwise.
     pub held_out: RewardBench,
-    /// The same: whether its probabilities mean what they say.
+    /// Different first messages of held-out pairs that have a near-duplicate among those that it was trained on (from [`crate::data::NEAR`] on), and the most
+    /// similar such pair.
+    #[serde(default)]
+    pub near_in_training: usize,
+    #[serde(default)]
+    pub nearest: Option<NearPair>,
+    /// On the held-out pairs: whether its probabilities mean what they say.
     pub calibration: Option<Calibration>,
     /// Which columns of the file were read as what, and the one that says which of two answers is the better one.
     #[serde(default)]
@@ -141,6 +154,18 @@ pub struct BenchProgress {
     pub total: usize,
 }
 
+/// What a reward is to be held against, as the window asks for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct ToBenchReward {
+    /// The whole path of a file of feedback.
+    pub file: String,
+    #[serde(default)]
+    pub columns: FeedbackColumns,
+    /// Only so many pairs or answers of the file, drawn by the seed; null for all.
+    pub only: Option<usize>,
+    pub seed: u64,
+}
+
 /// What a reward model is to be trained on and how, as the window asks for it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct ToTrainReward {
@@ -154,7 +179,7 @@ pub struct ToTrainReward {
     pub base: String,
     pub seed: u64,
     pub epochs: u64,
-    /// Only so many pairs of the file, the first; null for all.
+    /// Only so many pairs of the file, drawn by the seed; null for all.
     pub only: Option<usize>,
     /// Share of the pairs, between 0 and 1.
     pub held_out: f64,

@@ -54,7 +54,7 @@ impl Spec {
 
     fn check_data(&self, c: &mut Checker) {
         let d = &self.data;
-        c.require(!d.source.is_empty(), "data.source", "is empty; write \"shipped\" or the path of a .jsonl, .csv or .parquet file");
+        c.require(!d.source.is_empty(), "data.source", "is empty; write \"shipped\" or the path of a .jsonl, .json, .csv or .parquet file");
         c.require(!d.column.is_empty(), "data.column", "is empty; name the column that holds the prompts");
         if let Some(column) = &d.cluster_column {
             let path = "data.cluster_column";

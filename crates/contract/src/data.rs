@@ -17,14 +17,22 @@ impl From<&str> for Prompt {
     }
 }
 
+/// Files that lie beside the rows of a data set and say something of them.
+const ABOUT_ROWS: [&str; 5] = ["dataset_infos.json", "dataset_info.json", "dataset_dict.json", "state.json", "config.json"];
+
+/// Whether a file, by its name, is about rows that lie beside it: it is none of the files that a folder stands for.
+pub fn is_about_rows(name: &str) -> bool {
+    ABOUT_ROWS.iter().any(|about| name.eq_ignore_ascii_case(about))
+}
+
 /// Where prompts come from and how they are split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 #[serde(default, deny_unknown_fields)]
 pub struct Data {
-    /// `"shipped"`; or the path of a `.jsonl`, `.csv` or `.parquet` file, the first two also gzipped; or of a folder of them, or with stars in its last
-    /// part, of several (`"train-*.parquet"`). Relative paths are relative to the spec file.
+    /// `"shipped"`; or the path of a `.jsonl`, `.json`, `.csv` or `.parquet` file, all but the last also gzipped; or of a folder of them, or with stars in
+    /// its last part, of several (`"train-*.parquet"`). Relative paths are relative to the spec file.
     pub source: String,
-    /// Name of the column (CSV, Parquet) or key (JSONL) that holds the prompt: a text, or a conversation, of which the user's first message is the
+    /// Name of the column (CSV, Parquet) or key (JSON) that holds the prompt: a text, or a conversation, of which the user's first message is the
     /// prompt.
     pub column: String,
     /// Name of the column or key that holds the system prompt, a text that may be empty or missing in a row. Absent: none, but that of a conversation.

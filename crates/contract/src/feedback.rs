@@ -45,6 +45,9 @@ pub struct FeedbackPreview {
 pub enum Held {
     Pairs {
         pairs: usize,
+        /// Those that say what an earlier one says, and are left out.
+        #[serde(default)]
+        repeated: usize,
         /// The column that says which of two answers is the better one, where one does.
         better: Option<String>,
         left_out: LeftOut,
@@ -117,6 +120,9 @@ pub struct LabelBench {
     pub prompts: usize,
     /// Pairs of answers to the same prompt whose labels differ.
     pub pairs: usize,
+    /// Answers of the file, of which these were drawn; null where they are all.
+    #[serde(default)]
+    pub drawn_of: Option<usize>,
     /// Spearman's rank correlation of the label with the answer's number of words.
     pub label_with_length: Option<Bounded>,
     pub left_out: LeftOut,

@@ -16,6 +16,21 @@ pub struct Checksums {
     pub test: String,
 }
 
+/// Half of a SHA-256: among 10⁹ texts two would be mistaken for each other with a chance below 10⁻²⁰.
+pub(crate) type Fingerprint = [u8; 16];
+
+/// Of several texts, each behind its length, so that none can be moved into its neighbour.
+pub(crate) fn fingerprint<'a>(texts: impl Iterator<Item = &'a [u8]>) -> Fingerprint {
+    let mut sum = Sha256::new();
+    for text in texts {
+        sum.update((text.len() as u64).to_le_bytes());
+        sum.update(text);
+    }
+    let mut half = Fingerprint::default();
+    half.copy_from_slice(&sum.finalize()[..16]);
+    half
+}
+
 impl Splits {
     /// Checksums of the source's bytes and of each split: of its prompts in their order, each behind its length in bytes
     /// (a little-endian u64), so that moving text from one prompt to the next changes the sum. A system prompt stands before its prompt behind a

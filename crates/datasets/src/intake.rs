@@ -1,16 +1,16 @@
 //! From rows to splits. A source is read twice: once to see which of its prompts are distinct and fit, of which a digest each is kept, and once
 //! more for the texts of those that are drawn. Memory is some 60 bytes a prompt, however long the prompts are.
 use crate::Splits;
+use crate::checksum::{Fingerprint, fingerprint};
 use crate::columns::{Column, quote};
 use crate::conversation::{asked, describe, system_prompt};
 use crate::language::{is_other, language};
 use crate::near::Near;
 use crate::read::{Fields, Source, name_in};
 use crate::split::{Order, normalised};
-use contract::data::{Census, Data, NEAR, NearPair, Prompt};
+use contract::data::{Census, Data, NEAR, Prompt};
 use contract::{Error, Result};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
 use whatlang::Lang;
 
@@ -26,7 +26,7 @@ struct Candidates<'a> {
     rows: Vec<usize>,
     /// Of each, where the spec names a column for them: numbers in the order of their first prompts.
     clusters: Option<Vec<usize>>,
-    digests: HashSet<[u8; 16]>,
+    digests: HashSet<Fingerprint>,
     census: Census,
 }
 
@@ -151,11 +151,9 @@ fn read(fields: &Fields, spec: &Data) -> Result<(Prompt, Option<String>), String
     }
 }
 
-/// What tells a prompt from others that are not equal to it: half of a SHA-256, so that among 10⁹ two would be mistaken with a chance below 10⁻²⁰.
-fn digest(prompt: &str) -> [u8; 16] {
-    let mut half = [0; 16];
-    half.copy_from_slice(&Sha256::digest(normalised(prompt))[..16]);
-    half
+/// What tells a prompt from others that are not equal to it.
+fn digest(prompt: &str) -> Fingerprint {
+    fingerprint([normalised(prompt).as_bytes()].into_iter())
 }
 
 /// The texts of prompts, read when they are needed.
@@ -205,21 +203,12 @@ fn changed(source: &Source) -> Error {
 impl Splits {
     /// With what the census says of near-duplicates between the splits.
     pub(crate) fn with_near_pairs(mut self) -> Self {
-        let mut training = Near::new(NEAR);
-        self.train.iter().for_each(|prompt| training.add(&prompt.text));
-        let held_out = self.test.iter().chain(&self.validation);
-        let pairs: Vec<NearPair> = held_out
-            .filter_map(|prompt| {
-                let (i, similarity) = training.find(&prompt.text)?;
-                Some(NearPair { prompt: prompt.text.clone(), in_training: self.train[i].text.clone(), similarity })
-            })
-            .collect();
-        let mut validation = Near::new(NEAR);
-        self.validation.iter().for_each(|prompt| validation.add(&prompt.text));
+        let near = |prompts: &[Prompt]| Near::of(NEAR, prompts.iter().map(|prompt| &*prompt.text));
+        let (training, validation) = (near(&self.train), near(&self.validation));
+        let held_out = self.test.iter().chain(&self.validation).map(|prompt| &*prompt.text);
+        (self.census.near_in_training, self.census.nearest) = training.among(held_out, |i| &self.train[i].text);
         let is_near = |prompt: &&Prompt| training.find(&prompt.text).is_none() && validation.find(&prompt.text).is_some();
         self.census.near_in_validation = self.test.iter().filter(is_near).count();
-        self.census.near_in_training = pairs.len();
-        self.census.nearest = pairs.into_iter().reduce(|best, pair| if pair.similarity > best.similarity { pair } else { best });
         self
     }
 }

@@ -1,4 +1,5 @@
 //! Prompts that are nearly the same: what share of their word triples they have in common (Jaccard similarity of 3-word shingles; Broder 1997).
+use contract::data::NearPair;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -17,6 +18,28 @@ impl Near {
     /// `threshold` is in (0, 1].
     pub fn new(threshold: f64) -> Self {
         Self { threshold, sets: Vec::new(), by_triple: HashMap::new() }
+    }
+
+    /// The sets of all these prompts.
+    pub fn of<'a>(threshold: f64, prompts: impl Iterator<Item = &'a str>) -> Self {
+        let mut near = Self::new(threshold);
+        prompts.for_each(|prompt| near.add(prompt));
+        near
+    }
+
+    /// How many of some other prompts have a similar one among these, whose texts `text` gives, and the most similar pair.
+    pub fn among<'a, 'b>(&self, others: impl Iterator<Item = &'a str>, text: impl Fn(usize) -> &'b str) -> (usize, Option<NearPair>) {
+        let (mut count, mut nearest) = (0, None::<(&str, usize, f64)>);
+        for prompt in others {
+            let Some((i, similarity)) = self.find(prompt) else { continue };
+            count += 1;
+            if nearest.is_none_or(|(_, _, most)| similarity > most) {
+                nearest = Some((prompt, i, similarity));
+            }
+        }
+        let pair =
+            |(prompt, i, similarity): (&str, usize, f64)| NearPair { prompt: prompt.into(), in_training: text(i).into(), similarity };
+        (count, nearest.map(pair))
     }
 
     /// The most similar of the prompts that were added, by the order of adding, and the similarity; None below the threshold.

@@ -1,15 +1,12 @@
 //! Files of feedback: rewards that are held against them, and reward models that are trained on them.
 use crate::worker::{as_file, read};
 use crate::{Desk, Work, blocking};
-use contract::bench::{BenchProgress, PairExample, RewardTrained, RewardTrainingNews, ToTrainReward};
-use contract::feedback::{FeedbackBench, FeedbackColumns, FeedbackPreview, Held, LabelledExample, LeftOut};
+use contract::bench::{BenchProgress, PairExample, RewardTrained, RewardTrainingNews, ToBenchReward, ToTrainReward};
+use contract::feedback::{FeedbackBench, FeedbackColumns, FeedbackPreview, Held, LabelledExample};
 use contract::reward::Reward;
 use contract::{Code, Error, Result, Spec};
-use datasets::feedback::{Feedback, Labelled, LabelledAnswer, Look, Mapping, Preference, Turn};
+use datasets::feedback::{Feedback, Labelled, LabelledAnswer, Look, Mapping, Preference, Survey, Turn};
 use std::path::{Path, PathBuf};
-
-/// Pairs or answers, and reasons of rows without one, that a look shows.
-const SHOWN: usize = 5;
 
 impl Desk {
     /// What a file of feedback holds, with these columns. That it holds nothing with them is no error: others can be named.
@@ -21,7 +18,7 @@ impl Desk {
         blocking(move || {
             let look = Look::at(&file)?;
             let (columns, holds) = match look.mapping(&named) {
-                Ok(mapping) => (mapping.columns(), look.read(&mapping).map(|read| held(read, &mapping))),
+                Ok(mapping) => (mapping.columns(), look.survey(&mapping).map(|found| held(found, &mapping))),
                 Err(e) => (look.known(&named), Err(e)),
             };
             let holds = match holds {
@@ -37,17 +34,19 @@ impl Desk {
     pub async fn bench_reward(
         &self,
         reward: Reward,
-        file: &Path,
-        named: &FeedbackColumns,
+        asked: &ToBenchReward,
         on_progress: impl FnMut(BenchProgress) + Send,
     ) -> Result<FeedbackBench> {
-        refuse_relative(file)?;
+        let ToBenchReward { file, columns, only, seed } = asked;
+        refuse_relative(Path::new(file))?;
         self.refuse_unagreed(&reward).await?;
         let spec = as_file(&Spec { reward, ..self.quickstart()? })?;
-        let options = as_options(named);
+        let mut options = as_options(columns);
+        options.push(format!("--seed={seed}"));
+        options.extend(only.map(|only| format!("--only={only}")));
         let arguments: Vec<&str> =
             ["reward", "bench", "--each", "--folder", "/"].into_iter().chain(options.iter().map(String::as_str)).collect();
-        let last = [&*spec.path().to_string_lossy(), &*file.to_string_lossy()];
+        let last = [&*spec.path().to_string_lossy(), &file[..]];
         let work = self.worker.listen(&arguments, &last, on_progress);
         read(self.until_left(Work::RewardBench, "Stopped before all answers were scored; nothing is kept of it.", work).await?)
     }
@@ -91,26 +90,24 @@ fn as_options(FeedbackColumns { prompt, system, chosen, rejected, response, labe
     named.into_iter().filter_map(|(option, name)| Some(format!("{option}={}", name.as_ref()?))).collect()
 }
 
-fn held(read: Feedback, mapping: &Mapping) -> Held {
-    match read {
-        Feedback::Pairs(found) => Held::Pairs {
-            pairs: found.pairs.len(),
+fn held(found: Survey, mapping: &Mapping) -> Held {
+    let Survey { entries, prompts, labels, first } = found;
+    match first {
+        Feedback::Pairs(first) => Held::Pairs {
+            pairs: entries,
+            repeated: first.repeated,
             better: mapping.better().map(String::from),
-            left_out: left_out(&found.skipped),
-            examples: found.pairs.into_iter().take(SHOWN).map(pair).collect(),
+            left_out: first.skipped,
+            examples: first.pairs.into_iter().map(pair).collect(),
         },
-        Feedback::Labelled(found) => Held::Labelled {
-            answers: found.answers.len(),
-            prompts: found.prompts.len(),
-            labels: found.distribution(),
-            left_out: left_out(&found.skipped),
-            examples: found.answers.iter().take(SHOWN).map(|answer| labelled(&found, answer)).collect(),
+        Feedback::Labelled(first) => Held::Labelled {
+            answers: entries,
+            prompts,
+            labels,
+            examples: first.answers.iter().map(|answer| labelled(&first, answer)).collect(),
+            left_out: first.skipped,
         },
     }
-}
-
-fn left_out(skipped: &[(usize, String)]) -> LeftOut {
-    LeftOut { rows: skipped.len(), reasons: skipped.iter().take(SHOWN).map(|(line, why)| format!("line {line} {why}")).collect() }
 }
 
 fn pair(Preference { before, chosen, rejected, .. }: Preference) -> PairExample {

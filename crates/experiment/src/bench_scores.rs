@@ -10,8 +10,6 @@ use std::time::Instant;
 
 /// Resamples of every interval of a bench.
 pub(crate) const RESAMPLES: usize = 2000;
-/// Reasons that are named.
-pub(crate) const REASONS: usize = 5;
 /// Name of the rule that the longer answer is the better one.
 pub(crate) const LENGTH: &str = "length";
 /// Answers that are scored together.
@@ -38,11 +36,6 @@ pub(crate) fn conversation(before: &[Turn], answer: &str) -> Vec<Message> {
 /// Words between white space.
 pub(crate) fn words(text: &str) -> f64 {
     text.split_whitespace().count() as f64
-}
-
-/// Reasons of the first lines that are left out.
-pub(crate) fn reasons(skipped: &[(usize, String)]) -> Vec<String> {
-    skipped.iter().take(REASONS).map(|(line, why)| format!("line {line} {why}")).collect()
 }
 
 pub(crate) fn share(share: analysis::Share) -> Bounded {

@@ -17,6 +17,7 @@ mod clusters;
 pub mod costs;
 pub mod design;
 pub mod evaluation;
+pub mod feedback;
 mod figures;
 pub mod fit;
 pub mod guards;

@@ -1,11 +1,11 @@
 //! A reward held against feedback of people, before anything is trained on it: pairs of answers of which one was chosen, or answers with labels.
-use crate::bench_scores::{Entry, LENGTH, RESAMPLES, Scored, Scores, conversation, correlation, reasons, share, words};
+use crate::bench_scores::{Entry, LENGTH, RESAMPLES, Scored, Scores, conversation, correlation, share, words};
 use crate::reward_training::beginning;
 pub use analysis::Margin;
 use analysis::Preferred;
 use contract::Result;
 use contract::bench::{Agreement, Calibration, Reliability, RewardBench};
-use contract::feedback::{LabelAgreement, LabelBench, LeftOut};
+use contract::feedback::{LabelAgreement, LabelBench};
 use datasets::feedback::{Labelled, LabelledAnswer, Preference, Preferences, Turn};
 use lm::Message;
 use rewards::{Reward, Score};
@@ -92,8 +92,10 @@ pub fn with_margins(
     let found = RewardBench {
         pairs: scores.scored.len(),
         prompts: numbers.len(),
-        skipped: file.skipped.len(),
-        reasons: reasons(&file.skipped),
+        drawn_of: file.drawn_of,
+        repeated: file.repeated,
+        skipped: file.skipped.rows,
+        reasons: file.skipped.reasons.clone(),
         unscored: scores.unscored,
         unscored_because: scores.because,
         answers_per_second: scores.answers_per_second,
@@ -133,7 +135,8 @@ pub fn on_labels(reward: &Reward, file: &Labelled, on_progress: &mut dyn FnMut(u
         prompts: whole.prompts,
         pairs: whole.pairs,
         label_with_length: whole.label_with_length.map(correlation),
-        left_out: LeftOut { rows: file.skipped.len(), reasons: reasons(&file.skipped) },
+        drawn_of: file.drawn_of,
+        left_out: file.skipped.clone(),
         unscored: scores.unscored,
         unscored_because: scores.because,
         rewards,

@@ -65,17 +65,6 @@ pub(crate) fn beginning(pair: &Preference) -> Option<String> {
     pair.before.iter().find(|turn| turn.role == "user").map(|turn| datasets::normalised(&turn.content))
 }
 
-/// At most so many pairs, drawn by the seed, in the order of the file.
-pub fn sample(file: Preferences, most: usize, seed: u64) -> Preferences {
-    if file.pairs.len() <= most {
-        return file;
-    }
-    let order = Stream::new(stream::seed(seed, "pairs drawn", &[])).permutation(file.pairs.len());
-    let drawn: HashSet<usize> = order.into_iter().take(most).collect();
-    let pairs = file.pairs.into_iter().enumerate().filter_map(|(i, pair)| drawn.contains(&i).then_some(pair)).collect();
-    Preferences { pairs, ..file }
-}
-
 /// Pairs to train on, and pairs to be held out: about this share, of those whose conversations begin with the same message all or none.
 pub fn split(file: Preferences, held_out: f64, seed: u64) -> (Preferences, Preferences) {
     let (mut beginnings, mut seen) = (Vec::new(), HashSet::new());
@@ -88,7 +77,7 @@ pub fn split(file: Preferences, held_out: f64, seed: u64) -> (Preferences, Prefe
     let count = (held_out * beginnings.len() as f64).round() as usize;
     let chosen: HashSet<&Option<String>> = order.into_iter().take(count).map(|i| &beginnings[i]).collect();
     let (test, train) = file.pairs.into_iter().partition(|pair| chosen.contains(&beginning(pair)));
-    let part = |pairs| Preferences { pairs, skipped: file.skipped.clone(), checksum: file.checksum.clone() };
+    let part = |pairs| Preferences { pairs, skipped: file.skipped.clone(), checksum: file.checksum.clone(), ..file };
     (part(train), part(test))
 }
 

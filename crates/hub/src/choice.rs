@@ -1,5 +1,6 @@
 //! Which files of a repository are brought.
 use crate::listing::{RemoteFile, Repository};
+use contract::data::is_about_rows;
 use contract::hub::HubKind;
 use contract::{Code, Error, Result};
 use glob::Pattern;
@@ -24,6 +25,8 @@ const INDEX: &str = "model.safetensors.index.json";
 const PICKLES: [&str; 7] = [".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib"];
 /// Endings of files with rows, as the hub has them.
 const ROWS: [&str; 7] = [".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".parquet", ".csv", ".csv.gz"];
+/// Of files that hold rows where no other does; otherwise they say something about them.
+const PERHAPS_ROWS: [&str; 2] = [".json", ".json.gz"];
 /// Beginning of the name of what sees pictures, which lies beside what writes.
 const SEES: &str = "mmproj";
 /// So many names are listed in a sentence.
@@ -100,8 +103,11 @@ fn is_gguf(file: &RemoteFile) -> bool {
 }
 
 fn with_rows(repository: &Repository) -> Vec<&RemoteFile> {
-    let has_rows = |file: &&RemoteFile| ROWS.iter().any(|ending| file.name().to_ascii_lowercase().ends_with(ending));
-    repository.files.iter().filter(has_rows).collect()
+    let of = |endings: &[&str]| -> Vec<&RemoteFile> {
+        let ends = |file: &&RemoteFile| endings.iter().any(|ending| file.name().to_ascii_lowercase().ends_with(ending));
+        repository.files.iter().filter(ends).filter(|file| !is_about_rows(file.name())).collect()
+    };
+    Some(of(&ROWS)).filter(|found| !found.is_empty()).unwrap_or_else(|| of(&PERHAPS_ROWS))
 }
 
 /// The files with rows.
@@ -115,7 +121,7 @@ fn rows<'a>(repository: &'a Repository, asked: Vec<&'a RemoteFile>) -> Result<Ve
             repository,
             format!(
                 "has no file of rows ({}) of itself. The hub makes such files of many data sets: try --revision refs/convert/parquet. It has {}",
-                ROWS.join(", "),
+                [&ROWS[..], &PERHAPS_ROWS].concat().join(", "),
                 names(repository.files.iter())
             ),
         ));
@@ -325,6 +331,9 @@ mod tests {
         let names = ["README.md", "data/train-0.parquet", "extra/x.jsonl.gz", "script.py"];
         assert_eq!(chosen(HubKind::Data, &names, &[]).unwrap(), ["data/train-0.parquet", "extra/x.jsonl.gz"]);
         assert_eq!(chosen(HubKind::Data, &names, &["data/train-*"]).unwrap(), ["data/train-0.parquet"]);
+        let json = ["dataset_infos.json", "alpaca.json", "more/extra.json.gz", "train.csv"];
+        assert_eq!(chosen(HubKind::Data, &json, &[]).unwrap(), ["train.csv"], "what may say something about rows is left");
+        assert_eq!(chosen(HubKind::Data, &json[..3], &[]).unwrap(), ["alpaca.json", "more/extra.json.gz"]);
         assert!(chosen(HubKind::Data, &names, &["*.py"]).unwrap_err().message.contains("never brought"));
         let message = chosen(HubKind::Data, &["script.py"], &[]).unwrap_err().message;
         assert!(message.contains("refs/convert/parquet"), "{message}");

@@ -43,9 +43,15 @@ pub fn pairs(found: &RewardBench) -> String {
         "\n{} pairs of {} prompts, each answer scored once ({:.0} answers a second). Chance agrees on 50 %; \"length\" is the rule that the longer answer is the better one.",
         found.pairs, found.prompts, found.answers_per_second
     );
+    if let Some(all) = found.drawn_of {
+        let _ = writeln!(text, "They were drawn from the {all} pairs of the file.");
+    }
+    if found.repeated > 0 {
+        let _ = writeln!(text, "Pairs of the file that say what an earlier one says, and were left out: {}.", found.repeated);
+    }
     repeats(&mut text, found.rewards.iter().filter_map(|r| Some((&*r.name, r.repeat?))));
     if found.skipped > 0 {
-        let _ = writeln!(text, "{} lines of the file hold no pair: {}.", found.skipped, printable(&found.reasons.join("; ")));
+        let _ = writeln!(text, "Rows of the file without a pair: {}. {}.", found.skipped, printable(&found.reasons.join("; ")));
     }
     if let Some(because) = &found.unscored_because {
         let _ = writeln!(text, "{} pairs are left out because an answer could not be scored: {}", found.unscored, printable(because));
@@ -76,6 +82,9 @@ pub fn labelled(found: &LabelBench) -> String {
          \"length\" is the rule that the longer answer is the better one.",
         found.answers, found.prompts, found.answers_per_second
     );
+    if let Some(all) = found.drawn_of {
+        let _ = writeln!(text, "They were drawn from the {all} answers of the file.");
+    }
     if found.label_with_length.is_some() {
         let _ = writeln!(text, "The label's own rank correlation with length is {}.", bounded(found.label_with_length, signed));
     }
@@ -83,7 +92,7 @@ pub fn labelled(found: &LabelBench) -> String {
     if found.left_out.rows > 0 {
         let _ = writeln!(
             text,
-            "{} rows, or answers in their lists, are left out: {}.",
+            "Rows, or answers in their lists, without an answer with a label: {}. {}.",
             found.left_out.rows,
             printable(&found.left_out.reasons.join("; "))
         );

@@ -215,12 +215,18 @@ pub enum RewardCommand {
     Bench {
         /// The experiment, TOML or JSON, of which only the reward counts
         spec: PathBuf,
-        /// Pairs of answers of which one was chosen, or answers with a label: .jsonl, .csv or .parquet
+        /// Pairs of answers of which one was chosen, or answers with a label: .jsonl, .json, .csv or .parquet
         file: PathBuf,
         #[command(flatten)]
         pairs: PairColumns,
         #[command(flatten)]
         labels: LabelColumns,
+        /// Only so many pairs, or answers, drawn from the file by the seed [default: all]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        only: Option<u64>,
+        /// Of what is drawn
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        seed: u64,
         /// Where relative paths of the spec start [default: its folder]
         #[arg(long, value_name = "FOLDER", hide = true)]
         folder: Option<PathBuf>,
@@ -230,7 +236,7 @@ pub enum RewardCommand {
     },
     /// Train a reward model on preferences of people, and say how often it agrees with them on pairs that it did not see
     Train {
-        /// Pairs of answers of which one was chosen: .jsonl, .csv or .parquet
+        /// Pairs of answers of which one was chosen: .jsonl, .json, .csv or .parquet
         file: PathBuf,
         /// Name of the new model, which is installed
         name: String,

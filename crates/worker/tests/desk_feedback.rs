@@ -1,13 +1,13 @@
 //! Rewards held against feedback, and reward models trained on it, as the window asks for it.
 #![allow(clippy::unwrap_used)] // The lint sees only functions that are marked as tests.
 use contract::Code;
-use contract::bench::{BenchProgress, RewardTrainingNews, ToTrainReward};
+use contract::bench::{BenchProgress, RewardTrainingNews, ToBenchReward, ToTrainReward};
 use contract::feedback::{FeedbackBench, FeedbackColumns, Held, LabelBin};
 use contract::reward::{Reward, RewardPart, RewardProgram};
 use desk::{Desk, Work};
 use home::Home;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tests::{Lab, MODEL, argument};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_alignpro");
@@ -30,6 +30,10 @@ fn reward(program: RewardProgram) -> Reward {
     Reward { parts: vec![RewardPart { name: None, weight: 1.0, program }] }
 }
 
+fn against(file: &Path, columns: &FeedbackColumns) -> ToBenchReward {
+    ToBenchReward { file: argument(file).into(), columns: columns.clone(), only: None, seed: 0 }
+}
+
 fn none() -> FeedbackColumns {
     FeedbackColumns::default()
 }
@@ -41,12 +45,13 @@ async fn a_reward_is_held_against_pairs_as_the_command_line_does() {
     let seen = desk.feedback(file.clone(), none()).await.unwrap();
     assert_eq!((seen.columns.prompt.as_deref(), seen.columns.chosen.as_deref()), (Some("prompt"), Some("chosen")));
     assert_eq!((seen.texts, seen.numbers.len()), (vec!["prompt".into(), "chosen".into(), "rejected".into()], 0));
-    let Held::Pairs { pairs, better: None, left_out, examples } = seen.holds else { panic!("{:?}", seen.holds) };
+    let Held::Pairs { pairs, repeated: 0, better: None, left_out, examples } = seen.holds else { panic!("{:?}", seen.holds) };
     assert_eq!((pairs, left_out.rows, examples.len()), (12, 1, 5));
     assert_eq!((&examples[0].prompt[..], examples[0].earlier), ("Tell me about bread.", 0));
 
     let mut told = Vec::new();
-    let found = desk.bench_reward(reward(RewardProgram::Sentiment), &file, &none(), |progress| told.push(progress)).await.unwrap();
+    let found =
+        desk.bench_reward(reward(RewardProgram::Sentiment), &against(&file, &none()), |progress| told.push(progress)).await.unwrap();
     assert_eq!(told, [BenchProgress { scored: 8, total: 12 }, BenchProgress { scored: 12, total: 12 }]);
     let FeedbackBench::Pairs(found) = found else { panic!("{found:?}") };
     let spec = lab.tiny_spec("tiny.toml", |text| text);
@@ -56,8 +61,17 @@ async fn a_reward_is_held_against_pairs_as_the_command_line_does() {
         assert_eq!(serde_json::to_value(found).unwrap(), of(&found.name));
     }
 
+    let some = ToBenchReward { only: Some(7), seed: 3, ..against(&file, &none()) };
+    let FeedbackBench::Pairs(drawn) = desk.bench_reward(reward(RewardProgram::Sentiment), &some, |_| ()).await.unwrap() else { panic!() };
+    assert_eq!((drawn.pairs, drawn.drawn_of, found.drawn_of), (7, Some(12), None));
+    let printed = lab.json(&["reward", "bench", &spec, argument(&file), "--only", "7", "--seed", "3"]);
+    assert_eq!(
+        serde_json::to_value(drawn.rewards[1].clone()).unwrap(),
+        printed["rewards"].as_array().unwrap().iter().find(|one| one["name"] == drawn.rewards[1].name.as_str()).unwrap().clone()
+    );
+
     let command = RewardProgram::Command { command: vec!["true".into()], timeout_seconds: 5, memory_mb: 0 };
-    let refused = desk.bench_reward(reward(command), &file, &none(), |_| ()).await.unwrap_err();
+    let refused = desk.bench_reward(reward(command), &against(&file, &none()), |_| ()).await.unwrap_err();
     assert!(refused.code == Code::Reward && refused.message.contains("agreed"), "{refused}");
     let relative = desk.feedback("pairs.jsonl".into(), none()).await.unwrap_err();
     assert!(relative.message.contains("whole path"), "{relative}");
@@ -86,8 +100,10 @@ async fn a_column_is_chosen_where_it_is_unclear() {
     assert_eq!(labels, [0.0, 1.0].map(|label| LabelBin { low: label, high: label, answers: 12 }));
     assert_eq!((examples.len(), &examples[1].prompt[..], examples[1].label), (5, "Number 0?", 1.0));
 
-    let found =
-        desk.bench_reward(reward(RewardProgram::LengthBand { min_words: 100, max_words: 200 }), &file, &named, |_| ()).await.unwrap();
+    let found = desk
+        .bench_reward(reward(RewardProgram::LengthBand { min_words: 100, max_words: 200 }), &against(&file, &named), |_| ())
+        .await
+        .unwrap();
     let FeedbackBench::Labelled(found) = found else { panic!("{found:?}") };
     assert_eq!((found.answers, found.pairs, &found.label[..]), (24, 12, "good"));
     // The longer answer of each prompt is the good one.

@@ -39,7 +39,7 @@ fn a_reward_is_held_against_peoples_choices() {
         "sentiment",
         "75.0 % [",
         "4 pairs of 4 prompts",
-        "1 lines of the file hold no pair: line 5",
+        "Rows of the file without a pair: 1. line 5",
         "prompt \"prompt\", chosen \"chosen\"",
     ] {
         assert!(text.contains(expected), "{expected:?} is not in\n{text}");
@@ -126,7 +126,7 @@ fn columns_are_named_where_they_are_not_known() {
     let file = lab.write("named.jsonl", row.repeat(3));
     let named = ["--prompt-column", "q", "--chosen-column", "good", "--rejected-column", "bad"];
     let found = lab.json(&[&["reward", "bench", &spec, argument(&file)][..], &named].concat());
-    assert_eq!((&found["kind"], &found["pairs"]), (&json!("pairs"), &json!(3)), "{found}");
+    assert_eq!([&found["kind"], &found["pairs"], &found["repeated"]], [&json!("pairs"), &json!(1), &json!(2)], "{found}");
     let wrong = lab.error(&["reward", "bench", &spec, argument(&file), "--chosen-column", "best", "--rejected-column", "bad"], 1, "data");
     assert!(wrong.contains("no column \"best\"") && wrong.contains("\"q\", \"good\" and \"bad\""), "{wrong}");
     let unnamed = lab.error(&["reward", "train", argument(&file), "mine"], 1, "data");

@@ -15,6 +15,7 @@ import type {
   SpecCheck,
   TheoryWorld,
   ToJudge,
+  ToBenchReward,
   ToTrainReward,
 } from '$ipc';
 import { answerWith } from '$lib/ipc/mock';
@@ -87,7 +88,7 @@ function censusOf({ source, train, validation, test, max_words, near_duplicates 
     malformed: isFile ? 3 : 0,
     malformed_examples: isFile
       ? [
-          `${source}, line 17: is not valid JSON at column 40 (EOF while parsing a string); each line must be one whole object, such as {"prompt": "..."}`,
+          `${source}, line 17: is not valid JSON at column 40 (EOF while parsing a string); each row must be one whole object, such as {"prompt": "..."}`,
           `${source}, line 212: "prompt" holds null, not text or a conversation`,
           `${source}, line 1904: the prompt in "prompt" is empty; write one or remove the row`,
         ]
@@ -284,8 +285,8 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     listening: () => null,
     preview: ({ data }) => {
       const d = data as Data;
-      if (d.source !== 'shipped' && !/\.(jsonl|csv|parquet)(\.gz)?$/.test(d.source))
-        return fail('data', `${d.source} is not there. Write "shipped" or the path of a .jsonl, .csv or .parquet file.`);
+      if (d.source !== 'shipped' && !/\.(jsonl|json|csv|parquet)(\.gz)?$/.test(d.source))
+        return fail('data', `${d.source} is not there. Write "shipped" or the path of a .jsonl, .json, .csv or .parquet file.`);
       return {
         train: d.train,
         validation: d.validation,
@@ -326,7 +327,7 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     hub_get: ({ asked, onProgress }) => arrivals.get(asked as HubAsked, onProgress),
     leave_hub_get: ({ kind, name }) => arrivals.leave(kind, name),
     feedback: ({ file, columns }) => previewOf(file as string, columns as FeedbackColumns),
-    bench_reward: ({ reward, columns, onProgress }) => preferences.bench(reward as Reward, (columns as FeedbackColumns).label, onProgress),
+    bench_reward: ({ reward, asked, onProgress }) => preferences.bench(reward as Reward, asked as ToBenchReward, onProgress),
     leave_reward_bench: () => preferences.leaveBench(),
     train_reward: ({ asked, onNews }) => preferences.train(asked as ToTrainReward, onNews),
     leave_reward_training: () => preferences.leaveTraining(),

@@ -13,6 +13,7 @@ import type {
   RewardBench,
   RewardTrained,
   RewardTrainingNews,
+  ToBenchReward,
   ToTrainReward,
   HeldOutAt,
 } from '$ipc';
@@ -32,6 +33,7 @@ const LABELS = ['helpfulness', 'correctness', 'verbosity'];
 const PAIRS_HELD: Held = {
   kind: 'pairs',
   pairs: PAIRS,
+  repeated: 3,
   better: null,
   left_out: LEFT_OUT,
   examples: [
@@ -68,8 +70,8 @@ const LABELLED_HELD: Held = {
 
 /** A file whose name begins with "helpsteer" has answers with several numbers, every other one pairs. */
 export function previewOf(file: string, named: FeedbackColumns): FeedbackPreview | Promise<never> {
-  if (!/\.(jsonl|csv|parquet)(\.gz)?$/.test(file))
-    return refuse('data', `${file} is not there. Name a .jsonl, .csv or .parquet file of pairs, or of answers with labels.`);
+  if (!/\.(jsonl|json|csv|parquet)(\.gz)?$/.test(file))
+    return refuse('data', `${file} is not there. Name a .jsonl, .json, .csv or .parquet file of pairs, or of answers with labels.`);
   const isLabelled = file.includes('helpsteer');
   const texts = isLabelled ? ['prompt', 'response'] : ['system', 'question', 'chosen', 'rejected'];
   const numbers = isLabelled ? LABELS : [];
@@ -110,6 +112,8 @@ const agreement = (name: string, accuracy: number, withLength: number, ties = 0)
 
 const benchOf = (names: string[], pairs: number): RewardBench => ({
   pairs,
+  drawn_of: null,
+  repeated: 0,
   prompts: pairs - 7,
   skipped: LEFT_OUT.rows,
   reasons: LEFT_OUT.reasons,
@@ -138,6 +142,7 @@ const labelBenchOf = (names: string[], label: string): LabelBench => ({
   answers: ANSWERS,
   prompts: PROMPTS,
   pairs: 1433,
+  drawn_of: null,
   label_with_length: bounded(0.19, 0.06),
   left_out: { rows: 1, reasons: ['line 44 has no "helpfulness"'] },
   unscored: 0,
@@ -162,16 +167,20 @@ export class Preferences {
   private benching = 0;
   private training = 0;
 
-  async bench(reward: Reward, label: string | null, onProgress: unknown): Promise<FeedbackBench> {
+  async bench(reward: Reward, { columns: { label }, only }: ToBenchReward, onProgress: unknown): Promise<FeedbackBench> {
     const mine = ++this.benching;
-    const total = label === null ? PAIRS : ANSWERS;
+    const all = label === null ? PAIRS : ANSWERS;
+    const total = Math.min(only ?? all, all);
+    const drawn_of = total < all ? all : null;
     for (let scored = 8; scored < total; scored += total / 10) {
       send<BenchProgress>(onProgress, { scored: Math.round(scored), total });
       await later(TELL_MS);
       if (mine !== this.benching) return refuse('stopped', 'Stopped before all answers were scored; nothing is kept of it.');
     }
     const names = reward.parts.map(labelOf);
-    return label === null ? { kind: 'pairs', ...benchOf(names, PAIRS) } : { kind: 'labelled', ...labelBenchOf(names, label) };
+    return label === null
+      ? { kind: 'pairs', ...benchOf(names, total), drawn_of }
+      : { kind: 'labelled', ...labelBenchOf(names, label), answers: total, drawn_of };
   }
   leaveBench() {
     this.benching++;
@@ -204,6 +213,12 @@ export class Preferences {
       on_the_way: [8, 16, 24, 32, 40].map(heldOutAt),
       seconds: 214,
       held_out: benchOf([], 82),
+      near_in_training: 2,
+      nearest: {
+        prompt: 'How do I get a red wine stain out of a linen tablecloth?',
+        in_training: 'How do I get a red wine stain out of a linen tablecloth quickly?',
+        similarity: 0.91,
+      },
       calibration: {
         bins: [0.5, 0.6, 0.7, 0.8, 0.9].map((low, i) => ({
           low,

@@ -1,13 +1,14 @@
 //! Answers with labels: what people, or a model in their place, thought of each.
 use super::mapping::Answers;
 use super::said::{Beginning, needed, number};
-use super::{Look, Mapping, Turn};
+use super::{Feedback, Look, Mapping, SHOWN, Survey, Turn, Wanted};
+use crate::checksum::fingerprint;
 use crate::columns::quote;
 use crate::conversation::describe;
-use contract::feedback::LabelBin;
+use contract::feedback::{LabelBin, LeftOut};
 use contract::{Error, Result};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Values that a distribution tells one by one; beyond them, so many ranges.
 const MOST_VALUES: usize = 12;
@@ -33,48 +34,67 @@ pub struct Labelled {
     /// What was said before the answers, each once; ends with the user's message.
     pub prompts: Vec<Vec<Turn>>,
     pub answers: Vec<LabelledAnswer>,
-    /// Lines that are left out, or answers of their lists, with the reason.
-    pub skipped: Vec<(usize, String)>,
+    /// Of how many these answers were drawn; None where they are all.
+    pub drawn_of: Option<usize>,
+    /// Rows that are left out, or answers of their lists.
+    pub skipped: LeftOut,
     /// Hex SHA-256 of the file's bytes.
     pub checksum: String,
 }
 
-impl Labelled {
-    /// How many answers have which label: each value where there are few, otherwise ranges of like width.
-    pub fn distribution(&self) -> Vec<LabelBin> {
-        let mut labels: Vec<f64> = self.answers.iter().map(|answer| answer.label).collect();
-        labels.sort_unstable_by(f64::total_cmp);
-        let values: Vec<&[f64]> = labels.chunk_by(|a, b| a == b).collect();
-        if values.len() <= MOST_VALUES {
-            return values.into_iter().map(|same| LabelBin { low: same[0], high: same[0], answers: same.len() }).collect();
-        }
-        let (least, most) = (labels[0], labels[labels.len() - 1]);
-        let edge = |i: usize| least + (most - least) * i as f64 / BINS as f64;
-        let below = |i: usize| if i == BINS { labels.len() } else { labels.partition_point(|label| *label < edge(i)) };
-        (0..BINS).map(|i| LabelBin { low: edge(i), high: edge(i + 1), answers: below(i + 1) - below(i) }).collect()
+/// How many labels have which value: each where there are few values, otherwise ranges of like width.
+fn distribution(mut labels: Vec<f64>) -> Vec<LabelBin> {
+    labels.sort_unstable_by(f64::total_cmp);
+    let values: Vec<&[f64]> = labels.chunk_by(|a, b| a == b).take(MOST_VALUES + 1).collect();
+    if values.len() <= MOST_VALUES {
+        return values.into_iter().map(|same| LabelBin { low: same[0], high: same[0], answers: same.len() }).collect();
     }
+    let (least, most) = (labels[0], labels[labels.len() - 1]);
+    let edge = |i: usize| least + (most - least) * i as f64 / BINS as f64;
+    let below = |i: usize| if i == BINS { labels.len() } else { labels.partition_point(|label| *label < edge(i)) };
+    (0..BINS).map(|i| LabelBin { low: edge(i), high: edge(i + 1), answers: below(i + 1) - below(i) }).collect()
 }
 
-pub(super) fn read(look: &Look, mapping: &Mapping) -> Result<Labelled> {
+pub(super) fn survey(look: &Look, mapping: &Mapping) -> Result<Survey> {
+    let (mut labels, mut prompts) = (Vec::new(), HashSet::new());
+    let mut see = |before: &[Turn], label: f64| {
+        labels.push(label);
+        prompts.insert(fingerprint(before.iter().flat_map(|turn| [turn.role.as_bytes(), turn.content.as_bytes()])));
+    };
+    let first = each(look, mapping, Wanted::First(SHOWN), &mut see)?;
+    Ok(Survey { entries: labels.len(), prompts: prompts.len(), labels: distribution(labels), first: Feedback::Labelled(first) })
+}
+
+pub(super) fn read(look: &Look, mapping: &Mapping, wanted: Wanted<'_>) -> Result<Labelled> {
+    each(look, mapping, wanted, &mut |_, _| ())
+}
+
+/// The answers that are wanted; `see` hears of each there is what was said before it, and its label.
+fn each(look: &Look, mapping: &Mapping, wanted: Wanted<'_>, see: &mut dyn FnMut(&[Turn], f64)) -> Result<Labelled> {
     let Answers::Labelled { response, label } = &mapping.answers else {
         return Err(Error::internal("A file of pairs was read as one of labelled answers."));
     };
-    let (mut answers, mut prompts) = (Vec::new(), HashMap::new());
+    let (mut answers, mut prompts, mut entries) = (Vec::new(), HashMap::new(), 0);
     let skipped = look.each_row(mapping, |row, line| {
         let (before, answer) = Beginning::of(row, &mapping.before)?.conversation(needed(row, response)?)?;
         let label = label_in(label, needed(row, label)?)?;
-        let next = prompts.len();
-        let prompt = *prompts.entry(before).or_insert(next);
-        answers.push(LabelledAnswer { line, prompt, answer, label });
+        see(&before, label);
+        if wanted.has(entries) {
+            let next = prompts.len();
+            let prompt = *prompts.entry(before).or_insert(next);
+            answers.push(LabelledAnswer { line, prompt, answer, label });
+        }
+        entries += 1;
         Ok(())
     })?;
-    if answers.is_empty() {
+    if entries == 0 {
         return Err(look.nothing("answer with a label", &skipped));
     }
     let mut prompts: Vec<(Vec<Turn>, usize)> = prompts.into_iter().collect();
     prompts.sort_unstable_by_key(|(_, place)| *place);
     let prompts = prompts.into_iter().map(|(prompt, _)| prompt).collect();
-    Ok(Labelled { label: label.clone(), prompts, answers, skipped, checksum: look.source.checksum()? })
+    let drawn_of = wanted.drawn_of(entries);
+    Ok(Labelled { label: label.clone(), prompts, answers, drawn_of, skipped, checksum: look.source.checksum()? })
 }
 
 fn label_in(column: &str, value: &Value) -> Result<f64, String> {
@@ -97,11 +117,38 @@ mod tests {
         let look = Look::at(&path)?;
         let mapping = look.mapping(named)?;
         assert!(mapping.is_labelled(), "{mapping:?}");
-        Ok((mapping.columns(), read(&look, &mapping)?))
+        Ok((mapping.columns(), read(&look, &mapping, Wanted::All)?))
     }
 
     fn by_itself(name: &str, text: &str) -> Labelled {
         load(name, text, &FeedbackColumns::default()).unwrap().1
+    }
+
+    fn surveyed(text: &str) -> Survey {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl");
+        std::fs::write(&path, text).unwrap();
+        let look = Look::at(&path).unwrap();
+        look.survey(&look.mapping(&FeedbackColumns::default()).unwrap()).unwrap()
+    }
+
+    /// Answers by turns to two prompts: the survey tells of all, shows the first, and of those that are drawn only their prompts are there.
+    #[test]
+    fn a_survey_tells_of_all_and_a_part_can_be_drawn() {
+        let line = |i: usize| {
+            format!("{{\"prompt\": \"{}\", \"response\": \"r{i}\", \"label\": {i}}}\n", if i.is_multiple_of(2) { "Why?" } else { "How?" })
+        };
+        let text = (0..9).map(line).collect::<String>();
+        let survey = surveyed(&text);
+        let Feedback::Labelled(first) = survey.first else { panic!() };
+        assert_eq!((survey.entries, survey.prompts, survey.labels.len(), first.answers.len()), (9, 2, 9, SHOWN));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl");
+        std::fs::write(&path, text).unwrap();
+        let look = Look::at(&path).unwrap();
+        let mapping = look.mapping(&FeedbackColumns::default()).unwrap();
+        let drawn = read(&look, &mapping, Wanted::Drawn(&HashSet::from([3, 7]))).unwrap();
+        assert_eq!((labels(&drawn), drawn.prompts.len(), drawn.answers[0].prompt, drawn.drawn_of), (vec![3.0, 7.0], 1, 0, Some(9)));
     }
 
     fn label(name: &str) -> FeedbackColumns {
@@ -124,7 +171,10 @@ mod tests {
         assert_eq!(found.answers.iter().map(|answer| (answer.line, answer.prompt)).collect::<Vec<_>>(), [(1, 0), (2, 0), (3, 1)]);
         assert_eq!((labels(&found), found.prompts.len()), (vec![3.0, 1.0, 2.0], 2));
         let (_, found) = load("a.jsonl", HELPSTEER, &label("correctness")).unwrap();
-        assert_eq!((labels(&found), &found.skipped[..]), (vec![4.0, 2.0], &[(3, "has no \"correctness\"".to_owned())][..]));
+        assert_eq!(
+            (labels(&found), found.skipped.rows, &found.skipped.reasons[..]),
+            (vec![4.0, 2.0], 1, &["line 3 has no \"correctness\"".to_owned()][..])
+        );
     }
 
     #[test]
@@ -138,7 +188,7 @@ mod tests {
             &HELPSTEER.replace("correctness\": 4", "correctness\": \"good\"").replace("correctness\": 2", "correctness\": []"),
             &label("correctness"),
         );
-        assert!(text.contains("line 1: \"correctness\" is \"good\", not a number"), "{text}");
+        assert!(text.contains("line 1 \"correctness\" is \"good\", not a number"), "{text}");
         assert!(
             message(r#"{"prompt": "Why?", "response": "So."}"#, &FeedbackColumns::default()).contains("no number that could be a label")
         );
@@ -151,7 +201,7 @@ mod tests {
         let found = by_itself("a.jsonl", kto);
         assert_eq!((labels(&found), found.prompts.len(), &found.label[..]), (vec![1.0, 0.0], 1, "label"));
         let csv = by_itself("a.csv", "id,system,question,answer,stars\n1,Be brief.,Why?,So.,4.5\n2,,Why?,No.,\n3,,Why?,Maybe.,True\n");
-        assert_eq!((labels(&csv), csv.prompts.len(), csv.skipped.len()), (vec![4.5, 1.0], 2, 1));
+        assert_eq!((labels(&csv), csv.prompts.len(), csv.skipped.rows), (vec![4.5, 1.0], 2, 1));
         assert_eq!(csv.prompts[0].iter().map(|turn| &turn.role[..]).collect::<Vec<_>>(), ["system", "user"]);
     }
 
@@ -163,16 +213,32 @@ mod tests {
         let (columns, found) = load("a.jsonl", &text, &FeedbackColumns::default()).unwrap();
         assert_eq!((labels(&found), found.prompts.len()), (vec![7.5, 3.0], 1));
         assert_eq!((columns.prompt.as_deref(), columns.label.as_deref()), (Some("instruction"), Some("overall_score")));
-        assert_eq!(found.skipped.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(found.skipped.rows, 2);
+        assert!(found.skipped.reasons[0].starts_with("line 1 ") && found.skipped.reasons[1].starts_with("line 2 "), "{:?}", found.skipped);
         let (_, finely) = load("a.jsonl", &text, &label("fine-grained_score")).unwrap();
         assert_eq!(labels(&finely), [4.0, 1.0]);
+    }
+
+    /// As UltraFeedback's annotations lie, and as texts.
+    #[test]
+    fn a_label_may_lie_deeper() {
+        let text = r#"{"instruction": "Why?", "completions": [{"response": "So.", "annotations": {"helpfulness": {"Rating": "4", "Rationale": "Good."}, "truth": {"Rating": "2"}}}, {"response": "No.", "annotations": {"helpfulness": {"Rating": "N/A"}, "truth": {"Rating": "5"}}}]}"#;
+        let (_, found) = load("a.jsonl", text, &label("annotations.truth.Rating")).unwrap();
+        assert_eq!(labels(&found), [2.0, 5.0]);
+        let (_, found) = load("a.jsonl", text, &label("annotations.helpfulness.Rating")).unwrap();
+        assert_eq!((labels(&found), found.skipped.rows), (vec![4.0], 1));
+        assert!(found.skipped.reasons[0].contains("\"annotations.helpfulness.Rating\" is \"N/A\", not a number"), "{:?}", found.skipped);
+        let alone = r#"{"prompt": "Why?", "response": "So.", "scores": {"kind.ness": 3}}"#;
+        assert_eq!(by_itself("a.jsonl", alone).label, "scores.kind.ness");
+        let beside = alone.replace("\"scores\"", "\"stars\": 5, \"scores\"");
+        assert_eq!(by_itself("a.jsonl", &beside).label, "stars");
     }
 
     #[test]
     fn labels_are_told_one_by_one_or_in_ranges() {
         let file = |labels: &[f64]| {
             let line = |label: &f64| format!("{{\"prompt\": \"Why?\", \"response\": \"So.\", \"label\": {label}}}\n");
-            by_itself("a.jsonl", &labels.iter().map(line).collect::<String>()).distribution()
+            surveyed(&labels.iter().map(line).collect::<String>()).labels
         };
         let few = file(&[1.0, 0.0, 1.0]);
         assert_eq!(few, [LabelBin { low: 0.0, high: 0.0, answers: 1 }, LabelBin { low: 1.0, high: 1.0, answers: 2 }]);

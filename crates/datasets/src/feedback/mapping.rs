@@ -179,7 +179,10 @@ impl Look {
         }
         let is_taken =
             |name: &str| [Some(&response), named.prompt.as_ref(), named.system.as_ref()].into_iter().flatten().any(|taken| taken == name);
-        let free: Vec<&str> = self.columns.iter().filter(|c| c.is_label() && !is_taken(&c.name)).map(|c| &*c.name).collect();
+        let all = self.columns.iter().filter(|c| c.is_label() && !is_taken(&c.name)).map(|c| &*c.name);
+        // What lies within other columns is taken where there is nothing else.
+        let (deep, mut free): (Vec<&str>, Vec<&str>) = all.partition(|name| name.contains('.'));
+        free = if free.is_empty() { deep } else { free };
         let usual: Vec<&str> = free.iter().copied().filter(|name| LABELS.contains(name)).collect();
         match (free.as_slice(), usual.as_slice()) {
             ([], _) => {

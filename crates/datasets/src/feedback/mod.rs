@@ -1,6 +1,7 @@
 //! Feedback on answers: pairs of which one was chosen, or answers with labels.
 //!
-//! JSON Lines, as they are or gzipped, CSV, or Parquet. [`Look::at`] a file says which columns it has, [`Look::mapping`] which of them are what, and [`Look::read`] reads it.
+//! JSON Lines or JSON, CSV, or Parquet. [`Look::at`] a file says which columns it has, [`Look::mapping`] which of them are what, [`Look::survey`] how much it holds,
+//! and [`Look::read`] reads it, or a part of it: no more than what is read is ever in memory.
 //! What was said is a text, a transcript ("\n\nHuman: …\n\nAssistant: …", as Anthropic's hh-rlhf has them) or a list of messages (`role`, `content`); a row
 //! may hold a list of answers to its prompt, as UltraFeedback's `completions`.
 mod labelled;
@@ -10,16 +11,24 @@ mod said;
 
 use crate::columns::Column;
 pub use crate::conversation::Turn;
+use crate::near::Near;
 use crate::read::{Fields, KINDS, Source, source};
-use contract::feedback::FeedbackColumns;
+use crate::split::normalised;
+use contract::data::{NEAR, NearPair};
+use contract::feedback::{FeedbackColumns, LabelBin, LeftOut};
 use contract::{Error, Result};
 pub use labelled::{Labelled, LabelledAnswer};
 use mapping::Answers;
 pub use mapping::Mapping;
 pub use preferences::{Preference, Preferences};
 use serde_json::Value;
+use std::collections::HashSet;
 use std::path::Path;
 
+/// Reasons of rows without anything of use that are told.
+const REASONS: usize = 10;
+/// Pairs or answers that a survey shows.
+const SHOWN: usize = 5;
 /// Rows that are looked at for what columns hold.
 const LOOKED_AT: usize = 100;
 /// Lists of answers with what belongs to each.
@@ -30,6 +39,42 @@ const LISTS: [&str; 3] = ["completions", "responses", "answers"];
 pub enum Feedback {
     Pairs(Preferences),
     Labelled(Labelled),
+}
+
+/// How much a file holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Survey {
+    /// Pairs, or answers.
+    pub entries: usize,
+    /// Of answers: different conversations that they answer.
+    pub prompts: usize,
+    /// Of answers: how many have which label.
+    pub labels: Vec<LabelBin>,
+    /// The first few, with what is left out of the whole file.
+    pub first: Feedback,
+}
+
+/// Which pairs or answers of a file are wanted, by their places among those that count.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    All,
+    First(usize),
+    Drawn(&'a HashSet<usize>),
+}
+
+impl Wanted<'_> {
+    fn has(self, place: usize) -> bool {
+        match self {
+            Wanted::All => true,
+            Wanted::First(count) => place < count,
+            Wanted::Drawn(places) => places.contains(&place),
+        }
+    }
+
+    /// Of how many they were drawn.
+    fn drawn_of(self, entries: usize) -> Option<usize> {
+        matches!(self, Wanted::Drawn(_)).then_some(entries)
+    }
 }
 
 /// A file, or several ([`crate::load`]), of which the first rows were looked at.
@@ -45,7 +90,10 @@ pub struct Look {
 /// What a column was seen to hold.
 #[derive(Debug, Default)]
 struct Seen {
+    /// Of what lies in an object, all names on the way to it with dots between.
     name: String,
+    /// The column that it lies in.
+    top: String,
     /// Of the answers in a list.
     is_listed: bool,
     /// Something in it can have been said.
@@ -57,7 +105,7 @@ struct Seen {
 impl Seen {
     /// Numbers alone, and no number of a row.
     fn is_label(&self) -> bool {
-        let lower = self.name.to_ascii_lowercase();
+        let lower = self.name.rsplit('.').next().unwrap_or(&self.name).to_ascii_lowercase();
         let counts_rows = matches!(&lower[..], "id" | "idx" | "index") || lower.ends_with("_id") || lower.starts_with("__");
         self.has_number && !self.has_other && !counts_rows
     }
@@ -113,14 +161,30 @@ impl Look {
         self.columns.iter().filter(|column| column.is_label()).map(|column| column.name.clone()).collect()
     }
 
-    /// Reads the file row by row. Rows that hold neither a pair nor a labelled answer are left out and counted.
+    /// Goes over the file row by row and counts what it holds. Rows that hold neither a pair nor a labelled answer are left out and counted, and so are pairs
+    /// that say what an earlier one says.
     ///
     /// # Errors
     /// [`contract::Code::Data`] where it is damaged, or no row holds one: with the first row's reason. [`contract::Code::Io`] where it cannot be read.
-    pub fn read(&self, mapping: &Mapping) -> Result<Feedback> {
+    pub fn survey(&self, mapping: &Mapping) -> Result<Survey> {
+        match &mapping.answers {
+            Answers::Pair { .. } => {
+                let (first, entries) = preferences::read(self, mapping, Wanted::First(SHOWN))?;
+                Ok(Survey { entries, prompts: 0, labels: Vec::new(), first: Feedback::Pairs(first) })
+            }
+            Answers::Labelled { .. } => labelled::survey(self, mapping),
+        }
+    }
+
+    /// Reads all that [`Self::survey`] counts, or what of it has one of the places `drawn`, counted from 0.
+    ///
+    /// # Errors
+    /// As [`Self::survey`].
+    pub fn read(&self, mapping: &Mapping, drawn: Option<&HashSet<usize>>) -> Result<Feedback> {
+        let wanted = drawn.map_or(Wanted::All, Wanted::Drawn);
         Ok(match &mapping.answers {
-            Answers::Pair { .. } => Feedback::Pairs(preferences::read(self, mapping)?),
-            Answers::Labelled { .. } => Feedback::Labelled(labelled::read(self, mapping)?),
+            Answers::Pair { .. } => Feedback::Pairs(preferences::read(self, mapping, wanted)?.0),
+            Answers::Labelled { .. } => Feedback::Labelled(labelled::read(self, mapping, wanted)?),
         })
     }
 
@@ -128,26 +192,32 @@ impl Look {
         self.columns.iter().find(|column| column.name == name && (also_listed || !column.is_listed))
     }
 
-    /// Every row, with its number; those of which `take` says what is wrong are given back.
-    fn each_row(&self, mapping: &Mapping, mut take: impl FnMut(&Fields, usize) -> Result<(), String>) -> Result<Vec<(usize, String)>> {
+    /// Every row, with its number; those of which `take` says what is wrong are counted.
+    fn each_row(&self, mapping: &Mapping, mut take: impl FnMut(&Fields, usize) -> Result<(), String>) -> Result<LeftOut> {
         let names = mapping.names();
         let list = self.list.as_deref().filter(|_| names.iter().any(|name| self.columns.iter().any(|c| c.name == *name && c.is_listed)));
-        let of_rows = names.iter().copied().filter(|name| self.find(name, false).is_some()).chain(list);
+        let of_rows = names.iter().filter_map(|name| Some(self.find(name, false)?.top.as_str())).chain(list);
         let columns: Vec<Column<'_>> = of_rows.map(Column::feedback).collect();
-        let mut skipped = Vec::new();
+        let (mut skipped, counts) = (LeftOut::default(), self.source.counts());
+        let mut skip = |number: usize, why: String| {
+            skipped.rows += 1;
+            if skipped.reasons.len() < REASONS {
+                skipped.reasons.push(format!("{counts} {number} {why}"));
+            }
+        };
         for (at, row) in self.source.rows(&columns).enumerate() {
             let (_, row) = row?;
             // Of several files no line has a number of its own.
             let number = if self.source.is_one_file() { row.number } else { at + 1 };
             match row.fields(names.first().copied().unwrap_or("prompt")) {
-                Err(why) => skipped.push((number, why)),
+                Err(why) => skip(number, why),
                 Ok(fields) => {
                     let rows = list.map_or_else(Vec::new, |list| unfolded(&fields, list));
                     if list.is_some() && rows.is_empty() {
-                        skipped.push((number, "has no answer in its list".into()));
+                        skip(number, "has no answer in its list".into());
                     }
                     let rows = if list.is_some() { &rows[..] } else { std::slice::from_ref(&fields) };
-                    skipped.extend(rows.iter().filter_map(|row| Some((number, take(row, number).err()?))));
+                    rows.iter().filter_map(|row| take(row, number).err()).for_each(|why| skip(number, why));
                 }
             }
         }
@@ -155,20 +225,20 @@ impl Look {
     }
 
     /// That nothing was found.
-    fn nothing(&self, what: &str, skipped: &[(usize, String)]) -> Error {
-        let (name, number) = (&self.source.name, self.source.counts());
-        match skipped.first() {
+    fn nothing(&self, what: &str, skipped: &LeftOut) -> Error {
+        let name = &self.source.name;
+        match skipped.reasons.first() {
             None => Error::data(format!("{name} is empty; it must hold {what}s")),
-            Some((at, why)) => Error::data(format!("{name} holds no {what}; {number} {at}: {why}")),
+            Some(why) => Error::data(format!("{name} holds no {what}; {why}")),
         }
     }
 }
 
-/// The pairs of a file, for what can do nothing with labels, and which columns they were read from.
+/// A look at a file, for what can do nothing with labels, and which columns its pairs are read from.
 ///
 /// # Errors
-/// As [`Look::at`], [`Look::mapping`] and [`Look::read`]; [`contract::Code::Data`] where the file holds labelled answers.
-pub fn pairs(path: &Path, named: &FeedbackColumns) -> Result<(Preferences, Mapping)> {
+/// As [`Look::at`] and [`Look::mapping`]; [`contract::Code::Data`] where the file holds labelled answers.
+pub fn pairs(path: &Path, named: &FeedbackColumns) -> Result<(Look, Mapping)> {
     let look = Look::at(path)?;
     let mapping = look.mapping(named)?;
     if mapping.is_labelled() {
@@ -178,7 +248,19 @@ pub fn pairs(path: &Path, named: &FeedbackColumns) -> Result<(Preferences, Mappi
             path.display()
         )));
     }
-    Ok((preferences::read(&look, &mapping)?, mapping))
+    Ok((look, mapping))
+}
+
+/// How many of the first messages of held-out pairs have a near-duplicate among those of other pairs, and the most similar such pair.
+pub fn near_in_training(training: &[Preference], held_out: &[Preference]) -> (usize, Option<NearPair>) {
+    let beginnings = |pairs: &'_ [Preference]| {
+        let mut seen = HashSet::new();
+        let first = pairs.iter().filter_map(|pair| pair.before.iter().find(|turn| turn.role == "user").map(|turn| turn.content.clone()));
+        first.filter(|text| seen.insert(normalised(text))).collect::<Vec<_>>()
+    };
+    let (training, held_out) = (beginnings(training), beginnings(held_out));
+    let near = Near::of(NEAR, training.iter().map(String::as_str));
+    near.among(held_out.iter().map(String::as_str), |i| &training[i])
 }
 
 /// The objects in a list.
@@ -195,9 +277,17 @@ fn unfolded(row: &Fields, list: &str) -> Vec<Fields> {
     row.get(list).into_iter().flat_map(each).map(with).collect()
 }
 
+/// Looks at a value, and where it is an object at what lies in it.
 fn see(columns: &mut Vec<Seen>, name: &str, value: &Value) {
+    see_within(columns, name, name, value);
+}
+
+fn see_within(columns: &mut Vec<Seen>, top: &str, name: &str, value: &Value) {
+    if let Value::Object(inner) = value {
+        return inner.iter().for_each(|(inner, value)| see_within(columns, top, &format!("{name}.{inner}"), value));
+    }
     let at = columns.iter().position(|column| column.name == name).unwrap_or_else(|| {
-        columns.push(Seen { name: name.to_owned(), ..Seen::default() });
+        columns.push(Seen { name: name.to_owned(), top: top.to_owned(), ..Seen::default() });
         columns.len() - 1
     });
     let column = &mut columns[at];
@@ -209,5 +299,26 @@ fn see(columns: &mut Vec<Seen>, name: &str, value: &Value) {
             None if value.as_str().is_some_and(|text| text.trim().is_empty()) => {}
             None => column.has_other = true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_duplicates_among_held_out_pairs_are_found() {
+        let pair = |text: &str| {
+            let turn = |role: &str, content: &str| Turn { role: role.into(), content: content.into() };
+            Preference { line: 1, before: vec![turn("system", "Hm."), turn("user", text)], chosen: "a".into(), rejected: "b".into() }
+        };
+        let training = ["How do I get a red wine stain out of a linen tablecloth?", "Why is the sky blue?"].map(pair);
+        let held_out =
+            ["How do I get a red wine stain out of a linen tablecloth now?", "Why is the SKY blue", "why is the sky blue?", "Hi"].map(pair);
+        let (count, nearest) = near_in_training(&training, &held_out);
+        assert_eq!(count, 3, "each first message once, but for capitals and spaces");
+        let nearest = nearest.unwrap();
+        assert_eq!((nearest.similarity, &nearest.in_training[..]), (1.0, "Why is the sky blue?"));
+        assert_eq!(near_in_training(&training, &held_out[3..]), (0, None));
     }
 }

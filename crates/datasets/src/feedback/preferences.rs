@@ -1,10 +1,13 @@
 //! Preferences of people: pairs of answers to the same conversation, of which one was chosen.
 use super::mapping::{Answers, Says};
 use super::said::{Beginning, needed, number};
-use super::{Look, Mapping, Turn};
+use super::{Look, Mapping, Turn, Wanted};
+use crate::checksum::{Fingerprint, fingerprint};
 use crate::columns::quote;
 use crate::read::Fields;
 use contract::Result;
+use contract::feedback::LeftOut;
+use std::collections::HashSet;
 
 /// Two answers to one conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,22 +24,41 @@ pub struct Preference {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preferences {
     pub pairs: Vec<Preference>,
-    /// Lines that are left out, with the reason.
-    pub skipped: Vec<(usize, String)>,
+    /// Of how many these were drawn; None where they are all.
+    pub drawn_of: Option<usize>,
+    /// Pairs that say what an earlier one says, and do not count.
+    pub repeated: usize,
+    pub skipped: LeftOut,
     /// Hex SHA-256 of the file's bytes.
     pub checksum: String,
 }
 
-pub(super) fn read(look: &Look, mapping: &Mapping) -> Result<Preferences> {
-    let mut pairs = Vec::new();
+/// Those that are wanted, and how many there are.
+pub(super) fn read(look: &Look, mapping: &Mapping, wanted: Wanted<'_>) -> Result<(Preferences, usize)> {
+    let (mut pairs, mut known, mut repeated) = (Vec::new(), HashSet::new(), 0);
     let skipped = look.each_row(mapping, |row, line| {
-        pairs.push(pair(row, mapping, line)?);
+        let pair = pair(row, mapping, line)?;
+        let place = known.len();
+        if !known.insert(pair.fingerprint()) {
+            repeated += 1;
+        } else if wanted.has(place) {
+            pairs.push(pair);
+        }
         Ok(())
     })?;
-    if pairs.is_empty() {
+    let entries = known.len();
+    if entries == 0 {
         return Err(look.nothing("pair", &skipped));
     }
-    Ok(Preferences { pairs, skipped, checksum: look.source.checksum()? })
+    Ok((Preferences { pairs, drawn_of: wanted.drawn_of(entries), repeated, skipped, checksum: look.source.checksum()? }, entries))
+}
+
+impl Preference {
+    /// What tells a pair from others that are not equal to it.
+    fn fingerprint(&self) -> Fingerprint {
+        let turns = self.before.iter().flat_map(|turn| [&turn.role, &turn.content]);
+        fingerprint(turns.chain([&self.chosen, &self.rejected]).map(String::as_bytes))
+    }
 }
 
 fn pair(row: &Fields, mapping: &Mapping, line: usize) -> Result<Preference, String> {
@@ -75,7 +97,7 @@ fn is_second(row: &Fields, column: &str, says: Says) -> Result<bool, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feedback::pairs;
+    use crate::feedback::{Feedback, pairs};
     use contract::feedback::FeedbackColumns;
     use flate2::Compression;
     use flate2::write::GzEncoder;
@@ -86,7 +108,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        pairs(&path, &FeedbackColumns::default()).map(|(pairs, _)| pairs)
+        read_pairs(&path, &FeedbackColumns::default())
+    }
+
+    fn read_pairs(path: &Path, named: &FeedbackColumns) -> Result<Preferences> {
+        let (look, mapping) = pairs(path, named)?;
+        Ok(read(&look, &mapping, Wanted::All)?.0)
     }
 
     fn turn(role: &str, content: &str) -> Turn {
@@ -100,12 +127,15 @@ mod tests {
 
     #[test]
     fn every_layout_is_the_same_pair() {
-        let found = load("a.jsonl", [HH, FLAT, "", MESSAGES, ANSWERS].join("\n").as_bytes()).unwrap();
-        assert_eq!(found.skipped, []);
-        assert_eq!(found.pairs.iter().map(|pair| pair.line).collect::<Vec<_>>(), [1, 2, 4, 5]);
-        assert!(found.pairs.iter().all(|pair| (pair.chosen.as_str(), pair.rejected.as_str()) == ("Because.", "No idea.")));
-        assert_eq!(found.pairs[0].before, [turn("user", "Hi"), turn("assistant", "Hello!"), turn("user", "Why?")]);
-        assert!(found.pairs[1..].iter().all(|pair| pair.before == [turn("user", "Why?")]));
+        let alone = |text: &str| load("a.jsonl", text.as_bytes()).unwrap().pairs.remove(0);
+        let all = [HH, FLAT, MESSAGES, ANSWERS].map(alone);
+        assert!(all.iter().all(|pair| (pair.chosen.as_str(), pair.rejected.as_str()) == ("Because.", "No idea.")));
+        assert_eq!(all[0].before, [turn("user", "Hi"), turn("assistant", "Hello!"), turn("user", "Why?")]);
+        assert!(all[1..].iter().all(|pair| pair.before == [turn("user", "Why?")]));
+
+        let found = load("a.jsonl", [HH, "", FLAT, MESSAGES, ANSWERS].join("\n").as_bytes()).unwrap();
+        assert_eq!((found.skipped.rows, found.repeated), (0, 2), "one that is written in another way is the same pair");
+        assert_eq!(found.pairs.iter().map(|pair| pair.line).collect::<Vec<_>>(), [1, 3]);
     }
 
     #[test]
@@ -137,7 +167,6 @@ mod tests {
         ];
         let found = load("a.jsonl", lines.join("\n").as_bytes()).unwrap();
         assert_eq!(found.pairs.len(), 1);
-        let why: Vec<(usize, &str)> = found.skipped.iter().map(|(line, why)| (*line, why.as_str())).collect();
         let expected = [
             (2, "not valid JSON"),
             (3, "JSON array"),
@@ -149,9 +178,9 @@ mod tests {
             (9, "no list of"),
             (10, "no message of the user"),
         ];
-        assert_eq!(why.len(), expected.len());
-        for ((line, why), (at, part)) in why.iter().zip(expected) {
-            assert!(*line == at && why.contains(part), "line {line}: {why}");
+        assert_eq!((found.skipped.rows, found.skipped.reasons.len()), (expected.len(), expected.len()));
+        for (why, (at, part)) in found.skipped.reasons.iter().zip(expected) {
+            assert!(why.starts_with(&format!("line {at} ")) && why.contains(part), "line {at}: {why}");
         }
     }
 
@@ -161,7 +190,7 @@ mod tests {
         assert!(message("a.txt", "x").contains(".parquet"));
         assert!(message("a.jsonl", "\n\n").contains("is empty"));
         assert!(message("a.jsonl", "{}").contains("neither pairs nor answers with labels"));
-        let absent = pairs(Path::new("/nowhere/a.jsonl"), &FeedbackColumns::default()).unwrap_err();
+        let absent = read_pairs(Path::new("/nowhere/a.jsonl"), &FeedbackColumns::default()).unwrap_err();
         assert!(absent.message.contains("there is no file"), "{absent}");
         let labelled = message("a.jsonl", r#"{"prompt": "Why?", "response": "So.", "score": 3}"#);
         assert!(labelled.contains("holds answers with labels, not pairs"), "{labelled}");
@@ -172,7 +201,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.jsonl");
         std::fs::write(&path, text).unwrap();
-        let mut found = pairs(&path, named)?.0;
+        let mut found = read_pairs(&path, named)?;
         assert_eq!(found.pairs.len(), 1, "{found:?}");
         Ok(found.pairs.remove(0))
     }
@@ -210,11 +239,35 @@ mod tests {
     }
 
     #[test]
+    fn what_was_said_before_does_not_count_again_and_a_part_can_be_drawn() {
+        let pair = |i: usize| format!("{{\"prompt\": \"Why {i}?\", \"chosen\": \"a\", \"rejected\": \"b\"}}\n");
+        let turned = pair(3).replace("\"a\"", "\"c\"").replace("\"b\"", "\"a\"").replace("\"c\"", "\"b\"");
+        let text: String = (0..40).map(pair).chain([pair(3), "{\n".into(), turned, pair(7)]).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl");
+        std::fs::write(&path, text).unwrap();
+        let (look, mapping) = pairs(&path, &FeedbackColumns::default()).unwrap();
+        let whole = read_pairs(&path, &FeedbackColumns::default()).unwrap();
+        assert_eq!(
+            (whole.pairs.len(), whole.repeated, whole.skipped.rows, whole.drawn_of),
+            (41, 2, 1, None),
+            "turned round it says another thing"
+        );
+
+        let survey = look.survey(&mapping).unwrap();
+        let Feedback::Pairs(first) = survey.first else { panic!() };
+        assert_eq!((survey.entries, &first.pairs[..], first.repeated), (41, &whole.pairs[..5], 2));
+        let Feedback::Pairs(drawn) = look.read(&mapping, Some(&HashSet::from([40, 3, 17]))).unwrap() else { panic!() };
+        assert_eq!(drawn.pairs, [3, 17, 40].map(|i: usize| whole.pairs[i].clone()));
+        assert_eq!((drawn.drawn_of, drawn.checksum), (Some(41), whole.checksum));
+    }
+
+    #[test]
     fn where_neither_answer_is_better_there_is_no_pair() {
         let tie = r#"{"prompt": "Why?", "response_1": "a", "response_2": "b", "preference_strength": 0}"#;
         let told = load("a.jsonl", format!("{tie}\n{}\n", tie.replace(": 0", ": 1")).as_bytes()).unwrap();
         assert_eq!((told.pairs.len(), &told.pairs[0].chosen[..]), (1, "b"));
-        assert!(told.skipped[0].1.contains("\"preference_strength\" is 0"), "{:?}", told.skipped);
+        assert!(told.skipped.reasons[0].contains("\"preference_strength\" is 0"), "{:?}", told.skipped);
     }
 
     #[test]

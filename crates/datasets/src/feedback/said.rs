@@ -5,9 +5,10 @@ use crate::conversation::{Turn, describe, transcript, turns};
 use crate::read::Fields;
 use serde_json::Value;
 
-/// A value that is there.
+/// A value that is there: in the column of this name, or in an object, behind its name and a dot.
 pub(super) fn get<'a>(row: &'a Fields, column: &str) -> Option<&'a Value> {
-    row.get(column).filter(|value| !value.is_null())
+    let within = || column.match_indices('.').find_map(|(dot, _)| get(row.get(&column[..dot])?.as_object()?, &column[dot + 1..]));
+    row.get(column).or_else(within).filter(|value| !value.is_null())
 }
 
 pub(super) fn needed<'a>(row: &'a Fields, column: &str) -> Result<&'a Value, String> {

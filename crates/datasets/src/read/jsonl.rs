@@ -24,7 +24,7 @@ pub(super) fn rows(mut lines: Lines) -> Rows {
     }))
 }
 
-/// The object on a line. A lone CR is white space to JSON, so that a file with no other line end reads as one malformed line.
+/// The object on a line, or in an array. A lone CR is white space to JSON, so that a file with no other line end reads as one malformed line.
 pub(super) fn fields(line: &[u8], column: &str) -> Result<Fields, String> {
     match serde_json::from_str(text(line)?) {
         Ok(Value::Object(object)) => Ok(object),
@@ -36,7 +36,7 @@ pub(super) fn fields(line: &[u8], column: &str) -> Result<Fields, String> {
 
 fn wanted(column: &str) -> String {
     let key = Value::from(column);
-    format!("each line must be one whole object, such as {{{key}: \"...\"}}")
+    format!("each row must be one whole object, such as {{{key}: \"...\"}}")
 }
 
 /// serde_json counts lines within the text it is given, which is always one line here: only the column is of use.

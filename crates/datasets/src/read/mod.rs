@@ -1,5 +1,6 @@
 //! From a path to rows, one at a time: however large a file is, only a row of it is in memory (of Parquet, a page of each column).
 mod csv;
+mod json;
 mod jsonl;
 mod lines;
 mod parquet;
@@ -11,12 +12,12 @@ use contract::{Error, Result};
 use serde_json::{Map, Value};
 pub(crate) use source::{KINDS, Source, source};
 
-/// What a row holds: of a JSONL file everything, of others the columns that were asked for.
+/// What a row holds: of JSON everything, of others the columns that were asked for.
 pub(crate) type Fields = Map<String, Value>;
 
 /// One row. It is parsed when its fields are asked for, so that rows that nobody wants cost little.
 pub(crate) struct Row {
-    /// Number of its line, or in a Parquet file of the row, from 1 on.
+    /// Number of its line, or in a Parquet file or a JSON array of the row, from 1 on.
     pub number: usize,
     raw: Raw,
 }

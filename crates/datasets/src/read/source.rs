@@ -1,7 +1,8 @@
 //! Which files a path means, and of what kind they are.
-use super::{Fields, Rows, columns_of, csv, jsonl, lines::Lines, parquet, unreadable};
+use super::{Fields, Rows, columns_of, csv, json, jsonl, lines::Lines, parquet, unreadable};
 use crate::checksum;
 use crate::columns::Column;
+use contract::data::is_about_rows;
 use contract::desk::DataColumns;
 use contract::{Error, Result};
 use flate2::read::MultiGzDecoder;
@@ -9,7 +10,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
-pub(crate) const KINDS: &str = "a .jsonl, .csv or .parquet file (the first two also gzipped)";
+pub(crate) const KINDS: &str = "a .jsonl, .json, .csv or .parquet file (all but the last also gzipped)";
 
 /// Rows after the first that are looked at for what columns hold: a row may have nothing in one.
 const LOOKED_AT: usize = 20;
@@ -17,6 +18,8 @@ const LOOKED_AT: usize = 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Jsonl,
+    /// An array of objects.
+    Json,
     Csv,
     Parquet,
 }
@@ -72,8 +75,13 @@ pub(crate) fn source(path: &Path, advice: &str) -> Result<Source> {
 fn within(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).map_err(|e| unreadable(&folder.display().to_string(), e))?;
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file());
-    let is_data = |path: &PathBuf| kind(path).is_ok() && !short(path).starts_with('.');
+    let is_data = |path: &PathBuf| kind(path).is_ok() && !short(path).starts_with('.') && !is_about_rows(&short(path));
     let mut paths: Vec<_> = paths.filter(is_data).filter(|path| fits(&short(path), pattern)).collect();
+    let is_json = |path: &PathBuf| matches!(kind(path), Ok((Kind::Json, _)));
+    // Beside files that can only hold rows, others in JSON say something else.
+    if pattern == "*" && !paths.iter().all(is_json) {
+        paths.retain(|path| !is_json(path));
+    }
     paths.sort();
     if paths.is_empty() {
         let which = if pattern == "*" { String::new() } else { format!(" whose name fits {pattern}") };
@@ -110,9 +118,7 @@ fn kind(path: &Path) -> Result<(Kind, bool)> {
         "bz2" | "xz" | "zst" | "zip" => {
             Err(Error::data(format!("{name} is compressed with .{extension}; unpack it, or gzip it, to {KINDS}")))
         }
-        "json" => {
-            Err(Error::data(format!("{name} ends in .json; write one object a line, such as {{\"prompt\": \"...\"}}, to a .jsonl file")))
-        }
+        "json" => Ok((Kind::Json, is_gzipped)),
         "" => Err(Error::data(format!("{name} has no extension to tell its kind by; it must be {KINDS}"))),
         other => Err(Error::data(format!("{name} is a .{other} file, which cannot be read; it must be {KINDS}"))),
     }
@@ -121,7 +127,11 @@ fn kind(path: &Path) -> Result<(Kind, bool)> {
 impl DataFile {
     fn new(path: PathBuf) -> Result<Self> {
         let (kind, is_gzipped) = kind(&path)?;
-        Ok(Self { path, kind, is_gzipped })
+        let mut file = Self { path, kind, is_gzipped };
+        if kind == Kind::Json && !json::is_array(file.text()?.fill_buf().map_err(|e| unreadable(&file.name(), e))?) {
+            file.kind = Kind::Jsonl;
+        }
+        Ok(file)
     }
 
     fn name(&self) -> String {
@@ -130,13 +140,11 @@ impl DataFile {
 
     /// Its rows. `columns` are those that are looked at; all of a JSONL file are.
     fn rows(&self, columns: &[Column<'_>]) -> Result<Rows> {
-        let file = self.open()?;
-        if self.kind == Kind::Parquet {
-            return parquet::rows(file, &self.name(), columns);
-        }
         match self.kind {
-            Kind::Csv => csv::rows(self.lines(file)?, columns),
-            _ => Ok(jsonl::rows(self.lines(file)?)),
+            Kind::Parquet => parquet::rows(self.open()?, &self.name(), columns),
+            Kind::Csv => csv::rows(self.lines()?, columns),
+            Kind::Json => Ok(json::rows(self.text()?, self.name())),
+            Kind::Jsonl => Ok(jsonl::rows(self.lines()?)),
         }
     }
 
@@ -144,14 +152,19 @@ impl DataFile {
         File::open(&self.path).map_err(|e| unreadable(&self.name(), e))
     }
 
-    /// The lines of a file that is text.
-    fn lines(&self, file: File) -> Result<Lines> {
+    fn lines(&self) -> Result<Lines> {
+        Ok(Lines::new(self.text()?, self.name()))
+    }
+
+    /// What a file that is text holds.
+    fn text(&self) -> Result<Box<dyn BufRead>> {
+        let file = self.open()?;
         let mut reader: Box<dyn BufRead> = match self.is_gzipped {
             true => Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(file))),
             false => Box::new(BufReader::with_capacity(1 << 16, file)),
         };
         self.check_start(reader.fill_buf().map_err(|e| unreadable(&self.name(), e))?)?;
-        Ok(Lines::new(reader, self.name()))
+        Ok(reader)
     }
 
     /// Refuses a file whose first bytes show that it is not text.
@@ -188,7 +201,7 @@ impl Source {
         let first = &self.files[0];
         let name = first.name();
         if first.kind == Kind::Csv {
-            let header = csv::header(first.lines(first.open()?)?)?;
+            let header = csv::header(first.lines()?)?;
             return Ok(DataColumns { prompts: header.clone(), clusters: header });
         }
         // Rows that cannot be read are counted elsewhere; where none of the first can be, the first says why.
@@ -232,7 +245,7 @@ impl Source {
 
     /// Whether a row's number counts lines, or rows.
     pub fn counts(&self) -> &'static str {
-        if self.files[0].kind == Kind::Parquet { "row" } else { "line" }
+        if matches!(self.files[0].kind, Kind::Parquet | Kind::Json) { "row" } else { "line" }
     }
 }
 

@@ -94,10 +94,9 @@ fn other_encodings_are_refused() {
 
 #[test]
 fn other_kinds_of_file_are_refused() {
-    Given::file("p.jsonl.zst", "x").refused(&["compressed with .zst", ".jsonl, .csv or .parquet"]);
+    Given::file("p.jsonl.zst", "x").refused(&["compressed with .zst", ".jsonl, .json, .csv or .parquet"]);
     Given::file("p.parquet.gz", "x").refused(&["gzipped Parquet file"]);
-    Given::file("p.json", "[]").refused(&["one object a line"]);
-    Given::file("p.txt", "x").refused(&[".txt file", ".jsonl, .csv or .parquet"]);
+    Given::file("p.txt", "x").refused(&[".txt file", ".jsonl, .json, .csv or .parquet"]);
     Given::file("prompts", "x").refused(&["no extension"]);
 }
 
@@ -163,5 +162,5 @@ fn the_columns_that_can_hold_prompts() {
     assert_eq!(late.prompts, ["question"], "the first rows may be such as cannot be read");
     assert!(of("p.jsonl", "[1]").unwrap_err().message.contains("line 1"));
     assert!(of("p.csv", " \n").unwrap_err().message.contains("is empty"));
-    assert!(of("p.json", "{}").unwrap_err().message.contains(".jsonl"));
+    assert_eq!(of("p.json", "[{\"q\": \"Why?\"}]").unwrap().prompts, ["q"]);
 }

@@ -1,6 +1,6 @@
 //! Every kind of file gives the same prompts, and what is wrong in one does not end the reading.
 use super::{Given, texts};
-use crate::feedback::pairs;
+use crate::feedback::{Feedback, pairs};
 use contract::Code;
 use contract::data::Prompt;
 use contract::feedback::FeedbackColumns;
@@ -32,6 +32,41 @@ fn plants() -> Vec<String> {
     let mut all: Vec<_> = (0..60).map(|i| format!("How do I take care of plant number {i} in winter?\nIt likes the sun. 🌻")).collect();
     all.sort();
     all
+}
+
+#[test]
+fn json_in_its_layouts() {
+    let rows: Vec<_> = plants().into_iter().map(|prompt| serde_json::json!({ "prompt": prompt })).collect();
+    let lines = rows.iter().map(|row| format!("{row}\n")).collect::<String>();
+    let [compact, pretty] = [serde_json::to_string(&rows), serde_json::to_string_pretty(&rows)].map(Result::unwrap);
+    for (name, content) in [("p.json", compact), ("p.json", pretty.clone()), ("p.json", lines)] {
+        assert_eq!(Given::file(name, content).counts(40, 10, 10).prompts(), plants());
+    }
+    assert_eq!(Given::file("p.json.gz", gzipped(&pretty)).counts(40, 10, 10).prompts(), plants());
+    assert_eq!(Given::file("p.json", &pretty).columns().unwrap().prompts, ["prompt"]);
+
+    let given = Given::file("p.json", r#"[{"prompt": "a"}, 3, {"prompt": "b"}, {"prompt": null}]"#);
+    let census = given.load().unwrap().census;
+    assert_eq!((census.rows, census.malformed), (4, 2));
+    assert!(census.malformed_examples[0].contains("row 2: holds a number"), "{census:?}");
+    Given::file("p.json", "[]").refused(&["is empty"]);
+    Given::file("p.json", "{\n  \"data\": []\n}").refused(&["line 1", "not valid JSON"]);
+    Given::file("p.json", pretty.trim_end_matches([']', '\n', '}', ' '])).counts(40, 10, 10).refused(&["row 60", "ends before its array"]);
+}
+
+/// Of a folder, what says something about rows is none of them; nor is other JSON, where there are files that can only be rows.
+#[test]
+fn a_folder_of_json_is_its_rows() {
+    let mut given = Given::file("train.json", r#"[{"prompt": "a"}, {"prompt": "b"}]"#);
+    let folder = given.folder.path().to_path_buf();
+    let add = |name: &str, content: &str| std::fs::write(folder.join(name), content).unwrap();
+    add("dataset_infos.json", "{}");
+    given.spec.source = ".".into();
+    assert_eq!(given.prompts(), ["a", "b"]);
+    add("rows.jsonl", "{\"prompt\": \"c\"}\n{\"prompt\": \"d\"}\n");
+    assert_eq!(given.prompts(), ["c", "d"]);
+    given.spec.source = "t*.json".into();
+    assert_eq!(given.prompts(), ["a", "b"]);
 }
 
 #[test]
@@ -110,8 +145,9 @@ fn system_prompts_come_from_a_column_or_a_conversation() {
 
 #[test]
 fn pairs_are_read_from_parquet() {
-    let found = pairs(&fixture("ultrafeedback.parquet"), &FeedbackColumns::default()).unwrap().0;
-    assert_eq!((found.pairs.len(), found.skipped.len()), (60, 0));
+    let (look, mapping) = pairs(&fixture("ultrafeedback.parquet"), &FeedbackColumns::default()).unwrap();
+    let Feedback::Pairs(found) = look.read(&mapping, None).unwrap() else { panic!() };
+    assert_eq!((found.pairs.len(), found.skipped.rows), (60, 0));
     assert_eq!((found.pairs[3].chosen.as_str(), found.pairs[3].rejected.as_str()), ("Water it 3.", "Burn it 3."));
     assert_eq!(found.pairs[3].before.len(), 1);
     let none = pairs(&fixture("orca.parquet"), &FeedbackColumns::default()).unwrap_err().message;

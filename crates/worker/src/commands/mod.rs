@@ -131,9 +131,9 @@ async fn command(context: &Context, command: Command) -> Result<ExitCode> {
         Command::Import { file } => share::import(context, &file).await,
         Command::Report { file, runs } => report::report(context, &file, &runs).await,
         Command::Data { spec } => tokio::task::block_in_place(|| data::data(context, &spec)),
-        Command::Reward { command: RewardCommand::Bench { spec, file, pairs, labels, folder, each } } => {
-            let named = labels.beside(pairs);
-            tokio::task::block_in_place(|| reward::bench(context, &spec, &file, &named, folder.as_deref(), each))
+        Command::Reward { command: RewardCommand::Bench { spec, file, pairs, labels, only, seed, folder, each } } => {
+            let asked = reward::Asked { columns: labels.beside(pairs), only: only.map(|n| n as usize), seed, folder, each };
+            tokio::task::block_in_place(|| reward::bench(context, &spec, &file, &asked))
         }
         Command::Reward {
             command:

@@ -12,23 +12,40 @@ use datasets::feedback::{Feedback, Look};
 use experiment::reward_bench;
 use home::read_error;
 use rewards::Reward;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Relative paths of the spec start at `folder`, or at its own. With `each` it is told on the way how much is scored.
-pub fn bench(context: &Context, spec: &Path, file: &Path, named: &FeedbackColumns, folder: Option<&Path>, each: bool) -> Result<ExitCode> {
+/// Of a file, how it is read.
+pub struct Asked {
+    pub columns: FeedbackColumns,
+    /// Only so many pairs or answers, drawn by the seed.
+    pub only: Option<usize>,
+    pub seed: u64,
+    /// Where relative paths of the spec start, if not at its own folder.
+    pub folder: Option<PathBuf>,
+    /// To tell on the way how much is scored.
+    pub each: bool,
+}
+
+pub fn bench(context: &Context, spec: &Path, file: &Path, asked: &Asked) -> Result<ExitCode> {
     signals::listen();
+    let Asked { columns, only, seed, folder, each } = asked;
     let text = std::fs::read_to_string(spec).map_err(|e| Error { code: Code::Spec, ..read_error(spec, &e) })?;
     let parsed = experiment::spec::parse(&text, &spec.display().to_string())?;
     let look = Look::at(file)?;
-    let mapping = look.mapping(named)?;
-    let read = look.read(&mapping)?;
+    let mapping = look.mapping(columns)?;
+    let read = experiment::feedback::read(&look, &mapping, *only, *seed)?;
     let (what, total) = match &read {
         Feedback::Pairs(file) => ("pairs", file.pairs.len()),
         Feedback::Labelled(file) => ("answers", file.answers.len()),
     };
-    let parts =
-        reward_parts::find(&context.home, &parsed.reward, folder.unwrap_or_else(|| folder_of(spec)), parsed.precision, context.consent)?;
+    let parts = reward_parts::find(
+        &context.home,
+        &parsed.reward,
+        folder.as_deref().unwrap_or_else(|| folder_of(spec)),
+        parsed.precision,
+        context.consent,
+    )?;
     let bars = Bars::new();
     if !parts.is_empty() {
         bars.say("Loading what scores …");
@@ -38,7 +55,7 @@ pub fn bench(context: &Context, spec: &Path, file: &Path, named: &FeedbackColumn
     let bar = counting("scoring", what, (0, total));
     let mut on_progress = |done: usize| {
         bar.set_position(done as u64);
-        if each {
+        if *each {
             // Nobody may be listening; the rest is still scored.
             let _ = context.output.line(&BenchProgress { scored: done, total });
         }

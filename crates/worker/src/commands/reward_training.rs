@@ -4,6 +4,7 @@ use crate::bench_table;
 use crate::kept_training::KeptTraining;
 use crate::models::check_name;
 use crate::models::resolve::{as_folder, locate};
+use crate::output::one_line;
 use crate::progress::{Bars, counting};
 use crate::signals;
 use crate::table::{bounded, columns, headed, plain};
@@ -11,9 +12,10 @@ use contract::bench::{RewardBench, RewardTrained, RewardTrainingNews};
 use contract::feedback::FeedbackColumns;
 use contract::spec::{LORA_TARGETS, Reward as Spec, RewardPart, RewardProgram};
 use contract::{Error, Result};
-use datasets::feedback::{Preferences, pairs};
+use datasets::feedback::{Feedback, Preferences, near_in_training, pairs};
+use experiment::feedback;
 use experiment::reward_bench::{Margin, calibration, with_margins};
-use experiment::reward_training::{RewardStep, RewardTrainer, RewardTraining, sample, split};
+use experiment::reward_training::{RewardStep, RewardTrainer, RewardTraining, split};
 use home::create_folder;
 use lm::{Llama, LoraConfig, ModelFolder, Precision, RewardModel};
 use rewards::{Reward, Scorer, Scorers};
@@ -45,9 +47,12 @@ pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> 
     if folder.exists() {
         return Err(Error::model(format!("{} is there already; choose another name, or remove the folder.", folder.display())));
     }
-    let (pairs, mapping) = pairs(file, &asked.columns)?;
-    let pairs = sample(pairs, asked.only.unwrap_or(usize::MAX), asked.settings.seed);
+    let (look, mapping) = pairs(file, &asked.columns)?;
+    let Feedback::Pairs(pairs) = feedback::read(&look, &mapping, asked.only, asked.settings.seed)? else {
+        return Err(Error::internal("A file of pairs was read as one of labelled answers."));
+    };
     let (training, held_out) = split(pairs, asked.held_out, asked.settings.seed);
+    let (near, nearest) = near_in_training(&training.pairs, &held_out.pairs);
     if training.pairs.is_empty() || held_out.pairs.is_empty() {
         return Err(Error::data(format!(
             "{} has too few pairs to hold {} of them out: {} to train on and {} held out.",
@@ -74,6 +79,8 @@ pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> 
         training_loss: last.iter().map(|step| step.loss).sum::<f64>() / last.len() as f64,
         on_the_way: done.iter().filter_map(|step| step.held_out).collect(),
         seconds,
+        near_in_training: near,
+        nearest,
         calibration: calibration(&margins),
         held_out,
         columns: mapping.columns(),
@@ -194,6 +201,16 @@ fn text(trained: &RewardTrained) -> String {
         let _ = writeln!(text, "Right of the first {} held-out pairs on the way: {}", first.pairs, course.collect::<Vec<_>>().join(", "));
     }
     let _ = writeln!(text, "\nOn pairs that it did not see\n\n{}", bench_table::pairs(&trained.held_out));
+    if let Some(nearest) = &trained.nearest {
+        let _ = writeln!(
+            text,
+            "Of their first messages {} are near-duplicates of one that it was trained on; the nearest, with {} of its word triples: \"{}\" and \"{}\".",
+            trained.near_in_training,
+            percent(nearest.similarity),
+            one_line(&nearest.prompt, 60),
+            one_line(&nearest.in_training, 60)
+        );
+    }
     let _ = writeln!(text, "{}\n", bench_table::mapped(&trained.columns, trained.better.as_deref()));
     let Some(calibration) = &trained.calibration else { return text };
     let rows = calibration.bins.iter().map(|bin| {

@@ -49,6 +49,7 @@ import type {
   Theory,
   TheoryWorld,
   ToJudge,
+  ToBenchReward,
   ToTrainReward,
   Tried,
   TryNews,
@@ -157,8 +158,8 @@ export const feedback = async (file: string, columns: FeedbackColumns): Promise<
   return holds.kind === 'unclear' ? { ...seen, holds: { ...holds, why: inWindow(holds.why) } } : seen;
 };
 /** Holds a reward against a file of feedback; how far it is, is told on the way. */
-export const benchReward = (reward: Reward, file: string, columns: FeedbackColumns, onProgress: (progress: BenchProgress) => void) =>
-  invoke<FeedbackBench>('bench_reward', { reward, file, columns, onProgress: new Channel(onProgress) });
+export const benchReward = (reward: Reward, asked: ToBenchReward, onProgress: (progress: BenchProgress) => void) =>
+  invoke<FeedbackBench>('bench_reward', { reward, asked, onProgress: new Channel(onProgress) });
 export const leaveRewardBench = () => invoke<null>('leave_reward_bench');
 /** Trains a reward model and installs it; each step is told. */
 export const trainReward = (asked: ToTrainReward, onNews: (news: RewardTrainingNews) => void) =>

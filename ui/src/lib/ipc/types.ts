@@ -43,12 +43,12 @@ export type Precision = "f32" | "bf16";
  */
 export type Data = { 
 /**
- * `"shipped"`; or the path of a `.jsonl`, `.csv` or `.parquet` file, the first two also gzipped; or of a folder of them, or with stars in its last
- * part, of several (`"train-*.parquet"`). Relative paths are relative to the spec file.
+ * `"shipped"`; or the path of a `.jsonl`, `.json`, `.csv` or `.parquet` file, all but the last also gzipped; or of a folder of them, or with stars in
+ * its last part, of several (`"train-*.parquet"`). Relative paths are relative to the spec file.
  */
 source: string, 
 /**
- * Name of the column (CSV, Parquet) or key (JSONL) that holds the prompt: a text, or a conversation, of which the user's first message is the
+ * Name of the column (CSV, Parquet) or key (JSON) that holds the prompt: a text, or a conversation, of which the user's first message is the
  * prompt.
  */
 column: string, 
@@ -2297,6 +2297,14 @@ export type RewardBench = { pairs: number,
  */
 prompts: number, 
 /**
+ * Pairs of the file, of which these were drawn; null where they are all.
+ */
+drawn_of: number | null, 
+/**
+ * Pairs of the file that say what an earlier one says, and were left out.
+ */
+repeated: number, 
+/**
  * Lines of the file that hold no pair: how many, and the first few with their reasons.
  */
 skipped: number, reasons: Array<string>, 
@@ -2398,7 +2406,12 @@ on_the_way: Array<HeldOutAt>, seconds: number,
  */
 held_out: RewardBench, 
 /**
- * The same: whether its probabilities mean what they say.
+ * Different first messages of held-out pairs that have a near-duplicate among those that it was trained on (from [`crate::data::NEAR`] on), and the most
+ * similar such pair.
+ */
+near_in_training: number, nearest: NearPair | null, 
+/**
+ * On the held-out pairs: whether its probabilities mean what they say.
  */
 calibration: Calibration | null, 
 /**
@@ -2432,6 +2445,19 @@ is_earlier: boolean,
 held_out?: HeldOutAt, } | { "kind": "measuring", scored: number, total: number, };
 
 /**
+ * What a reward is to be held against, as the window asks for it.
+ */
+export type ToBenchReward = { 
+/**
+ * The whole path of a file of feedback.
+ */
+file: string, columns: FeedbackColumns, 
+/**
+ * Only so many pairs or answers of the file, drawn by the seed; null for all.
+ */
+only: number | null, seed: number, };
+
+/**
  * What a reward model is to be trained on and how, as the window asks for it.
  */
 export type ToTrainReward = { 
@@ -2448,7 +2474,7 @@ name: string,
  */
 base: string, seed: number, epochs: number, 
 /**
- * Only so many pairs of the file, the first; null for all.
+ * Only so many pairs of the file, drawn by the seed; null for all.
  */
 only: number | null, 
 /**
@@ -2517,6 +2543,10 @@ texts: Array<string>, numbers: Array<string>, holds: Held, };
  */
 export type Held = { "kind": "pairs", pairs: number, 
 /**
+ * Those that say what an earlier one says, and are left out.
+ */
+repeated: number, 
+/**
  * The column that says which of two answers is the better one, where one does.
  */
 better: string | null, left_out: LeftOut, 
@@ -2573,6 +2603,10 @@ label: string, answers: number, prompts: number,
  * Pairs of answers to the same prompt whose labels differ.
  */
 pairs: number, 
+/**
+ * Answers of the file, of which these were drawn; null where they are all.
+ */
+drawn_of: number | null, 
 /**
  * Spearman's rank correlation of the label with the answer's number of words.
  */

@@ -3,6 +3,7 @@ import type { Bounded, Calibration, Repeat, Reward, RewardBench, RewardPart } fr
 import type { ForestOf } from '$lib/charts/forest';
 import { csv, fixed, NONE, percent, plural, signed, signedInterval, thousands } from '$lib/format';
 import { asKind, labelOf } from './rewards';
+import { typed } from './steps';
 
 /** The rule that the longer answer is the better one. */
 export const LENGTH = 'length';
@@ -108,6 +109,21 @@ export const calibrationCsv = ({ bins }: Calibration) =>
   ]);
 export const calibrationInWords = ({ error, loss }: Calibration) =>
   `Calibration error ${fixed(error, 3)}: by so much its probabilities are off, on the average over pairs. Loss ${fixed(loss, 3)} nats, where chance has 0.693.`;
+
+/** How much of a file is asked for, or what is wrong with what was typed, by its field. */
+export function partOf(
+  only: string,
+  seed: string,
+): { asked: { only: number | null; seed: number } | null; wrong: Record<'only' | 'seed', string[]> } {
+  if (only.trim() === '') return { asked: { only: null, seed: 0 }, wrong: { only: [], seed: [] } };
+  const [many, by] = [typed(only, true), typed(seed, true)];
+  const wrong = {
+    only: 'slip' in many ? [`This ${many.slip}.`] : many.value < 1 ? ['Write 1 or more, or nothing for all.'] : [],
+    seed: 'slip' in by ? [`This ${by.slip}.`] : [],
+  };
+  const isRight = wrong.only.length + wrong.seed.length === 0;
+  return { asked: isRight && 'value' in many && 'value' in by ? { only: many.value, seed: by.value } : null, wrong };
+}
 
 /** A reward that can be held against preferences, and the words that it is chosen by. */
 export interface Candidate {

@@ -38,7 +38,7 @@ export interface Cell {
 /** What data sets are called, by their source: as short as tells them apart. */
 export function dataWords(sources: string[]): Map<string, string> {
   const all = [...new Set(sources)];
-  const stem = (source: string) => lastPart(source).replace(/\.(jsonl|csv|parquet)$/, '');
+  const stem = (source: string) => lastPart(source).replace(/\.(jsonl|json|csv|parquet)(\.gz)?$/, '');
   const shortest = (source: string) =>
     [stem, lastPart, String].find((word) => all.filter((other) => word(other) === word(source)).length === 1)?.(source) ?? source;
   return new Map(all.map((source) => [source, source === 'shipped' ? 'Shipped prompts' : shortest(source)]));

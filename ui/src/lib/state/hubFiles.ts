@@ -3,7 +3,7 @@ import { lastPart } from './experiments';
 /** `train-00000-of-00002.parquet` and `train/0000.parquet` without which of the parts it is. */
 const withoutPart = (path: string) => path.replace(/-\d{5}-of-\d{5}(?=\.)/, '-*').replace(/(?<=[\\/])\d{4,}(?=\.)/, '*');
 const folderOf = (path: string) => path.slice(0, path.length - lastPart(path).length);
-const kindOf = (path: string) => /\.(jsonl|ndjson|csv|parquet)(\.gz)?$/i.exec(path)?.[1]?.toLowerCase();
+const kindOf = (path: string) => /\.(jsonl|ndjson|json|csv|parquet)(\.gz)?$/i.exec(path)?.[1]?.toLowerCase();
 
 const word = (words: string) => new RegExp(`(?<![a-z])(?:${words})(?![a-z])`, 'i');
 const TO_TRAIN = word('train|training');

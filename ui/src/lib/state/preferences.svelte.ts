@@ -14,6 +14,7 @@ import {
   type Reward,
   type RewardTrained,
   type RewardTrainingNews,
+  type ToBenchReward,
   type ToTrainReward,
 } from '$ipc';
 import { NO_COLUMNS } from './feedback';
@@ -67,14 +68,12 @@ class FeedbackFile {
 export const feedbackFile = new FeedbackFile();
 
 /** Which reward is held against which file, under the words that it was chosen by. */
-export interface ToBench {
+export interface ToBench extends ToBenchReward {
   reward: Reward;
   of: string;
-  file: string;
-  columns: FeedbackColumns;
 }
 export const benching = new Work<ToBench, BenchProgress, FeedbackBench>(
-  ({ reward, file, columns }, onNews) => benchReward(reward, file, columns, onNews),
+  ({ reward, file, columns, only, seed }, onNews) => benchReward(reward, { file, columns, only, seed }, onNews),
   leaveRewardBench,
 );
 
