@@ -82,6 +82,9 @@ LLAMA3_WORDS = (
 
 # As Qwen2 cuts text: digits one by one.
 QWEN2_WORDS = LLAMA3_WORDS.replace(r"\p{N}{1,3}", r"\p{N}")
+# The tokenizer.json of Mistral-Nemo-Instruct-2407 and of Phi-4-mini-instruct have these.
+TEKKEN_WORDS = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+GPT4O_WORDS = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 SPECIAL_TEXTS = ["<|im_start|>user\nHi<|im_end|>\n", "<|im_end|><|im_end|>", "a<|endoftext|>b", " <|im_start|> "]
 
@@ -270,7 +273,14 @@ def byte_level(folder):
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([words, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.model.ignore_merges = False
-    write_json(folder / "bytes.json", {**entries, "texts_qwen2": texts()})
+    entries["texts_qwen2"] = texts()
+    tokenizer.normalizer = None
+    for name, words, takes_whole_words in [("tekken", TEKKEN_WORDS, True), ("gpt4o", GPT4O_WORDS, False)]:
+        split = pre_tokenizers.Split(Regex(words), "isolated")
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+        tokenizer.model.ignore_merges = takes_whole_words
+        entries[f"texts_{name}"] = texts()
+    write_json(folder / "bytes.json", entries)
 
 
 def sentence_piece(folder):

@@ -1,17 +1,14 @@
 //! The engine.
 use crate::draws::Draws;
-use crate::files::{Files, Kind};
+use crate::files::Files;
 use crate::load::{TOGETHER, load};
 use crate::quantisation;
 use contract::{Code, Error, Result};
-use either::Either;
 use inference::{
-    ALL_BF16_LOG_PROB_TOLERANCE, Answer, AnswerDecoding, AnswerRequest, FrozenModel, LOG_PROB_TOLERANCE, Spellings, encoded, spellings,
-    spellings_of, texts_of,
+    ALL_BF16_LOG_PROB_TOLERANCE, Answer, AnswerDecoding, AnswerRequest, FrozenModel, LOG_PROB_TOLERANCE, Spellings, encoded, spellings_of,
 };
-use lm::tokenizer::whole_characters;
-use lm::{Decoding, Message, Tokenizer};
-use mistralrs::{Model, NormalRequest, Request, RequestMessage, Response, SamplingParams, StopTokens, TextMessageRole, TextMessages};
+use lm::{Decoding, Message};
+use mistralrs::{Model, NormalRequest, Request, RequestMessage, Response, SamplingParams, StopTokens};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::ops::ControlFlow;
@@ -56,7 +53,7 @@ impl MistralRs {
         crate::check_pages(paged)?;
         let in_situ = quantisation.map(quantisation::parse).transpose()?;
         let files = Files::open(path)?;
-        if in_situ.is_some() && matches!(files.kind, Kind::Gguf) {
+        if in_situ.is_some() && files.is_gguf {
             return Err(Error::spec(format!(
                 "frozen.quantisation is set, but {} is a GGUF file, which is quantised already; remove frozen.quantisation or give a folder",
                 path.display()
@@ -92,16 +89,6 @@ impl MistralRs {
         })
     }
 
-    /// Runs `future` on the engine's own threads and waits. Not `block_on`, which would panic inside another runtime.
-    fn wait<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> Result<T> {
-        let (sender, receiver) = channel();
-        self.spawn(async move {
-            // The receiver waits below for as long as this runs.
-            let _ = sender.send(future.await);
-        });
-        receiver.recv().map_err(|_| Error::engine(format!("{} stopped working; start the run again", self.description)))
-    }
-
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         if let Some(runtime) = &self.runtime {
             runtime.spawn(future);
@@ -110,21 +97,7 @@ impl MistralRs {
 
     /// A prompt in the chat template, after a system message where there is one.
     fn tokens(&self, system: Option<&str>, prompt: &str) -> Result<Vec<u32>> {
-        if let Kind::Folder { tokenizer, .. } = &self.files.kind {
-            return Ok(tokenizer.chat(&Message::asked(system, prompt))?);
-        }
-        let messages = system.into_iter().fold(TextMessages::new(), |all, text| all.add_message(TextMessageRole::System, text));
-        let messages = messages.add_message(TextMessageRole::User, prompt);
-        let model = self.model.clone();
-        self.wait(async move { model.tokenize(Either::Left(messages), None, true, true, None).await })?
-            .map_err(|e| Error::model(format!("the chat template in {} cannot be applied", self.files.path.display())).with_detail(e))
-    }
-
-    fn stop_tokens(&self) -> Vec<u32> {
-        match &self.files.kind {
-            Kind::Folder { stop, .. } => stop.clone(),
-            Kind::Gguf => Vec::new(),
-        }
+        Ok(self.files.tokenizer.chat(&Message::asked(system, prompt))?)
     }
 
     /// Runs every job. Sets `cancelled` when one fails or `on_progress` breaks.
@@ -175,18 +148,10 @@ impl MistralRs {
         }
     }
 
-    /// What makes texts of this model's tokens.
-    fn decoder(&self) -> Decoder {
-        match &self.files.kind {
-            Kind::Folder { tokenizer, .. } => Decoder::Own(tokenizer.clone()),
-            Kind::Gguf => Decoder::Engine(self.model.clone()),
-        }
-    }
-
     /// Its parts that [`Self::run`] needs of each request.
     fn jobs(&self, requests: &[AnswerRequest], decoding: &AnswerDecoding, cancelled: &Arc<AtomicBool>) -> Result<Vec<Job>> {
         let prompts = encoded(requests, decoding.max_tokens, self.context, |system, prompt| self.tokens(system, prompt))?;
-        let decoding = decoding.with_stop(self.stop_tokens());
+        let decoding = decoding.with_stop(self.files.stop.clone());
         let job = |(index, (prompt, request)): (usize, (Arc<[u32]>, &AnswerRequest))| {
             let draws = Arc::new(Draws::new(decoding.clone(), request.seed, cancelled.clone()));
             Job { index, prompt, decoding: decoding.clone(), draws }
@@ -199,40 +164,14 @@ impl MistralRs {
         if let Some(known) = self.spellings.get(word) {
             return Ok(known);
         }
-        let found = match &self.files.kind {
-            Kind::Folder { tokenizer, .. } => spellings_of(word, tokenizer)?,
-            Kind::Gguf => self.spellings_by_engine(word)?,
-        };
+        let found = spellings_of(word, &self.files.tokenizer)?;
         self.spellings.keep(word, found, &self.description)
-    }
-
-    /// The same where only the engine has the vocabulary, which it does not list.
-    fn spellings_by_engine(&self, word: &str) -> Result<Vec<Vec<u32>>> {
-        let encode = |text: &str| {
-            let (model, text) = (self.model.clone(), text.to_owned());
-            let tokens = self.wait(async move { model.tokenize(Either::Right(text), None, false, false, None).await })?;
-            tokens.map_err(|e| Error::engine("its tokenizer cannot be asked").with_detail(e))
-        };
-        let decode = |tokens: &[u32]| {
-            let (decoder, tokens) = (self.decoder(), tokens.to_vec());
-            self.wait(async move { decoder.decode(&tokens).await })?
-        };
-        let mut alone = Vec::new();
-        for text in texts_of(word) {
-            if let Some(&last) = encode(&text)?.last()
-                && decode(&[last])?.trim() == word
-                && !alone.contains(&last)
-            {
-                alone.push(last);
-            }
-        }
-        spellings(word, &alone, &encode, &decode)
     }
 
     /// How likely the next token after each prompt is each of `tokens`.
     fn likely_next(&self, prompts: &[Arc<[u32]>], tokens: &[u32]) -> Result<Vec<Vec<f64>>> {
         let cancelled = Arc::default();
-        let decoding = Decoding { max_tokens: 1, temperature: 0.0, top_p: 1.0, top_k: 0, stop: self.stop_tokens() };
+        let decoding = Decoding { max_tokens: 1, temperature: 0.0, top_p: 1.0, top_k: 0, stop: self.files.stop.clone() };
         let job = |(index, prompt): (usize, &Arc<[u32]>)| {
             let draws = Arc::new(Draws::watching(decoding.clone(), 0, Arc::clone(&cancelled), tokens.to_vec()));
             Job { index, prompt: prompt.clone(), decoding: decoding.clone(), draws }
@@ -245,7 +184,7 @@ impl MistralRs {
 
     /// Starts one request; its result goes to `done` under its index.
     fn start(&self, job: Job, done: Sender<(usize, Result<Answer>)>) {
-        let decoder = self.decoder();
+        let tokenizer = self.files.tokenizer.clone();
         let description = self.description.clone();
         let index = job.index;
         // From here and not from the task: mistral.rs gets requests in their order.
@@ -253,7 +192,7 @@ impl MistralRs {
         self.spawn(async move {
             let work = tokio::spawn(async move {
                 let ended = receive(sent?, &job.draws).await?;
-                let text = decoder.decode(ended.shown()).await?;
+                let text = tokenizer.decode(ended.shown())?;
                 Ok(Answer { text, truncated: ended.truncated, tokens: ended.tokens, log_probs: ended.log_probs })
             });
             // A panic in mistral.rs ends the task, not this program.
@@ -342,33 +281,16 @@ impl FrozenModel for MistralRs {
         let draws = jobs.first().map(|job| job.draws.clone());
         let mut tell = |_| {
             let tokens = draws.as_ref().map(|draws| draws.tokens()).unwrap_or_default();
-            let decoder = self.decoder();
             // There are none before the first and after the last. What cannot be decoded is said of the whole answer.
             if !tokens.is_empty()
-                && let Ok(Ok(text)) = self.wait(async move { decoder.decode(&tokens).await })
+                && let Ok(text) = self.files.tokenizer.decode_beginning(&tokens)
             {
-                on_text(whole_characters(&text));
+                on_text(&text);
             }
             ControlFlow::Continue(())
         };
         let answer = self.run(jobs, &cancelled, &mut tell)?.pop();
         answer.ok_or_else(|| Error::internal("an answer of mistral.rs was lost"))
-    }
-}
-
-enum Decoder {
-    Own(Tokenizer),
-    Engine(Arc<Model>),
-}
-
-impl Decoder {
-    async fn decode(&self, tokens: &[u32]) -> Result<String> {
-        match self {
-            Self::Own(tokenizer) => Ok(tokenizer.decode(tokens)?),
-            Self::Engine(model) => {
-                model.detokenize(tokens.to_vec(), true).await.map_err(|e| Error::engine("its tokens cannot be decoded").with_detail(e))
-            }
-        }
     }
 }
 

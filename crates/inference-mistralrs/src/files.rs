@@ -42,18 +42,22 @@ pub struct Files {
     /// As the person knows it. Absolute, so that mistral.rs takes it for a path and never for a name on the hub.
     pub path: PathBuf,
     pub name: String,
-    pub kind: Kind,
+    pub is_gguf: bool,
+    pub tokenizer: Tokenizer,
+    /// Tokens that end an answer beside those that mistral.rs finds; complete for architectures that [`lm`] knows, and for GGUF files.
+    pub stop: Vec<u32>,
     /// SHA-256 of what determines the answers, in hex.
     pub checksum: String,
     /// The folder in a form that mistral.rs can read, when its `config.json` has other keys; there for as long as this is.
     view: Option<View>,
 }
 
-pub enum Kind {
-    /// `stop`: tokens that end an answer beside those that mistral.rs finds; complete for architectures that [`lm`] knows.
-    Folder { tokenizer: Tokenizer, stop: Vec<u32> },
-    /// Tokenizer, chat template and stop tokens are in the file, and mistral.rs reads them.
-    Gguf,
+/// What is read of either kind.
+struct Opened {
+    tokenizer: Tokenizer,
+    stop: Vec<u32>,
+    checksum: String,
+    view: Option<View>,
 }
 
 impl Files {
@@ -63,8 +67,9 @@ impl Files {
             .canonicalize()
             .map_err(|e| Error::model(format!("the model {shown} cannot be opened: {e}; give a folder or a GGUF file")))?;
         let name = absolute.file_name().map_or_else(|| shown.to_string(), |name| name.to_string_lossy().into_owned());
-        let (kind, checksum, view) = if absolute.is_dir() { open_folder(&absolute)? } else { open_gguf(&absolute)? };
-        Ok(Self { path: absolute, name, kind, checksum, view })
+        let is_gguf = !absolute.is_dir();
+        let Opened { tokenizer, stop, checksum, view } = if is_gguf { open_gguf(&absolute)? } else { open_folder(&absolute)? };
+        Ok(Self { path: absolute, name, is_gguf, tokenizer, stop, checksum, view })
     }
 
     /// The folder or file that mistral.rs reads.
@@ -73,7 +78,7 @@ impl Files {
     }
 }
 
-fn open_folder(path: &Path) -> Result<(Kind, String, Option<View>)> {
+fn open_folder(path: &Path) -> Result<Opened> {
     let file = path.join("config.json");
     let text = std::fs::read_to_string(&file)
         .map_err(|e| Error::model(format!("{} cannot be read ({e}), so this is not a Hugging Face model folder", file.display())))?;
@@ -82,23 +87,26 @@ fn open_folder(path: &Path) -> Result<(Kind, String, Option<View>)> {
     let architecture = config["architectures"][0].as_str().unwrap_or_default();
     if !ARCHITECTURES.contains(&architecture) {
         return Err(Error::model(format!(
-            "{} names the architecture \"{architecture}\", which mistral.rs does not run; it runs {}",
+            "{} names the architecture \"{architecture}\", which is not run through mistral.rs here; these are: {}",
             file.display(),
             ARCHITECTURES.join(", ")
         )));
     }
     let translated = translate(&config, &file)?;
-    let (kind, checksum) = if architecture == "LlamaForCausalLM" {
+    let (tokenizer, stop, checksum) = if architecture == "LlamaForCausalLM" {
         let folder = ModelFolder::open(path)?;
-        (Kind::Folder { tokenizer: folder.tokenizer()?, stop: folder.stop_tokens.clone() }, folder.checksum()?)
+        (folder.tokenizer()?, folder.stop_tokens.clone(), folder.checksum()?)
     } else {
-        (Kind::Folder { tokenizer: Tokenizer::open(path)?, stop: Vec::new() }, checksum_folder(path)?)
+        let tokenizer = Tokenizer::open(path)?;
+        // What is missing or cut off, mistral.rs tells by a tensor's name.
+        lm::stored::stored(path)?;
+        (tokenizer, Vec::new(), checksum_folder(path)?)
     };
     let view = translated.map(|config| View::new(path, &config)).transpose()?;
-    Ok((kind, checksum, view))
+    Ok(Opened { tokenizer, stop, checksum, view })
 }
 
-fn open_gguf(path: &Path) -> Result<(Kind, String, Option<View>)> {
+fn open_gguf(path: &Path) -> Result<Opened> {
     let mut magic = [0u8; 4];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
     if read.is_err() || &magic != b"GGUF" {
@@ -109,7 +117,9 @@ fn open_gguf(path: &Path) -> Result<(Kind, String, Option<View>)> {
     }
     let mut hash = Sha256::new();
     hash_file(path, &mut hash)?;
-    Ok((Kind::Gguf, hex(hash), None))
+    // Ours, not mistral.rs's: that takes special tokens out of a person's text, and cuts every text into words as Qwen2 does.
+    let (tokenizer, stop) = lm::gguf::tokenizer(path)?;
+    Ok(Opened { tokenizer, stop, checksum: hex(hash), view: None })
 }
 
 /// SHA-256 over the name and content of every file that can determine an answer, by name.
@@ -187,6 +197,24 @@ mod tests {
         for rope in [r#""rope_theta": 1e6"#, r#""rope_parameters": {"rope_theta": 1e6}"#] {
             std::fs::write(&config, format!(r#"{{"architectures": ["Qwen3ForCausalLM"], {rope}}}"#)).unwrap();
             assert!(message(folder.path()).contains("tokenizer.json"));
+        }
+    }
+
+    /// Of every architecture: mistral.rs would name a tensor, and no file.
+    #[test]
+    fn a_missing_part_is_named() {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lm/tests/fixtures");
+        for family in ["qwen2", "qwen3", "phi3", "mistral", "llama3"] {
+            let folder = tempfile::tempdir().unwrap();
+            for file in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
+                std::fs::copy(fixtures.join(format!("tiny-{family}")).join(file), folder.path().join(file)).unwrap();
+            }
+            let part = |number: usize| format!("model-0000{number}-of-00002.safetensors");
+            std::fs::copy(fixtures.join(format!("tiny-{family}/model.safetensors")), folder.path().join(part(1))).unwrap();
+            let index = serde_json::json!({ "weight_map": { "a": part(1), "b": part(2) } });
+            std::fs::write(folder.path().join("model.safetensors.index.json"), index.to_string()).unwrap();
+            let missing = message(folder.path());
+            assert!(missing.contains(&part(2)), "{family}: {missing}");
         }
     }
 

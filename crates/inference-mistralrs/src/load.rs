@@ -1,5 +1,5 @@
 //! Loading a model into mistral.rs.
-use crate::files::{Files, GGUF_ARCHITECTURES, Kind};
+use crate::files::{Files, GGUF_ARCHITECTURES};
 use contract::{Error, Result};
 use mistralrs::{
     GgufModelBuilder, IsqType, MemoryGpuConfig, Model, ModelDType, PagedAttentionConfig, PagedAttentionMetaBuilder, TextModelBuilder,
@@ -25,7 +25,7 @@ struct Refusal {
 /// Loads on a thread of its own: mistral.rs blocks while it loads, and a panic in it becomes an error.
 pub fn load(runtime: &Runtime, files: &Files, in_situ: Option<IsqType>, paged: Option<usize>) -> Result<Model> {
     let handle = runtime.handle().clone();
-    let (path, gguf) = (files.to_read().to_owned(), matches!(files.kind, Kind::Gguf));
+    let (path, gguf) = (files.to_read().to_owned(), files.is_gguf);
     let load = move || {
         let paged = paged.map(pages).transpose()?;
         if gguf { handle.block_on(load_gguf(&path, paged)) } else { handle.block_on(load_folder(&path, in_situ, paged)) }

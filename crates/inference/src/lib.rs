@@ -21,7 +21,7 @@ pub use proof::{
     ALL_BF16_LOG_PROB_TOLERANCE, BF16_LOG_PROB_TOLERANCE, LOG_PROB_TOLERANCE, OneByOne, PROOF_PROMPTS, Proof, admit, parts_by_rounding,
     prove,
 };
-pub use spelling::{Spellings, spellings, spellings_of, texts_of};
+pub use spelling::{Spellings, spellings_of};
 
 use contract::{Error, Result};
 use std::ops::ControlFlow;

@@ -40,7 +40,7 @@ pub fn spellings_of(word: &str, tokenizer: &Tokenizer) -> Result<Vec<Vec<u32>>> 
 }
 
 /// Texts of a word that a tokenizer is asked for: after white space many vocabularies write it otherwise.
-pub fn texts_of(word: &str) -> [String; 2] {
+fn texts_of(word: &str) -> [String; 2] {
     [word.to_owned(), format!(" {word}")]
 }
 
@@ -49,7 +49,7 @@ pub fn texts_of(word: &str) -> [String; 2] {
 ///
 /// # Errors
 /// Those of `encode` and `decode`.
-pub fn spellings(
+fn spellings(
     word: &str,
     alone: &[u32],
     encode: &dyn Fn(&str) -> Result<Vec<u32>>,

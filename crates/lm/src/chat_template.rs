@@ -24,19 +24,19 @@ pub(crate) struct ChatTemplate {
 #[derive(Debug, Default, Clone, Serialize)]
 pub(crate) struct NamedTokens {
     #[serde(skip_serializing_if = "Option::is_none")]
-    bos_token: Option<String>,
+    pub(crate) bos_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) eos_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pad_token: Option<String>,
+    pub(crate) pad_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    unk_token: Option<String>,
+    pub(crate) unk_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sep_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cls_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    mask_token: Option<String>,
+    pub(crate) mask_token: Option<String>,
 }
 
 impl NamedTokens {
@@ -73,6 +73,11 @@ impl ChatTemplate {
     /// [`Error::Model`] when there is none, or it is no Jinja.
     pub(crate) fn open(folder: &Path, named: NamedTokens) -> Result<Self> {
         let (file, text) = find(folder)?;
+        Self::of(&text, named, file)
+    }
+
+    /// From a text that stands in `file`.
+    pub(crate) fn of(text: &str, named: NamedTokens, file: PathBuf) -> Result<Self> {
         let wrong = |error: minijinja::Error| {
             let hint = match error.detail() {
                 Some(detail) if detail.contains("statement break") || detail.contains("statement continue") => {
@@ -83,7 +88,7 @@ impl ChatTemplate {
             Error::Model(format!("the chat template in {} cannot be read: {error}{hint}", file.display()))
         };
         let mut environment = jinja();
-        environment.add_template_owned(TEMPLATE, without_generation_tags(&text)).map_err(wrong)?;
+        environment.add_template_owned(TEMPLATE, without_generation_tags(text)).map_err(wrong)?;
         Ok(Self { environment, named, file })
     }
 

@@ -87,17 +87,23 @@ impl Tokenizer {
         // A tokenizer may come with settings for training batches, which would cut or lengthen texts here.
         tokenizer.with_padding(None).with_truncation(None).map_err(|error| Error::Model(format!("{file}: {error}")))?;
         let named = NamedTokens::read(folder)?;
+        let template = template(named.clone())?;
+        Ok(Self::of(tokenizer, template, named, file))
+    }
+
+    /// `file` is what errors name.
+    pub(crate) fn of(tokenizer: tokenizers::Tokenizer, template: Option<ChatTemplate>, named: NamedTokens, file: String) -> Self {
         let added = tokenizer.get_added_tokens_decoder();
         let special = || added.values().filter(|token| token.special && !token.content.is_empty());
-        Ok(Self(Arc::new(Inner {
+        Self(Arc::new(Inner {
             guarded: OnceLock::new(),
             special: special().map(|token| token.content.clone()).collect(),
             normalises_special: tokenizer.get_normalizer().is_some() && special().any(|token| token.normalized),
-            template: template(named.clone())?,
+            template,
             named,
             file,
             tokenizer,
-        })))
+        }))
     }
 
     /// Tokens of `text`; special tokens written in the text become their ids, none are added.
@@ -247,6 +253,6 @@ impl Tokenizer {
 }
 
 /// A decoded text without a last character of which only the first bytes are there.
-pub fn whole_characters(text: &str) -> &str {
+fn whole_characters(text: &str) -> &str {
     text.trim_end_matches('\u{FFFD}')
 }

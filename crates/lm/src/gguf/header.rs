@@ -26,8 +26,7 @@ impl Gguf {
         let mut reader = BufReader::new(file);
         Walk { reader: &mut reader, position: 0, length: metadata.len() }.header().map_err(|damage| damage.sentence(path))?;
         reader.seek(SeekFrom::Start(0)).map_err(unreadable)?;
-        let content = Content::read(&mut reader)
-            .map_err(|error| Error::Model(format!("{} is not a GGUF file that can be read: {error}", path.display())))?;
+        let content = Content::read(&mut reader).map_err(|error| Error::Model(unreadable_header(path, &error.to_string())))?;
         let gguf = Self { path: path.to_owned(), reader, content, length: metadata.len() };
         gguf.check_length()?;
         Ok(gguf)
@@ -139,6 +138,22 @@ impl Gguf {
         let read = self.content.tensor(&mut self.reader, name, &Device::Cpu).and_then(|stored| stored.dequantize(&Device::Cpu));
         read.map_err(|error| self.wrong(&format!("tensor `{name}` cannot be read: {error}")))
     }
+}
+
+/// Why candle does not take a header that is whole. That it does not know a type it says by its number.
+fn unreadable_header(path: &Path, error: &str) -> String {
+    const KNOWN: &str =
+        "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K and Q6_K are: take a file such as Q4_K_M or Q8_0";
+    let path = path.display();
+    let number = error.split("unknown dtype for tensor ").nth(1).and_then(|rest| rest.split_whitespace().next()?.parse::<u32>().ok());
+    let Some(number) = number else { return format!("{path} is not a GGUF file that can be read: {error}") };
+    let name = match number {
+        16..=19 | 21..=23 | 29 => "an IQ type".to_owned(),
+        34 | 35 => "a ternary type".to_owned(),
+        39 => "MXFP4".to_owned(),
+        other => format!("type {other} of llama.cpp"),
+    };
+    format!("{path} holds weights in {name}, which is not read here; {KNOWN}")
 }
 
 /// What is wrong with a header.

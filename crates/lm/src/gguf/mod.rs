@@ -4,10 +4,11 @@ mod shape;
 mod vocabulary;
 mod weights;
 
+use crate::chat_template::{ChatTemplate, NamedTokens};
 use crate::draft::Draft;
 use crate::seal::{self, Seal};
 use crate::stored::Stored;
-use crate::{Architecture, Error, LlamaConfig, ModelFolder, Result, Rope};
+use crate::{Architecture, Error, LlamaConfig, ModelFolder, Result, Rope, Tokenizer};
 use header::Gguf;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -47,10 +48,36 @@ pub fn import(file: &Path, folder: &Path) -> Result<()> {
     draft.publish(&written)
 }
 
+/// What reads and writes the texts of a GGUF file's model, whatever its architecture: its tokenizer with the chat template, the same that [`import`] writes; and
+/// the tokens that end an answer.
+///
+/// # Errors
+/// [`Error::Model`] when the file is no GGUF, cut off or damaged, has no chat template, or its tokenizer is of a kind that is not known here.
+pub fn tokenizer(file: &Path) -> Result<(Tokenizer, Vec<u32>)> {
+    let gguf = Gguf::open(file)?;
+    let vocabulary = Vocabulary::read(&gguf)?;
+    let text = |token| vocabulary.text(token).map(str::to_owned);
+    let named = NamedTokens {
+        bos_token: text(vocabulary.bos),
+        eos_token: text(vocabulary.eos),
+        pad_token: text(vocabulary.padding),
+        unk_token: text(vocabulary.unknown),
+        ..NamedTokens::default()
+    };
+    let template = ChatTemplate::of(&vocabulary.chat_template, named.clone(), file.to_owned())?;
+    let tokenizer = Tokenizer::of(vocabulary.tokenizer(&gguf)?, Some(template), named, file.display().to_string());
+    Ok((tokenizer, vocabulary.all_ends()))
+}
+
 /// The architecture that a GGUF file names, such as `llama` or `qwen2`.
 pub fn architecture(file: &Path) -> Result<String> {
     let gguf = Gguf::open(file)?;
     Ok(shape::named_architecture(&gguf)?.to_owned())
+}
+
+/// Refuses a file whose tokenizer is of a kind that is not known here.
+pub fn check_tokenizer(file: &Path) -> Result<()> {
+    vocabulary::check_kind(&Gguf::open(file)?)
 }
 
 /// The chat template of a GGUF file, if it has one.
@@ -167,16 +194,10 @@ enum Tokens {
 
 impl GenerationFile {
     fn new(vocabulary: &Vocabulary) -> Self {
-        let mut ends: Vec<u32> = Vec::new();
-        for token in vocabulary.eos.iter().chain(&vocabulary.ends) {
-            if !ends.contains(token) {
-                ends.push(*token);
-            }
-        }
-        let eos_token_id = match ends.as_slice() {
+        let eos_token_id = match vocabulary.all_ends()[..] {
             [] => None,
-            [one] => Some(Tokens::One(*one)),
-            _ => Some(Tokens::Several(ends)),
+            [one] => Some(Tokens::One(one)),
+            ref several => Some(Tokens::Several(several.to_vec())),
         };
         Self { bos_token_id: vocabulary.bos, eos_token_id, pad_token_id: vocabulary.padding }
     }

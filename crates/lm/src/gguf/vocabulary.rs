@@ -19,6 +19,57 @@ const LLAMA3_WORDS: &str =
 /// How Qwen2 does: digits one by one.
 const QWEN2_WORDS: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
+/// How Mistral's Tekken does: words by their capitals, digits one by one.
+const TEKKEN_WORDS: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+/// How GPT-4o does, and Phi-4-mini.
+const GPT4O_WORDS: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+
+/// Special tokens that end a turn where a chat template writes them: published files name but one token that ends a text, and that of Phi-3 is another.
+const TURN_ENDS: [&str; 4] = ["<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>"];
+
+/// How a byte-level tokenizer cuts a text into words before it looks for tokens.
+#[derive(Clone, Copy)]
+enum Words {
+    /// By an expression, after putting letters and their marks together where Qwen2 does, and whole words before merges where Llama 3 takes them so.
+    Split {
+        expression: &'static str,
+        normalises: bool,
+        takes_whole_words: bool,
+    },
+    /// As GPT-2, with digits one by one.
+    SmolLm,
+    Gpt2,
+}
+
+impl Words {
+    fn of(gguf: &Gguf) -> Result<Self> {
+        let split = |expression, normalises, takes_whole_words| Self::Split { expression, normalises, takes_whole_words };
+        Ok(match gguf.text("tokenizer.ggml.pre")?.unwrap_or("default") {
+            "llama-bpe" | "llama3" | "llama-v3" => split(LLAMA3_WORDS, false, true),
+            "qwen2" => split(QWEN2_WORDS, true, false),
+            "tekken" => split(TEKKEN_WORDS, false, true),
+            "gpt-4o" => split(GPT4O_WORDS, false, false),
+            "smollm" => Self::SmolLm,
+            "gpt-2" | "default" => Self::Gpt2,
+            other => {
+                let known = "\"smollm\", \"llama-bpe\", \"qwen2\", \"tekken\", \"gpt-4o\" and \"gpt-2\" are known here: use the model's folder (safetensors) instead";
+                return Err(gguf.wrong(&format!("its tokenizer cuts words as \"{other}\" does (`tokenizer.ggml.pre`); {known}")));
+            }
+        })
+    }
+}
+
+/// Refuses a file whose tokenizer is of a kind that is not known here; nothing is built.
+pub(super) fn check_kind(gguf: &Gguf) -> Result<()> {
+    match gguf.text("tokenizer.ggml.model")? {
+        Some("gpt2") => Words::of(gguf).map(drop),
+        Some("llama") => Ok(()),
+        Some(other) => Err(gguf.wrong(&format!("its tokenizer is of the kind \"{other}\"; \"gpt2\" and \"llama\" are supported"))),
+        None => Err(gguf.wrong("metadata `tokenizer.ggml.model` is missing, so the tokenizer cannot be built")),
+    }
+}
+
 /// What llama.cpp says a token is for.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
@@ -75,12 +126,16 @@ impl Vocabulary {
             }
         };
         let (eot, eom) = (token("tokenizer.ggml.eot_token_id")?, token("tokenizer.ggml.eom_token_id")?);
+        let is_end = |(id, text): &(u32, &String)| {
+            kinds[*id as usize] != Kind::Normal && TURN_ENDS.contains(&text.as_str()) && chat_template.contains(text.as_str())
+        };
+        let turn_ends = (0..).zip(&tokens).filter(is_end).map(|(id, _)| id);
         Ok(Self {
             bos: token("tokenizer.ggml.bos_token_id")?,
             eos: token("tokenizer.ggml.eos_token_id")?,
             unknown: token("tokenizer.ggml.unknown_token_id")?,
             padding: token("tokenizer.ggml.padding_token_id")?,
-            ends: eot.into_iter().chain(eom).collect(),
+            ends: eot.into_iter().chain(eom).chain(turn_ends).collect(),
             add_bos: gguf.flag("tokenizer.ggml.add_bos_token"),
             chat_template: chat_template.to_owned(),
             tokens,
@@ -92,20 +147,26 @@ impl Vocabulary {
         self.tokens.len()
     }
 
+    /// Tokens that end an answer, each once.
+    pub(super) fn all_ends(&self) -> Vec<u32> {
+        let mut ends: Vec<u32> = Vec::new();
+        for token in self.eos.iter().chain(&self.ends) {
+            if !ends.contains(token) {
+                ends.push(*token);
+            }
+        }
+        ends
+    }
+
     pub(super) fn text(&self, token: Option<u32>) -> Option<&str> {
         token.and_then(|id| self.tokens.get(id as usize)).map(String::as_str)
     }
 
     /// The tokenizer, as `tokenizers` reads and writes it.
     pub(super) fn tokenizer(&self, gguf: &Gguf) -> Result<Tokenizer> {
-        let mut tokenizer = match gguf.text("tokenizer.ggml.model")? {
-            Some("gpt2") => self.byte_level(gguf)?,
-            Some("llama") => self.sentence_piece(gguf)?,
-            Some(other) => {
-                return Err(gguf.wrong(&format!("its tokenizer is of the kind \"{other}\"; \"gpt2\" and \"llama\" are supported")));
-            }
-            None => return Err(gguf.wrong("metadata `tokenizer.ggml.model` is missing, so the tokenizer cannot be built")),
-        };
+        check_kind(gguf)?;
+        let is_byte_level = gguf.text("tokenizer.ggml.model")? == Some("gpt2");
+        let mut tokenizer = if is_byte_level { self.byte_level(gguf)? } else { self.sentence_piece(gguf)? };
         let added = self.tokens.iter().zip(&self.kinds).filter(|(_, kind)| **kind != Kind::Normal);
         // As llama.cpp has it: white space after a Phi-3's special token belongs to it, but for these.
         let is_phi = named_architecture(gguf)? == Architecture::Phi3.model_type();
@@ -136,31 +197,21 @@ impl Vocabulary {
             let (left, right) = v.to_string().ok()?.split_once(' ')?;
             Some((left.to_owned(), right.to_owned()))
         })?;
-        let kind = gguf.text("tokenizer.ggml.pre")?.unwrap_or("default");
-        let words = match kind {
-            "llama-bpe" | "llama3" | "llama-v3" => Some(LLAMA3_WORDS),
-            "qwen2" => Some(QWEN2_WORDS),
-            _ => None,
-        };
-        let model = BPE::builder().vocab_and_merges(self.ids(), merges).ignore_merges(words == Some(LLAMA3_WORDS)).build();
+        let words = Words::of(gguf)?;
+        let takes_whole_words = matches!(words, Words::Split { takes_whole_words: true, .. });
+        let model = BPE::builder().vocab_and_merges(self.ids(), merges).ignore_merges(takes_whole_words).build();
         let mut tokenizer = Tokenizer::new(model.map_err(|error| gguf.wrong(&format!("its tokenizer cannot be built: {error}")))?);
-        if let Some(words) = words {
-            if words == QWEN2_WORDS {
-                tokenizer.with_normalizer(Some(NFC));
-            }
-            let split = Split::new(SplitPattern::Regex(words.into()), SplitDelimiterBehavior::Isolated, false).map_err(broken)?;
-            let bytes = ByteLevel::new(false, true, false);
-            tokenizer.with_pre_tokenizer(Some(PreTokenizers::new(vec![split.into(), bytes.into()])));
-        } else {
-            let bytes = ByteLevel::new(false, true, true);
-            match kind {
-                "smollm" => tokenizer.with_pre_tokenizer(Some(PreTokenizers::new(vec![Digits::new(true).into(), bytes.into()]))),
-                "gpt-2" | "default" => tokenizer.with_pre_tokenizer(Some(bytes)),
-                other => {
-                    let known = "\"smollm\", \"llama-bpe\", \"qwen2\" and \"gpt-2\" are supported";
-                    return Err(gguf.wrong(&format!("its tokenizer cuts words as \"{other}\" does (`tokenizer.ggml.pre`); {known}")));
+        let bytes = ByteLevel::new(false, true, true);
+        match words {
+            Words::Split { expression, normalises, .. } => {
+                if normalises {
+                    tokenizer.with_normalizer(Some(NFC));
                 }
-            };
+                let split = Split::new(SplitPattern::Regex(expression.into()), SplitDelimiterBehavior::Isolated, false).map_err(broken)?;
+                tokenizer.with_pre_tokenizer(Some(PreTokenizers::new(vec![split.into(), ByteLevel::new(false, true, false).into()])));
+            }
+            Words::SmolLm => drop(tokenizer.with_pre_tokenizer(Some(PreTokenizers::new(vec![Digits::new(true).into(), bytes.into()])))),
+            Words::Gpt2 => drop(tokenizer.with_pre_tokenizer(Some(bytes))),
         }
         tokenizer.with_decoder(Some(ByteLevel::new(true, true, true)));
         Ok(tokenizer)

@@ -48,7 +48,7 @@ fn of_folder(shell: Model, folder: &Path) -> Model {
 }
 
 fn of_gguf(shell: Model, file: &Path) -> Model {
-    match lm::gguf::architecture(file) {
+    match lm::gguf::architecture(file).and_then(|name| lm::gguf::check_tokenizer(file).map(|()| name)) {
         Ok(name) if lm::gguf::is_known(&name) => Model { architecture: Some(name), is_trainable: true, ..shell },
         Ok(name) if GGUF_ARCHITECTURES.contains(&name.as_str()) => Model { architecture: Some(name), ..shell },
         Ok(name) => Model { problem: Some(unknown(&name)), ..shell },
