@@ -83,6 +83,17 @@ FAMILIES = {
     "tiny-phi3": ("Phi3", 10_000.0, False, {"type": "longrope", "short_factor": [1.0, 1.3, 2.5], "long_factor": [1.0, 4.0, 9.0]}, {
         "original_max_position_embeddings": 32, "partial_rotary_factor": 0.75, "sliding_window": 48,
     }, ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], 30),
+    # The same families in other shapes: heads that together are wider or narrower than the model, as many of keys as of queries, the other kind of head.
+    "tiny-qwen2-untied": ("Qwen2", 1_000_000.0, False, None, {
+        "use_sliding_window": False, "sliding_window": 32, "max_window_layers": 2, "num_key_value_heads": 4,
+    }, SPLIT, 31),
+    "tiny-qwen3-wide": ("Qwen3", 1_000_000.0, False, None, {
+        "attention_bias": False, "use_sliding_window": False, "sliding_window": None, "max_window_layers": 2, "head_dim": 16,
+    }, SPLIT, 32),
+    "tiny-mistral-narrow": ("Mistral", 1_000_000.0, True, None, {"sliding_window": None, "head_dim": 6}, SPLIT, 33),
+    "tiny-phi3-tied": ("Phi3", 10_000.0, True, None, {
+        "original_max_position_embeddings": 64, "sliding_window": 80, "num_key_value_heads": 4,
+    }, ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"], 34),
 }
 
 
@@ -98,9 +109,10 @@ def tiny_model(name, head="CausalLM", **config_of_head):
         if key in more:
             rope[key] = more[key]
     config = getattr(transformers, f"{family}Config")(
-        vocab_size=64, hidden_size=32, intermediate_size=20, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, head_dim=8,
+        vocab_size=64, hidden_size=32, intermediate_size=20, num_hidden_layers=2, num_attention_heads=4,
         max_position_embeddings=64, rms_norm_eps=1e-5, rope_parameters=rope,
-        tie_word_embeddings=tied, bos_token_id=1, eos_token_id=2, attn_implementation="eager", **{"pad_token_id": 0, **more, **config_of_head},
+        tie_word_embeddings=tied, bos_token_id=1, eos_token_id=2, attn_implementation="eager",
+        **{"num_key_value_heads": 2, "head_dim": 8, "pad_token_id": 0, **more, **config_of_head},
     )
     torch.manual_seed(seed)
     model = getattr(transformers, f"{family}For{head}")(config).eval()
@@ -228,6 +240,9 @@ def tiny(name):
             "head_dim", "max_position_embeddings", "rms_norm_eps", "tie_word_embeddings", "bos_token_id", "eos_token_id", "pad_token_id", "hidden_act",
         ]
     }
+    if family == "Phi3":
+        # As published ones have it: the width of a head follows.
+        del config["head_dim"]
     rope = {"rope_theta": theta, **({"rope_scaling": scaling} if scaling else {})}
     write_json(folder / "config.json", {"architectures": [f"{family}ForCausalLM"], **config, **rope, **more, "torch_dtype": "float32"})
     tiny_tokenizer(folder)

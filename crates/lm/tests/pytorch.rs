@@ -45,9 +45,22 @@ fn tensors(bytes: &[u8]) -> Vec<(String, Vec<f32>)> {
     tensors
 }
 
-/// Of every family, and of every way to scale rotary embeddings.
-const MODELS: [&str; 9] =
-    ["tiny-tied", "tiny-untied", "tiny-llama3", "tiny-linear", "tiny-yarn", "tiny-mistral", "tiny-qwen2", "tiny-qwen3", "tiny-phi3"];
+/// Of every family, tied and untied, with heads of several widths and numbers, and of every way to scale rotary embeddings.
+const MODELS: [&str; 13] = [
+    "tiny-tied",
+    "tiny-untied",
+    "tiny-llama3",
+    "tiny-linear",
+    "tiny-yarn",
+    "tiny-mistral",
+    "tiny-mistral-narrow",
+    "tiny-qwen2",
+    "tiny-qwen2-untied",
+    "tiny-qwen3",
+    "tiny-qwen3-wide",
+    "tiny-phi3",
+    "tiny-phi3-tied",
+];
 
 fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
@@ -104,8 +117,8 @@ fn gradients_are_those_of_peft() {
     });
 }
 
-/// Of the largest in each tensor.
-fn check_gradients(adapter: &Adapter, loss: &Tensor, expected: &Path, tolerance: f32) {
+/// Of the largest in each tensor. The root of the mean of all squared differences, as shares of that.
+fn check_gradients(adapter: &Adapter, loss: &Tensor, expected: &Path, tolerance: f32) -> f64 {
     let grads = loss.backward().unwrap();
     // The gradient is put where the values were, so that the adapter's own writer names its parts.
     for var in adapter.vars() {
@@ -113,11 +126,14 @@ fn check_gradients(adapter: &Adapter, loss: &Tensor, expected: &Path, tolerance:
         var.set(&gradient).unwrap();
     }
     let expected = tensors(&std::fs::read(expected).unwrap());
+    let mut squares = Vec::new();
     for ((name, got), (_, expected)) in tensors(&adapter.to_bytes().unwrap()).iter().zip(&expected) {
         let largest = expected.iter().fold(1f32, |m, v| m.max(v.abs()));
         let scale = |v: &[f32]| v.iter().map(|v| v / largest).collect::<Vec<_>>();
         close(&scale(got), &scale(expected), tolerance, name);
+        squares.extend(scale(got).iter().zip(scale(expected)).map(|(a, b)| f64::from(a - b).powi(2)));
     }
+    (squares.iter().sum::<f64>() / squares.len() as f64).sqrt()
 }
 
 /// Rounded weights with exact products are as near to PyTorch as f32 is. With products in bf16 a number that lies between two of bf16 may be
@@ -134,7 +150,10 @@ fn bf16_is_that_of_pytorch() {
             let adapter = Adapter::load_peft(&model, &path.join("adapter")).unwrap();
             close(&model.score(Some(&adapter), &groups(&pairs), 1.0).unwrap(), &expected(key), tolerance, key);
             if !fused {
-                check_gradients(&adapter, &loss(&model, &adapter, &pairs), &path.join("gradients_bf16.safetensors"), 1e-2);
+                // Where a softmax is steep one number that is rounded the other way moves what depends on it by up to 2 %; all together are moved by less than
+                // half of 2⁻⁸.
+                let all = check_gradients(&adapter, &loss(&model, &adapter, &pairs), &path.join("gradients_bf16.safetensors"), 3e-2);
+                assert!(all < 1.9e-3, "{name}: {all}");
             }
         }
         let distance = |a: Vec<f32>, b: Vec<f32>| a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
