@@ -208,16 +208,25 @@ const SAME: [Change; 4] = [
     },
 ];
 
+/// Ways to quantise a frozen model while it is loaded, each in less memory than the one before.
+const QUANTISATIONS: [&str; 4] = ["q8_0", "q6k", "q5k", "q4k"];
+
 /// What makes it another one.
 const OTHER: [Change; 4] = [
     |spec| {
         let is_asked = matches!(spec.frozen.engine, Engine::Auto | Engine::Mistralrs);
         // A GGUF file is quantised already.
         let is_file = spec.frozen.model.to_ascii_lowercase().ends_with(".gguf");
-        let can = is_asked && !is_file && spec.frozen.quantisation.is_none() && !spec.arms.oracle;
-        let mut changed = spec.clone();
-        changed.frozen.quantisation = Some("q8_0".into());
-        can.then_some(Changed { key: "frozen.quantisation", value: "\"q8_0\"".into(), spec: changed })
+        let at = spec.frozen.quantisation.as_deref().map(|now| QUANTISATIONS.iter().position(|name| name.eq_ignore_ascii_case(now)));
+        let next = at
+            .map_or(Some(0), |at| at.map(|at| at + 1))
+            .and_then(|at| QUANTISATIONS.get(at))
+            .filter(|_| is_asked && !is_file && !spec.arms.oracle);
+        next.map(|next| {
+            let mut changed = spec.clone();
+            changed.frozen.quantisation = Some((*next).into());
+            Changed { key: "frozen.quantisation", value: format!("\"{next}\""), spec: changed }
+        })
     },
     |spec| halved("training.group_size", spec, 2, |spec| &mut spec.training.group_size),
     |spec| halved("prompter.max_rewrite_tokens", spec, 8, |spec| &mut spec.prompter.max_rewrite_tokens),

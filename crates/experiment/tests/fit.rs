@@ -112,6 +112,35 @@ fn checkpointing_goes_on_where_a_pass_is_one_group() {
     assert!(peak(&again, FitStep::Update) < peak(&whole, FitStep::Update) * 2 / 3, "{again:?}");
 }
 
+/// No further than it has to, for each step makes the frozen model another one.
+#[test]
+fn a_frozen_model_is_quantised_as_far_as_it_has_to_be() {
+    let spec = Spec { precision: Precision::Bf16, ..spec() };
+    let footprint = folder().footprint(spec.precision, false);
+    let weights = |quantisation: Option<&str>| match quantisation {
+        None => 160_000_000,
+        Some("q8_0") => 85_000_000,
+        Some("q6k") => 66_000_000,
+        Some("q5k") => 55_000_000,
+        Some("q4k") => 45_000_000,
+        other => panic!("{other:?}"),
+    };
+    let models = |spec: &Spec| Models {
+        prompter: footprint.clone(),
+        frozen: Answering::Engine(EngineFootprint { weights: weights(spec.frozen.quantisation.as_deref()), ..EngineFootprint::default() }),
+        scoring: Vec::new(),
+        engines: Vec::new(),
+        encoders: Vec::new(),
+        oracle: None,
+    };
+    let longest = Longest { requests: Lengths::new(vec![30], 20), messages: Lengths::new(vec![60], 0), ..Longest::default() };
+    for (free_bytes, expected) in [(100_000_000, "q8_0"), (65_000_000, "q5k"), (53_000_000, "q4k")] {
+        let found = fit(&spec, &longest, &Place { name: "memory".into(), free_bytes, own_bytes: 0 }, &models);
+        let said = format!("frozen.quantisation = \"{expected}\"");
+        assert!(!found.fits && found.changed_fits && found.changes.contains(&said), "{found:?}");
+    }
+}
+
 #[test]
 fn what_no_change_makes_fit_is_said_so() {
     let found = looked(&spec(), 100);

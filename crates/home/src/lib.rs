@@ -105,6 +105,11 @@ pub fn write_error(path: &Path, error: &std::io::Error) -> Error {
                 "{path} cannot be written: your quota on its disk is used up. Free some space, or set ALIGNPRO_HOME to a folder on another disk."
             )
         }
+        ErrorKind::FileTooLarge => {
+            format!(
+                "{path} cannot be written: a limit on the size of files is reached (a disk formatted as FAT holds none above 4 GB, and `ulimit -f` sets one). Set ALIGNPRO_HOME to a folder on another disk."
+            )
+        }
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
             format!("{path} cannot be a folder: a file of that name is in the way. Move it, or set ALIGNPRO_HOME.")
         }

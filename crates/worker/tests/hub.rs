@@ -227,3 +227,33 @@ fn an_address_that_is_none_is_not_asked() {
     let message = refused(&command(&lab, &["hub", "show", "../x"]).output().unwrap(), 2);
     assert!(message.contains("owner/name"), "{message}");
 }
+
+/// A limit on the size of files stands for a disk that is full: writing fails in the middle of the weights.
+#[cfg(unix)]
+#[test]
+fn a_download_that_the_disk_cannot_hold_keeps_what_has_arrived() {
+    let lab = lab();
+    let small = Repository { class: Some("Qwen2ForCausalLM"), ..Repository::of_folder("org/Tiny-Qwen2", &fixture("tiny-qwen2")) };
+    let server = Server::start(hub(vec![small], Faults::default()));
+    let get = asking(&lab, &server, &["hub", "get", "org/Tiny-Qwen2", "--yes"]);
+    let mut limited = Command::new("bash");
+    // So many blocks of 1024 bytes; the signal is ignored, and writing says why it fails.
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 20; exec \"$0\" \"$@\""]).arg(get.get_program()).args(get.get_args());
+    limited.current_dir(get.get_current_dir().unwrap()).envs(get.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    for (key, _) in get.get_envs().filter(|(_, value)| value.is_none()) {
+        limited.env_remove(key);
+    }
+    let message = refused(&limited.output().unwrap(), 1);
+    assert!(message.contains("model.safetensors") && message.contains("limit"), "{message}");
+    assert!(!lab.path("home/models/Tiny-Qwen2").exists(), "nothing that looks like a model");
+
+    let before = server.seen().len();
+    let brought = document(asking(&lab, &server, &["hub", "get", "org/Tiny-Qwen2", "--yes"]));
+    assert_eq!(brought["name"], "Tiny-Qwen2");
+    let weights = server.seen()[before..]
+        .iter()
+        .find(|seen| seen.path.ends_with("model.safetensors"))
+        .map(|seen| seen.header("range").map(String::from));
+    assert_eq!(weights, Some(Some("bytes=20480-".into())), "it goes on from what has arrived");
+    lm::ModelFolder::open(&lab.path("home/models/Tiny-Qwen2")).unwrap();
+}
