@@ -452,7 +452,7 @@ async fn choose_feedback(app: AppHandle) -> Result<Option<String>> {
 }
 
 fn chosen_rows(app: &AppHandle, title: &str, what: &str) -> Option<String> {
-    let dialog = app.dialog().file().set_title(title).add_filter(what, &["jsonl", "ndjson", "csv", "parquet", "gz"]);
+    let dialog = app.dialog().file().set_title(title).add_filter(what, &["jsonl", "ndjson", "json", "csv", "parquet", "gz"]);
     let chosen = dialog.blocking_pick_file()?.into_path().ok()?;
     Some(chosen.display().to_string())
 }

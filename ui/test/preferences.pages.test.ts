@@ -201,6 +201,7 @@ describe('what was found', () => {
       unscored_because: null,
       answers_per_second: 5,
       checksum: 'ab',
+      origin: null,
     },
     rewards: [
       { name: 'reward', ties: 0, accuracy: bounded(reward, low, high), where_shorter: null, where_longer: null, with_length: null },
@@ -246,7 +247,7 @@ describe('what labels say', () => {
   });
   const found = (reward: number, length: number, more = {}): LabelBench => ({
     ...{ label: 'score', answers: 40, prompts: 20, pairs: 30, drawn_of: null, label_with_length: null, left_out: { rows: 0, reasons: [] } },
-    ...{ unscored: 0, unscored_because: null, answers_per_second: 5, checksum: 'ab' },
+    ...{ unscored: 0, unscored_because: null, answers_per_second: 5, checksum: 'ab', origin: null },
     rewards: [one('reward', reward, more), one('length', length)],
   });
   it('is a sentence with intervals, chance and mere length', () => {

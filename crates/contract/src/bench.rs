@@ -76,6 +76,9 @@ pub struct RewardBench {
     pub answers_per_second: f64,
     /// Hex SHA-256 of the file.
     pub checksum: String,
+    /// Of a file that was brought from the hub: where it comes from, with its licence.
+    #[serde(default)]
+    pub origin: Option<String>,
 }
 
 /// Pairs to which a reward model gives a like probability.

@@ -135,6 +135,9 @@ pub struct LabelBench {
     pub answers_per_second: f64,
     /// Hex SHA-256 of the file.
     pub checksum: String,
+    /// Of a file that was brought from the hub: where it comes from, with its licence.
+    #[serde(default)]
+    pub origin: Option<String>,
 }
 
 /// One reward, or one part of it, on all answers.

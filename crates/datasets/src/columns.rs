@@ -26,7 +26,11 @@ impl<'a> Column<'a> {
 
     /// That it is not there, what is, and what to do.
     pub fn missing<'b>(&self, kind: &str, there: impl Iterator<Item = &'b str>) -> String {
-        format!("there is no {kind} {:?}, only {}: {}", self.name, list(there), self.hint)
+        let mut there = there.peekable();
+        match there.peek() {
+            None => format!("there is no {kind} {:?}: it is empty", self.name),
+            Some(_) => format!("there is no {kind} {:?}, only {}: {}", self.name, list(there), self.hint),
+        }
     }
 }
 

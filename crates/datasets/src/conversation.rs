@@ -1,6 +1,5 @@
 //! Conversations as data sets write them: lists of messages, of texts, or transcripts.
 use contract::data::Prompt;
-use serde::Deserialize;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -12,26 +11,27 @@ pub struct Turn {
     pub content: String,
 }
 
-/// A message in either of the two usual spellings.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Spelling {
-    Role { role: String, content: String },
-    From { from: String, value: String },
-}
-
-impl From<Spelling> for Turn {
-    fn from(spelling: Spelling) -> Self {
-        let (speaker, content) = match spelling {
-            Spelling::Role { role, content } => (role, content),
-            Spelling::From { from, value } => (from, value),
+impl Turn {
+    /// A message in either of the two usual spellings, `role` and `content` or `from` and `value`. What it says is a text, or a list of parts that are.
+    fn of(value: &Value) -> Result<Self, String> {
+        let either = |keys: [&str; 2]| keys.into_iter().find_map(|key| value.get(key));
+        let (Some(Value::String(speaker)), Some(said)) = (either(["role", "from"]), either(["content", "value"])) else {
+            return Err("no list of {\"role\": …, \"content\": …}".into());
         };
         let role = match speaker.as_str() {
             "human" | "prompter" => "user",
             "gpt" | "chatbot" | "bot" | "model" => "assistant",
             other => other,
         };
-        Self { role: role.into(), content }
+        let content = match said {
+            Value::String(text) => text.clone(),
+            Value::Array(parts) => {
+                let text = |part: &Value| part["text"].as_str().filter(|_| part["type"] == "text").map(str::to_owned);
+                parts.iter().map(text).collect::<Option<String>>().ok_or("a list of messages one of which is more than text")?
+            }
+            other => return Err(format!("a list of messages one of which holds {}, not text", describe(other))),
+        };
+        Ok(Self { role: role.into(), content })
     }
 }
 
@@ -61,8 +61,7 @@ pub(crate) fn system_prompt(text: &str) -> Option<Arc<str>> {
 
 /// A list of messages.
 pub(crate) fn turns(value: &Value) -> Result<Vec<Turn>, String> {
-    let wrong = |e: serde_json::Error| format!("no list of {{\"role\": …, \"content\": …}} ({e})");
-    Ok(Vec::<Spelling>::deserialize(value).map_err(wrong)?.into_iter().map(Turn::from).collect())
+    value.as_array().ok_or("no list of messages")?.iter().map(Turn::of).collect()
 }
 
 /// A text of turns that begin with "\n\nHuman:" and "\n\nAssistant:"; None where it does not begin with one.
@@ -119,6 +118,8 @@ mod tests {
             of(json!([{"from": "system", "value": "Be brief."}, {"from": "human", "value": "Why?"}, {"from": "gpt", "value": "So."}])),
             why(Some("Be brief."))
         );
+        let parts = json!([{"type": "text", "text": "Wh"}, {"type": "text", "text": "y?"}]);
+        assert_eq!(of(json!([{"role": "user", "content": parts}])), why(None));
         assert_eq!(of(json!([{"role": "system", "content": ""}, {"role": "user", "content": "Why?"}])), why(None));
     }
 
@@ -130,5 +131,7 @@ mod tests {
         assert!(wrong(json!([])).contains("without a message of the user"));
         assert!(wrong(json!([{"role": "assistant", "content": "So."}])).contains("without a message of the user"));
         assert!(wrong(json!([{"text": "Why?"}])).contains("no list of"));
+        assert!(wrong(json!([{"role": "user", "content": 3}])).contains("holds a number"));
+        assert!(wrong(json!([{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}])).contains("more than text"));
     }
 }

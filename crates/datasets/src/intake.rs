@@ -196,7 +196,7 @@ impl Texts<'_> {
     }
 }
 
-fn changed(source: &Source) -> Error {
+pub(crate) fn changed(source: &Source) -> Error {
     Error::data(format!("{} was changed while it was read; try again when nothing writes to it", source.name))
 }
 

@@ -91,7 +91,7 @@ fn as_options(FeedbackColumns { prompt, system, chosen, rejected, response, labe
 }
 
 fn held(found: Survey, mapping: &Mapping) -> Held {
-    let Survey { entries, prompts, labels, first } = found;
+    let Survey { entries, prompts, labels, first, .. } = found;
     match first {
         Feedback::Pairs(first) => Held::Pairs {
             pairs: entries,

@@ -65,11 +65,16 @@ pub(crate) struct Scores {
 }
 
 impl Scores {
-    /// Scores every entry. `on_progress` hears how many are done, and can break ([`contract::Code::Stopped`]).
+    /// Scores every entry; `counts` is what their numbers count, lines or rows. `on_progress` hears how many are done, and can break ([`contract::Code::Stopped`]).
     ///
     /// # Errors
     /// [`contract::Code::Reward`] where no entry could be scored: with the first reason.
-    pub fn of<E: Entry>(reward: &Reward, entries: &[E], on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>) -> Result<Self> {
+    pub fn of<E: Entry>(
+        reward: &Reward,
+        entries: &[E],
+        counts: &str,
+        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Self> {
         let begun = Instant::now();
         let (mut scored, mut unscored, mut because, mut done) = (Vec::new(), 0, None, 0);
         for batch in entries.chunks(BATCH / E::ANSWERS) {
@@ -81,7 +86,7 @@ impl Scores {
                     Err(e) if e.code == Code::Stopped => return Err(e),
                     Err(e) => {
                         unscored += 1;
-                        because.get_or_insert_with(|| format!("line {}: {}", entry.line(), e.message));
+                        because.get_or_insert_with(|| format!("{counts} {}: {}", entry.line(), e.message));
                     }
                 }
             }

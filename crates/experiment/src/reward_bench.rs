@@ -59,7 +59,7 @@ pub fn with_margins(
     file: &Preferences,
     on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<(RewardBench, Vec<Margin>)> {
-    let scores = Scores::of(reward, &file.pairs, on_progress)?;
+    let scores = Scores::of(reward, &file.pairs, file.counts, on_progress)?;
     let lengths = scores.scored.iter().map(|pair| [&file.pairs[pair.at].chosen, &file.pairs[pair.at].rejected].map(|answer| words(answer)));
     let lengths: Vec<[f64; 2]> = lengths.collect();
     let mut numbers: HashMap<Option<String>, usize> = HashMap::new();
@@ -101,6 +101,7 @@ pub fn with_margins(
         answers_per_second: scores.answers_per_second,
         rewards,
         checksum: file.checksum.clone(),
+        origin: None,
     };
     Ok((found, margins))
 }
@@ -111,7 +112,7 @@ pub fn with_margins(
 /// [`contract::Code::Reward`] where no answer could be scored: with the first reason.
 pub fn on_labels(reward: &Reward, file: &Labelled, on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>) -> Result<LabelBench> {
     let answers: Vec<Answer<'_>> = file.answers.iter().map(|given| Answer { before: &file.prompts[given.prompt], given }).collect();
-    let scores = Scores::of(reward, &answers, on_progress)?;
+    let scores = Scores::of(reward, &answers, file.counts, on_progress)?;
     let lengths: Vec<f64> = scores.scored.iter().map(|scored| words(&file.answers[scored.at].answer)).collect();
     let of = |value: &dyn Fn(&Score, f64) -> f64| {
         let labelled = scores.scored.iter().zip(&lengths).map(|(scored, &length)| {
@@ -142,6 +143,7 @@ pub fn on_labels(reward: &Reward, file: &Labelled, on_progress: &mut dyn FnMut(u
         rewards,
         answers_per_second: scores.answers_per_second,
         checksum: file.checksum.clone(),
+        origin: None,
     })
 }
 

@@ -60,9 +60,9 @@ pub struct RewardStep {
 const LOOKS: usize = 5;
 const LOOKED_AT: usize = 64;
 
-/// The user's first message, by which conversations are told apart.
+/// By which conversations are told apart.
 pub(crate) fn beginning(pair: &Preference) -> Option<String> {
-    pair.before.iter().find(|turn| turn.role == "user").map(|turn| datasets::normalised(&turn.content))
+    pair.beginning().map(datasets::normalised)
 }
 
 /// Pairs to train on, and pairs to be held out: about this share, of those whose conversations begin with the same message all or none.
@@ -77,7 +77,7 @@ pub fn split(file: Preferences, held_out: f64, seed: u64) -> (Preferences, Prefe
     let count = (held_out * beginnings.len() as f64).round() as usize;
     let chosen: HashSet<&Option<String>> = order.into_iter().take(count).map(|i| &beginnings[i]).collect();
     let (test, train) = file.pairs.into_iter().partition(|pair| chosen.contains(&beginning(pair)));
-    let part = |pairs| Preferences { pairs, skipped: file.skipped.clone(), checksum: file.checksum.clone(), ..file };
+    let part = |pairs| Preferences { pairs, drawn_of: None, skipped: file.skipped.clone(), checksum: file.checksum.clone(), ..file };
     (part(train), part(test))
 }
 

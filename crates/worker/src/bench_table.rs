@@ -49,6 +49,9 @@ pub fn pairs(found: &RewardBench) -> String {
     if found.repeated > 0 {
         let _ = writeln!(text, "Pairs of the file that say what an earlier one says, and were left out: {}.", found.repeated);
     }
+    if let Some(origin) = &found.origin {
+        let _ = writeln!(text, "The file comes from the hub: {}.", printable(origin));
+    }
     repeats(&mut text, found.rewards.iter().filter_map(|r| Some((&*r.name, r.repeat?))));
     if found.skipped > 0 {
         let _ = writeln!(text, "Rows of the file without a pair: {}. {}.", found.skipped, printable(&found.reasons.join("; ")));
@@ -87,6 +90,9 @@ pub fn labelled(found: &LabelBench) -> String {
     }
     if found.label_with_length.is_some() {
         let _ = writeln!(text, "The label's own rank correlation with length is {}.", bounded(found.label_with_length, signed));
+    }
+    if let Some(origin) = &found.origin {
+        let _ = writeln!(text, "The file comes from the hub: {}.", printable(origin));
     }
     repeats(&mut text, found.rewards.iter().filter_map(|r| Some((&*r.name, r.repeat?))));
     if found.left_out.rows > 0 {

@@ -101,11 +101,11 @@ fn an_encoder_scores_answers_too() {
     let shown = (&found["is_reward_model"], &found["is_trainable"], &found["problem"], &found["architecture"]);
     assert_eq!(shown, (&json!(true), &json!(false), &Value::Null, &json!("deberta-v2")));
 
-    // By transformers the first answer is worth 2.61, the second 1.82 (reference.json); the last pair does not fit.
+    // By transformers the first answer is worth 2.61, the second 1.82 (reference.json), the third less still; the last pair does not fit.
     let pair =
         |chosen: &str, rejected: &str| json!({"prompt": "what is a sea?", "chosen": chosen, "rejected": rejected}).to_string() + "\n";
     let (good, bad) = ("the sea is water.", "A wide, warm place!");
-    let file = lab.write("pairs.jsonl", pair(good, bad) + &pair(good, bad) + &pair(bad, good) + &pair(good, &"b ".repeat(60)));
+    let file = lab.write("pairs.jsonl", pair(good, bad) + &pair(good, "It is dry.") + &pair(bad, good) + &pair(good, &"b ".repeat(60)));
     let bench = lab.json(&["reward", "bench", &spec(&lab, "reader"), argument(&file)]);
     let preferred = bench["rewards"].as_array().unwrap().iter().find(|reward| reward["name"] == "preferred").unwrap();
     assert!((preferred["accuracy"]["value"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-9, "{bench}");

@@ -126,6 +126,7 @@ const benchOf = (names: string[], pairs: number): RewardBench => ({
   ],
   answers_per_second: 1840,
   checksum: 'c1d2c0b9a8e7f6d5c4b3a291807f6e5d4c3b2a19087f6e5d4c3b2a190807f6e5',
+  origin: null,
 });
 
 const labelAgreement = (name: string, withLabel: number, withLength: number, ties = 0): LabelAgreement => ({
@@ -154,6 +155,7 @@ const labelBenchOf = (names: string[], label: string): LabelBench => ({
   ],
   answers_per_second: 1840,
   checksum: 'c1d2c0b9a8e7f6d5c4b3a291807f6e5d4c3b2a19087f6e5d4c3b2a190807f6e5',
+  origin: null,
 });
 
 const heldOutAt = (step: number): HeldOutAt => ({
@@ -180,7 +182,7 @@ export class Preferences {
     const names = reward.parts.map(labelOf);
     return label === null
       ? { kind: 'pairs', ...benchOf(names, total), drawn_of }
-      : { kind: 'labelled', ...labelBenchOf(names, label), answers: total, drawn_of };
+      : { kind: 'labelled', ...labelBenchOf(names, label), answers: total, drawn_of, origin: 'nvidia/HelpSteer2 at 6d9e1f2 (cc-by-4.0)' };
   }
   leaveBench() {
     this.benching++;

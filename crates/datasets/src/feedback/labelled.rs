@@ -8,7 +8,7 @@ use crate::conversation::describe;
 use contract::feedback::{LabelBin, LeftOut};
 use contract::{Error, Result};
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// Values that a distribution tells one by one; beyond them, so many ranges.
 const MOST_VALUES: usize = 12;
@@ -38,6 +38,8 @@ pub struct Labelled {
     pub drawn_of: Option<usize>,
     /// Rows that are left out, or answers of their lists.
     pub skipped: LeftOut,
+    /// Whether [`LabelledAnswer::line`] counts lines, or rows.
+    pub counts: &'static str,
     /// Hex SHA-256 of the file's bytes.
     pub checksum: String,
 }
@@ -56,13 +58,16 @@ fn distribution(mut labels: Vec<f64>) -> Vec<LabelBin> {
 }
 
 pub(super) fn survey(look: &Look, mapping: &Mapping) -> Result<Survey> {
-    let (mut labels, mut prompts) = (Vec::new(), HashSet::new());
+    let (mut labels, mut prompt_of, mut prompts) = (Vec::new(), Vec::new(), HashMap::new());
     let mut see = |before: &[Turn], label: f64| {
+        let next = prompts.len() as u32;
+        let texts = before.iter().flat_map(|turn| [turn.role.as_bytes(), turn.content.as_bytes()]);
+        prompt_of.push(*prompts.entry(fingerprint(texts)).or_insert(next));
         labels.push(label);
-        prompts.insert(fingerprint(before.iter().flat_map(|turn| [turn.role.as_bytes(), turn.content.as_bytes()])));
     };
     let first = each(look, mapping, Wanted::First(SHOWN), &mut see)?;
-    Ok(Survey { entries: labels.len(), prompts: prompts.len(), labels: distribution(labels), first: Feedback::Labelled(first) })
+    let (entries, labels) = (labels.len(), distribution(labels));
+    Ok(Survey { entries, prompts: prompts.len(), prompt_of, labels, first: Feedback::Labelled(first) })
 }
 
 pub(super) fn read(look: &Look, mapping: &Mapping, wanted: Wanted<'_>) -> Result<Labelled> {
@@ -74,12 +79,14 @@ fn each(look: &Look, mapping: &Mapping, wanted: Wanted<'_>, see: &mut dyn FnMut(
     let Answers::Labelled { response, label } = &mapping.answers else {
         return Err(Error::internal("A file of pairs was read as one of labelled answers."));
     };
-    let (mut answers, mut prompts, mut entries) = (Vec::new(), HashMap::new(), 0);
+    let (mut answers, mut prompts, mut entries, mut held, mut is_too_much) = (Vec::new(), HashMap::new(), 0, 0, false);
     let skipped = look.each_row(mapping, |row, line| {
         let (before, answer) = Beginning::of(row, &mapping.before)?.conversation(needed(row, response)?)?;
         let label = label_in(label, needed(row, label)?)?;
         see(&before, label);
-        if wanted.has(entries) {
+        if wanted.has(entries) && !is_too_much {
+            let new = before.iter().filter(|_| !prompts.contains_key(&before)).map(|turn| turn.content.len()).sum::<usize>();
+            is_too_much = !Wanted::has_room(&mut held, new + answer.len());
             let next = prompts.len();
             let prompt = *prompts.entry(before).or_insert(next);
             answers.push(LabelledAnswer { line, prompt, answer, label });
@@ -90,11 +97,14 @@ fn each(look: &Look, mapping: &Mapping, wanted: Wanted<'_>, see: &mut dyn FnMut(
     if entries == 0 {
         return Err(look.nothing("answer with a label", &skipped));
     }
+    if is_too_much {
+        return Err(look.too_much());
+    }
     let mut prompts: Vec<(Vec<Turn>, usize)> = prompts.into_iter().collect();
     prompts.sort_unstable_by_key(|(_, place)| *place);
     let prompts = prompts.into_iter().map(|(prompt, _)| prompt).collect();
-    let drawn_of = wanted.drawn_of(entries);
-    Ok(Labelled { label: label.clone(), prompts, answers, drawn_of, skipped, checksum: look.source.checksum()? })
+    let (drawn_of, counts) = (wanted.drawn_of(entries), look.source.counts());
+    Ok(Labelled { label: label.clone(), prompts, answers, drawn_of, skipped, counts, checksum: look.source.checksum()? })
 }
 
 fn label_in(column: &str, value: &Value) -> Result<f64, String> {
@@ -142,12 +152,13 @@ mod tests {
         let survey = surveyed(&text);
         let Feedback::Labelled(first) = survey.first else { panic!() };
         assert_eq!((survey.entries, survey.prompts, survey.labels.len(), first.answers.len()), (9, 2, 9, SHOWN));
+        assert_eq!(survey.prompt_of, [0, 1, 0, 1, 0, 1, 0, 1, 0]);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.jsonl");
         std::fs::write(&path, text).unwrap();
         let look = Look::at(&path).unwrap();
         let mapping = look.mapping(&FeedbackColumns::default()).unwrap();
-        let drawn = read(&look, &mapping, Wanted::Drawn(&HashSet::from([3, 7]))).unwrap();
+        let drawn = read(&look, &mapping, Wanted::Drawn(&[3, 7].into())).unwrap();
         assert_eq!((labels(&drawn), drawn.prompts.len(), drawn.answers[0].prompt, drawn.drawn_of), (vec![3.0, 7.0], 1, 0, Some(9)));
     }
 

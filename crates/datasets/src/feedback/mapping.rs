@@ -105,7 +105,7 @@ impl Look {
         }
         for name in named.names() {
             if !self.columns.iter().any(|column| column.name == *name) {
-                return Err(self.unclear(&format!("there is no column {}", quote(name)), "name one of these"));
+                return Err(self.unclear(&format!("its first rows have no column {}", quote(name)), "name one of these"));
             }
         }
         let pair = if is_labelled { None } else { self.pair(named)? };

@@ -11,6 +11,7 @@ mod said;
 
 use crate::columns::Column;
 pub use crate::conversation::Turn;
+use crate::intake::changed;
 use crate::near::Near;
 use crate::read::{Fields, KINDS, Source, source};
 use crate::split::normalised;
@@ -22,9 +23,15 @@ use mapping::Answers;
 pub use mapping::Mapping;
 pub use preferences::{Preference, Preferences};
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+/// Rows between two looks at whether to stop.
+const ROWS_BETWEEN: usize = 256;
+/// Text that is held at once, in bytes; of more a part has to be drawn.
+const MOST_TEXT: usize = if cfg!(test) { 1 << 16 } else { 2 << 30 };
+/// Names that are looked at within an object: of more they are values, as the keys of counts by user are.
+const MOST_NAMES: usize = 64;
 /// Reasons of rows without anything of use that are told.
 const REASONS: usize = 10;
 /// Pairs or answers that a survey shows.
@@ -41,6 +48,16 @@ pub enum Feedback {
     Labelled(Labelled),
 }
 
+impl Feedback {
+    /// Hex SHA-256 of the file's bytes.
+    pub fn checksum(&self) -> &str {
+        match self {
+            Self::Pairs(found) => &found.checksum,
+            Self::Labelled(found) => &found.checksum,
+        }
+    }
+}
+
 /// How much a file holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Survey {
@@ -48,6 +65,8 @@ pub struct Survey {
     pub entries: usize,
     /// Of answers: different conversations that they answer.
     pub prompts: usize,
+    /// Of answers: the number of each one's conversation, in their order from 0.
+    pub prompt_of: Vec<u32>,
     /// Of answers: how many have which label.
     pub labels: Vec<LabelBin>,
     /// The first few, with what is left out of the whole file.
@@ -71,6 +90,12 @@ impl Wanted<'_> {
         }
     }
 
+    /// Counts what is held, in bytes, and says whether there is room for it.
+    fn has_room(held: &mut usize, more: usize) -> bool {
+        *held = held.saturating_add(more);
+        *held <= MOST_TEXT
+    }
+
     /// Of how many they were drawn.
     fn drawn_of(self, entries: usize) -> Option<usize> {
         matches!(self, Wanted::Drawn(_)).then_some(entries)
@@ -85,6 +110,8 @@ pub struct Look {
     columns: Vec<Seen>,
     /// The column with a list of answers.
     list: Option<String>,
+    /// Whether reading is to end.
+    stop: fn() -> bool,
 }
 
 /// What a column was seen to hold.
@@ -119,9 +146,9 @@ impl Look {
     /// one's reason. [`contract::Code::Io`] where it cannot be read.
     pub fn at(path: &Path) -> Result<Self> {
         let source = source(path, &format!("name {KINDS} of pairs, or of answers with labels"))?;
-        let mut look = Self { columns: Vec::new(), list: None, source };
+        let mut look = Self { columns: Vec::new(), list: None, stop: || false, source };
         let mut wrong = None;
-        let (mut rows, mut listed) = (0, Vec::new());
+        let (mut rows, mut all, mut listed) = (0, Columns::default(), Columns::default());
         for row in look.source.rows(&[]).take(LOOKED_AT) {
             let (_, row) = row?;
             let number = row.number;
@@ -132,9 +159,9 @@ impl Look {
                     for (name, value) in &fields {
                         let is_list = LISTS.contains(&&**name) && each(value).next().is_some();
                         if is_list && look.list.get_or_insert_with(|| name.clone()) == name {
-                            each(value).flatten().for_each(|(name, value)| see(&mut listed, name, value));
+                            each(value).flatten().for_each(|(name, value)| listed.see(name, name, value));
                         }
-                        see(&mut look.columns, name, value);
+                        all.see(name, name, value);
                     }
                 }
             }
@@ -146,9 +173,20 @@ impl Look {
             _ => {}
         }
         // In a list an answer has its own; the row's is hidden by it.
-        look.columns.retain(|column| !listed.iter().any(|other: &Seen| other.name == column.name));
-        look.columns.extend(listed.into_iter().map(|column| Seen { is_listed: true, ..column }));
+        look.columns = all.seen;
+        look.columns.retain(|column| !listed.places.contains_key(&column.name));
+        look.columns.extend(listed.seen.into_iter().map(|column| Seen { is_listed: true, ..column }));
         Ok(look)
+    }
+
+    /// The same, which ends as [`contract::Code::Stopped`] once `stop` says so.
+    pub fn until(self, stop: fn() -> bool) -> Self {
+        Self { stop, ..self }
+    }
+
+    /// That the file is another one than a moment ago.
+    pub fn changed(&self) -> Error {
+        changed(&self.source)
     }
 
     /// Columns in which something can have been said.
@@ -170,7 +208,7 @@ impl Look {
         match &mapping.answers {
             Answers::Pair { .. } => {
                 let (first, entries) = preferences::read(self, mapping, Wanted::First(SHOWN))?;
-                Ok(Survey { entries, prompts: 0, labels: Vec::new(), first: Feedback::Pairs(first) })
+                Ok(Survey { entries, prompts: 0, prompt_of: Vec::new(), labels: Vec::new(), first: Feedback::Pairs(first) })
             }
             Answers::Labelled { .. } => labelled::survey(self, mapping),
         }
@@ -199,29 +237,43 @@ impl Look {
         let of_rows = names.iter().filter_map(|name| Some(self.find(name, false)?.top.as_str())).chain(list);
         let columns: Vec<Column<'_>> = of_rows.map(Column::feedback).collect();
         let (mut skipped, counts) = (LeftOut::default(), self.source.counts());
-        let mut skip = |number: usize, why: String| {
+        let mut skip = |place: &str, why: String| {
             skipped.rows += 1;
             if skipped.reasons.len() < REASONS {
-                skipped.reasons.push(format!("{counts} {number} {why}"));
+                skipped.reasons.push(format!("{place} {why}"));
             }
         };
         for (at, row) in self.source.rows(&columns).enumerate() {
-            let (_, row) = row?;
+            if at % ROWS_BETWEEN == 0 && (self.stop)() {
+                return Err(Error::stopped(format!("Stopped while {} was read.", self.source.name)));
+            }
+            let (file, row) = row?;
             // Of several files no line has a number of its own.
-            let number = if self.source.is_one_file() { row.number } else { at + 1 };
+            let is_alone = self.source.is_one_file();
+            let number = if is_alone { row.number } else { at + 1 };
+            let place = if is_alone { format!("{counts} {number}") } else { format!("{file}, {counts} {}", row.number) };
             match row.fields(names.first().copied().unwrap_or("prompt")) {
-                Err(why) => skip(number, why),
+                Err(why) => skip(&place, why),
                 Ok(fields) => {
                     let rows = list.map_or_else(Vec::new, |list| unfolded(&fields, list));
                     if list.is_some() && rows.is_empty() {
-                        skip(number, "has no answer in its list".into());
+                        skip(&place, "has no answer in its list".into());
                     }
                     let rows = if list.is_some() { &rows[..] } else { std::slice::from_ref(&fields) };
-                    rows.iter().filter_map(|row| take(row, number).err()).for_each(|why| skip(number, why));
+                    rows.iter().filter_map(|row| take(row, number).err()).for_each(|why| skip(&place, why));
                 }
             }
         }
         Ok(skipped)
+    }
+
+    /// That it is more than is held.
+    fn too_much(&self) -> Error {
+        Error::data(format!(
+            "{} holds more than {} GB of text, which is more than is held at once; draw a part of it (--only)",
+            self.source.name,
+            MOST_TEXT >> 30
+        ))
     }
 
     /// That nothing was found.
@@ -253,14 +305,13 @@ pub fn pairs(path: &Path, named: &FeedbackColumns) -> Result<(Look, Mapping)> {
 
 /// How many of the first messages of held-out pairs have a near-duplicate among those of other pairs, and the most similar such pair.
 pub fn near_in_training(training: &[Preference], held_out: &[Preference]) -> (usize, Option<NearPair>) {
-    let beginnings = |pairs: &'_ [Preference]| {
+    fn beginnings(pairs: &[Preference]) -> Vec<&str> {
         let mut seen = HashSet::new();
-        let first = pairs.iter().filter_map(|pair| pair.before.iter().find(|turn| turn.role == "user").map(|turn| turn.content.clone()));
-        first.filter(|text| seen.insert(normalised(text))).collect::<Vec<_>>()
-    };
+        pairs.iter().filter_map(Preference::beginning).filter(|text| seen.insert(normalised(text))).collect()
+    }
     let (training, held_out) = (beginnings(training), beginnings(held_out));
-    let near = Near::of(NEAR, training.iter().map(String::as_str));
-    near.among(held_out.iter().map(String::as_str), |i| &training[i])
+    let near = Near::of(NEAR, training.iter().copied());
+    near.among(held_out.into_iter(), |i| training[i])
 }
 
 /// The objects in a list.
@@ -277,27 +328,34 @@ fn unfolded(row: &Fields, list: &str) -> Vec<Fields> {
     row.get(list).into_iter().flat_map(each).map(with).collect()
 }
 
-/// Looks at a value, and where it is an object at what lies in it.
-fn see(columns: &mut Vec<Seen>, name: &str, value: &Value) {
-    see_within(columns, name, name, value);
+/// What was seen of columns, in their order.
+#[derive(Default)]
+struct Columns {
+    seen: Vec<Seen>,
+    places: HashMap<String, usize>,
 }
 
-fn see_within(columns: &mut Vec<Seen>, top: &str, name: &str, value: &Value) {
-    if let Value::Object(inner) = value {
-        return inner.iter().for_each(|(inner, value)| see_within(columns, top, &format!("{name}.{inner}"), value));
-    }
-    let at = columns.iter().position(|column| column.name == name).unwrap_or_else(|| {
-        columns.push(Seen { name: name.to_owned(), top: top.to_owned(), ..Seen::default() });
-        columns.len() - 1
-    });
-    let column = &mut columns[at];
-    if !value.is_null() {
-        column.is_said |= said::is_said(value);
-        match said::number(value) {
-            Some(_) => column.has_number = true,
-            // Of CSV: a row without a label.
-            None if value.as_str().is_some_and(|text| text.trim().is_empty()) => {}
-            None => column.has_other = true,
+impl Columns {
+    /// Looks at a value in the column `top`, and where it is an object at what lies in it.
+    fn see(&mut self, top: &str, name: &str, value: &Value) {
+        if let Value::Object(inner) = value
+            && inner.len() <= MOST_NAMES
+        {
+            return inner.iter().for_each(|(inner, value)| self.see(top, &format!("{name}.{inner}"), value));
+        }
+        let at = *self.places.entry(name.to_owned()).or_insert_with(|| {
+            self.seen.push(Seen { name: name.to_owned(), top: top.to_owned(), ..Seen::default() });
+            self.seen.len() - 1
+        });
+        let column = &mut self.seen[at];
+        if !value.is_null() {
+            column.is_said |= said::is_said(value);
+            match said::number(value) {
+                Some(_) => column.has_number = true,
+                // Of CSV: a row without a label.
+                None if value.as_str().is_some_and(|text| text.trim().is_empty()) => {}
+                None => column.has_other = true,
+            }
         }
     }
 }
@@ -305,6 +363,29 @@ fn see_within(columns: &mut Vec<Seen>, top: &str, name: &str, value: &Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Keys of counts by user, as some data sets have them, are no columns; and they are not looked for one by one among thousands.
+    #[test]
+    fn an_object_with_many_keys_is_a_value() {
+        let votes = |n: usize| (0..n).map(|i| format!("\"u{i}\": 1")).collect::<Vec<_>>().join(", ");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl");
+        let row = |n| format!("{{\"prompt\": \"Why?\", \"response\": \"So.\", \"votes\": {{{}}}, \"label\": 1}}\n", votes(n));
+        std::fs::write(&path, row(2) + &row(1000)).unwrap();
+        assert_eq!(Look::at(&path).unwrap().numbers(), ["votes.u0", "votes.u1", "label"]);
+        std::fs::write(&path, row(1000)).unwrap();
+        assert_eq!(Look::at(&path).unwrap().numbers(), ["label"]);
+    }
+
+    #[test]
+    fn reading_stops_where_it_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl");
+        std::fs::write(&path, r#"{"prompt": "Why?", "chosen": "a", "rejected": "b"}"#).unwrap();
+        let look = Look::at(&path).unwrap().until(|| true);
+        let mapping = look.mapping(&FeedbackColumns::default()).unwrap();
+        assert_eq!(look.survey(&mapping).unwrap_err().code, contract::Code::Stopped);
+    }
 
     #[test]
     fn near_duplicates_among_held_out_pairs_are_found() {

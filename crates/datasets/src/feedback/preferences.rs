@@ -29,19 +29,22 @@ pub struct Preferences {
     /// Pairs that say what an earlier one says, and do not count.
     pub repeated: usize,
     pub skipped: LeftOut,
+    /// Whether [`Preference::line`] counts lines, or rows.
+    pub counts: &'static str,
     /// Hex SHA-256 of the file's bytes.
     pub checksum: String,
 }
 
 /// Those that are wanted, and how many there are.
 pub(super) fn read(look: &Look, mapping: &Mapping, wanted: Wanted<'_>) -> Result<(Preferences, usize)> {
-    let (mut pairs, mut known, mut repeated) = (Vec::new(), HashSet::new(), 0);
+    let (mut pairs, mut known, mut repeated, mut held, mut is_too_much) = (Vec::new(), HashSet::new(), 0, 0, false);
     let skipped = look.each_row(mapping, |row, line| {
         let pair = pair(row, mapping, line)?;
         let place = known.len();
         if !known.insert(pair.fingerprint()) {
             repeated += 1;
-        } else if wanted.has(place) {
+        } else if wanted.has(place) && !is_too_much {
+            is_too_much = !Wanted::has_room(&mut held, pair.bytes());
             pairs.push(pair);
         }
         Ok(())
@@ -50,10 +53,24 @@ pub(super) fn read(look: &Look, mapping: &Mapping, wanted: Wanted<'_>) -> Result
     if entries == 0 {
         return Err(look.nothing("pair", &skipped));
     }
-    Ok((Preferences { pairs, drawn_of: wanted.drawn_of(entries), repeated, skipped, checksum: look.source.checksum()? }, entries))
+    if is_too_much {
+        return Err(look.too_much());
+    }
+    let counts = look.source.counts();
+    Ok((Preferences { pairs, drawn_of: wanted.drawn_of(entries), repeated, skipped, counts, checksum: look.source.checksum()? }, entries))
 }
 
 impl Preference {
+    /// The user's first message, by which conversations are told apart.
+    pub fn beginning(&self) -> Option<&str> {
+        self.before.iter().find(|turn| turn.role == "user").map(|turn| turn.content.as_str())
+    }
+
+    /// Of its texts.
+    fn bytes(&self) -> usize {
+        self.before.iter().map(|turn| turn.content.len()).sum::<usize>() + self.chosen.len() + self.rejected.len()
+    }
+
     /// What tells a pair from others that are not equal to it.
     fn fingerprint(&self) -> Fingerprint {
         let turns = self.before.iter().flat_map(|turn| [&turn.role, &turn.content]);
@@ -195,6 +212,8 @@ mod tests {
         let labelled = message("a.jsonl", r#"{"prompt": "Why?", "response": "So.", "score": 3}"#);
         assert!(labelled.contains("holds answers with labels, not pairs"), "{labelled}");
         assert!(load("a.jsonl", &vec![b' '; (16 << 20) + 1]).unwrap_err().message.contains("longer than 16 MB"));
+        let much = (0..20).map(|i| format!("{{\"prompt\": \"{i}\", \"chosen\": \"{}\", \"rejected\": \"b\"}}\n", "a".repeat(4000)));
+        assert!(message("a.jsonl", &much.collect::<String>()).contains("draw a part of it (--only)"));
     }
 
     fn only(text: &str, named: &FeedbackColumns) -> Result<Preference> {

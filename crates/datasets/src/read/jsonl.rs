@@ -1,5 +1,5 @@
 //! JSON Lines: one JSON object a line. Blank lines are passed over.
-use super::lines::{Lines, is_blank, text};
+use super::lines::{LONGEST_LINE, Lines, is_blank, text};
 use super::{Fields, Raw, Row, Rows};
 use crate::conversation::describe;
 use serde_json::Value;
@@ -10,7 +10,8 @@ pub(super) fn rows(mut lines: Lines) -> Rows {
     Box::new(std::iter::from_fn(move || {
         while !is_over {
             let (mut bytes, number) = (Vec::new(), lines.number);
-            match lines.append(&mut bytes) {
+            match lines.append_or_pass(&mut bytes) {
+                Ok(true) if bytes.len() > LONGEST_LINE => return Some(Ok(Row { number, raw: Raw::TooLong })),
                 Ok(true) if is_blank(&bytes) => {}
                 Ok(true) => return Some(Ok(Row { number, raw: Raw::Json(bytes) })),
                 Ok(false) => is_over = true,
@@ -36,12 +37,15 @@ pub(super) fn fields(line: &[u8], column: &str) -> Result<Fields, String> {
 
 fn wanted(column: &str) -> String {
     let key = Value::from(column);
-    format!("each row must be one whole object, such as {{{key}: \"...\"}}")
+    format!(
+        "each row must be one whole object, such as {{{key}: \"...\"}}, on a line of its own; a .json file may also be an array of them"
+    )
 }
 
-/// serde_json counts lines within the text it is given, which is always one line here: only the column is of use.
+/// Of JSON Lines a text is one line, and only the column is of use; in an array an object may stand on several.
 fn syntax(error: &serde_json::Error, column: &str) -> String {
     let text = error.to_string();
     let cause = text.split(" at line ").next().unwrap_or(&text);
-    format!("is not valid JSON at column {} ({cause}); {}", error.column(), wanted(column))
+    let line = if error.line() > 1 { format!("its line {}, ", error.line()) } else { String::new() };
+    format!("is not valid JSON at {line}column {} ({cause}); {}", error.column(), wanted(column))
 }

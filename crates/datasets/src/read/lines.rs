@@ -26,6 +26,20 @@ impl Lines {
     /// # Errors
     /// Where the file cannot be read, or `bytes` becomes longer than [`LONGEST_LINE`].
     pub fn append(&mut self, bytes: &mut Vec<u8>) -> Result<bool> {
+        let number = self.number;
+        let found = self.append_or_pass(bytes)?;
+        if bytes.len() > LONGEST_LINE {
+            return Err(Error::data(format!(
+                "{}, line {number}: is longer than {} MB; write one row a line, and close quotation marks",
+                self.name,
+                LONGEST_LINE >> 20
+            )));
+        }
+        Ok(found)
+    }
+
+    /// The same; of a line that is too long, as `bytes` then is, the rest is passed over.
+    pub fn append_or_pass(&mut self, bytes: &mut Vec<u8>) -> Result<bool> {
         let before = bytes.len();
         loop {
             let found = self.reader.fill_buf().map_err(|e| unreadable(&self.name, e))?;
@@ -39,16 +53,10 @@ impl Lines {
             let end = found.iter().position(|&byte| byte == b'\n' || (self.ends_at_cr && byte == b'\r'));
             let is_cr = end.is_some_and(|at| found[at] == b'\r');
             let taken = end.map_or(found.len(), |at| at + 1);
-            bytes.extend_from_slice(&found[..taken]);
-            self.reader.consume(taken);
-            if bytes.len() > LONGEST_LINE {
-                return Err(Error::data(format!(
-                    "{}, line {}: is longer than {} MB; write one row a line, and close quotation marks",
-                    self.name,
-                    self.number,
-                    LONGEST_LINE >> 20
-                )));
+            if bytes.len() <= LONGEST_LINE {
+                bytes.extend_from_slice(&found[..taken]);
             }
+            self.reader.consume(taken);
             if end.is_some() && !is_cr {
                 break;
             }

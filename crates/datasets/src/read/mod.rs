@@ -26,6 +26,8 @@ enum Raw {
     Json(Vec<u8>),
     Csv(Vec<u8>, std::rc::Rc<csv::Header>),
     Parquet(::parquet::record::Row),
+    /// It is longer than [`lines::LONGEST_LINE`].
+    TooLong,
 }
 
 impl Row {
@@ -35,6 +37,7 @@ impl Row {
             Raw::Json(bytes) => jsonl::fields(&bytes, column),
             Raw::Csv(bytes, header) => header.fields(&bytes),
             Raw::Parquet(row) => Ok(parquet::fields(row)),
+            Raw::TooLong => Err(format!("is longer than {} MB", lines::LONGEST_LINE >> 20)),
         }
     }
 }

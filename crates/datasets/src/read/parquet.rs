@@ -75,13 +75,15 @@ fn value(field: &Field) -> Value {
         Field::UShort(n) => Value::from(*n),
         Field::UInt(n) => Value::from(*n),
         Field::ULong(n) => Value::from(*n),
+        Field::Float16(n) => Value::from(f32::from(*n)),
+        Field::Decimal(_) => field.to_string().parse::<f64>().map_or(Value::Null, Value::from),
         Field::Float(n) => Value::from(*n),
         Field::Double(n) => Value::from(*n),
         Field::Group(row) => {
             row.get_column_iter().map(|(name, field)| (name.clone(), value(field))).collect::<serde_json::Map<_, _>>().into()
         }
         Field::ListInternal(list) => list.elements().iter().map(value).collect::<Vec<_>>().into(),
-        // Null, dates, decimals and maps: nothing that a prompt or a cluster could be.
+        // Null, dates and maps: nothing that a prompt or a cluster could be.
         _ => Value::Null,
     }
 }

@@ -7,7 +7,7 @@ use contract::desk::DataColumns;
 use contract::{Error, Result};
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 
 pub(crate) const KINDS: &str = "a .jsonl, .json, .csv or .parquet file (all but the last also gzipped)";
@@ -61,7 +61,9 @@ pub(crate) fn source(path: &Path, advice: &str) -> Result<Source> {
         Err(e) => return Err(unreadable(&name, e)),
     };
     let files = paths.into_iter().map(DataFile::new).collect::<Result<Vec<_>>>()?;
-    if let Some(other) = files.iter().find(|file| file.kind != files[0].kind) {
+    // What is in a .json file is told file by file.
+    let by_name = |file: &DataFile| if file.kind == Kind::Json { Kind::Jsonl } else { file.kind };
+    if let Some(other) = files.iter().find(|file| by_name(file) != by_name(&files[0])) {
         return Err(Error::data(format!(
             "{name} holds files of different kinds ({} and {}); name those that belong together, such as \"train-*.parquet\"",
             short(&files[0].path),
@@ -158,13 +160,28 @@ impl DataFile {
 
     /// What a file that is text holds.
     fn text(&self) -> Result<Box<dyn BufRead>> {
-        let file = self.open()?;
+        let mut file = self.open()?;
+        if self.is_gzipped {
+            self.check_gzip(&mut file)?;
+        }
         let mut reader: Box<dyn BufRead> = match self.is_gzipped {
             true => Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(file))),
             false => Box::new(BufReader::with_capacity(1 << 16, file)),
         };
         self.check_start(reader.fill_buf().map_err(|e| unreadable(&self.name(), e))?)?;
         Ok(reader)
+    }
+
+    /// Refuses a file that is called .gz and is not.
+    fn check_gzip(&self, file: &mut File) -> Result<()> {
+        let unreadable = |e| unreadable(&self.name(), e);
+        let mut start = [0; 2];
+        let length = file.read(&mut start).map_err(unreadable)?;
+        file.rewind().map_err(unreadable)?;
+        match start[..length] {
+            [0x1f, 0x8b] | [] => Ok(()),
+            _ => Err(Error::data(format!("{} is not compressed with gzip whatever its name says; take .gz off its name", self.name()))),
+        }
     }
 
     /// Refuses a file whose first bytes show that it is not text.
@@ -176,7 +193,13 @@ impl DataFile {
         if start.starts_with(b"PAR1") {
             return Err(Error::data(format!("{name} is a Parquet file whatever its name says; let its name end in .parquet")));
         }
-        if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) {
+        if start.starts_with(&[0xff, 0xfe, 0, 0]) || start.starts_with(&[0, 0, 0xfe, 0xff]) {
+            return Err(Error::data(format!("{name} is in UTF-32; save it as UTF-8")));
+        }
+        // Without a mark every other byte of what Europeans write is none.
+        let is_wide =
+            |first: usize| start.len() >= 4 && start[first] != 0 && start[first + 2] != 0 && start[1 - first] == 0 && start[3 - first] == 0;
+        if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) || is_wide(0) || is_wide(1) {
             return Err(Error::data(format!("{name} is in UTF-16; save it as UTF-8")));
         }
         Ok(())

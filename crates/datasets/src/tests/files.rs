@@ -36,11 +36,12 @@ fn csv_is_read() {
 
 #[test]
 fn malformed_jsonl_names_the_line() {
-    let cases: [(&str, &[&str]); 11] = [
+    let cases: [(&str, &[&str]); 12] = [
         ("{\"prompt\": \"a\"}\n{\"prompt\": \"b\"", &["line 2", "not valid JSON at column 14", "EOF", "{\"prompt\": \"...\"}"]),
         ("{\"prompt\": \"a\"}\r\n\r\nhello", &["line 3", "not valid JSON at column 1 "]),
         ("{\"prompt\": \"a\"} {\"prompt\": \"b\"}", &["line 1", "not valid JSON", "trailing characters"]),
-        ("[\"a\", \"b\"]", &["line 1", "JSON array", "one whole object"]),
+        ("[\"a\", \"b\"]", &["line 1", "JSON array", "one whole object", ".json file"]),
+        ("{}", &["line 1", "no key \"prompt\": it is empty"]),
         ("\"a\"", &["line 1", "a string, not an object"]),
         ("{\"prompt\": 7}", &["line 1", "\"prompt\" holds a number, not text or a conversation"]),
         ("{\"prompt\": \"a\"}\n{\"prompt\": null}", &["line 2", "\"prompt\" holds null"]),
@@ -88,6 +89,10 @@ fn other_encodings_are_refused() {
     Given::file("p.jsonl", b"{\"prompt\": \"a\"}\r\n{\"prompt\": \"caf\xe9\"}").refused(&["line 2", "not valid UTF-8 (byte 0xe9)"]);
     Given::file("p.csv", b"prompt\na\n\ncaf\xe9").refused(&["line 4", "not valid UTF-8"]);
     Given::file("p.jsonl", b"\xff\xfe{\0").refused(&["UTF-16"]);
+    Given::file("p.jsonl", b"{\0\"\0p\0").refused(&["UTF-16"]);
+    Given::file("p.json", b"\0[\0{\0\"").refused(&["UTF-16"]);
+    Given::file("p.jsonl", b"\xff\xfe\0\0{\0\0\0").refused(&["UTF-32"]);
+    Given::file("p.jsonl.gz", TWO).refused(&["is not compressed with gzip", "take .gz off"]);
     Given::file("p.jsonl", b"\x1f\x8b\x08\0").refused(&["gzip", "add .gz to its name"]);
     Given::file("p.csv", b"PAR1 and more").refused(&["Parquet", "end in .parquet"]);
 }

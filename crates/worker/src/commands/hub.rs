@@ -287,19 +287,18 @@ fn found_text(found: &[HubListed], kind: HubKind) -> String {
         let mut row =
             vec![printable(&one.id), one.downloads.to_string(), one.likes.to_string(), one_line(one.licence.as_deref().unwrap_or("–"), 30)];
         row.push(if one.gated { "gated".into() } else { "open".into() });
-        let of = |number: Option<u64>, unit: f64| number.map_or_else(|| "–".into(), |number| format!("{:.2}", number as f64 / unit));
         if kind == HubKind::Model {
-            row.push(of(one.parameters, 1e9));
+            row.push(one.parameters.map_or_else(|| "–".into(), |number| format!("{:.2}", number as f64 / 1e9)));
         }
-        row.push(of(one.bytes, 1e9));
+        row.push(one.bytes.map_or_else(|| "–".into(), bytes));
         if kind == HubKind::Model {
             row.push(if one.weights.is_empty() { "–".into() } else { one.weights.join(", ") });
         }
         row
     });
     let words: &[&str] = match kind {
-        HubKind::Model => &["name", "downloads a month", "likes", "licence", "access", "10⁹ parameters", "GB", "weights"],
-        HubKind::Data => &["name", "downloads a month", "likes", "licence", "access", "GB"],
+        HubKind::Model => &["name", "downloads a month", "likes", "licence", "access", "10⁹ parameters", "size", "weights"],
+        HubKind::Data => &["name", "downloads a month", "likes", "licence", "access", "size"],
     };
     columns(&headed(words, rows), &[0, 3, 4, 7])
 }

@@ -1,6 +1,6 @@
 //! `alignpro reward bench SPEC FILE`: a spec's reward held against feedback of people.
 use super::Context;
-use super::run::folder_of;
+use super::run::{folder_of, origin_of_data};
 use crate::bench_table::{feedback, mapped};
 use crate::progress::{Bars, counting};
 use crate::reward_parts::{self, For};
@@ -32,7 +32,7 @@ pub fn bench(context: &Context, spec: &Path, file: &Path, asked: &Asked) -> Resu
     let Asked { columns, only, seed, folder, each } = asked;
     let text = std::fs::read_to_string(spec).map_err(|e| Error { code: Code::Spec, ..read_error(spec, &e) })?;
     let parsed = experiment::spec::parse(&text, &spec.display().to_string())?;
-    let look = Look::at(file)?;
+    let look = Look::at(file)?.until(signals::stop_requested);
     let mapping = look.mapping(columns)?;
     let read = experiment::feedback::read(&look, &mapping, *only, *seed)?;
     let (what, total) = match &read {
@@ -66,6 +66,12 @@ pub fn bench(context: &Context, spec: &Path, file: &Path, asked: &Asked) -> Resu
         Feedback::Labelled(file) => FeedbackBench::Labelled(reward_bench::on_labels(&reward, file, &mut on_progress)?),
     };
     bar.finish_and_clear();
+    let mut found = found;
+    let origin = origin_of_data(Path::new("."), &file.to_string_lossy());
+    match &mut found {
+        FeedbackBench::Pairs(found) => found.origin = origin,
+        FeedbackBench::Labelled(found) => found.origin = origin,
+    }
     let all = FileBench { columns: mapping.columns(), better: mapping.better().map(String::from), found };
     context.output.result(&all, || format!("{}{}\n", feedback(&all.found), mapped(&all.columns, all.better.as_deref())))?;
     Ok(ExitCode::SUCCESS)

@@ -1,5 +1,6 @@
 //! `alignpro reward train PAIRS NAME`: a reward model from preferences of people.
 use super::Context;
+use super::run::origin_of_data;
 use crate::bench_table;
 use crate::kept_training::KeptTraining;
 use crate::models::check_name;
@@ -9,6 +10,7 @@ use crate::progress::{Bars, counting};
 use crate::signals;
 use crate::table::{bounded, columns, headed, plain};
 use contract::bench::{RewardBench, RewardTrained, RewardTrainingNews};
+use contract::data::NearPair;
 use contract::feedback::FeedbackColumns;
 use contract::spec::{LORA_TARGETS, Reward as Spec, RewardPart, RewardProgram};
 use contract::{Error, Result};
@@ -48,11 +50,15 @@ pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> 
         return Err(Error::model(format!("{} is there already; choose another name, or remove the folder.", folder.display())));
     }
     let (look, mapping) = pairs(file, &asked.columns)?;
+    let look = look.until(signals::stop_requested);
     let Feedback::Pairs(pairs) = feedback::read(&look, &mapping, asked.only, asked.settings.seed)? else {
         return Err(Error::internal("A file of pairs was read as one of labelled answers."));
     };
     let (training, held_out) = split(pairs, asked.held_out, asked.settings.seed);
     let (near, nearest) = near_in_training(&training.pairs, &held_out.pairs);
+    if let Some(nearest) = &nearest {
+        Bars::new().say(&near_in_words(near, nearest));
+    }
     if training.pairs.is_empty() || held_out.pairs.is_empty() {
         return Err(Error::data(format!(
             "{} has too few pairs to hold {} of them out: {} to train on and {} held out.",
@@ -68,7 +74,8 @@ pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> 
     let kept = KeptTraining::open(&context.home.models(), &asked.name, identity(&base, &training, asked)?)?;
     let (done, too_long) = learned(context, &base, [&training, &held_out], &folder, asked, kept)?;
     let seconds = begun.elapsed().as_secs_f64();
-    let (held_out, margins) = measured(context, &folder, &held_out, asked.each)?;
+    let (mut held_out, margins) = measured(context, &folder, &held_out, asked.each)?;
+    held_out.origin = origin_of_data(Path::new("."), &file.to_string_lossy());
     let last = &done[done.len() - done.len().div_ceil(10)..];
     let trained = RewardTrained {
         folder: folder.display().to_string(),
@@ -187,6 +194,17 @@ fn measured(context: &Context, folder: &Path, held_out: &Preferences, each: bool
     Ok((bench, margins))
 }
 
+/// That accuracy on the held-out pairs is partly memory.
+fn near_in_words(count: usize, nearest: &NearPair) -> String {
+    format!(
+        "First messages of held-out pairs that are near-duplicates of one that is trained on: {count}. The nearest, with {:.0} % of its word triples: \"{}\" and \"{}\". \
+         Agreement on such pairs is partly memory; without them in the file it is not.",
+        100.0 * nearest.similarity,
+        one_line(&nearest.prompt, 160),
+        one_line(&nearest.in_training, 160)
+    )
+}
+
 fn text(trained: &RewardTrained) -> String {
     let mut text = format!(
         "{} from {}: {} pairs in {} steps, {:.0} s; loss at the end {:.3}\n",
@@ -202,14 +220,7 @@ fn text(trained: &RewardTrained) -> String {
     }
     let _ = writeln!(text, "\nOn pairs that it did not see\n\n{}", bench_table::pairs(&trained.held_out));
     if let Some(nearest) = &trained.nearest {
-        let _ = writeln!(
-            text,
-            "Of their first messages {} are near-duplicates of one that it was trained on; the nearest, with {} of its word triples: \"{}\" and \"{}\".",
-            trained.near_in_training,
-            percent(nearest.similarity),
-            one_line(&nearest.prompt, 60),
-            one_line(&nearest.in_training, 60)
-        );
+        let _ = writeln!(text, "{}", near_in_words(trained.near_in_training, nearest));
     }
     let _ = writeln!(text, "{}\n", bench_table::mapped(&trained.columns, trained.better.as_deref()));
     let Some(calibration) = &trained.calibration else { return text };

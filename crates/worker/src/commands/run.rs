@@ -82,7 +82,7 @@ pub async fn start(context: &Context, file: &Path, with: &With, seeds: u64) -> R
 }
 
 /// Where prompts that were brought from the hub come from, with their licence: files of a data set lie in its folder, or in one within it.
-fn origin_of_data(base: &Path, source: &str) -> Option<String> {
+pub fn origin_of_data(base: &Path, source: &str) -> Option<String> {
     const DEEP: usize = 4;
     let path = base.join(source);
     path.ancestors().take(DEEP).find_map(|folder| Origin::read(folder).map(|origin| origin.in_words()))

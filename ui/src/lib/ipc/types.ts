@@ -2323,7 +2323,11 @@ answers_per_second: number,
 /**
  * Hex SHA-256 of the file.
  */
-checksum: string, };
+checksum: string, 
+/**
+ * Of a file that was brought from the hub: where it comes from, with its licence.
+ */
+origin: string | null, };
 
 /**
  * What `alignpro reward bench --each --json` says on the way to a [`crate::feedback::FeedbackBench`], a line each: pairs, or answers, that are scored, of all.
@@ -2626,7 +2630,11 @@ answers_per_second: number,
 /**
  * Hex SHA-256 of the file.
  */
-checksum: string, };
+checksum: string, 
+/**
+ * Of a file that was brought from the hub: where it comes from, with its licence.
+ */
+origin: string | null, };
 
 /**
  * One reward, or one part of it, on all answers.
