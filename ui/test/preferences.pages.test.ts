@@ -122,6 +122,7 @@ describe('a reward model', { timeout: 30_000 }, () => {
     await fireEvent.input(name, { target: { value: 'polite' } });
     await fireEvent.click(screen.getByRole('button', { name: 'Train' }));
     await screen.findByText(/Step \d+ of 40/, undefined, LATE);
+    screen.getByText(/^2 first messages of the held-out pairs are nearly one that is trained on/);
     expect(rewardTraining.asked).toMatchObject({ base: 'smollm2-135m-instruct', only: null, held_out: 0.2, learning_rate: 2e-4 });
     await screen.findByText(/% of 64 held-out pairs after step \d+/, undefined, LATE);
     await screen.findByRole('heading', { name: 'polite' }, LATE);

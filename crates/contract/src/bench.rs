@@ -197,6 +197,9 @@ pub struct ToTrainReward {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum RewardTrainingNews {
+    /// Before the first step: so many first messages of held-out pairs are near-duplicates of one that is trained on, and the share of its word triples that the
+    /// nearest has.
+    Near { first_messages: usize, similarity: f64 },
     /// A step of the training.
     Step {
         /// From 1 on, of `steps`.

@@ -28,7 +28,7 @@ impl<'a> Column<'a> {
     pub fn missing<'b>(&self, kind: &str, there: impl Iterator<Item = &'b str>) -> String {
         let mut there = there.peekable();
         match there.peek() {
-            None => format!("there is no {kind} {:?}: it is empty", self.name),
+            None => format!("there is no {kind} {:?}: the row is empty", self.name),
             Some(_) => format!("there is no {kind} {:?}, only {}: {}", self.name, list(there), self.hint),
         }
     }

@@ -14,7 +14,7 @@ pub struct Turn {
 impl Turn {
     /// A message in either of the two usual spellings, `role` and `content` or `from` and `value`. What it says is a text, or a list of parts that are.
     fn of(value: &Value) -> Result<Self, String> {
-        let either = |keys: [&str; 2]| keys.into_iter().find_map(|key| value.get(key));
+        let either = |keys: [&str; 2]| keys.into_iter().find_map(|key| value.get(key).filter(|value| !value.is_null()));
         let (Some(Value::String(speaker)), Some(said)) = (either(["role", "from"]), either(["content", "value"])) else {
             return Err("no list of {\"role\": …, \"content\": …}".into());
         };
@@ -61,7 +61,7 @@ pub(crate) fn system_prompt(text: &str) -> Option<Arc<str>> {
 
 /// A list of messages.
 pub(crate) fn turns(value: &Value) -> Result<Vec<Turn>, String> {
-    value.as_array().ok_or("no list of messages")?.iter().map(Turn::of).collect()
+    value.as_array().ok_or_else(|| format!("{}, not messages", describe(value)))?.iter().map(Turn::of).collect()
 }
 
 /// A text of turns that begin with "\n\nHuman:" and "\n\nAssistant:"; None where it does not begin with one.
@@ -118,6 +118,8 @@ mod tests {
             of(json!([{"from": "system", "value": "Be brief."}, {"from": "human", "value": "Why?"}, {"from": "gpt", "value": "So."}])),
             why(Some("Be brief."))
         );
+        // As Parquet has both spellings side by side.
+        assert_eq!(of(json!([{"role": null, "content": null, "from": "human", "value": "Why?"}])), why(None));
         let parts = json!([{"type": "text", "text": "Wh"}, {"type": "text", "text": "y?"}]);
         assert_eq!(of(json!([{"role": "user", "content": parts}])), why(None));
         assert_eq!(of(json!([{"role": "system", "content": ""}, {"role": "user", "content": "Why?"}])), why(None));

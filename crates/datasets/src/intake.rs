@@ -81,13 +81,13 @@ impl<'a> Candidates<'a> {
         for (at, row) in source.rows(&columns).enumerate() {
             let (file, row) = row?;
             found.census.rows += 1;
-            let number = row.number;
+            let place = row.place();
             match row.fields(&spec.column).and_then(|fields| read(&fields, spec)) {
                 Ok((asked, cluster)) => found.take(at, asked, cluster, &mut names),
                 Err(wrong) => {
                     found.census.malformed += 1;
                     if found.census.malformed_examples.len() < EXAMPLES {
-                        found.census.malformed_examples.push(format!("{file}, {} {number}: {wrong}", source.counts()));
+                        found.census.malformed_examples.push(format!("{file}, {place}: {wrong}"));
                     }
                 }
             }

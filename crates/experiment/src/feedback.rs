@@ -1,11 +1,11 @@
 //! Which part of a file of feedback is used.
 use contract::Result;
-use datasets::feedback::{Feedback, Look, Mapping};
+use datasets::feedback::{Feedback, Look, Mapping, Survey};
 use lm::{Stream, stream};
 use std::collections::HashSet;
 
-/// All that a file holds, or so many of its pairs or answers, drawn by the seed and in the order of the file. What is not drawn is never in memory. Of answers
-/// prompts are drawn with all of theirs, until they are enough: it is answers to one prompt that a reward is to tell apart.
+/// All that a file holds, or at most so many of its pairs or answers, drawn by the seed and in the order of the file. What is not drawn is never in memory. Of
+/// answers prompts are drawn with all of theirs, as long as these are not too many: it is answers to one prompt that a reward is to tell apart.
 ///
 /// # Errors
 /// As [`Look::read`]; [`contract::Code::Data`] where the file changes meanwhile.
@@ -13,23 +13,29 @@ pub fn read(look: &Look, mapping: &Mapping, only: Option<usize>, seed: u64) -> R
     let Some(most) = only else { return look.read(mapping, None) };
     let survey = look.survey(mapping)?;
     let mut stream = Stream::new(stream::seed(seed, "pairs drawn", &[]));
-    let drawn: HashSet<usize> = match &survey.first {
-        _ if survey.entries <= most => return look.read(mapping, None),
-        Feedback::Pairs(_) => stream.permutation(survey.entries).into_iter().take(most).collect(),
-        Feedback::Labelled(_) => {
-            let mut answers = vec![0; survey.prompts];
-            survey.prompt_of.iter().for_each(|&prompt| answers[prompt as usize] += 1);
-            let mut many = 0;
-            let is_drawn = |prompt: &usize| {
-                let is_wanted = many < most;
-                many += answers[*prompt];
-                is_wanted
-            };
-            let prompts: HashSet<usize> = stream.permutation(survey.prompts).into_iter().take_while(is_drawn).collect();
-            let of_drawn = survey.prompt_of.iter().enumerate().filter(|(_, prompt)| prompts.contains(&(**prompt as usize)));
-            of_drawn.map(|(place, _)| place).collect()
-        }
+    let drawn: Option<HashSet<usize>> = match &survey.first {
+        _ if survey.entries <= most => None,
+        Feedback::Pairs(_) => Some(stream.permutation(survey.entries).into_iter().take(most).collect()),
+        Feedback::Labelled(_) => Some(of_prompts(&survey, most, &mut stream)),
     };
-    let read = look.read(mapping, Some(&drawn))?;
+    let read = look.read(mapping, drawn.as_ref())?;
     if read.checksum() == survey.first.checksum() { Ok(read) } else { Err(look.changed()) }
+}
+
+/// Places of answers to prompts that are drawn whole, `most` at most; of a first prompt with more answers than that, a part of them.
+fn of_prompts(survey: &Survey, most: usize, stream: &mut Stream) -> HashSet<usize> {
+    let mut places: Vec<Vec<usize>> = vec![Vec::new(); survey.prompts];
+    survey.prompt_of.iter().enumerate().for_each(|(place, &prompt)| places[prompt as usize].push(place));
+    let mut drawn = HashSet::new();
+    for prompt in stream.permutation(survey.prompts) {
+        let answers = &places[prompt];
+        if drawn.is_empty() && answers.len() > most {
+            return stream.permutation(answers.len()).into_iter().take(most).map(|i| answers[i]).collect();
+        }
+        if drawn.len() + answers.len() > most {
+            break;
+        }
+        drawn.extend(answers);
+    }
+    drawn
 }

@@ -47,11 +47,21 @@ fn answers_are_drawn_with_all_of_their_prompt() {
     let answer = |i: usize| format!("{{\"prompt\": \"Why {}?\", \"response\": \"r{i}\", \"label\": {}}}\n", i % 50, i / 50);
     let (look, mapping) = look(&folder.path().join("a.jsonl"), (0..200).map(answer));
     let drawn = labelled(read(&look, &mapping, Some(30), 0).unwrap());
-    assert_eq!((drawn.answers.len(), drawn.prompts.len(), drawn.drawn_of), (32, 8, Some(200)), "whole prompts, until they are enough");
-    for prompt in 0..8 {
+    assert_eq!((drawn.answers.len(), drawn.prompts.len(), drawn.drawn_of), (28, 7, Some(200)), "whole prompts, as long as they fit");
+    for prompt in 0..7 {
         let labels: Vec<f64> = drawn.answers.iter().filter(|answer| answer.prompt == prompt).map(|answer| answer.label).collect();
         assert_eq!(labels, [0.0, 1.0, 2.0, 3.0]);
     }
+}
+
+#[test]
+fn of_a_prompt_with_more_answers_than_are_wanted_a_part_is_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let answer = |i: usize| format!("{{\"prompt\": \"Why?\", \"response\": \"r{i}\", \"label\": {i}}}\n");
+    let (look, mapping) = look(&folder.path().join("a.jsonl"), (0..200).map(answer));
+    let drawn = |seed| labelled(read(&look, &mapping, Some(20), seed).unwrap());
+    assert_eq!((drawn(0).answers.len(), drawn(0).prompts.len(), drawn(0).drawn_of), (20, 1, Some(200)));
+    assert_ne!(drawn(0).answers, drawn(1).answers);
 }
 
 #[test]

@@ -221,7 +221,7 @@ pub enum RewardCommand {
         pairs: PairColumns,
         #[command(flatten)]
         labels: LabelColumns,
-        /// Only so many pairs, or answers, drawn from the file by the seed [default: all]
+        /// Only so many pairs, drawn from the file by the seed, or at most so many answers, of whole prompts [default: all]
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
         only: Option<u64>,
         /// Of what is drawn

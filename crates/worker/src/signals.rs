@@ -45,7 +45,7 @@ extern "C" fn on_signal(signal: libc::c_int) {
         // SAFETY: `_exit` may be called in a signal handler.
         unsafe { libc::_exit(128 + signal) }
     }
-    let text = b"\nStopping where nothing is lost that is kept. Once more ends at once.\n";
+    let text = b"\nStopping; what can be kept is kept. Once more ends at once.\n";
     // SAFETY: `write` may be called in a signal handler, and the buffer lives for ever. That nobody may be reading is no matter.
     unsafe {
         let _ = libc::write(libc::STDERR_FILENO, text.as_ptr().cast(), text.len());

@@ -191,6 +191,7 @@ export class Preferences {
   async train(asked: ToTrainReward, onNews: unknown): Promise<RewardTrained> {
     const mine = ++this.training;
     const steps = 40;
+    send<RewardTrainingNews>(onNews, { kind: 'near', first_messages: 2, similarity: 0.91 });
     for (let step = 1; step <= steps; step++) {
       const loss = 0.45 + 0.25 * Math.exp(-step / 12) + 0.06 * Math.sin(step * 2.3);
       const accuracy = Math.min(1, 0.5 + step / 120);

@@ -1,7 +1,7 @@
 //! Answers with labels: what people, or a model in their place, thought of each.
 use super::mapping::Answers;
 use super::said::{Beginning, needed, number};
-use super::{Feedback, Look, Mapping, SHOWN, Survey, Turn, Wanted};
+use super::{Feedback, Look, Mapping, Room, SHOWN, Survey, Turn, Wanted};
 use crate::checksum::fingerprint;
 use crate::columns::quote;
 use crate::conversation::describe;
@@ -9,6 +9,7 @@ use contract::feedback::{LabelBin, LeftOut};
 use contract::{Error, Result};
 use serde_json::Value;
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 /// Values that a distribution tells one by one; beyond them, so many ranges.
 const MOST_VALUES: usize = 12;
@@ -79,26 +80,28 @@ fn each(look: &Look, mapping: &Mapping, wanted: Wanted<'_>, see: &mut dyn FnMut(
     let Answers::Labelled { response, label } = &mapping.answers else {
         return Err(Error::internal("A file of pairs was read as one of labelled answers."));
     };
-    let (mut answers, mut prompts, mut entries, mut held, mut is_too_much) = (Vec::new(), HashMap::new(), 0, 0, false);
+    let (mut answers, mut prompts, mut entries, mut room) = (Vec::new(), HashMap::new(), 0, Room::default());
     let skipped = look.each_row(mapping, |row, line| {
         let (before, answer) = Beginning::of(row, &mapping.before)?.conversation(needed(row, response)?)?;
         let label = label_in(label, needed(row, label)?)?;
         see(&before, label);
-        if wanted.has(entries) && !is_too_much {
-            let new = before.iter().filter(|_| !prompts.contains_key(&before)).map(|turn| turn.content.len()).sum::<usize>();
-            is_too_much = !Wanted::has_room(&mut held, new + answer.len());
-            let next = prompts.len();
-            let prompt = *prompts.entry(before).or_insert(next);
-            answers.push(LabelledAnswer { line, prompt, answer, label });
-        }
         entries += 1;
-        Ok(())
+        if !wanted.has(entries - 1) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let next = prompts.len();
+        let known = prompts.get(&before).copied();
+        let new = before.iter().filter(|_| known.is_none()).map(|turn| turn.content.as_str());
+        let outcome = room.take(new.chain([&*answer]));
+        let prompt = known.unwrap_or(next);
+        if known.is_none() {
+            prompts.insert(before, next);
+        }
+        answers.push(LabelledAnswer { line, prompt, answer, label });
+        Ok(outcome)
     })?;
     if entries == 0 {
         return Err(look.nothing("answer with a label", &skipped));
-    }
-    if is_too_much {
-        return Err(look.too_much());
     }
     let mut prompts: Vec<(Vec<Turn>, usize)> = prompts.into_iter().collect();
     prompts.sort_unstable_by_key(|(_, place)| *place);

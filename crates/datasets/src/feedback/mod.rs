@@ -24,6 +24,7 @@ pub use mapping::Mapping;
 pub use preferences::{Preference, Preferences};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 /// Rows between two looks at whether to stop.
@@ -73,6 +74,20 @@ pub struct Survey {
     pub first: Feedback,
 }
 
+/// How much is held, in bytes.
+#[derive(Default)]
+struct Room(usize);
+
+impl Room {
+    /// Makes room for texts; breaks where there is none left.
+    fn take<'a>(&mut self, texts: impl Iterator<Item = &'a str>) -> ControlFlow<()> {
+        // What holds a short text is larger than it.
+        const AROUND: usize = 64;
+        self.0 = texts.fold(self.0, |held, text| held.saturating_add(text.len() + AROUND));
+        if self.0 > MOST_TEXT { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
 /// Which pairs or answers of a file are wanted, by their places among those that count.
 #[derive(Clone, Copy)]
 enum Wanted<'a> {
@@ -88,12 +103,6 @@ impl Wanted<'_> {
             Wanted::First(count) => place < count,
             Wanted::Drawn(places) => places.contains(&place),
         }
-    }
-
-    /// Counts what is held, in bytes, and says whether there is room for it.
-    fn has_room(held: &mut usize, more: usize) -> bool {
-        *held = held.saturating_add(more);
-        *held <= MOST_TEXT
     }
 
     /// Of how many they were drawn.
@@ -151,9 +160,9 @@ impl Look {
         let (mut rows, mut all, mut listed) = (0, Columns::default(), Columns::default());
         for row in look.source.rows(&[]).take(LOOKED_AT) {
             let (_, row) = row?;
-            let number = row.number;
+            let place = row.place();
             match row.fields("prompt") {
-                Err(why) => drop(wrong.get_or_insert(format!("{} {number} {why}", look.source.counts()))),
+                Err(why) => drop(wrong.get_or_insert(format!("{place} {why}"))),
                 Ok(fields) => {
                     rows += 1;
                     for (name, value) in &fields {
@@ -230,17 +239,17 @@ impl Look {
         self.columns.iter().find(|column| column.name == name && (also_listed || !column.is_listed))
     }
 
-    /// Every row, with its number; those of which `take` says what is wrong are counted.
-    fn each_row(&self, mapping: &Mapping, mut take: impl FnMut(&Fields, usize) -> Result<(), String>) -> Result<LeftOut> {
+    /// Every row, with its number, until `take` has no room for it; those of which it says what is wrong are counted.
+    fn each_row(&self, mapping: &Mapping, mut take: impl FnMut(&Fields, usize) -> Result<ControlFlow<()>, String>) -> Result<LeftOut> {
         let names = mapping.names();
         let list = self.list.as_deref().filter(|_| names.iter().any(|name| self.columns.iter().any(|c| c.name == *name && c.is_listed)));
         let of_rows = names.iter().filter_map(|name| Some(self.find(name, false)?.top.as_str())).chain(list);
         let columns: Vec<Column<'_>> = of_rows.map(Column::feedback).collect();
-        let (mut skipped, counts) = (LeftOut::default(), self.source.counts());
-        let mut skip = |place: &str, why: String| {
+        let mut skipped = LeftOut::default();
+        let mut skip = |place: &dyn Fn() -> String, why: String| {
             skipped.rows += 1;
             if skipped.reasons.len() < REASONS {
-                skipped.reasons.push(format!("{place} {why}"));
+                skipped.reasons.push(format!("{} {why}", place()));
             }
         };
         for (at, row) in self.source.rows(&columns).enumerate() {
@@ -251,7 +260,8 @@ impl Look {
             // Of several files no line has a number of its own.
             let is_alone = self.source.is_one_file();
             let number = if is_alone { row.number } else { at + 1 };
-            let place = if is_alone { format!("{counts} {number}") } else { format!("{file}, {counts} {}", row.number) };
+            let (own, noun) = (row.number, row.counts);
+            let place = || if is_alone { format!("{noun} {own}") } else { format!("{file}, {noun} {own}") };
             match row.fields(names.first().copied().unwrap_or("prompt")) {
                 Err(why) => skip(&place, why),
                 Ok(fields) => {
@@ -260,7 +270,13 @@ impl Look {
                         skip(&place, "has no answer in its list".into());
                     }
                     let rows = if list.is_some() { &rows[..] } else { std::slice::from_ref(&fields) };
-                    rows.iter().filter_map(|row| take(row, number).err()).for_each(|why| skip(&place, why));
+                    for row in rows {
+                        match take(row, number) {
+                            Ok(ControlFlow::Continue(())) => {}
+                            Ok(ControlFlow::Break(())) => return Err(self.too_much()),
+                            Err(why) => skip(&place, why),
+                        }
+                    }
                 }
             }
         }
@@ -270,7 +286,7 @@ impl Look {
     /// That it is more than is held.
     fn too_much(&self) -> Error {
         Error::data(format!(
-            "{} holds more than {} GB of text, which is more than is held at once; draw a part of it (--only)",
+            "{} gives more than {} GB of text, which is more than is held at once; draw a part of it, or a smaller one (--only)",
             self.source.name,
             MOST_TEXT >> 30
         ))

@@ -1,13 +1,14 @@
 //! Preferences of people: pairs of answers to the same conversation, of which one was chosen.
 use super::mapping::{Answers, Says};
 use super::said::{Beginning, needed, number};
-use super::{Look, Mapping, Turn, Wanted};
+use super::{Look, Mapping, Room, Turn, Wanted};
 use crate::checksum::{Fingerprint, fingerprint};
 use crate::columns::quote;
 use crate::read::Fields;
 use contract::Result;
 use contract::feedback::LeftOut;
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 /// Two answers to one conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,24 +38,23 @@ pub struct Preferences {
 
 /// Those that are wanted, and how many there are.
 pub(super) fn read(look: &Look, mapping: &Mapping, wanted: Wanted<'_>) -> Result<(Preferences, usize)> {
-    let (mut pairs, mut known, mut repeated, mut held, mut is_too_much) = (Vec::new(), HashSet::new(), 0, 0, false);
+    let (mut pairs, mut known, mut repeated, mut room) = (Vec::new(), HashSet::new(), 0, Room::default());
     let skipped = look.each_row(mapping, |row, line| {
         let pair = pair(row, mapping, line)?;
         let place = known.len();
         if !known.insert(pair.fingerprint()) {
             repeated += 1;
-        } else if wanted.has(place) && !is_too_much {
-            is_too_much = !Wanted::has_room(&mut held, pair.bytes());
+        } else if wanted.has(place) {
+            let before = pair.before.iter().map(|turn| turn.content.as_str());
+            let outcome = room.take(before.chain([&*pair.chosen, &*pair.rejected]));
             pairs.push(pair);
+            return Ok(outcome);
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     })?;
     let entries = known.len();
     if entries == 0 {
         return Err(look.nothing("pair", &skipped));
-    }
-    if is_too_much {
-        return Err(look.too_much());
     }
     let counts = look.source.counts();
     Ok((Preferences { pairs, drawn_of: wanted.drawn_of(entries), repeated, skipped, counts, checksum: look.source.checksum()? }, entries))
@@ -64,11 +64,6 @@ impl Preference {
     /// The user's first message, by which conversations are told apart.
     pub fn beginning(&self) -> Option<&str> {
         self.before.iter().find(|turn| turn.role == "user").map(|turn| turn.content.as_str())
-    }
-
-    /// Of its texts.
-    fn bytes(&self) -> usize {
-        self.before.iter().map(|turn| turn.content.len()).sum::<usize>() + self.chosen.len() + self.rejected.len()
     }
 
     /// What tells a pair from others that are not equal to it.
@@ -192,7 +187,7 @@ mod tests {
             (6, "no transcript"),
             (7, "differ before"),
             (8, "does not end with an answer"),
-            (9, "no list of"),
+            (9, "a number, not messages"),
             (10, "no message of the user"),
         ];
         assert_eq!((found.skipped.rows, found.skipped.reasons.len()), (expected.len(), expected.len()));
@@ -213,7 +208,7 @@ mod tests {
         assert!(labelled.contains("holds answers with labels, not pairs"), "{labelled}");
         assert!(load("a.jsonl", &vec![b' '; (16 << 20) + 1]).unwrap_err().message.contains("longer than 16 MB"));
         let much = (0..20).map(|i| format!("{{\"prompt\": \"{i}\", \"chosen\": \"{}\", \"rejected\": \"b\"}}\n", "a".repeat(4000)));
-        assert!(message("a.jsonl", &much.collect::<String>()).contains("draw a part of it (--only)"));
+        assert!(message("a.jsonl", &much.collect::<String>()).contains("draw a part of it, or a smaller one (--only)"));
     }
 
     fn only(text: &str, named: &FeedbackColumns) -> Result<Preference> {

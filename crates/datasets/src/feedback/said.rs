@@ -102,5 +102,5 @@ fn conversation(value: &Value, prompt: Option<&[Turn]>) -> Result<(Vec<Turn>, St
 }
 
 fn messages(value: &Value) -> Result<Vec<Turn>, String> {
-    turns(value).map_err(|wrong| format!("its messages are {wrong}"))
+    turns(value).map_err(|wrong| format!("holds {wrong}"))
 }

@@ -22,7 +22,7 @@ pub(super) fn rows(lines: Lines, columns: &[Column<'_>]) -> Result<Rows> {
     }
     let header = Rc::new(Header { names });
     Ok(Box::new(std::iter::from_fn(move || match records.next() {
-        Ok(Some((number, bytes))) => Some(Ok(Row { number, raw: Raw::Csv(bytes, header.clone()) })),
+        Ok(Some((number, bytes))) => Some(Ok(Row { number, counts: "line", raw: Raw::Csv(bytes, header.clone()) })),
         Ok(None) => None,
         Err(e) => Some(Err(e)),
     })))

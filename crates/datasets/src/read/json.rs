@@ -72,8 +72,7 @@ impl Members {
                 return Ok(None);
             }
         }
-        let raw = if raw.len() > LONGEST_LINE { Raw::TooLong } else { Raw::Json(raw) };
-        Ok(Some(Row { number: self.number, raw }))
+        Ok(Some(Row { number: self.number, counts: "row", raw: Raw::Json(raw) }))
     }
 
     /// Adds what comes up to the first byte that does not go on to `taken`, and gives that byte.
@@ -88,12 +87,16 @@ impl Members {
             }
             let end = found.iter().position(|&byte| !goes_on(byte));
             let length = end.unwrap_or(found.len());
-            // Of what is too long the rest is passed over.
-            if taken.len() <= LONGEST_LINE {
-                taken.extend_from_slice(&found[..length]);
-            }
+            taken.extend_from_slice(&found[..length]);
             let byte = end.map(|at| found[at]);
             self.reader.consume(length + usize::from(byte.is_some()));
+            // Where a quotation mark is open too many rows would be one, which nobody would miss: that ends the reading.
+            if taken.len() > LONGEST_LINE {
+                let (name, number, most) = (&self.name, self.number + 1, LONGEST_LINE >> 20);
+                return Err(Error::data(format!(
+                    "{name}, row {number}: is longer than {most} MB; a quotation mark or a bracket of it is never closed"
+                )));
+            }
             if let Some(byte) = byte {
                 return Ok(byte);
             }

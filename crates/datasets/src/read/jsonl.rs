@@ -11,9 +11,9 @@ pub(super) fn rows(mut lines: Lines) -> Rows {
         while !is_over {
             let (mut bytes, number) = (Vec::new(), lines.number);
             match lines.append_or_pass(&mut bytes) {
-                Ok(true) if bytes.len() > LONGEST_LINE => return Some(Ok(Row { number, raw: Raw::TooLong })),
+                Ok(true) if bytes.len() > LONGEST_LINE => return Some(Ok(Row { number, counts: "line", raw: Raw::TooLong })),
                 Ok(true) if is_blank(&bytes) => {}
-                Ok(true) => return Some(Ok(Row { number, raw: Raw::Json(bytes) })),
+                Ok(true) => return Some(Ok(Row { number, counts: "line", raw: Raw::Json(bytes) })),
                 Ok(false) => is_over = true,
                 Err(e) => {
                     is_over = true;
@@ -27,9 +27,10 @@ pub(super) fn rows(mut lines: Lines) -> Rows {
 
 /// The object on a line, or in an array. A lone CR is white space to JSON, so that a file with no other line end reads as one malformed line.
 pub(super) fn fields(line: &[u8], column: &str) -> Result<Fields, String> {
-    match serde_json::from_str(text(line)?) {
+    // Before what stands in an array is the line end behind the comma.
+    match serde_json::from_str(text(line)?.trim_start()) {
         Ok(Value::Object(object)) => Ok(object),
-        Ok(Value::Array(_)) => Err(format!("holds a JSON array; {}", wanted(column))),
+        Ok(Value::Array(_)) => Err(format!("holds a JSON array; {}; a file that is one array of them is called .json", wanted(column))),
         Ok(other) => Err(format!("holds {}, not an object; {}", describe(&other), wanted(column))),
         Err(e) => Err(syntax(&e, column)),
     }

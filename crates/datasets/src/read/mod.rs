@@ -19,6 +19,8 @@ pub(crate) type Fields = Map<String, Value>;
 pub(crate) struct Row {
     /// Number of its line, or in a Parquet file or a JSON array of the row, from 1 on.
     pub number: usize,
+    /// Which of the two.
+    pub counts: &'static str,
     raw: Raw,
 }
 
@@ -31,13 +33,18 @@ enum Raw {
 }
 
 impl Row {
+    /// Where it stands.
+    pub fn place(&self) -> String {
+        format!("{} {}", self.counts, self.number)
+    }
+
     /// Its fields, or what is wrong with it. `column` is the one that errors name as needed.
     pub fn fields(self, column: &str) -> Result<Fields, String> {
         match self.raw {
             Raw::Json(bytes) => jsonl::fields(&bytes, column),
             Raw::Csv(bytes, header) => header.fields(&bytes),
             Raw::Parquet(row) => Ok(parquet::fields(row)),
-            Raw::TooLong => Err(format!("is longer than {} MB", lines::LONGEST_LINE >> 20)),
+            Raw::TooLong => Err(format!("is longer than {} MB; write one row a line", lines::LONGEST_LINE >> 20)),
         }
     }
 }

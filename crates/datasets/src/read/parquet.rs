@@ -35,7 +35,7 @@ pub(super) fn rows(file: File, name: &str, columns: &[Column<'_>]) -> Result<Row
         }
         number += 1;
         match guarded(|| rows.next().transpose()) {
-            Ok(Some(row)) => Some(Ok(Row { number, raw: Raw::Parquet(row) })),
+            Ok(Some(row)) => Some(Ok(Row { number, counts: "row", raw: Raw::Parquet(row) })),
             Ok(None) => {
                 is_over = true;
                 None

@@ -196,7 +196,7 @@ impl DataFile {
         if start.starts_with(&[0xff, 0xfe, 0, 0]) || start.starts_with(&[0, 0, 0xfe, 0xff]) {
             return Err(Error::data(format!("{name} is in UTF-32; save it as UTF-8")));
         }
-        // Without a mark every other byte of what Europeans write is none.
+        // Without a mark every other byte of what Europeans write is zero.
         let is_wide =
             |first: usize| start.len() >= 4 && start[first] != 0 && start[first + 2] != 0 && start[1 - first] == 0 && start[3 - first] == 0;
         if start.starts_with(&[0xff, 0xfe]) || start.starts_with(&[0xfe, 0xff]) || is_wide(0) || is_wide(1) {
@@ -231,9 +231,9 @@ impl Source {
         let (mut fields, mut wrong) = (None::<Fields>, None);
         for row in first.rows(&[])?.take(1 + LOOKED_AT) {
             let row = row?;
-            let number = row.number;
+            let place = row.place();
             match row.fields("prompt") {
-                Err(e) => drop(wrong.get_or_insert_with(|| Error::data(format!("{name}, {} {number}: {e}", self.counts())))),
+                Err(e) => drop(wrong.get_or_insert_with(|| Error::data(format!("{name}, {place}: {e}")))),
                 Ok(row) => {
                     let known = fields.get_or_insert_default();
                     for (name, value) in row {
@@ -266,9 +266,9 @@ impl Source {
         self.files.len() == 1
     }
 
-    /// Whether a row's number counts lines, or rows.
+    /// Whether numbers count lines, or rows; over several files they count rows.
     pub fn counts(&self) -> &'static str {
-        if matches!(self.files[0].kind, Kind::Parquet | Kind::Json) { "row" } else { "line" }
+        if !self.is_one_file() || matches!(self.files[0].kind, Kind::Parquet | Kind::Json) { "row" } else { "line" }
     }
 }
 

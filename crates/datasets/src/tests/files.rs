@@ -41,7 +41,7 @@ fn malformed_jsonl_names_the_line() {
         ("{\"prompt\": \"a\"}\r\n\r\nhello", &["line 3", "not valid JSON at column 1 "]),
         ("{\"prompt\": \"a\"} {\"prompt\": \"b\"}", &["line 1", "not valid JSON", "trailing characters"]),
         ("[\"a\", \"b\"]", &["line 1", "JSON array", "one whole object", ".json file"]),
-        ("{}", &["line 1", "no key \"prompt\": it is empty"]),
+        ("{}", &["line 1", "no key \"prompt\": the row is empty"]),
         ("\"a\"", &["line 1", "a string, not an object"]),
         ("{\"prompt\": 7}", &["line 1", "\"prompt\" holds a number, not text or a conversation"]),
         ("{\"prompt\": \"a\"}\n{\"prompt\": null}", &["line 2", "\"prompt\" holds null"]),

@@ -5,7 +5,7 @@ use crate::bench_table;
 use crate::kept_training::KeptTraining;
 use crate::models::check_name;
 use crate::models::resolve::{as_folder, locate};
-use crate::output::one_line;
+use crate::output::{note, one_line};
 use crate::progress::{Bars, counting};
 use crate::signals;
 use crate::table::{bounded, columns, headed, plain};
@@ -57,7 +57,11 @@ pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> 
     let (training, held_out) = split(pairs, asked.held_out, asked.settings.seed);
     let (near, nearest) = near_in_training(&training.pairs, &held_out.pairs);
     if let Some(nearest) = &nearest {
-        Bars::new().say(&near_in_words(near, nearest));
+        note(&near_in_words(near, nearest));
+        if asked.each {
+            // Nobody may be listening; the training still goes on.
+            let _ = context.output.line(&RewardTrainingNews::Near { first_messages: near, similarity: nearest.similarity });
+        }
     }
     if training.pairs.is_empty() || held_out.pairs.is_empty() {
         return Err(Error::data(format!(

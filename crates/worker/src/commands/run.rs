@@ -81,11 +81,18 @@ pub async fn start(context: &Context, file: &Path, with: &With, seeds: u64) -> R
     }
 }
 
-/// Where prompts that were brought from the hub come from, with their licence: files of a data set lie in its folder, or in one within it.
+/// Where data that was brought from the hub comes from, with its licence: files of a data set lie in its folder, or in one within it, and are noted there. A
+/// folder or a pattern is taken for files of it.
 pub fn origin_of_data(base: &Path, source: &str) -> Option<String> {
     const DEEP: usize = 4;
     let path = base.join(source);
-    path.ancestors().take(DEEP).find_map(|folder| Origin::read(folder).map(|origin| origin.in_words()))
+    let path = path.canonicalize().ok().or_else(|| Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?)))?;
+    path.ancestors().take(DEEP).find_map(|folder| {
+        let origin = Origin::read(folder)?;
+        let within = path.strip_prefix(folder).ok()?;
+        let is_of_it = !path.is_file() || origin.files.iter().any(|file| Path::new(&file.path) == within);
+        is_of_it.then(|| origin.in_words())
+    })
 }
 
 /// The newest run of a spec file and its data, as they are now, that the database holds and that did not fail, if there is one: what failed

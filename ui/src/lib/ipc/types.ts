@@ -2426,7 +2426,7 @@ columns: FeedbackColumns, better: string | null, };
 /**
  * What `alignpro reward train --each --json` says on the way to a [`RewardTrained`], a line each.
  */
-export type RewardTrainingNews = { "kind": "step", 
+export type RewardTrainingNews = { "kind": "near", first_messages: number, similarity: number, } | { "kind": "step", 
 /**
  * From 1 on, of `steps`.
  */

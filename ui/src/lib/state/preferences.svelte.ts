@@ -77,18 +77,26 @@ export const benching = new Work<ToBench, BenchProgress, FeedbackBench>(
   leaveRewardBench,
 );
 
+export type Near = Extract<RewardTrainingNews, { kind: 'near' }>;
 /** A step, with when it was told. */
 export type Step = Extract<RewardTrainingNews, { kind: 'step' }> & { at_ms: number };
 class Training extends Work<ToTrainReward, RewardTrainingNews, RewardTrained> {
   /** Of the training that is, or was last, under way. */
   steps: Step[] = $state.raw([]);
+  /** What held-out pairs have in common with those that are trained on. */
+  near: Near | null = $state.raw(null);
 
   constructor() {
     super(trainReward, leaveRewardTraining, (news) => {
+      if (news.kind === 'near') this.near = news;
       if (news.kind !== 'step') return;
       const step = { ...news, at_ms: Date.now() };
       this.steps = step.step === 1 ? [step] : [...this.steps, step];
     });
+  }
+  override async begin(asked: ToTrainReward) {
+    if (this.since === null) this.near = null;
+    await super.begin(asked);
   }
   /** The first step of this process; those before it were only told again. */
   get firstStep(): Step | null {
