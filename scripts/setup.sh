@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Brings what the build needs from the system: a C and C++ compiler, Python 3 with pip, the web view of the window; with --tests also the
-# display and the driver that the window's tests need. Says what it does, asks nothing, does nothing twice.
+# display and the driver that the window's tests need, and a keychain. Says what it does, asks nothing, does nothing twice.
 set -euo pipefail
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -46,6 +46,8 @@ if [ "$(uname -s)" = Linux ]; then
         command -v WebKitWebDriver >/dev/null || missing+=(webkit2gtk-driver)
         # A second start of the window finds the first one through it.
         command -v dbus-daemon >/dev/null || missing+=(dbus-daemon)
+        # Keys are kept in a keychain.
+        command -v gnome-keyring-daemon >/dev/null || missing+=(gnome-keyring)
     fi
 fi
 
