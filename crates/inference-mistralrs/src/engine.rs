@@ -29,7 +29,7 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
 ///
 /// Runs on threads of its own and may be used on a plain thread or inside another tokio runtime.
 pub struct MistralRs {
-    model: Arc<Model>,
+    model: Model,
     runtime: Option<Runtime>,
     files: Files,
     identity: String,
@@ -77,16 +77,7 @@ impl MistralRs {
                 .collect::<Vec<_>>()
                 .join(", ")
         );
-        Ok(Self {
-            model: Arc::new(model),
-            runtime: Some(runtime),
-            files,
-            identity,
-            description,
-            context,
-            paged,
-            spellings: Spellings::default(),
-        })
+        Ok(Self { model, runtime: Some(runtime), files, identity, description, context, paged, spellings: Spellings::default() })
     }
 
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {

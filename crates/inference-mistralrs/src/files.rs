@@ -44,7 +44,7 @@ pub struct Files {
     pub name: String,
     pub is_gguf: bool,
     pub tokenizer: Tokenizer,
-    /// Tokens that end an answer beside those that mistral.rs finds; complete for architectures that [`lm`] knows, and for GGUF files.
+    /// Tokens that end an answer beside those that mistral.rs finds: all of a Llama and of a GGUF file.
     pub stop: Vec<u32>,
     /// SHA-256 of what determines the answers, in hex.
     pub checksum: String,
@@ -115,10 +115,10 @@ fn open_gguf(path: &Path) -> Result<Opened> {
             path.display()
         )));
     }
-    let mut hash = Sha256::new();
-    hash_file(path, &mut hash)?;
     // Ours, not mistral.rs's: that takes special tokens out of a person's text, and cuts every text into words as Qwen2 does.
     let (tokenizer, stop) = lm::gguf::tokenizer(path)?;
+    let mut hash = Sha256::new();
+    hash_file(path, &mut hash)?;
     Ok(Opened { tokenizer, stop, checksum: hex(hash), view: None })
 }
 

@@ -5,9 +5,7 @@ use mistralrs::{
     GgufModelBuilder, IsqType, MemoryGpuConfig, Model, ModelDType, PagedAttentionConfig, PagedAttentionMetaBuilder, TextModelBuilder,
     TokenSource,
 };
-use serde_json::json;
 use std::path::Path;
-use tempfile::NamedTempFile;
 use tokio::runtime::Runtime;
 
 /// Requests that mistral.rs may decode at a time. On the CPU release 0.8.1 mixes their answers: [`inference::admit`] finds that, and
@@ -81,30 +79,8 @@ async fn load_gguf(path: &Path, paged: Option<PagedAttentionConfig>) -> Result<M
         .with_token_source(TokenSource::None)
         .with_max_num_seqs(TOGETHER)
         .with_prefix_cache_n(None);
-    let refused = |e: std::io::Error| Refusal { cause: e.to_string(), detail: format!("its chat template cannot be kept: {e}") };
-    let kept = undated_template(path).map_err(refused)?;
-    if let Some(template) = &kept {
-        builder = builder.with_chat_template(template.path().display());
-    }
     if let Some(pages) = paged {
         builder = builder.with_paged_attn(pages);
     }
     builder.build().await.map_err(|e| Refusal { cause: e.root_cause().to_string(), detail: format!("{e:?}") })
 }
-
-/// The chat template of a GGUF file with the day that [`lm::Tokenizer::render`] tells in the place of today's, in a file that mistral.rs reads while it
-/// loads; none where the template asks for no day.
-fn undated_template(path: &Path) -> std::io::Result<Option<NamedTempFile>> {
-    // What is wrong with the file mistral.rs says itself.
-    let Some(template) = lm::gguf::chat_template(path).ok().flatten().filter(|text| DAYS.iter().any(|name| text.contains(name))) else {
-        return Ok(None);
-    };
-    let file = tempfile::Builder::new().suffix(".json").tempfile()?;
-    std::fs::write(file.path(), json!({ "chat_template": format!("{ONE_DAY}{template}") }).to_string())?;
-    Ok(Some(file))
-}
-
-/// By which templates learn the day from mistral.rs.
-const DAYS: [&str; 2] = ["date_string", "strftime_now"];
-/// Stands before a template and hides what mistral.rs tells it.
-const ONE_DAY: &str = "{%- set date_string = '26 Jul 2024' -%}{%- macro strftime_now(format) -%}26 Jul 2024{%- endmacro -%}";

@@ -170,25 +170,6 @@ fn every_family_answers_as_the_built_in_engine() {
     }
 }
 
-/// A template of the same length in the place of the embedded model's, which asks for the day as Llama 3.1's and 3.2's do.
-#[test]
-fn a_gguf_file_is_not_told_todays_date() {
-    let _alone = alone();
-    let file = from_environment("ALIGNPRO_TEST_GGUF", "the file SmolLM2-135M-Instruct.Q4_1.gguf");
-    let old = lm::gguf::chat_template(&file).unwrap().unwrap();
-    let asks = "{% if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}{{ date_string }}: {{ messages[0].content }}";
-    let new = format!("{asks}{{#{}#}}", " ".repeat(old.len() - asks.len() - 4));
-    let mut bytes = std::fs::read(&file).unwrap();
-    let at = bytes.windows(old.len()).position(|window| window == old.as_bytes()).unwrap();
-    bytes[at..at + old.len()].copy_from_slice(new.as_bytes());
-    let folder = tempfile::tempdir().unwrap();
-    let dated = folder.path().join("dated.gguf");
-    std::fs::write(&dated, bytes).unwrap();
-    let model = MistralRs::load(&dated, None, None).unwrap();
-    let expected = ModelFolder::open(&self::folder()).unwrap().tokenizer().unwrap().encode("26 Jul 2024: Hi").unwrap();
-    assert_eq!(model.prompt_tokens(None, "Hi").unwrap(), expected.len());
-}
-
 /// A person's text becomes the tokens that it has elsewhere: no command in it is one, and words are cut as the model's own tokenizer does.
 #[test]
 fn a_gguf_file_s_prompts_are_those_of_its_folder() {

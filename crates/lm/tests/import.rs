@@ -174,6 +174,15 @@ fn a_file_s_own_tokenizer_is_that_of_its_folder() {
     }
 }
 
+/// A prompt must not depend on the day.
+#[test]
+fn a_template_is_told_one_day_always() {
+    let folder = tempfile::tempdir().unwrap();
+    let template = "{{ strftime_now('%d %b %Y') }}: {{ messages[0].content }}";
+    let file = changed(folder.path(), |metadata, _| drop(metadata.insert("tokenizer.chat_template".into(), text(template))));
+    assert_eq!(lm::gguf::tokenizer(&file).unwrap().0.render(&[lm::Message::user("Hi")], true).unwrap(), "26 Jul 2024: Hi");
+}
+
 /// As published files of Phi-3 have it: the token that they name ends a text, and their template ends a turn with another.
 #[test]
 fn a_turn_ends_where_the_template_ends_it() {

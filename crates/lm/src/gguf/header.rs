@@ -148,7 +148,7 @@ fn unreadable_header(path: &Path, error: &str) -> String {
     let number = error.split("unknown dtype for tensor ").nth(1).and_then(|rest| rest.split_whitespace().next()?.parse::<u32>().ok());
     let Some(number) = number else { return format!("{path} is not a GGUF file that can be read: {error}") };
     let name = match number {
-        16..=19 | 21..=23 | 29 => "an IQ type".to_owned(),
+        16..=23 | 29 => "an IQ type".to_owned(),
         34 | 35 => "a ternary type".to_owned(),
         39 => "MXFP4".to_owned(),
         other => format!("type {other} of llama.cpp"),

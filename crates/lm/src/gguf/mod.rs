@@ -40,7 +40,7 @@ pub fn import(file: &Path, folder: &Path) -> Result<()> {
     draft.json("generation_config.json", &GenerationFile::new(&vocabulary))?;
     draft.json("tokenizer.json", &tokenizer)?;
     draft.json("tokenizer_config.json", &TokenizerFile::new(&config, &vocabulary, &tokenizer))?;
-    draft.json("special_tokens_map.json", &SpecialTokens::new(&vocabulary))?;
+    draft.json("special_tokens_map.json", &vocabulary.named())?;
     draft.file("model.safetensors", |out| weights::write(&mut gguf, &config, out))?;
     let written = ModelFolder::open(&draft.path)
         .map_err(|error| Error::Model(format!("{} cannot be turned into a model folder: {error}", file.display())))?;
@@ -56,14 +56,7 @@ pub fn import(file: &Path, folder: &Path) -> Result<()> {
 pub fn tokenizer(file: &Path) -> Result<(Tokenizer, Vec<u32>)> {
     let gguf = Gguf::open(file)?;
     let vocabulary = Vocabulary::read(&gguf)?;
-    let text = |token| vocabulary.text(token).map(str::to_owned);
-    let named = NamedTokens {
-        bos_token: text(vocabulary.bos),
-        eos_token: text(vocabulary.eos),
-        pad_token: text(vocabulary.padding),
-        unk_token: text(vocabulary.unknown),
-        ..NamedTokens::default()
-    };
+    let named = vocabulary.named();
     let template = ChatTemplate::of(&vocabulary.chat_template, named.clone(), file.to_owned())?;
     let tokenizer = Tokenizer::of(vocabulary.tokenizer(&gguf)?, Some(template), named, file.display().to_string());
     Ok((tokenizer, vocabulary.all_ends()))
@@ -78,11 +71,6 @@ pub fn architecture(file: &Path) -> Result<String> {
 /// Refuses a file whose tokenizer is of a kind that is not known here.
 pub fn check_tokenizer(file: &Path) -> Result<()> {
     vocabulary::check_kind(&Gguf::open(file)?)
-}
-
-/// The chat template of a GGUF file, if it has one.
-pub fn chat_template(file: &Path) -> Result<Option<String>> {
-    Ok(Gguf::open(file)?.text("tokenizer.chat_template")?.map(str::to_owned))
 }
 
 /// Of a file of any architecture: its tensors; the numbers that the keys and values of a token are in all blocks together, and the widths of its
@@ -203,31 +191,6 @@ impl GenerationFile {
     }
 }
 
-/// `special_tokens_map.json`.
-#[derive(Serialize)]
-struct SpecialTokens<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bos_token: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    eos_token: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pad_token: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unk_token: Option<&'a str>,
-}
-
-impl<'a> SpecialTokens<'a> {
-    fn new(vocabulary: &'a Vocabulary) -> Self {
-        let text = |token| vocabulary.text(token);
-        Self {
-            bos_token: text(vocabulary.bos),
-            eos_token: text(vocabulary.eos),
-            pad_token: text(vocabulary.padding),
-            unk_token: text(vocabulary.unknown),
-        }
-    }
-}
-
 /// `tokenizer_config.json`.
 #[derive(Serialize)]
 struct TokenizerFile<'a> {
@@ -235,7 +198,7 @@ struct TokenizerFile<'a> {
     add_eos_token: bool,
     added_tokens_decoder: BTreeMap<u32, tokenizers::AddedToken>,
     #[serde(flatten)]
-    special: SpecialTokens<'a>,
+    special: NamedTokens,
     chat_template: &'a str,
     clean_up_tokenization_spaces: bool,
     model_max_length: usize,
@@ -248,7 +211,7 @@ impl<'a> TokenizerFile<'a> {
             add_bos_token: vocabulary.add_bos,
             add_eos_token: false,
             added_tokens_decoder: tokenizer.get_added_tokens_decoder().into_iter().collect(),
-            special: SpecialTokens::new(vocabulary),
+            special: vocabulary.named(),
             chat_template: &vocabulary.chat_template,
             clean_up_tokenization_spaces: false,
             model_max_length: config.max_position_embeddings,

@@ -1,6 +1,7 @@
 //! The tokenizer in a GGUF file's metadata.
 use super::header::Gguf;
 use super::shape::named_architecture;
+use crate::chat_template::NamedTokens;
 use crate::{Architecture, Error, Result};
 use ahash::AHashMap;
 use candle_core::quantized::gguf_file::Value;
@@ -50,8 +51,9 @@ impl Words {
             "qwen2" => split(QWEN2_WORDS, true, false),
             "tekken" => split(TEKKEN_WORDS, false, true),
             "gpt-4o" => split(GPT4O_WORDS, false, false),
-            "smollm" => Self::SmolLm,
-            "gpt-2" | "default" => Self::Gpt2,
+            // Those that llama.cpp cuts alike.
+            "smollm" | "starcoder" | "refact" | "command-r" | "codeshell" => Self::SmolLm,
+            "gpt-2" | "phi-2" | "default" => Self::Gpt2,
             other => {
                 let known = "\"smollm\", \"llama-bpe\", \"qwen2\", \"tekken\", \"gpt-4o\" and \"gpt-2\" are known here: use the model's folder (safetensors) instead";
                 return Err(gguf.wrong(&format!("its tokenizer cuts words as \"{other}\" does (`tokenizer.ggml.pre`); {known}")));
@@ -156,6 +158,18 @@ impl Vocabulary {
             }
         }
         ends
+    }
+
+    /// The tokens that have a name, as `special_tokens_map.json` has them.
+    pub(super) fn named(&self) -> NamedTokens {
+        let text = |token| self.text(token).map(str::to_owned);
+        NamedTokens {
+            bos_token: text(self.bos),
+            eos_token: text(self.eos),
+            pad_token: text(self.padding),
+            unk_token: text(self.unknown),
+            ..NamedTokens::default()
+        }
     }
 
     pub(super) fn text(&self, token: Option<u32>) -> Option<&str> {

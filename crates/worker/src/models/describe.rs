@@ -48,10 +48,13 @@ fn of_folder(shell: Model, folder: &Path) -> Model {
 }
 
 fn of_gguf(shell: Model, file: &Path) -> Model {
-    match lm::gguf::architecture(file).and_then(|name| lm::gguf::check_tokenizer(file).map(|()| name)) {
-        Ok(name) if lm::gguf::is_known(&name) => Model { architecture: Some(name), is_trainable: true, ..shell },
-        Ok(name) if GGUF_ARCHITECTURES.contains(&name.as_str()) => Model { architecture: Some(name), ..shell },
-        Ok(name) => Model { problem: Some(unknown(&name)), ..shell },
+    let name = match lm::gguf::architecture(file) {
+        Ok(name) if lm::gguf::is_known(&name) || GGUF_ARCHITECTURES.contains(&name.as_str()) => name,
+        Ok(name) => return Model { problem: Some(unknown(&name)), ..shell },
+        Err(e) => return Model { problem: Some(e.to_string()), ..shell },
+    };
+    match lm::gguf::check_tokenizer(file) {
+        Ok(()) => Model { is_trainable: lm::gguf::is_known(&name), architecture: Some(name), ..shell },
         Err(e) => Model { problem: Some(e.to_string()), ..shell },
     }
 }
