@@ -5,15 +5,18 @@ use std::process::{Command, Output};
 use tests::serving::{Act, Seen, Server};
 use tests::{Lab, said};
 
-/// Runs a script in a session with a keychain of its own, in which `P` is the program.
+/// Runs a script in a session with a keychain of its own, in which `P` is the program and `KEYRING` the keychain's.
 fn in_a_session(lab: &Lab, script: &str, server: &Server) -> Output {
     let folder = |name: &str| {
         let path = lab.path(name);
         std::fs::create_dir_all(&path).unwrap();
         path
     };
+    // A copy has no capabilities of its file's, which a container may not be allowed to give.
+    let keyring = lab.path("keyring");
+    std::fs::copy("/usr/bin/gnome-keyring-daemon", &keyring).unwrap();
     let mut command = Command::new("dbus-run-session");
-    command.args(["--", "bash", "-c", script]).current_dir(lab.path("")).env("P", env!("CARGO_BIN_EXE_alignpro"));
+    command.args(["--", "bash", "-c", script]).current_dir(lab.path("")).env("P", env!("CARGO_BIN_EXE_alignpro")).env("KEYRING", keyring);
     command.env("ALIGNPRO_HOME", folder("home")).env("HOME", folder("person")).env("XDG_DATA_HOME", folder("person/share"));
     command.env("XDG_RUNTIME_DIR", folder("person/run")).env("XDG_CACHE_HOME", folder("person/cache"));
     command.env("URL", format!("{}/v1", server.address()));
@@ -30,7 +33,7 @@ fn a_key_is_kept_used_replaced_and_removed() {
     let lab = Lab::empty(env!("CARGO_BIN_EXE_alignpro"));
     let server = Server::start(|_: &Seen| Act::json(&serde_json::json!({ "data": [{ "id": "m" }] })));
     let script = r#"
-        printf 'a password' | gnome-keyring-daemon --unlock --components=secrets >/dev/null
+        printf 'a password' | "$KEYRING" --unlock --components=secrets >/dev/null
         printf sk-old | "$P" key set mine && printf sk-new | "$P" key set mine && printf sk-other | "$P" key set other
         echo "list: $("$P" key list --json | tr -d ' \n')"
         "$P" endpoint models "$URL" --key mine
@@ -56,7 +59,11 @@ fn a_key_is_kept_used_replaced_and_removed() {
 fn a_keychain_without_a_place_for_keys_says_so() {
     let lab = Lab::empty(env!("CARGO_BIN_EXE_alignpro"));
     let server = Server::start(|_: &Seen| Act::json(&serde_json::json!({})));
-    let output = in_a_session(&lab, "printf sk-one | \"$P\" key set mine; echo \"ended: $?\"", &server);
+    let output = in_a_session(
+        &lab,
+        "\"$KEYRING\" --start --components=secrets >/dev/null; printf sk-one | \"$P\" key set mine; echo \"ended: $?\"",
+        &server,
+    );
     assert!(printed(&output).contains("ended: 1"), "{}", said(&output));
     assert!(said(&output).contains("make a default keyring") && said(&output).contains("ALIGNPRO_KEY_MINE"), "{}", said(&output));
 }

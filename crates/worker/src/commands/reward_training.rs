@@ -202,7 +202,7 @@ fn measured(context: &Context, folder: &Path, held_out: &Preferences, each: bool
 fn near_in_words(count: usize, nearest: &NearPair) -> String {
     format!(
         "First messages of held-out pairs that are near-duplicates of one that is trained on: {count}. The nearest, with {:.0} % of its word triples: \"{}\" and \"{}\". \
-         Agreement on such pairs is partly memory; without them in the file it is not.",
+         Agreement on such pairs is partly memory.",
         100.0 * nearest.similarity,
         one_line(&nearest.prompt, 160),
         one_line(&nearest.in_training, 160)
