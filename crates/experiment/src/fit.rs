@@ -217,16 +217,14 @@ const OTHER: [Change; 4] = [
         let is_asked = matches!(spec.frozen.engine, Engine::Auto | Engine::Mistralrs);
         // A GGUF file is quantised already.
         let is_file = spec.frozen.model.to_ascii_lowercase().ends_with(".gguf");
-        let at = spec.frozen.quantisation.as_deref().map(|now| QUANTISATIONS.iter().position(|name| name.eq_ignore_ascii_case(now)));
-        let next = at
-            .map_or(Some(0), |at| at.map(|at| at + 1))
-            .and_then(|at| QUANTISATIONS.get(at))
-            .filter(|_| is_asked && !is_file && !spec.arms.oracle);
-        next.map(|next| {
-            let mut changed = spec.clone();
-            changed.frozen.quantisation = Some((*next).into());
-            Changed { key: "frozen.quantisation", value: format!("\"{next}\""), spec: changed }
-        })
+        let from = match spec.frozen.quantisation.as_deref() {
+            None => 0,
+            Some(now) => 1 + QUANTISATIONS.iter().position(|name| name.eq_ignore_ascii_case(now))?,
+        };
+        let next = QUANTISATIONS.get(from).filter(|_| is_asked && !is_file && !spec.arms.oracle)?;
+        let mut changed = spec.clone();
+        changed.frozen.quantisation = Some((*next).into());
+        Some(Changed { key: "frozen.quantisation", value: format!("\"{next}\""), spec: changed })
     },
     |spec| halved("training.group_size", spec, 2, |spec| &mut spec.training.group_size),
     |spec| halved("prompter.max_rewrite_tokens", spec, 8, |spec| &mut spec.prompter.max_rewrite_tokens),

@@ -21,4 +21,4 @@ pub use id::Id;
 pub use install::{Standing, Target};
 pub use known_data::{KNOWN_DATA, KnownData, known_data};
 pub use listing::{RemoteFile, Repository};
-pub use origin::{Origin, OriginFile, origin_of};
+pub use origin::{Origin, OriginFile, origin_of, origin_of_data};

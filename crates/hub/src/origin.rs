@@ -69,3 +69,17 @@ pub fn origin_of(model: &Path) -> Option<String> {
     let folder = if model.is_dir() { model } else { model.parent()? };
     Origin::read(folder).map(|origin| origin.in_words()).or_else(|| crate::found::revision_in_cache(folder))
 }
+
+/// Where data comes from, if it was brought from the hub: its files lie in the folder of the data set, or in one within it, and are noted there. A folder or
+/// a pattern is taken for files of it.
+pub fn origin_of_data(source: &Path) -> Option<String> {
+    const DEEP: usize = 4;
+    let source = Path::new(".").join(source);
+    let path = source.canonicalize().ok().or_else(|| Some(source.parent()?.canonicalize().ok()?.join(source.file_name()?)))?;
+    path.ancestors().take(DEEP).find_map(|folder| {
+        let origin = Origin::read(folder)?;
+        let within = path.strip_prefix(folder).ok()?;
+        let is_of_it = !path.is_file() || origin.files.iter().any(|file| Path::new(&file.path) == within);
+        is_of_it.then(|| origin.in_words())
+    })
+}

@@ -241,7 +241,7 @@ fn has_room(folder: &ModelFolder, precision: Precision) -> bool {
 /// Whether a model names an architecture that only mistral.rs may know; false where it cannot be told.
 fn is_of_another_architecture(located: &Located) -> bool {
     let named = match located {
-        Located::Gguf(file) => lm::gguf::architecture(file).ok().map(|name| lm::gguf::is_known(&name)),
+        Located::Gguf(file) => lm::gguf::architecture(file).ok().map(|(name, _)| lm::gguf::is_known(&name)),
         Located::Folder(folder) => class_of(folder).map(|class| lm::Architecture::of_class(&class).is_some()),
     };
     named == Some(false)

@@ -9,6 +9,7 @@ use contract::feedback::{LabelBin, LeftOut};
 use contract::{Error, Result};
 use serde_json::Value;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::ControlFlow;
 
 /// Values that a distribution tells one by one; beyond them, so many ranges.
@@ -90,13 +91,14 @@ fn each(look: &Look, mapping: &Mapping, wanted: Wanted<'_>, see: &mut dyn FnMut(
             return Ok(ControlFlow::Continue(()));
         }
         let next = prompts.len();
-        let known = prompts.get(&before).copied();
-        let new = before.iter().filter(|_| known.is_none()).map(|turn| turn.content.as_str());
-        let outcome = room.take(new.chain([&*answer]));
-        let prompt = known.unwrap_or(next);
-        if known.is_none() {
-            prompts.insert(before, next);
-        }
+        let mut outcome = room.take(std::iter::once(&*answer));
+        let prompt = match prompts.entry(before) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => {
+                outcome = room.take(new.key().iter().map(|turn| turn.content.as_str()));
+                *new.insert(next)
+            }
+        };
         answers.push(LabelledAnswer { line, prompt, answer, label });
         Ok(outcome)
     })?;

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
-use vocabulary::Vocabulary;
+use vocabulary::{Method, Vocabulary};
 
 /// Writes `folder` (safetensors in bf16, config.json, generation_config.json, tokenizer.json, tokenizer_config.json with the
 /// chat template, special_tokens_map.json, and alignpro.json with their checksums) from a GGUF file of the architectures `llama` (Mistral
@@ -59,18 +59,14 @@ pub fn tokenizer(file: &Path) -> Result<(Tokenizer, Vec<u32>)> {
     let named = vocabulary.named();
     let template = ChatTemplate::of(&vocabulary.chat_template, named.clone(), file.to_owned())?;
     let tokenizer = Tokenizer::of(vocabulary.tokenizer(&gguf)?, Some(template), named, file.display().to_string());
-    Ok((tokenizer, vocabulary.all_ends()))
+    Ok((tokenizer, vocabulary.ends))
 }
 
-/// The architecture that a GGUF file names, such as `llama` or `qwen2`.
-pub fn architecture(file: &Path) -> Result<String> {
+/// The architecture that a GGUF file names, such as `llama` or `qwen2`, and what there is against its tokenizer where that is of a kind that is not known
+/// here.
+pub fn architecture(file: &Path) -> Result<(String, Option<Error>)> {
     let gguf = Gguf::open(file)?;
-    Ok(shape::named_architecture(&gguf)?.to_owned())
-}
-
-/// Refuses a file whose tokenizer is of a kind that is not known here.
-pub fn check_tokenizer(file: &Path) -> Result<()> {
-    vocabulary::check_kind(&Gguf::open(file)?)
+    Ok((shape::named_architecture(&gguf)?.to_owned(), Method::of(&gguf).err()))
 }
 
 /// Of a file of any architecture: its tensors; the numbers that the keys and values of a token are in all blocks together, and the widths of its
@@ -182,7 +178,7 @@ enum Tokens {
 
 impl GenerationFile {
     fn new(vocabulary: &Vocabulary) -> Self {
-        let eos_token_id = match vocabulary.all_ends()[..] {
+        let eos_token_id = match vocabulary.ends[..] {
             [] => None,
             [one] => Some(Tokens::One(one)),
             ref several => Some(Tokens::Several(several.to_vec())),

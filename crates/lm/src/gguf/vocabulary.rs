@@ -31,7 +31,7 @@ const TURN_ENDS: [&str; 4] = ["<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_tu
 
 /// How a byte-level tokenizer cuts a text into words before it looks for tokens.
 #[derive(Clone, Copy)]
-enum Words {
+pub(super) enum Words {
     /// By an expression, after putting letters and their marks together where Qwen2 does, and whole words before merges where Llama 3 takes them so.
     Split {
         expression: &'static str,
@@ -62,13 +62,26 @@ impl Words {
     }
 }
 
-/// Refuses a file whose tokenizer is of a kind that is not known here; nothing is built.
-pub(super) fn check_kind(gguf: &Gguf) -> Result<()> {
-    match gguf.text("tokenizer.ggml.model")? {
-        Some("gpt2") => Words::of(gguf).map(drop),
-        Some("llama") => Ok(()),
-        Some(other) => Err(gguf.wrong(&format!("its tokenizer is of the kind \"{other}\"; \"gpt2\" and \"llama\" are supported"))),
-        None => Err(gguf.wrong("metadata `tokenizer.ggml.model` is missing, so the tokenizer cannot be built")),
+/// How a tokenizer works.
+pub(super) enum Method {
+    /// BPE over bytes.
+    Bytes(Words),
+    /// SentencePiece's BPE.
+    Pieces,
+}
+
+impl Method {
+    /// Nothing is built.
+    ///
+    /// # Errors
+    /// Where it is of a kind that is not known here.
+    pub(super) fn of(gguf: &Gguf) -> Result<Self> {
+        match gguf.text("tokenizer.ggml.model")? {
+            Some("gpt2") => Words::of(gguf).map(Self::Bytes),
+            Some("llama") => Ok(Self::Pieces),
+            Some(other) => Err(gguf.wrong(&format!("its tokenizer is of the kind \"{other}\"; \"gpt2\" and \"llama\" are supported"))),
+            None => Err(gguf.wrong("metadata `tokenizer.ggml.model` is missing, so the tokenizer cannot be built")),
+        }
     }
 }
 
@@ -91,7 +104,7 @@ pub(super) struct Vocabulary {
     pub(super) eos: Option<u32>,
     pub(super) unknown: Option<u32>,
     pub(super) padding: Option<u32>,
-    /// Tokens besides `eos` that end an answer.
+    /// Tokens that end an answer, `eos` first, each once.
     pub(super) ends: Vec<u32>,
     /// Whether a text begins with `bos` unless asked otherwise.
     pub(super) add_bos: bool,
@@ -127,17 +140,24 @@ impl Vocabulary {
                 id => Ok(id.map(|id| id as u32)),
             }
         };
+        let eos = token("tokenizer.ggml.eos_token_id")?;
         let (eot, eom) = (token("tokenizer.ggml.eot_token_id")?, token("tokenizer.ggml.eom_token_id")?);
         let is_end = |(id, text): &(u32, &String)| {
             kinds[*id as usize] != Kind::Normal && TURN_ENDS.contains(&text.as_str()) && chat_template.contains(text.as_str())
         };
         let turn_ends = (0..).zip(&tokens).filter(is_end).map(|(id, _)| id);
+        let mut ends: Vec<u32> = Vec::new();
+        for end in [eos, eot, eom].into_iter().flatten().chain(turn_ends) {
+            if !ends.contains(&end) {
+                ends.push(end);
+            }
+        }
         Ok(Self {
             bos: token("tokenizer.ggml.bos_token_id")?,
-            eos: token("tokenizer.ggml.eos_token_id")?,
+            eos,
             unknown: token("tokenizer.ggml.unknown_token_id")?,
             padding: token("tokenizer.ggml.padding_token_id")?,
-            ends: eot.into_iter().chain(eom).chain(turn_ends).collect(),
+            ends,
             add_bos: gguf.flag("tokenizer.ggml.add_bos_token"),
             chat_template: chat_template.to_owned(),
             tokens,
@@ -147,17 +167,6 @@ impl Vocabulary {
 
     pub(super) fn len(&self) -> usize {
         self.tokens.len()
-    }
-
-    /// Tokens that end an answer, each once.
-    pub(super) fn all_ends(&self) -> Vec<u32> {
-        let mut ends: Vec<u32> = Vec::new();
-        for token in self.eos.iter().chain(&self.ends) {
-            if !ends.contains(token) {
-                ends.push(*token);
-            }
-        }
-        ends
     }
 
     /// The tokens that have a name, as `special_tokens_map.json` has them.
@@ -178,9 +187,10 @@ impl Vocabulary {
 
     /// The tokenizer, as `tokenizers` reads and writes it.
     pub(super) fn tokenizer(&self, gguf: &Gguf) -> Result<Tokenizer> {
-        check_kind(gguf)?;
-        let is_byte_level = gguf.text("tokenizer.ggml.model")? == Some("gpt2");
-        let mut tokenizer = if is_byte_level { self.byte_level(gguf)? } else { self.sentence_piece(gguf)? };
+        let mut tokenizer = match Method::of(gguf)? {
+            Method::Bytes(words) => self.byte_level(gguf, words)?,
+            Method::Pieces => self.sentence_piece(gguf)?,
+        };
         let added = self.tokens.iter().zip(&self.kinds).filter(|(_, kind)| **kind != Kind::Normal);
         // As llama.cpp has it: white space after a Phi-3's special token belongs to it, but for these.
         let is_phi = named_architecture(gguf)? == Architecture::Phi3.model_type();
@@ -206,12 +216,11 @@ impl Vocabulary {
     }
 
     /// BPE over bytes (Radford et al. 2019), with the cut into words that the file names.
-    fn byte_level(&self, gguf: &Gguf) -> Result<Tokenizer> {
+    fn byte_level(&self, gguf: &Gguf, words: Words) -> Result<Tokenizer> {
         let merges = gguf.list("tokenizer.ggml.merges", |v| {
             let (left, right) = v.to_string().ok()?.split_once(' ')?;
             Some((left.to_owned(), right.to_owned()))
         })?;
-        let words = Words::of(gguf)?;
         let takes_whole_words = matches!(words, Words::Split { takes_whole_words: true, .. });
         let model = BPE::builder().vocab_and_merges(self.ids(), merges).ignore_merges(takes_whole_words).build();
         let mut tokenizer = Tokenizer::new(model.map_err(|error| gguf.wrong(&format!("its tokenizer cannot be built: {error}")))?);

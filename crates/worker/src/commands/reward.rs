@@ -1,6 +1,6 @@
 //! `alignpro reward bench SPEC FILE`: a spec's reward held against feedback of people.
 use super::Context;
-use super::run::{folder_of, origin_of_data};
+use super::run::folder_of;
 use crate::bench_table::{feedback, mapped};
 use crate::progress::{Bars, counting};
 use crate::reward_parts::{self, For};
@@ -61,13 +61,12 @@ pub fn bench(context: &Context, spec: &Path, file: &Path, asked: &Asked) -> Resu
         }
         signals::go_on()
     };
-    let found = match &read {
+    let mut found = match &read {
         Feedback::Pairs(file) => FeedbackBench::Pairs(reward_bench::run(&reward, file, &mut on_progress)?),
         Feedback::Labelled(file) => FeedbackBench::Labelled(reward_bench::on_labels(&reward, file, &mut on_progress)?),
     };
     bar.finish_and_clear();
-    let mut found = found;
-    let origin = origin_of_data(Path::new("."), &file.to_string_lossy());
+    let origin = hub::origin_of_data(file);
     match &mut found {
         FeedbackBench::Pairs(found) => found.origin = origin,
         FeedbackBench::Labelled(found) => found.origin = origin,

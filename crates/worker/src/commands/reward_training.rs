@@ -1,6 +1,5 @@
 //! `alignpro reward train PAIRS NAME`: a reward model from preferences of people.
 use super::Context;
-use super::run::origin_of_data;
 use crate::bench_table;
 use crate::kept_training::KeptTraining;
 use crate::models::check_name;
@@ -79,7 +78,7 @@ pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> 
     let (done, too_long) = learned(context, &base, [&training, &held_out], &folder, asked, kept)?;
     let seconds = begun.elapsed().as_secs_f64();
     let (mut held_out, margins) = measured(context, &folder, &held_out, asked.each)?;
-    held_out.origin = origin_of_data(Path::new("."), &file.to_string_lossy());
+    held_out.origin = hub::origin_of_data(file);
     let last = &done[done.len() - done.len().div_ceil(10)..];
     let trained = RewardTrained {
         folder: folder.display().to_string(),

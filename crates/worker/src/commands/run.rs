@@ -19,7 +19,6 @@ use experiment::StopSignal;
 use experiment::prepare::{Prepared, base_folder, from_spec};
 use experiment::runner::{Inputs, Outcome, Progress, Runner};
 use home::read_error;
-use hub::Origin;
 use inference::Proof;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -56,8 +55,8 @@ pub async fn start(context: &Context, file: &Path, with: &With, seeds: u64) -> R
         return Err(Error::stopped("Stopped before the run began; nothing was written."));
     }
     let store = context.open_or_create().await?;
-    let origin =
-        origin_of_data(with.folder(file), &prepared.spec.data.source).map(|origin| Fact { key: "data.origin".into(), value: origin });
+    let origin = hub::origin_of_data(&with.folder(file).join(&prepared.spec.data.source))
+        .map(|origin| Fact { key: "data.origin".into(), value: origin });
     let known: Vec<Fact> = loaded.facts.iter().cloned().chain(Machine::look().facts()).chain(origin).collect();
     let new = |prepared: &Prepared| NewRun {
         spec: prepared.spec.clone(),
@@ -79,20 +78,6 @@ pub async fn start(context: &Context, file: &Path, with: &With, seeds: u64) -> R
         // The others would use the same models.
         Err(e) => queue.stop().await.and(Err(e)),
     }
-}
-
-/// Where data that was brought from the hub comes from, with its licence: files of a data set lie in its folder, or in one within it, and are noted there. A
-/// folder or a pattern is taken for files of it.
-pub fn origin_of_data(base: &Path, source: &str) -> Option<String> {
-    const DEEP: usize = 4;
-    let path = base.join(source);
-    let path = path.canonicalize().ok().or_else(|| Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?)))?;
-    path.ancestors().take(DEEP).find_map(|folder| {
-        let origin = Origin::read(folder)?;
-        let within = path.strip_prefix(folder).ok()?;
-        let is_of_it = !path.is_file() || origin.files.iter().any(|file| Path::new(&file.path) == within);
-        is_of_it.then(|| origin.in_words())
-    })
 }
 
 /// The newest run of a spec file and its data, as they are now, that the database holds and that did not fail, if there is one: what failed

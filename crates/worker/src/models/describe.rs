@@ -48,14 +48,12 @@ fn of_folder(shell: Model, folder: &Path) -> Model {
 }
 
 fn of_gguf(shell: Model, file: &Path) -> Model {
-    let name = match lm::gguf::architecture(file) {
-        Ok(name) if lm::gguf::is_known(&name) || GGUF_ARCHITECTURES.contains(&name.as_str()) => name,
-        Ok(name) => return Model { problem: Some(unknown(&name)), ..shell },
-        Err(e) => return Model { problem: Some(e.to_string()), ..shell },
-    };
-    match lm::gguf::check_tokenizer(file) {
-        Ok(()) => Model { is_trainable: lm::gguf::is_known(&name), architecture: Some(name), ..shell },
-        Err(e) => Model { problem: Some(e.to_string()), ..shell },
+    match lm::gguf::architecture(file) {
+        Ok((name, _)) if !lm::gguf::is_known(&name) && !GGUF_ARCHITECTURES.contains(&name.as_str()) => {
+            Model { problem: Some(unknown(&name)), ..shell }
+        }
+        Ok((name, None)) => Model { is_trainable: lm::gguf::is_known(&name), architecture: Some(name), ..shell },
+        Ok((_, Some(e))) | Err(e) => Model { problem: Some(e.to_string()), ..shell },
     }
 }
 

@@ -110,6 +110,12 @@ export const calibrationCsv = ({ bins }: Calibration) =>
 export const calibrationInWords = ({ error, loss }: Calibration) =>
   `Calibration error ${fixed(error, 3)}: by so much its probabilities are off, on the average over pairs. Loss ${fixed(loss, 3)} nats, where chance has 0.693.`;
 
+/** Of how many what was held against was drawn; nothing where it is all. */
+export const drawnFrom = ({ drawn_of }: { drawn_of: number | null }) => (drawn_of === null ? '' : `, drawn from ${thousands(drawn_of)}`);
+/** Which file it was. */
+export const fileOf = ({ checksum, origin }: { checksum: string; origin: string | null }) =>
+  `File: SHA-256 ${checksum.slice(0, 16)}…${origin ? `, from the hub: ${origin}` : ''}`;
+
 /** How much of a file is asked for, or what is wrong with what was typed, by its field. */
 export function partOf(
   only: string,
