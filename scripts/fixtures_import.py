@@ -369,10 +369,28 @@ def family(folder, name):
     finish(writer)
 
 
+def in_parts(whole, at_most):
+    """The model of a GGUF file once more, in files of `at_most` tensors, as llama.cpp's own programs part it."""
+    from gguf import GGUFReader, GGUFValueType, GGUFWriter
+
+    reader = GGUFReader(whole)
+    field = lambda name: reader.fields[name].contents()
+    writer = GGUFWriter(whole, field("general.architecture"), split_max_tensors=at_most)
+    for name, one in reader.fields.items():
+        if name.startswith("GGUF.") or name == "general.architecture":
+            continue
+        kind, inner = one.types[0], one.types[-1] if one.types[0] == GGUFValueType.ARRAY else None
+        writer.add_key_value(name, one.contents(), kind, sub_type=inner)
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+    finish(writer)
+
+
 def gguf_files(folder):
     folder.mkdir(parents=True, exist_ok=True)
     quantisations(folder)
     byte_level(folder)
+    in_parts(folder / "bytes.gguf", 8)
     sentence_piece(folder)
     for name in ("qwen2", "qwen3", "phi3"):
         family(folder, name)

@@ -14,6 +14,7 @@ pub mod feedback;
 pub mod figures;
 pub mod hub;
 pub mod judged;
+pub mod part;
 pub mod profiles;
 pub mod report;
 pub mod reward;

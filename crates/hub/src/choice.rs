@@ -1,7 +1,8 @@
 //! Which files of a repository are brought.
 use crate::listing::{RemoteFile, Repository};
 use contract::data::is_about_rows;
-use contract::hub::HubKind;
+use contract::hub::{HubFile, HubKind};
+use contract::part::Part;
 use contract::{Code, Error, Result};
 use glob::Pattern;
 
@@ -82,20 +83,60 @@ fn pickle_problem(path: &str) -> String {
     )
 }
 
-/// Files among which one can choose: of a data set, those with rows; of a model, its GGUF files that are whole, where there is more than one way to
-/// bring it.
-pub fn choices(repository: &Repository) -> Vec<&RemoteFile> {
+/// What one can choose among, as it is shown: of a data set, the files with rows; of a model, its GGUF files, where there is more than one way to bring it. A
+/// model in several files is there once, under the name of the first and as large as all.
+pub fn choices(repository: &Repository) -> Vec<HubFile> {
     match repository.kind {
-        HubKind::Data => with_rows(repository),
+        HubKind::Data => with_rows(repository).into_iter().map(|file| HubFile { path: file.path.clone(), bytes: file.bytes }).collect(),
         HubKind::Model => {
-            let whole: Vec<&RemoteFile> = repository
-                .files
-                .iter()
-                .filter(|file| is_gguf(file) && !file.name().starts_with(SEES) && part(file.name()).is_none())
-                .collect();
-            if whole.len() > 1 || !safetensors(repository, &[]).is_empty() { whole } else { Vec::new() }
+            let mut all = ggufs(repository, repository.files.iter());
+            all.retain(|model| model.missing.is_none());
+            if all.len() > 1 || !safetensors(repository, &[]).is_empty() { all.iter().map(Ggufs::shown).collect() } else { Vec::new() }
         }
     }
+}
+
+/// A GGUF model in a repository.
+struct Ggufs<'a> {
+    /// In the order of their numbers, as far as they are there.
+    files: Vec<&'a RemoteFile>,
+    /// A part that the repository lacks.
+    missing: Option<String>,
+}
+
+impl<'a> Ggufs<'a> {
+    /// The model that `file` is, or is a part of.
+    fn of(repository: &'a Repository, file: &'a RemoteFile) -> Self {
+        let Some(part) = Part::of(&file.path) else { return Self { files: vec![file], missing: None } };
+        let own = |other: &&RemoteFile| Part::of(&other.path).is_some_and(|found| found.goes_with(&part));
+        let mut files: Vec<&RemoteFile> = repository.files.iter().filter(own).collect();
+        files.sort_by_key(|file| Part::of(&file.path).map(|part| part.number));
+        Self { missing: first_missing(&part, &files), files }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+
+    fn shown(&self) -> HubFile {
+        HubFile { path: self.files[0].path.clone(), bytes: self.bytes() }
+    }
+}
+
+/// The models that GGUF files are, each once, in the repository's order; what sees pictures is none.
+fn ggufs<'a>(repository: &'a Repository, files: impl Iterator<Item = &'a RemoteFile>) -> Vec<Ggufs<'a>> {
+    let mut found: Vec<Ggufs> = Vec::new();
+    for file in files.filter(|file| is_gguf(file) && !file.name().starts_with(SEES)) {
+        if found.iter().all(|model| model.files.iter().all(|held| held.path != file.path)) {
+            found.push(Ggufs::of(repository, file));
+        }
+    }
+    found
+}
+
+/// The name of the first part that is not among `files`. A name may say any number; of those beyond the files there the first is missing already.
+fn first_missing(part: &Part, files: &[&RemoteFile]) -> Option<String> {
+    (1..=part.all).map(|number| part.beside(number)).find(|name| files.iter().all(|file| file.path != *name))
 }
 
 fn is_gguf(file: &RemoteFile) -> bool {
@@ -132,7 +173,7 @@ fn rows<'a>(repository: &'a Repository, asked: Vec<&'a RemoteFile>) -> Result<Ve
 /// The weights with what belongs to them.
 fn weights<'a>(repository: &'a Repository, asked: &[&'a RemoteFile]) -> Result<Vec<&'a RemoteFile>> {
     if asked.iter().any(|file| is_gguf(file)) {
-        return Ok(vec![gguf(repository, asked.iter().copied().filter(|file| is_gguf(file)))?]);
+        return gguf(repository, asked.iter().copied());
     }
     let safetensors = safetensors(repository, asked);
     if !safetensors.is_empty() {
@@ -145,7 +186,7 @@ fn weights<'a>(repository: &'a Repository, asked: &[&'a RemoteFile]) -> Result<V
         ));
     }
     if repository.files.iter().any(is_gguf) {
-        return Ok(vec![gguf(repository, repository.files.iter().filter(|file| is_gguf(file)))?]);
+        return gguf(repository, repository.files.iter());
     }
     if repository.files.iter().any(|file| file.name().starts_with("adapter_model.")) {
         return Err(refused(repository, "is an adapter (LoRA) and no whole model. Bring the model that it belongs to; its page names it"));
@@ -167,27 +208,14 @@ fn safetensors<'a>(repository: &'a Repository, asked: &[&'a RemoteFile]) -> Vec<
     if let Some(whole) = own.iter().find(|file| file.name() == WEIGHTS) {
         return vec![whole];
     }
-    own.into_iter().filter(|file| part(file.name()).is_some_and(|(stem, _, _)| stem == "model")).collect()
-}
-
-/// `model-00002-of-00003.safetensors` as its stem, 2 and 3.
-fn part(name: &str) -> Option<(&str, usize, usize)> {
-    let (rest, all) = name.rsplit_once('.')?.0.rsplit_once("-of-")?;
-    let (stem, number) = rest.rsplit_once('-')?;
-    Some((stem, number.parse().ok()?, all.parse().ok()?))
+    own.into_iter().filter(|file| Part::of(file.name()).is_some_and(|part| part.stem == "model")).collect()
 }
 
 /// The weights of a folder with its small files.
 fn folder<'a>(repository: &'a Repository, weights: &[&'a RemoteFile]) -> Result<Vec<&'a RemoteFile>> {
-    for file in weights {
-        let Some((stem, _, all)) = part(file.name()) else { continue };
-        let is_there = |number: usize| weights.iter().any(|other| part(other.name()) == Some((stem, number, all)));
-        // A name may say any number; of those beyond the files there the first is missing already.
-        if let Some(number) = (1..=all).find(|number| !is_there(*number)) {
-            return Err(refused(
-                repository,
-                format!("lacks {stem}-{number:05}-of-{all:05}.safetensors: its weights are in {all} files. Ask for another revision"),
-            ));
+    for part in weights.iter().filter_map(|file| Part::of(&file.path)) {
+        if let Some(missing) = first_missing(&part, weights) {
+            return Err(refused(repository, lacks(&missing, part.all)));
         }
     }
     let at_top = |name: &str| repository.files.iter().find(|file| file.path == name);
@@ -203,18 +231,25 @@ fn folder<'a>(repository: &'a Repository, weights: &[&'a RemoteFile]) -> Result<
     Ok(SMALL_FILES.into_iter().filter_map(at_top).chain(weights.iter().copied()).collect())
 }
 
-/// The only GGUF file that is meant.
-fn gguf<'a>(repository: &Repository, files: impl Iterator<Item = &'a RemoteFile>) -> Result<&'a RemoteFile> {
-    let all: Vec<&RemoteFile> = files.filter(|file| !file.name().starts_with(SEES)).collect();
+fn lacks(missing: &str, all: usize) -> String {
+    format!("lacks {missing}: its weights are in {all} files. Ask for another revision")
+}
+
+/// The only GGUF model that is meant.
+fn gguf<'a>(repository: &'a Repository, files: impl Iterator<Item = &'a RemoteFile>) -> Result<Vec<&'a RemoteFile>> {
+    let mut all = ggufs(repository, files);
     match all.as_slice() {
         [] => Err(refused(repository, "has no GGUF file of a model that writes")),
-        [one] if part(one.name()).is_some() => Err(refused(
-            repository,
-            format!("has {} in several files, which is not read here. Choose a smaller one that is whole", one.name()),
-        )),
-        [one] => Ok(one),
+        [Ggufs { files, missing: Some(missing) }] => {
+            let all = Part::of(missing).map_or(files.len(), |part| part.all);
+            Err(refused(repository, lacks(missing, all)))
+        }
+        [_] => Ok(all.swap_remove(0).files),
         several => {
-            let list = |file: &&RemoteFile| format!("{} ({:.1} GB)", file.path, file.bytes as f64 / 1e9);
+            let list = |model: &Ggufs| {
+                let parts = if model.files.len() > 1 { format!(" in {} files", model.files.len()) } else { String::new() };
+                format!("{} ({:.1} GB{parts})", model.files[0].path, model.bytes() as f64 / 1e9)
+            };
             let (shown, more) = several.split_at(several.len().min(NAMED));
             let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
             let shown: Vec<String> = shown.iter().map(list).collect();
@@ -306,8 +341,21 @@ mod tests {
         assert_eq!(model(&names, &["*Q8_0*"]).unwrap(), ["m-Q8_0.gguf"]);
         assert_eq!(model(&names[1..], &[]).unwrap(), ["m-Q8_0.gguf"]);
         assert!(model(&names, &["*Q2*"]).unwrap_err().message.contains("no file that --file means"));
-        assert!(model(&["m-00001-of-00002.gguf"], &[]).unwrap_err().message.contains("in several files"));
         assert!(model(&names, &["[", "x"]).unwrap_err().code == Code::Spec);
+    }
+
+    #[test]
+    fn a_gguf_model_in_several_files_comes_whole() {
+        let names = ["q4/m-00002-of-00002.gguf", "q4/m-00001-of-00002.gguf", "m-q8-00001-of-00002.gguf"];
+        let both = ["q4/m-00001-of-00002.gguf", "q4/m-00002-of-00002.gguf"];
+        for pattern in ["q4/m-00001-of-00002.gguf", "*00002-of*", "q4/*"] {
+            assert_eq!(model(&names, &[pattern]).unwrap(), both, "{pattern}");
+        }
+        assert_eq!(model(&names[..2], &[]).unwrap(), both);
+        let message = model(&names, &[]).unwrap_err().message;
+        assert!(message.contains("has 2 GGUF files") && message.contains("q4/m-00001-of-00002.gguf (0.0 GB in 2 files)"), "{message}");
+        let message = model(&names, &["*q8*"]).unwrap_err().message;
+        assert!(message.contains("lacks m-q8-00002-of-00002.gguf: its weights are in 2 files"), "{message}");
     }
 
     #[test]
@@ -320,7 +368,10 @@ mod tests {
     fn what_can_be_chosen_among() {
         let of = |kind, names: &[&str]| choices(&repository(kind, names)).into_iter().map(|file| file.path.clone()).collect::<Vec<_>>();
         let ggufs = ["m-Q4.gguf", "m-Q8.gguf", "mmproj-f16.gguf", "big-00001-of-00002.gguf"];
-        assert_eq!(of(HubKind::Model, &ggufs), ["m-Q4.gguf", "m-Q8.gguf"]);
+        assert_eq!(of(HubKind::Model, &ggufs), ["m-Q4.gguf", "m-Q8.gguf"], "a part is missing");
+        let whole = [&ggufs[..], &["big-00002-of-00002.gguf"]].concat();
+        let shown = choices(&repository(HubKind::Model, &whole));
+        assert_eq!((shown[2].path.as_str(), shown[2].bytes), ("big-00001-of-00002.gguf", 2));
         assert!(of(HubKind::Model, &ggufs[..1]).is_empty(), "there is no other way to bring it");
         assert_eq!(of(HubKind::Model, &["model.safetensors", "m-Q4.gguf"]), ["m-Q4.gguf"]);
         assert_eq!(of(HubKind::Data, &["README.md", "a.parquet", "b.jsonl.gz"]), ["a.parquet", "b.jsonl.gz"]);

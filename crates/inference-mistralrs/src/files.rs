@@ -63,11 +63,11 @@ struct Opened {
 impl Files {
     pub fn open(path: &Path) -> Result<Self> {
         let shown = path.display();
-        let absolute = path
-            .canonicalize()
-            .map_err(|e| Error::model(format!("the model {shown} cannot be opened: {e}; give a folder or a GGUF file")))?;
+        let unopened = |e| Error::model(format!("the model {shown} cannot be opened: {e}; give a folder or a GGUF file"));
+        let is_gguf = !path.canonicalize().map_err(unopened)?.is_dir();
+        // Of a file its own name counts, not that of what it links to: in the hub's cache that is a checksum, and the model's other parts are not beside it.
+        let absolute = if is_gguf { std::path::absolute(path) } else { path.canonicalize() }.map_err(unopened)?;
         let name = absolute.file_name().map_or_else(|| shown.to_string(), |name| name.to_string_lossy().into_owned());
-        let is_gguf = !absolute.is_dir();
         let Opened { tokenizer, stop, checksum, view } = if is_gguf { open_gguf(&absolute)? } else { open_folder(&absolute)? };
         Ok(Self { path: absolute, name, is_gguf, tokenizer, stop, checksum, view })
     }
@@ -118,7 +118,7 @@ fn open_gguf(path: &Path) -> Result<Opened> {
     // Ours, not mistral.rs's: that takes special tokens out of a person's text, and cuts every text into words as Qwen2 does.
     let (tokenizer, stop) = lm::gguf::tokenizer(path)?;
     let mut hash = Sha256::new();
-    hash_file(path, &mut hash)?;
+    lm::gguf::parts(path)?.iter().try_for_each(|part| hash_file(part, &mut hash))?;
     Ok(Opened { tokenizer, stop, checksum: hex(hash), view: None })
 }
 

@@ -74,8 +74,10 @@ async fn load_folder(path: &Path, in_situ: Option<IsqType>, paged: Option<PagedA
 
 async fn load_gguf(path: &Path, paged: Option<PagedAttentionConfig>) -> Result<Model, Refusal> {
     let folder = path.parent().unwrap_or(Path::new("/"));
-    let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut builder = GgufModelBuilder::new(folder.display(), vec![file])
+    let refusal = |e: lm::Error| Refusal { cause: e.to_string(), detail: format!("{e:?}") };
+    let parts = lm::gguf::parts(path).map_err(refusal)?;
+    let names: Vec<String> = parts.iter().map(|part| part.file_name().unwrap_or_default().to_string_lossy().into_owned()).collect();
+    let mut builder = GgufModelBuilder::new(folder.display(), names)
         .with_token_source(TokenSource::None)
         .with_max_num_seqs(TOGETHER)
         .with_prefix_cache_n(None);

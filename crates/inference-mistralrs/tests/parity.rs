@@ -183,6 +183,27 @@ fn a_gguf_file_s_prompts_are_those_of_its_folder() {
     }
 }
 
+/// Linked to from elsewhere, as the hub's cache has them.
+#[test]
+fn a_gguf_model_in_parts_answers_as_the_whole_file() {
+    let _alone = alone();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lm/tests/fixtures/import");
+    let links = tempfile::tempdir().unwrap();
+    for number in 1..=3 {
+        let name = format!("bytes-{number:05}-of-00003.gguf");
+        let blob = links.path().join(format!("blob{number}"));
+        std::fs::copy(fixtures.join(&name), &blob).unwrap();
+        std::os::unix::fs::symlink(&blob, links.path().join(name)).unwrap();
+    }
+    let mut whole = MistralRs::load(&fixtures.join("bytes.gguf"), None, None).unwrap();
+    let mut parts = MistralRs::load(&links.path().join("bytes-00001-of-00003.gguf"), None, None).unwrap();
+    let (batch, greedy) = (requests(&["the sea", "a kind answer"]), decoding(0.0, 7));
+    // The same file's numbers in the same order, so that nothing may differ.
+    for (a, b) in one_by_one(&mut whole, &batch, &greedy).iter().zip(&one_by_one(&mut parts, &batch, &greedy)) {
+        assert_eq!((&a.tokens, &a.text, log_prob_difference(a, b)), (&b.tokens, &b.text, 0.0));
+    }
+}
+
 /// It would answer with plain frequencies, without a word.
 #[test]
 fn yarn_is_refused_before_mistralrs_passes_over_it() {

@@ -250,6 +250,47 @@ fn two_imports_give_the_same_bytes_and_the_second_changes_nothing() {
     assert_eq!(ModelFolder::open(&other).unwrap().checksum().unwrap(), model.checksum().unwrap());
 }
 
+/// `bytes-0000N-of-00003.gguf` are bytes.gguf, parted by llama.cpp's `gguf` package.
+fn copied_parts(folder: &Path) -> [std::path::PathBuf; 3] {
+    [1, 2, 3].map(|number| {
+        let name = format!("bytes-{number:05}-of-00003.gguf");
+        fs::copy(fixture(&name), folder.join(&name)).unwrap();
+        folder.join(name)
+    })
+}
+
+#[test]
+fn a_model_in_parts_is_the_model_of_the_whole_file() {
+    let (parent, whole) = check_import("bytes", true);
+    let parts = copied_parts(parent.path());
+    lm::gguf::import(&parts[0], &parent.path().join("joined")).unwrap();
+    let joined = ModelFolder::open(&parent.path().join("joined")).unwrap();
+    assert_eq!(joined.checksum().unwrap(), whole.checksum().unwrap());
+    assert_eq!(lm::gguf::parts(&parts[0]).unwrap(), parts);
+    assert_eq!(lm::gguf::stored(&parts[0]).unwrap().0.len(), lm::gguf::stored(&fixture("bytes.gguf")).unwrap().0.len());
+}
+
+#[test]
+fn parts_that_are_no_model_together_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = copied_parts(folder.path());
+    let second = refused(&parts[1]);
+    assert!(second.contains("is part 2 of 3") && second.contains("name the first, bytes-00001-of-00003.gguf"), "{second}");
+    fs::rename(&parts[0], folder.path().join("alone.gguf")).unwrap();
+    let alone = refused(&folder.path().join("alone.gguf"));
+    assert!(alone.contains("one of the 3 files of a model") && alone.contains("NAME-00001-of-00003.gguf"), "{alone}");
+    fs::rename(folder.path().join("alone.gguf"), &parts[0]).unwrap();
+    fs::copy(&parts[1], &parts[2]).unwrap();
+    assert!(refused(&parts[0]).contains("its 3 parts are not of one model"));
+    let whole = fs::read(fixture("bytes-00003-of-00003.gguf")).unwrap();
+    fs::write(&parts[2], &whole[..whole.len() - 40]).unwrap();
+    let cut = refused(&parts[0]);
+    assert!(cut.contains("bytes-00003-of-00003.gguf: the file is cut off"), "{cut}");
+    fs::remove_file(&parts[2]).unwrap();
+    let missing = refused(&parts[0]);
+    assert!(missing.contains("bytes-00003-of-00003.gguf is part 3 of the 3 of a model and is missing"), "{missing}");
+}
+
 #[test]
 fn a_folder_that_holds_something_else_is_left_alone() {
     let parent = tempfile::tempdir().unwrap();
@@ -377,7 +418,7 @@ fn models_that_are_not_supported_are_refused_by_name() {
     assert!(with("llama.rope.scaling.type", text("linear")).contains("`llama.rope.scaling.factor`"));
     assert!(with("llama.rope.dimension_count", Value::U32(4)).contains("part of each head"));
     assert!(with("llama.expert_count", Value::U32(8)).contains("mixture of experts"));
-    assert!(with("split.count", Value::U16(3)).contains("--merge"));
+    assert!(with("split.count", Value::U16(3)).contains("one of the 3 files of a model"));
 }
 
 #[test]

@@ -94,6 +94,35 @@ fn a_gguf_file_is_chosen_and_named_as_a_model() {
     );
 }
 
+/// In a folder of its own, as such repositories have them.
+#[test]
+fn a_gguf_model_in_several_files_comes_and_is_used_as_one() {
+    let lab = lab();
+    let names = [1, 2, 3].map(|number| format!("bytes-{number:05}-of-00003.gguf"));
+    let parts = names.each_ref().map(|name| std::fs::read(fixture(&format!("import/{name}"))).unwrap());
+    let paths = names.each_ref().map(|name| format!("Q4/{name}"));
+    let mut files: Vec<(&str, &[u8])> = paths.iter().map(String::as_str).zip(parts.iter().map(Vec::as_slice)).collect();
+    files.push(("x-Q8.gguf", b"GGUF"));
+    let server = Server::start(hub(vec![Repository::new("models", "org/x-GGUF", &files)], Faults::default()));
+    let shown = document(asking(&lab, &server, &["hub", "show", "org/x-GGUF"]));
+    let bytes: usize = parts.iter().map(Vec::len).sum();
+    assert!(shown["choices"][0]["path"] == *paths[0] && shown["choices"][0]["bytes"] == bytes, "{shown}");
+    assert!(shown["problem"].as_str().unwrap().contains("in 3 files"), "{shown}");
+    let brought = document(asking(&lab, &server, &["hub", "get", "org/x-GGUF", "--file", &paths[0], "--name", "x", "--yes"]));
+    assert_eq!(brought["files"].as_array().unwrap().len(), 3);
+    let listed = document(command(&lab, &["models", "list"]));
+    assert!(
+        listed[0]["path"].as_str().unwrap().ends_with(&paths[0]) && listed[0]["is_trainable"] == true && listed[0]["bytes"] == bytes,
+        "{listed}"
+    );
+    let imported = document(command(&lab, &["models", "import", listed[0]["path"].as_str().unwrap()]));
+    assert!(imported["name"] == "bytes" && imported["is_trainable"] == true, "{imported}");
+    std::fs::remove_file(lab.path("home/models/x").join(&paths[2])).unwrap();
+    let listed = document(command(&lab, &["models", "list"]));
+    let damaged = listed.as_array().unwrap().iter().find(|model| model["name"] == "x").unwrap();
+    assert!(damaged["problem"].as_str().unwrap().contains("bytes-00003-of-00003.gguf is part 3 of the 3"), "{listed}");
+}
+
 #[test]
 fn a_data_set_comes_by_its_short_name() {
     let lab = lab();

@@ -1,6 +1,7 @@
 //! Folders of models.
 use super::Found;
 use contract::desk::ModelPlace;
+use contract::part::Part;
 use std::path::{Path, PathBuf};
 
 /// A folder that a person has named is looked into so deep.
@@ -8,35 +9,35 @@ const DEPTH: usize = 3;
 /// In it no more models than this are looked for: somebody may name the root of a disk.
 const MOST: usize = 1000;
 
-/// The model in a folder, or the GGUF files in it. Of several the file's name stands behind `name`.
-pub(super) fn models_in(folder: &Path, name: &str, place: ModelPlace) -> Vec<Found> {
-    let files: Vec<PathBuf> = children(folder).into_iter().filter(|path| path.is_file()).collect();
-    let ends_in = |path: &Path, ending: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(ending));
-    let mut found = Vec::new();
-    // Caches hold many folders with a tokenizer alone.
-    let has_weights = files.iter().any(|path| ["safetensors", "bin", "pt", "pth"].into_iter().any(|ending| ends_in(path, ending)));
-    if folder.join("config.json").is_file() && has_weights {
-        found.push(Found { name: name.to_owned(), place, path: folder.to_owned(), problem: None });
-    }
-    let file_name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    // What sees pictures lies beside what writes.
-    let gguf: Vec<&PathBuf> = files.iter().filter(|path| ends_in(path, "gguf") && !file_name(path).starts_with("mmproj")).collect();
-    let is_alone = gguf.len() == 1 && found.is_empty();
-    for path in gguf {
-        let file = file_name(path);
-        let problem =
-            is_part(&file).then(|| format!("{file} is one of several files of a model, which are not read here; bring one that is whole"));
-        let name = if is_alone { name.to_owned() } else { format!("{name}/{file}") };
-        found.push(Found { name, place, path: path.clone(), problem });
-    }
-    found
+/// The GGUF models in a folder, by name: of one in several files the first. What sees pictures lies beside what writes, and is none.
+pub fn gguf_files(folder: &Path) -> Vec<PathBuf> {
+    let is_model = |path: &PathBuf| {
+        let name = shown(path);
+        let is_named = Part::of(&name).is_none_or(|part| part.number == 1);
+        ends_in(path, "gguf") && !name.starts_with("mmproj") && is_named && path.is_file()
+    };
+    children(folder).into_iter().filter(is_model).collect()
 }
 
-/// `…-00001-of-00003.gguf`.
-fn is_part(file: &str) -> bool {
-    let number = |text: &str| text.len() == 5 && text.chars().all(|c| c.is_ascii_digit());
-    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-    stem.rsplit_once("-of-").is_some_and(|(before, all)| number(all) && before.rsplit('-').next().is_some_and(number))
+fn ends_in(path: &Path, ending: &str) -> bool {
+    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending))
+}
+
+/// The model in a folder, or the GGUF models in it. Of several the file's name stands behind `name`.
+pub(super) fn models_in(folder: &Path, name: &str, place: ModelPlace) -> Vec<Found> {
+    let mut found = Vec::new();
+    // Caches hold many folders with a tokenizer alone.
+    let is_weights = |path: &PathBuf| ["safetensors", "bin", "pt", "pth"].into_iter().any(|ending| ends_in(path, ending)) && path.is_file();
+    if folder.join("config.json").is_file() && children(folder).iter().any(is_weights) {
+        found.push(Found { name: name.to_owned(), place, path: folder.to_owned(), problem: None });
+    }
+    let gguf = gguf_files(folder);
+    let is_alone = gguf.len() == 1 && found.is_empty();
+    for path in gguf {
+        let name = if is_alone { name.to_owned() } else { format!("{name}/{}", shown(&path)) };
+        found.push(Found { name, place, path, problem: None });
+    }
+    found
 }
 
 /// `publisher/name` below `root`.
@@ -107,9 +108,10 @@ mod tests {
         write(root.path(), "pub/mlx/model.safetensors");
         write(root.path(), "pub/tokenizer-only/config.json");
         write(root.path(), "pub/parts/m-00001-of-00002.gguf");
+        write(root.path(), "pub/parts/m-00002-of-00002.gguf");
         let found = of_publishers(root.path(), ModelPlace::LmStudio);
         assert_eq!(found_names(&found), ["pub/mlx", "pub/one", "pub/parts", "pub/two/a-Q4.gguf", "pub/two/a-Q8.GGUF"]);
-        assert!(found[2].problem.as_ref().unwrap().contains("one of several files"));
+        assert!(found[2].path.ends_with("m-00001-of-00002.gguf"));
         assert!(found[1].path.ends_with("pub/one/a.gguf"));
     }
 

@@ -3,6 +3,7 @@ mod folders;
 mod hugging_face;
 mod ollama;
 
+pub use folders::gguf_files;
 pub use hugging_face::revision_in_cache;
 
 use contract::desk::ModelPlace;

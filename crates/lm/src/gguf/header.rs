@@ -1,67 +1,94 @@
-//! The head of a GGUF file: metadata and the list of tensors.
+//! The head of a GGUF model's files: metadata and the list of tensors.
 use crate::stored::Stored;
 use crate::{Error, Result};
 use candle_core::quantized::gguf_file::{Content, TensorInfo, Value};
 use candle_core::{Device, Tensor, quantized::GgmlDType};
+use contract::part::Part;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-/// An opened GGUF file.
+/// An opened GGUF model: a file, or several that are one together. Metadata are those of the first.
 pub(super) struct Gguf {
+    path: PathBuf,
+    parts: Vec<Opened>,
+}
+
+/// One of its files.
+struct Opened {
     path: PathBuf,
     reader: BufReader<File>,
     content: Content,
     length: u64,
 }
 
+/// The files of the model that `path` names: itself, or, where its name says that it is the first of several (`m-00001-of-00003.gguf`), all of them in
+/// their order.
+///
+/// # Errors
+/// [`Error::Model`] where `path` is a later part, or where a part is not there; both are named.
+pub fn parts(path: &Path) -> Result<Vec<PathBuf>> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let Some(part) = Part::of(&name) else { return Ok(vec![path.to_owned()]) };
+    if part.number != 1 {
+        let first = part.beside(1);
+        return Err(Error::Model(format!(
+            "{} is part {} of {} of a model; name the first, {first}",
+            path.display(),
+            part.number,
+            part.all
+        )));
+    }
+    let of = |number| {
+        let one = path.with_file_name(part.beside(number));
+        let missing =
+            || Error::Model(format!("{} is part {number} of the {} of a model and is missing; bring it too", one.display(), part.all));
+        // The first that is not there ends it, whatever number a name says.
+        if one.exists() { Ok(one) } else { Err(missing()) }
+    };
+    (1..=part.all).map(of).collect()
+}
+
 impl Gguf {
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let unreadable = |error: std::io::Error| Error::Model(format!("the model file {} cannot be read: {error}", path.display()));
-        let file = File::open(path).map_err(unreadable)?;
-        let metadata = file.metadata().map_err(unreadable)?;
-        if metadata.is_dir() {
-            return Err(Error::Model(format!("{} is a folder; name a GGUF file", path.display())));
-        }
-        let mut reader = BufReader::new(file);
-        Walk { reader: &mut reader, position: 0, length: metadata.len() }.header().map_err(|damage| damage.sentence(path))?;
-        reader.seek(SeekFrom::Start(0)).map_err(unreadable)?;
-        let content = Content::read(&mut reader).map_err(|error| Error::Model(unreadable_header(path, &error.to_string())))?;
-        let gguf = Self { path: path.to_owned(), reader, content, length: metadata.len() };
-        gguf.check_length()?;
+        let parts = parts(path)?.iter().map(|part| Opened::open(part)).collect::<Result<Vec<_>>>()?;
+        let gguf = Self { path: path.to_owned(), parts };
+        gguf.check_parts()?;
         Ok(gguf)
     }
 
-    /// An error about this file.
-    pub(super) fn wrong(&self, reason: &str) -> Error {
-        Error::Model(format!("{}: {reason}", self.path.display()))
-    }
-
-    /// Whether the file reaches to the end of its last tensor.
-    fn check_length(&self) -> Result<()> {
-        for (name, info) in &self.content.tensor_infos {
-            // Formats of intermediate results, never of weights; candle cannot de-quantise them.
-            if matches!(info.ggml_dtype, GgmlDType::Q8_1 | GgmlDType::Q8K) {
-                return Err(self.wrong(&format!("tensor `{name}` is stored as {:?}, which is not supported", info.ggml_dtype)));
-            }
-            let elements = info.shape.dims().iter().try_fold(1usize, |product, dim| product.checked_mul(*dim));
-            let bytes = elements.and_then(|n| (n / info.ggml_dtype.block_size()).checked_mul(info.ggml_dtype.type_size()));
-            let end = bytes.and_then(|n| (self.content.tensor_data_offset).checked_add(info.offset)?.checked_add(n as u64));
-            let Some(end) = end else {
-                return Err(self.wrong(&format!("tensor `{name}` has an impossible size; the file is damaged, fetch it again")));
-            };
-            if end > self.length {
-                let found = self.length;
-                return Err(self.wrong(&format!(
-                    "the file is cut off: tensor `{name}` ends at byte {end}, but the file has {found} bytes; fetch it again"
-                )));
-            }
+    /// Whether its files say that they belong together.
+    fn check_parts(&self) -> Result<()> {
+        let (found, told) = (self.parts.len(), self.size_if_any("split.count")?.unwrap_or(0));
+        if told > 1 && found == 1 {
+            return Err(self.wrong(&format!(
+                "it is one of the {told} files of a model: they have to lie together, called NAME-00001-of-{told:05}.gguf and so on, and the first is named"
+            )));
+        }
+        let held: usize = self.parts.iter().map(|part| part.content.tensor_infos.len()).sum();
+        let (tensors, names) = (self.size_if_any("split.tensors.count")?, self.tensors().map(|(name, _)| name).collect::<HashSet<_>>());
+        if (told > 1 && told != found) || tensors.is_some_and(|tensors| found > 1 && tensors != held) || names.len() != held {
+            return Err(self.wrong(&format!("its {found} parts are not of one model; fetch them again")));
         }
         Ok(())
     }
 
+    /// An error about this model.
+    pub(super) fn wrong(&self, reason: &str) -> Error {
+        wrong(&self.path, reason)
+    }
+
+    fn metadata(&self) -> &HashMap<String, Value> {
+        &self.parts[0].content.metadata
+    }
+
+    fn tensors(&self) -> impl Iterator<Item = (&String, &TensorInfo)> {
+        self.parts.iter().flat_map(|part| &part.content.tensor_infos)
+    }
+
     pub(super) fn find(&self, key: &str) -> Option<&Value> {
-        self.content.metadata.get(key)
+        self.metadata().get(key)
     }
 
     pub(super) fn text(&self, key: &str) -> Result<Option<&str>> {
@@ -115,28 +142,77 @@ impl Gguf {
     }
 
     pub(super) fn has(&self, tensor: &str) -> bool {
-        self.content.tensor_infos.contains_key(tensor)
+        self.shape(tensor).is_some()
     }
 
     pub(super) fn shape(&self, tensor: &str) -> Option<&[usize]> {
-        self.content.tensor_infos.get(tensor).map(|info| info.shape.dims())
+        self.parts.iter().find_map(|part| part.content.tensor_infos.get(tensor)).map(|info| info.shape.dims())
     }
 
     pub(super) fn stored(&self) -> Vec<Stored> {
         let bytes = |elements: usize, dtype: GgmlDType| (elements / dtype.block_size() * dtype.type_size()) as u64;
-        let tensors = self.content.tensor_infos.iter();
         let stored = |(name, info): (&String, &TensorInfo)| Stored {
             name: name.clone(),
             shape: info.shape.dims().to_vec(),
             bytes: bytes(info.shape.elem_count(), info.ggml_dtype),
         };
-        tensors.map(stored).collect()
+        self.tensors().map(stored).collect()
     }
 
     /// A tensor, de-quantised to f32.
     pub(super) fn tensor(&mut self, name: &str) -> Result<Tensor> {
-        let read = self.content.tensor(&mut self.reader, name, &Device::Cpu).and_then(|stored| stored.dequantize(&Device::Cpu));
-        read.map_err(|error| self.wrong(&format!("tensor `{name}` cannot be read: {error}")))
+        let holder = self.parts.iter_mut().find(|part| part.content.tensor_infos.contains_key(name));
+        let Some(Opened { path, reader, content, .. }) = holder else {
+            return Err(self.wrong(&format!("tensor `{name}` is missing, so the model cannot be built")));
+        };
+        let read = content.tensor(reader, name, &Device::Cpu).and_then(|stored| stored.dequantize(&Device::Cpu));
+        read.map_err(|error| wrong(path, &format!("tensor `{name}` cannot be read: {error}")))
+    }
+}
+
+fn wrong(path: &Path, reason: &str) -> Error {
+    Error::Model(format!("{}: {reason}", path.display()))
+}
+
+impl Opened {
+    fn open(path: &Path) -> Result<Self> {
+        let unreadable = |error: std::io::Error| Error::Model(format!("the model file {} cannot be read: {error}", path.display()));
+        let file = File::open(path).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        if metadata.is_dir() {
+            return Err(Error::Model(format!("{} is a folder; name a GGUF file", path.display())));
+        }
+        let mut reader = BufReader::new(file);
+        Walk { reader: &mut reader, position: 0, length: metadata.len() }.header().map_err(|damage| damage.sentence(path))?;
+        reader.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+        let content = Content::read(&mut reader).map_err(|error| Error::Model(unreadable_header(path, &error.to_string())))?;
+        let opened = Self { path: path.to_owned(), reader, content, length: metadata.len() };
+        opened.check_length()?;
+        Ok(opened)
+    }
+
+    /// Whether the file reaches to the end of its last tensor.
+    fn check_length(&self) -> Result<()> {
+        let wrong = |reason: &str| wrong(&self.path, reason);
+        for (name, info) in &self.content.tensor_infos {
+            // Formats of intermediate results, never of weights; candle cannot de-quantise them.
+            if matches!(info.ggml_dtype, GgmlDType::Q8_1 | GgmlDType::Q8K) {
+                return Err(wrong(&format!("tensor `{name}` is stored as {:?}, which is not supported", info.ggml_dtype)));
+            }
+            let elements = info.shape.dims().iter().try_fold(1usize, |product, dim| product.checked_mul(*dim));
+            let bytes = elements.and_then(|n| (n / info.ggml_dtype.block_size()).checked_mul(info.ggml_dtype.type_size()));
+            let end = bytes.and_then(|n| (self.content.tensor_data_offset).checked_add(info.offset)?.checked_add(n as u64));
+            let Some(end) = end else {
+                return Err(wrong(&format!("tensor `{name}` has an impossible size; the file is damaged, fetch it again")));
+            };
+            if end > self.length {
+                let found = self.length;
+                return Err(wrong(&format!(
+                    "the file is cut off: tensor `{name}` ends at byte {end}, but the file has {found} bytes; fetch it again"
+                )));
+            }
+        }
+        Ok(())
     }
 }
 

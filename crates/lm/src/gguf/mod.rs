@@ -1,8 +1,10 @@
-//! From a GGUF file of the Llama family to a Hugging Face folder.
+//! From a GGUF file of the Llama family to a Hugging Face folder. Of a model in several files the first is named, and means all of them.
 mod header;
 mod shape;
 mod vocabulary;
 mod weights;
+
+pub use header::parts;
 
 use crate::chat_template::{ChatTemplate, NamedTokens};
 use crate::draft::Draft;

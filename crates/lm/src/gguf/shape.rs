@@ -42,9 +42,6 @@ pub(super) fn read(gguf: &mut Gguf, tokens: usize) -> Result<LlamaConfig> {
     let Some(architecture) = known(name) else {
         return Err(gguf.wrong(&format!("its architecture is \"{name}\"; \"llama\", \"qwen2\", \"qwen3\" and \"phi3\" can be imported")));
     };
-    if gguf.size_if_any("split.count")?.is_some_and(|parts| parts > 1) {
-        return Err(gguf.wrong("it is one part of a model in several files; join them first with `llama-gguf-split --merge`"));
-    }
     let key = |key: &str| format!("{}.{key}", architecture.model_type());
     if gguf.size_if_any(&key("expert_count"))?.is_some_and(|experts| experts > 0) {
         return Err(gguf.wrong("it is a mixture of experts, which is not supported"));

@@ -143,7 +143,7 @@ fn shown(repository: &Repository, asked: &Asked) -> HubShown {
         bytes: files.iter().map(|file| file.bytes).sum(),
         left_out: repository.files.len() - files.len(),
         files: as_files(&files),
-        choices: as_files(&choices(repository)),
+        choices: choices(repository),
         problem,
     }
 }

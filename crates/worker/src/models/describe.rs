@@ -16,7 +16,10 @@ pub fn describe(name: String, place: ModelPlace, located: &Located) -> Model {
         is_reward_model: false,
         is_trainable: false,
         parameters: None,
-        bytes: bytes_at(path),
+        bytes: match located {
+            Located::Folder(folder) => bytes_in(folder),
+            Located::Gguf(file) => lm::gguf::parts(file).unwrap_or_else(|_| vec![file.clone()]).iter().map(|part| length(part)).sum(),
+        },
         path: path.display().to_string(),
         problem: None,
     };
@@ -105,13 +108,13 @@ fn has_safetensors(folder: &Path) -> bool {
     entries.any(|entry| entry.is_ok_and(|entry| entry.path().extension().is_some_and(|ending| ending == "safetensors")))
 }
 
-/// Of a file, or of all files in a folder; links count as what they lead to.
-fn bytes_at(path: &Path) -> u64 {
-    let length = |path: &Path| std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map_or(0, |found| found.len());
-    match std::fs::read_dir(path) {
-        Ok(entries) => entries.flatten().map(|entry| length(&entry.path())).sum(),
-        Err(_) => length(path),
-    }
+/// Of all files in a folder; links count as what they lead to.
+fn bytes_in(folder: &Path) -> u64 {
+    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| length(&entry.path())).sum()
+}
+
+fn length(path: &Path) -> u64 {
+    std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map_or(0, |found| found.len())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub mod pip;
 pub mod resolve;
 pub mod transfer;
 
+use contract::part::Part;
 use contract::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::io::Read;
@@ -17,14 +18,21 @@ pub const EMBEDDED: &str = "smollm2-135m-instruct";
 
 /// Hex SHA-256 of a file.
 pub fn sha256(path: &Path) -> Result<String> {
-    let explain = |e: std::io::Error| home::read_error(path, &e);
-    let mut file = std::fs::File::open(path).map_err(explain)?;
+    sha256_together(&[path])
+}
+
+/// Hex SHA-256 of files, one after another.
+pub fn sha256_together(paths: &[impl AsRef<Path>]) -> Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer).map_err(explain)? {
-            0 => break,
-            n => hash.update(&buffer[..n]),
+    for path in paths.iter().map(AsRef::as_ref) {
+        let explain = |e: std::io::Error| home::read_error(path, &e);
+        let mut file = std::fs::File::open(path).map_err(explain)?;
+        loop {
+            match file.read(&mut buffer).map_err(explain)? {
+                0 => break,
+                n => hash.update(&buffer[..n]),
+            }
         }
     }
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
@@ -52,12 +60,15 @@ pub fn begins_as_gguf(path: &Path) -> bool {
     path.is_file() && std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && &magic == b"GGUF"
 }
 
-/// A model name made from a file's name: `My Model.Q4.gguf` becomes `my-model.q4`. Where the name is a checksum, as in Ollama's folder, its beginning does.
+/// A model name made from a file's name: `My Model.Q4.gguf` becomes `my-model.q4`, and so does the first of several, `My Model.Q4-00001-of-00002.gguf`. Where
+/// the name is a checksum, as in Ollama's folder, its beginning does.
 pub fn name_of(file: &Path) -> String {
-    if let Some(hex) = file.file_name().and_then(|name| name.to_str()?.strip_prefix("sha256-")) {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    if let Some(hex) = name.strip_prefix("sha256-") {
         return format!("ollama-{}", hex.chars().filter(char::is_ascii_hexdigit).take(12).collect::<String>());
     }
-    let stem = file.file_stem().map(|stem| stem.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let whole = || name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map_or(&*name, |(stem, _)| stem);
+    let stem = Part::of(&name).map_or_else(whole, |part| part.stem).to_lowercase();
     let fit: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' }).collect();
     let fit = fit.trim_start_matches(['.', '-']);
     if fit.is_empty() { "model".into() } else { fit.chars().take(90).collect() }
@@ -79,6 +90,7 @@ mod tests {
             check_name(&name_of(Path::new(file))).unwrap();
         }
         assert_eq!(name_of(Path::new("/x/My Model.Q4_1.gguf")), "my-model.q4_1");
+        assert_eq!(name_of(Path::new("/x/My Model.Q4_1-00001-of-00002.gguf")), "my-model.q4_1");
     }
 
     #[test]

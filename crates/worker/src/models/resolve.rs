@@ -1,7 +1,8 @@
 //! What a model's name in a spec stands for.
-use super::{EMBEDDED, begins_as_gguf, elsewhere, installed, is_gguf, name_of, sha256};
+use super::{EMBEDDED, begins_as_gguf, elsewhere, installed, is_gguf, name_of, sha256_together};
 use contract::{Code, Error, Result};
 use home::{Home, create_folder, read_error};
+use hub::found::gguf_files;
 use lm::seal::{self, State};
 use lm::{Checked, ModelFolder, RewardFolder};
 use std::path::{Path, PathBuf};
@@ -15,17 +16,21 @@ pub enum Located {
 }
 
 impl Located {
-    /// The model at `path`: a folder in which a GGUF file lies alone is that file.
+    /// The model at `path`: a folder in which a GGUF model lies alone, or in a folder of its own, is that.
     pub fn at(path: PathBuf) -> Self {
         if !path.is_dir() {
             return Self::Gguf(path);
         }
-        let files = std::fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path());
-        let mut gguf = files.filter(|file| is_gguf(file));
-        match (gguf.next(), gguf.next()) {
-            (Some(file), None) if !path.join("config.json").exists() => Self::Gguf(file),
-            _ => Self::Folder(path),
+        if path.join("config.json").exists() {
+            return Self::Folder(path);
         }
+        let mut found = gguf_files(&path);
+        if found.is_empty() {
+            // As some repositories of the hub keep one.
+            let folders = std::fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path());
+            found = folders.filter(|inner| inner.is_dir()).flat_map(|inner| gguf_files(&inner)).collect();
+        }
+        if found.len() == 1 { Self::Gguf(found.swap_remove(0)) } else { Self::Folder(path) }
     }
 
     pub fn path(&self) -> &Path {
@@ -100,7 +105,7 @@ pub fn as_folder(home: &Home, located: &Located) -> Result<ModelFolder> {
     match located {
         Located::Folder(path) => whole(path),
         Located::Gguf(file) => {
-            let folder = home.models().join(format!("{}-{}", name_of(file), &sha256(file)?[..8]));
+            let folder = home.models().join(format!("{}-{}", name_of(file), &sha256_together(&lm::gguf::parts(file)?)?[..8]));
             if folder.is_dir() {
                 return whole(&folder);
             }
