@@ -122,6 +122,18 @@ describe('asking a judge', () => {
     await fireEvent.input(form.getByLabelText('Budget in tokens'), { target: { value: '0' } });
     expect(button.disabled).toBe(true);
     await fireEvent.input(form.getByLabelText('Budget in tokens'), { target: { value: '50000' } });
+    expect(button.disabled).toBe(false);
+    await fireEvent.click(form.getByText('Limits and prices'));
+    await fireEvent.input(form.getByLabelText('Budget in money'), { target: { value: '2.5' } });
+    form.getByText('Money is counted from both prices; write them too.');
+    expect(button.disabled).toBe(true);
+    await fireEvent.input(form.getByLabelText('Price of a million tokens read'), { target: { value: '0.5' } });
+    await fireEvent.input(form.getByLabelText('Price of a million tokens written'), { target: { value: '2' } });
+    await fireEvent.input(form.getByLabelText('Requests at once'), { target: { value: '300' } });
+    form.getByText('Write 256 or less.');
+    await fireEvent.input(form.getByLabelText('Requests at once'), { target: { value: '1' } });
+    expect(button.disabled).toBe(false);
+    expect(await violations()).toEqual([]);
     await fireEvent.input(form.getByLabelText('Name of the key'), { target: { value: 'hosted' } });
     const key = await form.findByLabelText<HTMLInputElement>('The key itself');
     await fireEvent.input(key, { target: { value: 'sk-secret' } });
@@ -136,7 +148,18 @@ describe('asking a judge', () => {
     expect(asked).toHaveBeenCalledWith(
       expect.objectContaining({
         what: expect.objectContaining({ judge: 'qwen2.5-7b' }),
-        endpoint: expect.objectContaining({ url: 'http://127.0.0.1:8000/v1', budget_tokens: 50000, key: 'hosted', allow_http: true }),
+        endpoint: {
+          url: 'http://127.0.0.1:8000/v1',
+          key: 'hosted',
+          allow_http: true,
+          requests_at_once: 1,
+          timeout_seconds: 120,
+          patience_seconds: 300,
+          budget_tokens: 50000,
+          budget_money: 2.5,
+          price_in_per_million: 0.5,
+          price_out_per_million: 2,
+        },
       }),
     );
   });

@@ -46,6 +46,24 @@ impl Desk {
     }
 }
 
+/// What an endpoint may take and cost, as options of the command line.
+pub(crate) fn limits(endpoint: &Endpoint) -> Vec<String> {
+    let text = |value: Option<f64>| value.map(|value| value.to_string());
+    [
+        ("--requests-at-once", Some(endpoint.requests_at_once.to_string())),
+        ("--timeout-seconds", Some(endpoint.timeout_seconds.to_string())),
+        ("--patience-seconds", Some(endpoint.patience_seconds.to_string())),
+        ("--budget-tokens", endpoint.budget_tokens.map(|tokens| tokens.to_string())),
+        ("--budget-money", text(endpoint.budget_money)),
+        ("--price-in-per-million", text(endpoint.price_in_per_million)),
+        ("--price-out-per-million", text(endpoint.price_out_per_million)),
+    ]
+    .into_iter()
+    .filter_map(|(option, value)| Some([option.to_owned(), value?]))
+    .flatten()
+    .collect()
+}
+
 /// How an endpoint is spoken to, as options of the command line.
 pub(crate) fn access(endpoint: &Endpoint) -> Vec<&str> {
     let key = endpoint.key.iter().flat_map(|key| ["--key", key.as_str()]);

@@ -1,5 +1,5 @@
 //! The `alignpro` program as a process.
-use crate::endpoints::access;
+use crate::endpoints::{access, limits};
 use crate::places::{file_stem, free_names};
 use crate::{Desk, Work};
 use contract::desk::{Check, Estimate, Model, Overview, Tried, TryNews};
@@ -224,11 +224,11 @@ impl Desk {
         if let Some(pairs) = &pairs {
             arguments.extend(["--pairs", pairs]);
         }
-        let budget = endpoint.and_then(|endpoint| endpoint.budget_tokens).map(|tokens| tokens.to_string());
+        let limits = endpoint.map(limits).unwrap_or_default();
         if let Some(endpoint) = endpoint {
             arguments.extend(["--url", &endpoint.url]);
             arguments.extend(access(endpoint));
-            arguments.extend(budget.iter().flat_map(|tokens| ["--budget-tokens", tokens.as_str()]));
+            arguments.extend(limits.iter().map(String::as_str));
         }
         // Every batch is in the store by the time that it is told.
         let last = [run];

@@ -438,9 +438,27 @@ pub struct AtEndpoint {
     /// Speak without encryption to a machine outside of the private networks
     #[arg(long, requires = "url")]
     pub allow_http: bool,
+    /// Requests under way at a time, if it proves that it answers them as it answers one [default: 4]
+    #[arg(long, value_name = "N", requires = "url")]
+    pub requests_at_once: Option<usize>,
+    /// After so long an answer that has not come is given up [default: 120]
+    #[arg(long, value_name = "SECONDS", requires = "url")]
+    pub timeout_seconds: Option<u64>,
+    /// For so long a request that fails is tried again [default: 300]
+    #[arg(long, value_name = "SECONDS", requires = "url")]
+    pub patience_seconds: Option<u64>,
     /// Tokens that it may cost
     #[arg(long, value_name = "N", requires = "url")]
     pub budget_tokens: Option<u64>,
+    /// Money that it may cost, in the currency of the prices
+    #[arg(long, value_name = "SUM", requires = "url")]
+    pub budget_money: Option<f64>,
+    /// Price of a million tokens read
+    #[arg(long, value_name = "SUM", requires = "url")]
+    pub price_in_per_million: Option<f64>,
+    /// Price of a million tokens written
+    #[arg(long, value_name = "SUM", requires = "url")]
+    pub price_out_per_million: Option<f64>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -239,6 +239,18 @@ fn an_endpoint_is_looked_at_and_judges_and_an_estimate_asks_nobody() {
 
     lab.text(&["judge", "1", "--judge", "small", "--url", &server.url(), "--pairs", "3", "--db", "a.db"]);
     assert_eq!(verdicts.load(Ordering::Relaxed), 6, "three pairs in both orders");
+    let url = server.url();
+    let within = |sum: &'static str| {
+        let prices = ["--price-in-per-million", "10", "--price-out-per-million", "10", "--requests-at-once", "1", "--budget-money", sum];
+        [&["judge", "1", "--judge", "small", "--url", &url, "--pairs", "4", "--db", "a.db"], &prices[..]].concat()
+    };
+    let paused = lab.error(&within("0.001"), 3, "paused");
+    assert!(paused.contains("0.001 in money (--budget-money) is used up"), "{paused}");
+    assert_eq!(verdicts.load(Ordering::Relaxed), 6, "nothing is asked that might cost more");
+    lab.text(&within("1"));
+    assert_eq!(verdicts.load(Ordering::Relaxed), 8);
+    let unpriced = lab.error(&["judge", "1", "--judge", "small", "--url", &url, "--budget-money", "1", "--db", "a.db"], 2, "spec");
+    assert!(unpriced.contains("--budget-money needs --price-in-per-million and --price-out-per-million"), "{unpriced}");
     let asked = server.questions().len();
     let tried = lab.json(&["try", "1", "What is tea?", "--db", "a.db"]);
     // Two arms may write the same, which is not asked twice.

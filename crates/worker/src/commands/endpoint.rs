@@ -37,7 +37,19 @@ fn settings(url: &str, access: &Access) -> Result<Settings> {
 /// The endpoint of a judge, where there is one.
 pub fn of_judge(at: &AtEndpoint) -> Result<Option<Settings>> {
     let settings = |url: &String| {
-        checked(Settings { key: at.key.clone(), allow_http: at.allow_http, budget_tokens: at.budget_tokens, ..Settings::at(url) })
+        let usual = Settings::at(url);
+        checked(Settings {
+            key: at.key.clone(),
+            allow_http: at.allow_http,
+            requests_at_once: at.requests_at_once.unwrap_or(usual.requests_at_once),
+            timeout_seconds: at.timeout_seconds.unwrap_or(usual.timeout_seconds),
+            patience_seconds: at.patience_seconds.unwrap_or(usual.patience_seconds),
+            budget_tokens: at.budget_tokens,
+            budget_money: at.budget_money,
+            price_in_per_million: at.price_in_per_million,
+            price_out_per_million: at.price_out_per_million,
+            ..usual
+        })
     };
     at.url.as_ref().map(settings).transpose()
 }
@@ -45,8 +57,11 @@ pub fn of_judge(at: &AtEndpoint) -> Result<Option<Settings>> {
 fn checked(settings: Settings) -> Result<Settings> {
     match settings.problems().into_iter().next() {
         Some((key, problem)) => {
-            let option = if key == "url" { "The URL".to_owned() } else { format!("--{}", key.replace('_', "-")) };
-            Err(Error::spec(format!("{option} {problem}.")))
+            let option = |key: &str| format!("--{}", key.replace('_', "-"));
+            let prices = ["price_in_per_million", "price_out_per_million"];
+            let problem = prices.into_iter().fold(problem, |problem, key| problem.replace(key, &option(key)));
+            let named = if key == "url" { "The URL".to_owned() } else { option(key) };
+            Err(Error::spec(format!("{named} {problem}.")))
         }
         None => Ok(settings),
     }
