@@ -28,6 +28,10 @@ pub struct Spec {
     /// Of the weights of all models that the built-in engine computes.
     #[serde(default, skip_serializing_if = "Precision::is_default")]
     pub precision: Precision,
+    /// Models other than the prompter are in memory only while they compute, and are read again each time: the frozen model and judges where the built-in
+    /// engine computes them, and reward models. Less memory for more time; the result is the same.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub offload: bool,
     #[serde(default)]
     pub data: Data,
     pub prompter: Prompter,

@@ -65,7 +65,7 @@ pub fn fit(spec: &Spec, longest: &Longest, place: &Place, models: &dyn Fn(&Spec)
     let (mut values, mut changed) = (Vec::<(&str, String)>::new(), (spec.clone(), peak_bytes));
     let mut made = 0;
     // First what leaves the experiment as it is.
-    for kind in [&SAME[..], &OTHER[..]] {
+    for kind in [&SAME[..], &RESTING[..], &OTHER[..]] {
         while changed.1 > room && made < MOST_CHANGES {
             let tried = kind.iter().filter_map(|change| change(&changed.0)).map(|change| (peak(&of(&change.spec)), change));
             // A change that hardly helps is not worth making.
@@ -101,7 +101,8 @@ fn phases(spec: &Spec, longest: &Longest, place: &Place, models: &Models) -> Vec
     let count = |n: usize| n as u64;
     let (answers, group) = (count(spec.evaluation.answers_per_batch), count(t.group_size));
     let (rewrite, answer) = (count(spec.prompter.max_rewrite_tokens), count(spec.frozen.max_answer_tokens));
-    let held = place.own_bytes + weights(models) + models.prompter.adapter(&shape);
+    let resting = Resting::of(spec, models);
+    let held = place.own_bytes + weights(models, resting) + models.prompter.adapter(&shape);
 
     let sampled = |rows: u64, each: u64, texts: &Lengths, new| {
         let prompts = rows.div_ceil(each.max(1));
@@ -112,13 +113,21 @@ fn phases(spec: &Spec, longest: &Longest, place: &Place, models: &Models) -> Vec
         .map(|(rows, each)| models.prompter.sampling(sampled(rows.min(answers), each, &longest.requests, rewrite)));
     let rollout = if spec.arms.tuned { trained.max(tested) } else { tested };
     let answering = match &models.frozen {
-        Answering::BuiltIn(frozen) => frozen.footprint.sampling(sampled(answers, 1, &longest.messages, answer)),
+        Answering::BuiltIn(frozen) => {
+            let computed = frozen.footprint.sampling(sampled(answers, 1, &longest.messages, answer));
+            computed + if resting.frozen { own(frozen) } else { 0 }
+        }
         Answering::Engine(engine) => engine.answering(answers, of_longest(&longest.messages, 1), answer),
         Answering::Elsewhere => 0,
     };
     let conversations = count(TOKENS_PER_PASS).min(answers * (of_longest(&longest.messages, answers) + answer));
-    let scoring = models.scoring.iter().map(|model| model.footprint.scoring(Scored { tokens: conversations, predicted: answers }));
-    let scoring = scoring.chain(models.encoders.iter().map(|encoder| encoder.scoring(answers, of_longest(&longest.messages, 1) + answer)));
+    let loaded = |weights: u64| if resting.scoring { weights } else { 0 };
+    let scoring = models
+        .scoring
+        .iter()
+        .map(|model| loaded(own(model)) + model.footprint.scoring(Scored { tokens: conversations, predicted: answers }));
+    let of_encoder = |encoder: &EncoderFootprint| encoder.scoring(answers, of_longest(&longest.messages, 1) + answer);
+    let scoring = scoring.chain(models.encoders.iter().map(|encoder| loaded(encoder.weights) + of_encoder(encoder)));
     let scoring = scoring.chain(models.engines.iter().map(|judge| judge.answering(answers, of_longest(&longest.messages, 1) + answer, 1)));
     // Whole groups of rewrites; a prompt is read once for its group, and what all begin with once for all.
     let pass = |texts: &Lengths, text: u64| {
@@ -131,7 +140,7 @@ fn phases(spec: &Spec, longest: &Longest, place: &Place, models: &Models) -> Vec
     let oracle = models.oracle.as_ref().map(|oracle| {
         oracle.footprint.adapter(&shape) + oracle.footprint.training(&shape, pass(&longest.messages, answer), t.checkpointing)
     });
-    let mut phases = vec![(FitStep::Load, loading(models))];
+    let mut phases = vec![(FitStep::Load, loading(models, resting))];
     phases.push((FitStep::Rollout, rollout));
     phases.push((FitStep::Answers, answering));
     phases.extend(scoring.max().map(|bytes| (FitStep::Reward, bytes)));
@@ -144,33 +153,51 @@ fn of_longest(texts: &Lengths, n: u64) -> u64 {
     texts.of_longest(usize::try_from(n).unwrap_or(usize::MAX)) as u64
 }
 
-/// Bytes of the weights of all models, shared ones once.
-fn weights(models: &Models) -> u64 {
+/// Which weights are in memory only while they compute.
+#[derive(Debug, Clone, Copy)]
+struct Resting {
+    frozen: bool,
+    scoring: bool,
+}
+
+impl Resting {
+    /// What an oracle trains stays.
+    fn of(spec: &Spec, models: &Models) -> Self {
+        Self { frozen: spec.offload && models.oracle.is_none(), scoring: spec.offload }
+    }
+}
+
+/// Bytes of the weights that are always there, shared ones once.
+fn weights(models: &Models, resting: Resting) -> u64 {
     let frozen = match &models.frozen {
-        Answering::BuiltIn(held) => own(held),
+        Answering::BuiltIn(held) if !resting.frozen => own(held),
         Answering::Engine(engine) => engine.weights,
-        Answering::Elsewhere => 0,
+        Answering::BuiltIn(_) | Answering::Elsewhere => 0,
     };
-    let encoders = models.encoders.iter().map(|encoder| encoder.weights).sum::<u64>();
     let engines = models.engines.iter().map(|judge| judge.weights).sum::<u64>();
-    models.prompter.weights + frozen + encoders + engines + models.scoring.iter().chain(&models.oracle).map(own).sum::<u64>()
+    let oracle = models.oracle.iter().map(own).sum::<u64>();
+    let encoders = models.encoders.iter().map(|encoder| encoder.weights);
+    let scoring = if resting.scoring { 0 } else { encoders.chain(models.scoring.iter().map(own)).sum::<u64>() };
+    models.prompter.weights + frozen + engines + oracle + scoring
 }
 
 fn own(held: &Held) -> u64 {
     if held.is_shared { 0 } else { held.footprint.weights }
 }
 
-/// Models are read one after the other.
-fn loading(models: &Models) -> u64 {
+/// Models are read one after the other; those that rest give their memory back before the next.
+fn loading(models: &Models, resting: Resting) -> u64 {
+    let read = |held: &Held, rests: bool| held.footprint.reading() + if rests { own(held) } else { 0 };
     let frozen = match &models.frozen {
-        Answering::BuiltIn(held) => held.footprint.reading(),
+        Answering::BuiltIn(held) => read(held, resting.frozen),
         Answering::Engine(engine) => engine.reading,
         Answering::Elsewhere => 0,
     };
-    let others = models.scoring.iter().chain(&models.oracle).map(|held| held.footprint.reading());
+    let scoring = models.scoring.iter().map(|held| read(held, resting.scoring));
+    let encoders = models.encoders.iter().map(|encoder| encoder.reading() + if resting.scoring { encoder.weights } else { 0 });
     let engines = models.engines.iter().map(|judge| judge.reading);
-    let encoders = models.encoders.iter().map(EncoderFootprint::reading);
-    others.chain(engines).chain(encoders).chain([models.prompter.reading(), frozen]).max().unwrap_or(0)
+    let oracle = models.oracle.iter().map(|held| read(held, false));
+    scoring.chain(encoders).chain(engines).chain(oracle).chain([models.prompter.reading(), frozen]).max().unwrap_or(0)
 }
 
 /// A spec with one key that is worth less memory.
@@ -207,6 +234,10 @@ const SAME: [Change; 4] = [
         (spec.precision == Precision::F32).then(|| Changed { key: "precision", value: "\"bf16\"".into(), spec: changed() })
     },
 ];
+
+/// What leaves it as it is too, and takes longer than all of these.
+const RESTING: [Change; 1] =
+    [|spec| (!spec.offload).then(|| Changed { key: "offload", value: "true".into(), spec: Spec { offload: true, ..spec.clone() } })];
 
 /// Ways to quantise a frozen model while it is loaded, each in less memory than the one before.
 const QUANTISATIONS: [&str; 4] = ["q8_0", "q6k", "q5k", "q4k"];

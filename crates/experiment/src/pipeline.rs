@@ -180,6 +180,7 @@ impl Pipeline {
         let request = item.asking(rewrite.unwrap_or(&item.prompt.text));
         on_text(Growing { rewrite, answer: Some("") });
         let answer = self.frozen.stream(&request, &self.decoding, &mut |text| on_text(Growing { rewrite, answer: Some(text) }))?;
+        self.frozen.rest();
         let trial = self.judge(&[item], rewrites, vec![answer], &mut Seconds::default())?.pop();
         trial.ok_or_else(|| contract::Error::internal("The prompt came out of its arm without an answer."))
     }
@@ -225,6 +226,7 @@ impl Pipeline {
             let before = answers.len();
             answers.extend(self.frozen.answer(batch, &self.decoding, &mut |done| on_progress(before + done))?);
         }
+        self.frozen.rest();
         if answers.len() != requests.len() {
             let (got, model) = (answers.len(), self.frozen.describe());
             return Err(contract::Error::engine(format!("{model} gave {got} answers to {} prompts.", requests.len())));

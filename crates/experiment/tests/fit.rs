@@ -141,6 +141,42 @@ fn a_frozen_model_is_quantised_as_far_as_it_has_to_be() {
     }
 }
 
+/// What is in memory only while it computes counts in its own step, and beside no other.
+#[test]
+fn offloaded_models_count_where_they_compute() {
+    let spec = Spec { precision: Precision::Bf16, ..spec() };
+    let footprint = folder().footprint(spec.precision, false);
+    // So large that nothing else matters.
+    let held = |weights: u64| {
+        let mut large = footprint.clone();
+        large.weights = weights;
+        Held { footprint: large, is_shared: false }
+    };
+    let models = |spec: &Spec| Models {
+        prompter: footprint.clone(),
+        frozen: Answering::BuiltIn(held(8 * GB)),
+        scoring: vec![held(9 * GB), held(5 * GB)],
+        engines: Vec::new(),
+        encoders: Vec::new(),
+        oracle: spec.arms.oracle.then(|| Held { is_shared: true, ..held(8 * GB) }),
+    };
+    let longest = Longest { requests: Lengths::new(vec![30], 20), messages: Lengths::new(vec![60], 0), ..Longest::default() };
+    let looked = |spec: &Spec, free_bytes| fit(spec, &longest, &Place { name: "memory".into(), free_bytes, own_bytes: 0 }, &models);
+    let gigabytes = |found: &Fit| found.phases.iter().map(|phase| (phase.step, phase.peak_bytes / GB)).collect::<Vec<_>>();
+    let [load, rollout, answers, reward, update] = [FitStep::Load, FitStep::Rollout, FitStep::Answers, FitStep::Reward, FitStep::Update];
+    let together = looked(&spec, 64 * GB);
+    assert_eq!(gigabytes(&together), [load, rollout, answers, reward, update].map(|step| (step, 22)));
+    let offloaded = Spec { offload: true, ..spec.clone() };
+    let apart = looked(&offloaded, 64 * GB);
+    assert_eq!(gigabytes(&apart), [(load, 9), (rollout, 0), (answers, 8), (reward, 9), (update, 0)]);
+    let trains_it = Spec { arms: Arms { oracle: true, ..spec.arms.clone() }, ..offloaded };
+    assert_eq!(gigabytes(&looked(&trains_it, 64 * GB))[..4], [(load, 17), (rollout, 8), (answers, 8), (reward, 17)]);
+    // It is told before what makes the experiment another one.
+    let told = looked(&spec, 16 * GB);
+    assert!(told.changed_fits && told.changed_peak_bytes == Some(apart.peak_bytes), "{told:?}");
+    assert_eq!(told.changes, ["offload = true"]);
+}
+
 #[test]
 fn what_no_change_makes_fit_is_said_so() {
     let found = looked(&spec(), 100);

@@ -5,12 +5,14 @@ use crate::spelling::{Spellings, spellings_of};
 use crate::{Answer, AnswerDecoding, AnswerRequest, FrozenModel, encoded};
 use contract::Result;
 use lm::packed::TOKENS_PER_PASS;
-use lm::{Generation, Group, Llama, Message, ModelFolder, Request, Step, Tokenizer};
+use lm::{Generation, Group, Llama, Message, ModelFolder, Offloaded, Request, Step, Tokenizer};
 use std::ops::ControlFlow;
 
 /// Answers computed by [`lm::Llama`]. Clones of a model share its weights, so the prompter and the frozen model can be one.
 pub struct BuiltIn {
-    model: Llama,
+    weights: Weights,
+    context: usize,
+    rounding: f64,
     tokenizer: Tokenizer,
     stop_tokens: Vec<u32>,
     identity: String,
@@ -19,14 +21,53 @@ pub struct BuiltIn {
     spellings: Spellings,
 }
 
+/// A model for the built-in engine.
+pub enum Weights {
+    Held(Llama),
+    /// Read again after each [`FrozenModel::rest`].
+    Offloaded {
+        from: Offloaded<Llama>,
+        now: Option<Llama>,
+    },
+}
+
+impl From<Llama> for Weights {
+    fn from(model: Llama) -> Self {
+        Self::Held(model)
+    }
+}
+
+impl From<Offloaded<Llama>> for Weights {
+    fn from(from: Offloaded<Llama>) -> Self {
+        Self::Offloaded { from, now: None }
+    }
+}
+
+impl Weights {
+    fn model(&mut self) -> Result<&Llama> {
+        Ok(match self {
+            Self::Held(model) => model,
+            Self::Offloaded { now: Some(model), .. } => model,
+            Self::Offloaded { from, now } => now.insert(from.load()?),
+        })
+    }
+}
+
 impl BuiltIn {
     /// Answers computed at a time unless [`Self::with_max_rows`] says otherwise.
     pub const DEFAULT_MAX_ROWS: usize = 64;
 
-    /// `model` with the chat template, the stop tokens and the checksum of the folder that it was loaded from.
-    pub fn new(model: Llama, folder: &ModelFolder) -> Result<Self> {
+    /// With the chat template, the stop tokens and the checksum of the folder that the weights are loaded from.
+    ///
+    /// # Errors
+    /// Where the folder's tokenizer, or weights that are offloaded, cannot be read.
+    pub fn new(weights: impl Into<Weights>, folder: &ModelFolder) -> Result<Self> {
+        let mut weights = weights.into();
+        let model = weights.model()?;
         Ok(Self {
-            model,
+            context: model.config.context(),
+            rounding: if model.rounds() { BF16_LOG_PROB_TOLERANCE } else { LOG_PROB_TOLERANCE },
+            weights,
             tokenizer: folder.tokenizer()?,
             stop_tokens: folder.stop_tokens.clone(),
             identity: folder.checksum()?,
@@ -46,7 +87,7 @@ impl BuiltIn {
     /// Every request's tokens in the chat template.
     fn encode(&self, requests: &[AnswerRequest], max_tokens: usize) -> Result<Vec<Request>> {
         let tokens = |system: Option<&str>, prompt: &str| Ok(self.tokenizer.chat(&Message::asked(system, prompt))?);
-        let prompts = encoded(requests, max_tokens, self.model.config.context(), tokens)?;
+        let prompts = encoded(requests, max_tokens, self.context, tokens)?;
         Ok(prompts.into_iter().zip(requests).map(|(prompt, request)| Request { prompt, seed: request.seed }).collect())
     }
 
@@ -75,11 +116,11 @@ impl FrozenModel for BuiltIn {
     }
 
     fn context(&self) -> usize {
-        self.model.config.context()
+        self.context
     }
 
     fn rounding(&self) -> f64 {
-        if self.model.rounds() { BF16_LOG_PROB_TOLERANCE } else { LOG_PROB_TOLERANCE }
+        self.rounding
     }
 
     fn prompt_tokens(&self, system: Option<&str>, prompt: &str) -> Result<usize> {
@@ -94,7 +135,7 @@ impl FrozenModel for BuiltIn {
     ) -> Result<Vec<Answer>> {
         let encoded = self.encode(requests, decoding.max_tokens)?;
         let decoding = decoding.with_stop(self.stop_tokens.clone());
-        let generations = self.model.generate(None, &encoded, &decoding, self.max_rows, &mut |step| on_progress(step.done))?;
+        let generations = self.weights.model()?.generate(None, &encoded, &decoding, self.max_rows, &mut |step| on_progress(step.done))?;
         generations.into_iter().map(|generation| self.decode(generation)).collect()
     }
 
@@ -106,7 +147,7 @@ impl FrozenModel for BuiltIn {
         let mut encoded = Vec::with_capacity(prompts.len());
         for prompt in prompts {
             let tokens = self.tokenizer.chat(&[Message::user(prompt.as_str())])?;
-            check_length(prompt, tokens.len(), longest, self.model.config.context())?;
+            check_length(prompt, tokens.len(), longest, self.context)?;
             encoded.push(tokens);
         }
         let (mut likely, mut rest) = (Vec::with_capacity(prompts.len()), encoded.as_slice());
@@ -118,7 +159,7 @@ impl FrozenModel for BuiltIn {
             });
             let (pass, after) = rest.split_at(fit.count().max(1));
             let groups: Vec<Group<'_>> = pass.iter().map(|prompt| Group { prompt, completions: &completions }).collect();
-            let log_probs = self.model.score(None, &groups, 1.0)?;
+            let log_probs = self.weights.model()?.score(None, &groups, 1.0)?;
             for of_prompt in log_probs.chunks(per_prompt) {
                 let mut each = of_prompt.iter().map(|log_prob| f64::from(*log_prob));
                 let mut said = |tokens: &Vec<u32>| each.by_ref().take(tokens.len()).sum::<f64>().exp();
@@ -127,6 +168,12 @@ impl FrozenModel for BuiltIn {
             rest = after;
         }
         Ok(likely)
+    }
+
+    fn rest(&mut self) {
+        if let Weights::Offloaded { now, .. } = &mut self.weights {
+            *now = None;
+        }
     }
 
     fn stream(&mut self, request: &AnswerRequest, decoding: &AnswerDecoding, on_text: &mut dyn FnMut(&str)) -> Result<Answer> {
@@ -141,7 +188,7 @@ impl FrozenModel for BuiltIn {
             }
             ControlFlow::Continue(())
         };
-        let generation = self.model.generate(None, &encoded, &decoding, 1, &mut tell)?.pop();
+        let generation = self.weights.model()?.generate(None, &encoded, &decoding, 1, &mut tell)?.pop();
         self.decode(generation.unwrap_or_default())
     }
 }

@@ -210,6 +210,10 @@ impl<M: FrozenModel + ?Sized> FrozenModel for Cached<M> {
     }
 
     /// Computed always: who wants to see an answer grow is not served by its end.
+    fn rest(&mut self) {
+        self.inner.rest();
+    }
+
     fn stream(&mut self, request: &AnswerRequest, decoding: &AnswerDecoding, on_text: &mut dyn FnMut(&str)) -> Result<Answer> {
         self.inner.stream(request, decoding, on_text)
     }

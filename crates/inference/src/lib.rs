@@ -12,7 +12,7 @@ mod footprint;
 mod proof;
 mod spelling;
 
-pub use builtin::BuiltIn;
+pub use builtin::{BuiltIn, Weights};
 pub use cache::Cached;
 pub use choose::{EngineChoice, EngineKind, choose};
 pub use context::encoded;
@@ -111,6 +111,8 @@ pub trait FrozenModel: Send {
             self.describe()
         )))
     }
+    /// Gives back what it holds until it is asked again, where it was loaded so. It says the same then.
+    fn rest(&mut self) {}
     /// Answers one request as [`Self::answer`] does. `on_text` hears the text as it grows, of engines that can tell it.
     fn stream(&mut self, request: &AnswerRequest, decoding: &AnswerDecoding, on_text: &mut dyn FnMut(&str)) -> Result<Answer> {
         let _ = on_text;

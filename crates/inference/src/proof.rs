@@ -164,6 +164,10 @@ impl<M: FrozenModel + ?Sized> FrozenModel for OneByOne<M> {
         Ok(each.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
 
+    fn rest(&mut self) {
+        self.0.rest();
+    }
+
     fn stream(&mut self, request: &AnswerRequest, decoding: &AnswerDecoding, on_text: &mut dyn FnMut(&str)) -> Result<Answer> {
         self.0.stream(request, decoding, on_text)
     }

@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used)] // A helper that fails should fail its test.
 use contract::Code;
 use inference::{AnswerDecoding, AnswerRequest, BuiltIn, Cached, FrozenModel, LOG_PROB_TOLERANCE, admit};
-use lm::{Device, Llama, ModelFolder};
+use lm::{Device, Llama, LoadTime, ModelFolder, Offloaded};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The tests share one copy of the model, and use it one after the other.
 fn model() -> MutexGuard<'static, BuiltIn> {
@@ -43,6 +44,42 @@ fn it_answers_and_says_what_was_cut() {
         assert_eq!(answer.tokens.len(), answer.log_probs.len());
         assert!(answer.log_probs.iter().all(|p| p.is_finite() && *p <= 0.0));
     }
+}
+
+/// A small one of letters: what is held here are weights that come and go.
+#[test]
+fn an_offloaded_model_says_the_same_and_rests_when_it_is_told_to() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lm/tests/fixtures/tiny-untied");
+    let own = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(&fixture).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_file()) {
+        std::fs::copy(entry.path(), own.path().join(entry.file_name())).unwrap();
+    }
+    let (folder, spent, loads) = (ModelFolder::open(own.path()).unwrap(), LoadTime::default(), Arc::new(AtomicUsize::new(0)));
+    let (known, counted) = (folder.clone(), loads.clone());
+    let load = move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Llama::load(&known, &Device::Cpu, lm::Precision::F32)
+    };
+    let mut held = BuiltIn::new(load().unwrap(), &folder).unwrap();
+    let mut offloaded = BuiltIn::new(Offloaded::new(own.path(), &spent, load).unwrap(), &folder).unwrap();
+    assert_eq!((offloaded.context(), offloaded.identity()), (held.context(), held.identity()));
+    let (batch, drawn) = (requests(&[("a", 1), ("b", 2)]), decoding(1.0, 7));
+    let expected = held.answer(&batch, &drawn, &mut go_on).unwrap();
+    // One load is of the model that is held. The other stays until it is told to rest.
+    for loaded in [2, 3, 4] {
+        for _ in 0..2 {
+            assert_eq!(offloaded.answer(&batch, &drawn, &mut go_on).unwrap(), expected);
+            assert_eq!(loads.load(Ordering::Relaxed), loaded);
+        }
+        offloaded.rest();
+    }
+    held.rest();
+    assert_eq!(held.answer(&batch, &drawn, &mut go_on).unwrap(), expected, "one that is held has nothing to give back");
+    assert!(spent.seconds() > 0.0);
+    let weights = own.path().join("model.safetensors");
+    std::fs::write(&weights, [std::fs::read(&weights).unwrap(), vec![0]].concat()).unwrap();
+    let changed = offloaded.answer(&batch, &drawn, &mut go_on).unwrap_err();
+    assert!(changed.code == Code::Model && changed.message.contains("model.safetensors has changed"), "{changed}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 use crate::Pair;
 use contract::Result;
 use contract::bench::ScoreMass;
-use lm::{Deberta, Message, RewardModel};
+use lm::{Deberta, Message, Offloaded, RewardModel};
 
 /// Scores the last messages of conversations, in order. Those that begin alike should stand together.
 pub trait Scorer: Send + Sync {
@@ -37,5 +37,11 @@ impl Scorer for RewardModel {
 impl Scorer for Deberta {
     fn score(&self, conversations: &[Vec<Message>]) -> Result<Vec<f64>> {
         Ok(Deberta::score(self, conversations)?.into_iter().map(f64::from).collect())
+    }
+}
+
+impl<M: Scorer> Scorer for Offloaded<M> {
+    fn score(&self, conversations: &[Vec<Message>]) -> Result<Vec<f64>> {
+        self.load()?.score(conversations)
     }
 }

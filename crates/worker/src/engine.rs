@@ -3,7 +3,7 @@ use crate::consent::Consent;
 use crate::models::describe::class_of;
 use crate::models::resolve::{Located, as_folder, locate};
 use crate::output::note;
-use crate::reward_parts::{self, For, FoundParts, KeptPart, OpenParts};
+use crate::reward_parts::{self, For, FoundParts, KeptPart, OpenParts, offloaded};
 use crate::{served, signals};
 use contract::endpoint::{Endpoint as Settings, EndpointFindings};
 use contract::spec::{Engine, Precision};
@@ -15,10 +15,11 @@ use experiment::prepare::{Longest, Prepared, Reader, TokensOf, unchanged};
 use experiment::{Prompter, Wording};
 use home::Home;
 use inference::{
-    Answer, AnswerDecoding, AnswerRequest, BuiltIn, Cached, EngineChoice, EngineFootprint, EngineKind, FrozenModel, Proof, admit, choose,
+    Answer, AnswerDecoding, AnswerRequest, BuiltIn, Cached, EngineChoice, EngineFootprint, EngineKind, FrozenModel, Proof, Weights, admit,
+    choose,
 };
 use inference_mistralrs::{MistralRs, Sizes, check_pages, check_quantisation, free_gpu_bytes, has_gpu};
-use lm::{Llama, Message, ModelFolder, Tokenizer};
+use lm::{Llama, LoadTime, Message, ModelFolder, Tokenizer};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -78,6 +79,8 @@ pub struct Loaded {
     parts: OpenParts,
     /// Identities of the models and of the engine, to be kept with the run.
     pub facts: Vec<Fact>,
+    /// Of models that are offloaded.
+    load_time: LoadTime,
 }
 
 /// What answers in a run.
@@ -161,7 +164,7 @@ impl Frozen {
     }
 
     /// A judge with its weights. mistral.rs must prove itself before; the built-in engine is held against it elsewhere.
-    pub fn load_judge(&self, weights: impl FnOnce(&ModelFolder) -> Result<Llama>) -> Result<Box<dyn FrozenModel>> {
+    pub fn load_judge(&self, weights: impl FnOnce(&ModelFolder) -> Result<Weights>) -> Result<Box<dyn FrozenModel>> {
         let model = self.load(None, None, BuiltIn::DEFAULT_MAX_ROWS, weights)?;
         if self.built_in().is_some() { Ok(model) } else { Ok(admit(model, &mut |_| signals::go_on())?.0) }
     }
@@ -193,7 +196,7 @@ impl Frozen {
         quantisation: Option<&str>,
         paged: Option<usize>,
         max_rows: usize,
-        weights: impl FnOnce(&ModelFolder) -> Result<Llama>,
+        weights: impl FnOnce(&ModelFolder) -> Result<Weights>,
     ) -> Result<Box<dyn FrozenModel>> {
         Ok(match (&self.files, self.choice.engine) {
             (FrozenFiles::Folder(folder), EngineKind::BuiltIn) => Box::new(BuiltIn::new(weights(folder)?, folder)?.with_max_rows(max_rows)),
@@ -208,7 +211,7 @@ pub fn judge(home: &Home, name: &str, stop: &dyn Fn() -> bool) -> Result<Box<dyn
     let located = locate(home, name, Path::new(""), "--judge")?;
     let found = Frozen::judge(home, located, Precision::F32)?;
     let device = lm::best_device();
-    let judge = found.load(None, None, BuiltIn::DEFAULT_MAX_ROWS, |folder| Ok(Llama::load(folder, &device, Precision::F32)?))?;
+    let judge = found.load(None, None, BuiltIn::DEFAULT_MAX_ROWS, |folder| Ok(Llama::load(folder, &device, Precision::F32)?.into()))?;
     let (judge, _) = admit(judge, &mut until(stop))?;
     Ok(Box::new(Cached::new(judge, Cached::<dyn FrozenModel>::DEFAULT_MAX_BYTES)))
 }
@@ -335,21 +338,31 @@ impl Found {
         // The checksum is asked for below; it takes as long as the weights.
         let (base, checksum) = rayon::join(|| Llama::load(&self.prompter, &device, spec.precision), || self.prompter.checksum());
         let (base, checksum) = (base?, checksum?);
-        let oracle = self.oracle.as_ref().map(|folder| {
-            let shared = folder.path == self.prompter.path || folder.checksum()? == checksum;
-            let model = if shared { base.clone() } else { Llama::load(folder, &device, spec.precision)? };
-            let model = model.with_checkpointing(checkpointing);
-            Prompter::new(model, self.tokenizer_of(folder)?, folder.stop_tokens.clone(), experiment::oracle::settings(spec))
+        let is_base = |folder: &ModelFolder| Ok::<_, Error>(folder.path == self.prompter.path || folder.checksum()? == checksum);
+        let trained = self.oracle.as_ref().map(|folder| {
+            let model = if is_base(folder)? { base.clone() } else { Llama::load(folder, &device, spec.precision)? };
+            Ok::<_, Error>((folder, model))
+        });
+        let trained = trained.transpose()?;
+        let oracle = trained.as_ref().map(|(folder, model)| {
+            let (model, settings) = (model.clone().with_checkpointing(checkpointing), experiment::oracle::settings(spec));
+            Prompter::new(model, self.tokenizer_of(folder)?, folder.stop_tokens.clone(), settings)
         });
         let oracle = oracle.transpose()?;
+        let load_time = LoadTime::default();
         let policy = base.clone().with_checkpointing(checkpointing);
         let prompter = Prompter::new(policy, self.tokenizer.clone(), self.prompter.stop_tokens.clone(), spec.prompter.clone())?;
         let known = Some((self.prompter.path.as_path(), &base));
         let what_for = home.map_or(For::Estimate { known }, |home| For::Scores { home, known });
-        let parts = self.parts.open(&what_for, spec.precision)?;
+        let parts = self.parts.open(&what_for, spec.precision, spec.offload.then_some(&load_time))?;
         let weights = |folder: &ModelFolder| {
-            let shared = folder.path == self.prompter.path || folder.checksum()? == checksum;
-            if shared { Ok(base) } else { Ok(Llama::load(folder, &device, spec.precision)?) }
+            Ok(match trained {
+                _ if is_base(folder)? => base.into(),
+                // What an oracle trains is the model that answers, and stays.
+                Some((of, model)) if of.path == folder.path => model.into(),
+                _ if spec.offload => offloaded(folder, spec.precision, &load_time)?.into(),
+                _ => Llama::load(folder, &device, spec.precision)?.into(),
+            })
         };
         let (frozen, reason) = match &self.frozen {
             Place::Here(frozen) => {
@@ -376,7 +389,7 @@ impl Found {
         }
         facts.extend(self.parts.facts()?);
         facts.extend(parts.facts.iter().cloned());
-        Ok(Loaded { prompter, frozen, oracle, parts, facts })
+        Ok(Loaded { prompter, frozen, oracle, parts, facts, load_time })
     }
 }
 
@@ -390,6 +403,8 @@ pub struct Admitted {
     pub proof: Proof,
     /// Of an endpoint.
     pub endpoint: Option<Admission>,
+    /// Of models that are offloaded.
+    pub load_time: LoadTime,
 }
 
 /// What an endpoint was found to do, and what it costs.
@@ -429,7 +444,8 @@ impl Loaded {
                 let engine = frozen.describe();
                 let detail = format!("{engine} was not made to prove itself");
                 let proof = Proof { engine, prompts: 0, batched: false, max_log_prob_difference: None, texts_differ: 0, detail };
-                Ok(Admitted { prompter: self.prompter, frozen, oracle: self.oracle, parts: self.parts, proof, endpoint: None })
+                let (prompter, oracle, parts, load_time) = (self.prompter, self.oracle, self.parts, self.load_time);
+                Ok(Admitted { prompter, frozen, oracle, parts, proof, endpoint: None, load_time })
             }
         }
     }
@@ -439,7 +455,8 @@ impl Loaded {
         self.parts.kept.iter().for_each(KeptPart::go_on_without_number);
         let (frozen, proof, endpoint): (Box<dyn FrozenModel>, _, _) = match self.frozen {
             Answers::Here(model) => {
-                let (model, proof) = admit(model, &mut until(stop))?;
+                let (mut model, proof) = admit(model, &mut until(stop))?;
+                model.rest();
                 let cached = Cached::new(model, Cached::<dyn FrozenModel>::DEFAULT_MAX_BYTES);
                 // One by one, an answer does not depend on what is asked beside it. In a batch it may, in the last bits, so there the
                 // memory lasts for one call: a resumed run, which remembers nothing, then sends the same batches as an uninterrupted one.
@@ -453,7 +470,8 @@ impl Loaded {
                 (endpoint, proof, Some(Admission { findings, account }))
             }
         };
-        Ok(Admitted { prompter: self.prompter, frozen, oracle: self.oracle, parts: self.parts, proof, endpoint })
+        let (prompter, oracle, parts, load_time) = (self.prompter, self.oracle, self.parts, self.load_time);
+        Ok(Admitted { prompter, frozen, oracle, parts, proof, endpoint, load_time })
     }
 }
 
@@ -501,6 +519,10 @@ impl FrozenModel for Forgetful {
 
     fn first_words(&mut self, prompts: &[String], words: &[String]) -> Result<Vec<Vec<f64>>> {
         self.0.first_words(prompts, words)
+    }
+
+    fn rest(&mut self) {
+        self.0.rest();
     }
 
     fn stream(&mut self, request: &AnswerRequest, decoding: &AnswerDecoding, on_text: &mut dyn FnMut(&str)) -> Result<Answer> {

@@ -11,8 +11,11 @@ use endpoint::{Account, BudgetOf, Endpoint, Scores, ScoresOpening};
 use experiment::fit::Held;
 use experiment::judge::{Scale, ScoreJudge};
 use home::Home;
-use inference::{EngineFootprint, FrozenModel};
-use lm::{Checked, Deberta, DebertaFolder, EncoderFootprint, Llama, Message, ModelFolder, Precision, RewardFolder, RewardModel};
+use inference::{EngineFootprint, FrozenModel, Weights};
+use lm::{
+    Checked, Deberta, DebertaFolder, EncoderFootprint, Llama, LoadTime, Message, ModelFolder, Offloaded, Precision, RewardFolder,
+    RewardModel,
+};
 use rewards::{CommandScorer, KeptScores, Limits, Scorer, Scorers, content_checksum, described, in_words};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -241,8 +244,9 @@ impl FoundParts {
         Ok(facts)
     }
 
-    /// Opens them: loads weights, starts commands, looks whether services are there. A model that several parts name is loaded once.
-    pub fn open(&self, what_for: &For<'_>, precision: Precision) -> Result<OpenParts> {
+    /// Opens them: loads weights, starts commands, looks whether services are there. A model that several parts name is loaded once. With `offload`, which
+    /// counts what that takes, weights are loaded to see that they can be, and again wherever they score.
+    pub fn open(&self, what_for: &For<'_>, precision: Precision, offload: Option<&LoadTime>) -> Result<OpenParts> {
         let mut models: BTreeMap<&Path, Arc<dyn Scorer>> = BTreeMap::new();
         let mut judges: BTreeMap<PathBuf, Llama> = BTreeMap::new();
         let mut open = OpenParts::default();
@@ -252,7 +256,7 @@ impl FoundParts {
                 (Part::Model { folder, .. }, _) => match models.get(folder.path()) {
                     Some(loaded) => loaded.clone(),
                     None => {
-                        let loaded = reward_model(folder, precision)?;
+                        let loaded = reward_model(folder, precision, offload)?;
                         models.insert(folder.path(), loaded.clone());
                         loaded
                     }
@@ -265,11 +269,12 @@ impl FoundParts {
                     scores
                 }
                 (Part::Judge { name, frozen, scale }, For::Scores { known, .. } | For::Estimate { known }) => {
-                    let weights = |folder: &ModelFolder| match known.filter(|(path, _)| *path == folder.path) {
-                        Some((_, model)) => Ok(model.clone()),
-                        None => match judges.entry(folder.path.clone()) {
-                            Entry::Occupied(loaded) => Ok(loaded.get().clone()),
-                            Entry::Vacant(place) => Ok(place.insert(Llama::load(folder, &lm::best_device(), precision)?).clone()),
+                    let weights = |folder: &ModelFolder| match (known.filter(|(path, _)| *path == folder.path), offload) {
+                        (Some((_, model)), _) => Ok(Weights::from(model.clone())),
+                        (None, Some(spent)) => Ok(offloaded(folder, precision, spent)?.into()),
+                        (None, None) => match judges.entry(folder.path.clone()) {
+                            Entry::Occupied(loaded) => Ok(loaded.get().clone().into()),
+                            Entry::Vacant(place) => Ok(place.insert(Llama::load(folder, &lm::best_device(), precision)?).clone().into()),
                         },
                     };
                     let model = frozen.load_judge(weights)?;
@@ -300,12 +305,33 @@ impl FoundParts {
     }
 }
 
-fn reward_model(folder: &RewardFolder, precision: Precision) -> Result<Arc<dyn Scorer>> {
-    let device = lm::best_device();
-    Ok(match folder {
-        RewardFolder::Decoder(folder) => Arc::new(RewardModel::load(folder, &device, precision)?),
-        RewardFolder::Encoder(folder) => Arc::new(Deberta::load(folder, &device, precision)?),
+fn reward_model(folder: &RewardFolder, precision: Precision, offload: Option<&LoadTime>) -> Result<Arc<dyn Scorer>> {
+    match folder.clone() {
+        RewardFolder::Decoder(folder) => {
+            scorer(&folder.path.clone(), offload, move || RewardModel::load(&folder, &lm::best_device(), precision))
+        }
+        RewardFolder::Encoder(folder) => {
+            scorer(&folder.path.clone(), offload, move || Deberta::load(&folder, &lm::best_device(), precision))
+        }
+    }
+}
+
+fn scorer<M: Scorer + 'static>(
+    folder: &Path,
+    offload: Option<&LoadTime>,
+    load: impl Fn() -> lm::Result<M> + Send + Sync + 'static,
+) -> Result<Arc<dyn Scorer>> {
+    let model = load()?;
+    Ok(match offload {
+        None => Arc::new(model),
+        Some(spent) => Arc::new(Offloaded::new(folder, spent, load)?),
     })
+}
+
+/// A model that is in memory only while it computes.
+pub fn offloaded(folder: &ModelFolder, precision: Precision, spent: &LoadTime) -> Result<Offloaded<Llama>> {
+    let known = folder.clone();
+    Ok(Offloaded::new(&folder.path, spent, move || Llama::load(&known, &lm::best_device(), precision))?)
 }
 
 fn judge<M: FrozenModel + ?Sized>(label: &str, model: Box<M>, scale: &Scale) -> Result<ScoreJudge<M>> {

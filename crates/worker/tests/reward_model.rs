@@ -65,6 +65,44 @@ fn a_reward_model_scores_answers_beside_programs() {
     assert!(refused.contains("model.reward.scorer.checksum is not what it was"), "{refused}");
 }
 
+/// What a run's arms and iterations came to, times aside, and the most memory of its own that it held.
+fn run_to_the_end(lab: &Lab, spec: &str, database: &str) -> (Value, u64) {
+    let mut child = lab.spawn(&["run", spec, "--db", database, "--json"]);
+    let status = format!("/proc/{}/status", child.id());
+    let mut most = 0;
+    while child.try_wait().unwrap().is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let held = text.lines().find_map(|line| line.strip_prefix("RssAnon:")?.trim().strip_suffix(" kB")?.parse().ok());
+        most = most.max(held.unwrap_or(0) << 10);
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let shown = lab.json(&["show", "1", "--db", database]);
+    assert_eq!(shown["status"], "finished", "{shown}");
+    (json!([shown["arms"], shown["comparisons"], shown["facts"]["model.frozen.checksum"]]), most)
+}
+
+/// Three models of a size: two of them are in memory only while they compute, one at a time.
+#[test]
+fn offloading_changes_nothing_but_memory() {
+    let lab = Lab::new(env!("CARGO_BIN_EXE_alignpro"));
+    reward_model(&lab, "scorer");
+    let frozen = lab.link_model("frozen", &["generation_config.json", "alignpro.json"]);
+    let mut settings: Value = serde_json::from_slice(&std::fs::read(tests::model().join("generation_config.json")).unwrap()).unwrap();
+    // Another model for whoever looks at its files, so that its weights are not the prompter's.
+    settings["note"] = json!("another");
+    std::fs::write(frozen.join("generation_config.json"), settings.to_string()).unwrap();
+    let text = std::fs::read_to_string(spec(&lab, "scorer")).unwrap().replace("oracle = true\n", "");
+    let text = text.replacen("[frozen]\nmodel = \"smollm2-135m-instruct\"", "[frozen]\nmodel = \"frozen\"", 1);
+    assert!(text.contains("model = \"frozen\""), "{text}");
+    let held = lab.write("held.toml", &text);
+    let offloaded = lab.write("offloaded.toml", format!("offload = true\n{text}"));
+    let (held, offloaded) = (run_to_the_end(&lab, argument(&held), "held.db"), run_to_the_end(&lab, argument(&offloaded), "offloaded.db"));
+    assert_eq!(held.0, offloaded.0);
+    // Weights in bf16, 270 MB: one of three less, and what a step computes with beside the rest.
+    let less = held.1 as f64 - offloaded.1 as f64;
+    assert!(less > 180e6, "{} and {} bytes", held.1, offloaded.1);
+}
+
 #[test]
 fn what_is_no_reward_model_is_refused_with_what_would_be_one() {
     let lab = Lab::new(env!("CARGO_BIN_EXE_alignpro"));

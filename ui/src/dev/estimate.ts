@@ -39,7 +39,7 @@ export async function estimated(spec: Spec): Promise<Estimate> {
       peak_bytes: peak,
       free_bytes: 20_400_000_000,
       fits,
-      changes: fits ? [] : ['training.rewrites_per_pass = 16', 'precision = "bf16"'],
+      changes: fits ? [] : ['training.rewrites_per_pass = 16', 'precision = "bf16"', 'offload = true'],
       changed_peak_bytes: fits ? null : 9_100_000_000,
       changed_fits: true,
     },

@@ -132,7 +132,12 @@ impl<M: FrozenModel + ?Sized> Scorer for ScoreJudge<M> {
     fn score(&self, conversations: &[Vec<Message>]) -> Result<Vec<f64>> {
         let questions: Vec<String> = conversations.iter().map(|conversation| self.question(conversation)).collect();
         let numbers: Vec<String> = (self.scale.lowest..=self.scale.highest).map(|number| number.to_string()).collect();
-        let likely = self.model()?.first_words(&questions, &numbers)?;
+        let likely = {
+            let mut model = self.model()?;
+            let likely = model.first_words(&questions, &numbers)?;
+            model.rest();
+            likely
+        };
         let scores: Vec<Option<f64>> = likely.iter().map(|likely| self.expectation(likely)).collect();
         let silent = scores.iter().filter(|score| score.is_none()).count();
         let most = if self.goes_on.load(Ordering::Relaxed) { (MOST_SILENT * scores.len() as f64).max(2.0) } else { 0.0 };

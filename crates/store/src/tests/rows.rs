@@ -21,6 +21,7 @@ pub fn spec(name: &str) -> Spec {
         name: spec.name,
         seed: i64::MAX as u64,
         precision: Precision::Bf16,
+        offload: true,
         data: Data { split_seed: 7, ..spec.data },
         prompter: Prompter { lora: Lora { dropout: 0.1, ..Lora::default() }, ..spec.prompter },
         frozen: Frozen { temperature: 0.123_456_789_012_345_68, ..spec.frozen },

@@ -26,6 +26,7 @@ use experiment::streams::Streams;
 use experiment::training::{self, Trainer};
 use experiment::{Arm, Item, Pipeline};
 use inference_mistralrs::{free_gpu_bytes, has_gpu};
+use lm::LoadTime;
 use serde::Serialize;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -108,7 +109,7 @@ fn measure(context: &Context, folder: &Path, prepared: Prepared) -> Result<Estim
     let parameters = found.parameters();
     let loaded = found.load_without_network(&prepared.spec, Box::new(StandIn))?;
     loaded.check_lengths(&prepared)?;
-    let Admitted { prompter, frozen, oracle, parts, .. } = loaded.admit(&|| false)?;
+    let Admitted { prompter, frozen, oracle, parts, load_time, .. } = loaded.admit(&|| false)?;
     // Of a file that only mistral.rs reads it is known from here on.
     let longest = Longest { frozen_context: frozen.context(), ..longest };
     let load = PhaseEstimate { phase: Phase::Load, seconds: Some(begun.elapsed().as_secs_f64()) };
@@ -119,12 +120,12 @@ fn measure(context: &Context, folder: &Path, prepared: Prepared) -> Result<Estim
     let reward = reward.with_scorers(&parts.scorers);
     let mut pipeline = Pipeline::new(&part.spec, prompter, frozen, reward.clone());
     let trainer = Trainer::start(&pipeline.prompter, &part.spec)?;
-    let train = Step::of(&part, trainer, &mut pipeline, &part.spec, &splits.train)?;
+    let train = Step::of(&part, trainer, &mut pipeline, &part.spec, &splits.train, &load_time)?;
     let oracle = oracle.map(|policy| {
         let spec = experiment::oracle::training_spec(&part.spec);
         let mut pipeline = experiment::oracle::pipeline(&spec, policy, reward);
         let trainer = Trainer::start(&pipeline.prompter, &spec)?;
-        Step::of(&part, trainer, &mut pipeline, &spec, &splits.train)
+        Step::of(&part, trainer, &mut pipeline, &spec, &splits.train, &load_time)
     });
     let oracle = oracle.transpose()?;
     let mut arm = |arm: Arm<'_>| {
@@ -136,12 +137,13 @@ fn measure(context: &Context, folder: &Path, prepared: Prepared) -> Result<Estim
             answer_seed: streams.evaluation_answer(Split::Test, i, usize::from(arm.name() != Arm::Raw.name())),
         };
         let items: Vec<Item<'_>> = (0..part.answers).map(item).collect();
-        timed(|| pipeline.run(arm, &items, &mut |_| ControlFlow::Continue(())).map(drop))
+        timed(&load_time, || pipeline.run(arm, &items, &mut |_| ControlFlow::Continue(())).map(drop))
     };
     let (raw, tuned) = (arm(Arm::Raw)?, arm(Arm::Tuned(train.trainer.adapter()))?);
-    let each = part.answers as f64;
-    // Where an answer is all but free, a rewrite may seem to cost less than nothing.
-    let costs = Costs { answer: raw / each, rewrite: ((tuned - raw) / each).max(0.0) };
+    let (each, of_batch) = (part.answers as f64, part.answers_per_batch as f64);
+    // Where an answer is all but free, a rewrite may seem to cost less than nothing. Models that are offloaded are read once for a batch.
+    let costs =
+        Costs { answer: raw.computing / each + raw.loading / of_batch, rewrite: ((tuned.computing - raw.computing) / each).max(0.0) };
     let phase = |phase, seconds: f64| PhaseEstimate { phase, seconds: Some(seconds) };
     let (a, iterations) = (&spec.arms, spec.training.iterations as f64);
     let mut phases = vec![load];
@@ -270,20 +272,35 @@ struct Step {
 }
 
 impl Step {
-    fn of(part: &Part, mut trainer: Trainer, pipeline: &mut Pipeline, spec: &Spec, prompts: &[Prompt]) -> Result<Self> {
-        let seconds = timed(|| match trainer.step(pipeline, spec, prompts)? {
+    fn of(
+        part: &Part,
+        mut trainer: Trainer,
+        pipeline: &mut Pipeline,
+        spec: &Spec,
+        prompts: &[Prompt],
+        load_time: &LoadTime,
+    ) -> Result<Self> {
+        let took = timed(load_time, || match trainer.step(pipeline, spec, prompts)? {
             training::Step::Done { .. } => Ok(()),
             training::Step::Diverged { error, .. } => Err(error),
         })?;
-        Ok(Self { trainer, seconds: seconds * part.batch })
+        Ok(Self { trainer, seconds: took.computing * part.batch + took.loading })
     }
 }
 
-/// Seconds that a piece of work takes.
-fn timed(work: impl FnOnce() -> Result<()>) -> Result<f64> {
-    let begun = Instant::now();
+/// What a piece of work takes.
+#[derive(Debug, Clone, Copy)]
+struct Seconds {
+    computing: f64,
+    /// Reading models that are offloaded, which is the same for a larger piece.
+    loading: f64,
+}
+
+fn timed(load_time: &LoadTime, work: impl FnOnce() -> Result<()>) -> Result<Seconds> {
+    let (begun, before) = (Instant::now(), load_time.seconds());
     work()?;
-    Ok(begun.elapsed().as_secs_f64())
+    let loading = load_time.seconds() - before;
+    Ok(Seconds { computing: begun.elapsed().as_secs_f64() - loading, loading })
 }
 
 /// Where the models would be computed, and what is free there.
@@ -305,6 +322,8 @@ struct Part {
     batch: f64,
     /// Answers of one arm.
     answers: usize,
+    /// Of the run.
+    answers_per_batch: usize,
     basis: String,
 }
 
@@ -329,7 +348,7 @@ impl Part {
         let basis = format!(
             "Measured on this machine just now: {what}, and {answers} answers with and without a rewrite. Other programs slow a run down."
         );
-        Self { batch: (prompts * group) as f64 / done as f64, spec, answers, basis }
+        Self { batch: (prompts * group) as f64 / done as f64, spec, answers, answers_per_batch: batch, basis }
     }
 }
 

@@ -50,7 +50,7 @@ pub fn bench(context: &Context, spec: &Path, file: &Path, asked: &Asked) -> Resu
     if !parts.is_empty() {
         bars.say("Loading what scores …");
     }
-    let open = parts.open(&For::Scores { home: &context.home, known: None }, parsed.precision)?;
+    let open = parts.open(&For::Scores { home: &context.home, known: None }, parsed.precision, None)?;
     let reward = Reward::new(&parsed.reward)?.with_scorers(&open.scorers);
     let bar = counting("scoring", what, (0, total));
     let mut on_progress = |done: usize| {

@@ -301,7 +301,7 @@ fn admitted(
     bars.say("The engine proves itself on eight prompts …");
     let stop = StopSignal::new(&signals::stop_requested, store.clone(), handle.clone(), run);
     // A store that cannot be read ends nothing here: the next query says why.
-    let Admitted { prompter, frozen, oracle, parts, proof, endpoint } = loaded.admit(&|| stop.requested().unwrap_or(false))?;
+    let Admitted { prompter, frozen, oracle, parts, proof, endpoint, .. } = loaded.admit(&|| stop.requested().unwrap_or(false))?;
     let facts = handle.block_on(store.facts(run))?;
     if let Some(Admission { findings, .. }) = &endpoint {
         note_findings(handle, store, run, &facts, findings)?;

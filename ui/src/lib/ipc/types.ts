@@ -30,7 +30,12 @@ seed: number,
 /**
  * Of the weights of all models that the built-in engine computes.
  */
-precision?: Precision, data: Data, prompter: Prompter, frozen: Frozen, reward: Reward, training: Training, evaluation: Evaluation, arms?: Arms, };
+precision?: Precision, 
+/**
+ * Models other than the prompter are in memory only while they compute, and are read again each time: the frozen model and judges where the built-in
+ * engine computes them, and reward models. Less memory for more time; the result is the same.
+ */
+offload?: boolean, data: Data, prompter: Prompter, frozen: Frozen, reward: Reward, training: Training, evaluation: Evaluation, arms?: Arms, };
 
 /**
  * How frozen weights are held, and products with them computed. Adapters, norms, attention, logits and everything that is summed are in f32 either

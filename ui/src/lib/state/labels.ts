@@ -12,6 +12,7 @@ export const FIELDS: Record<string, string> = {
   seed: 'Seed of the run',
   seeds: 'Seeds',
   precision: 'Precision of the weights',
+  offload: 'Offload models that do not compute',
   'data.source': 'File',
   'data.column': 'Column',
   'data.system_column': 'System prompts',

@@ -16,7 +16,7 @@ export type Step = (typeof STEPS)[number]['key'];
 export function stepOf(path: string): Step {
   if (path === 'prompter.max_rewrite_tokens' || path.startsWith('prompter.lora') || path.startsWith('training')) return 'training';
   if (path.startsWith('data')) return 'data';
-  if (path.startsWith('prompter') || path.startsWith('frozen') || path === 'precision') return 'models';
+  if (path.startsWith('prompter') || path.startsWith('frozen') || path === 'precision' || path === 'offload') return 'models';
   if (path.startsWith('reward')) return 'reward';
   if (path.startsWith('evaluation') || path.startsWith('arms') || path === 'seed' || path === 'seeds') return 'evaluation';
   return 'data';
