@@ -53,9 +53,10 @@ impl MistralRs {
         crate::check_pages(paged)?;
         let in_situ = quantisation.map(quantisation::parse).transpose()?;
         let files = Files::open(path)?;
-        if in_situ.is_some() && files.is_gguf {
+        if in_situ.is_some() && files.is_quantised {
+            let what = if files.is_gguf { "a GGUF file, which is" } else { "a folder whose weights are" };
             return Err(Error::spec(format!(
-                "frozen.quantisation is set, but {} is a GGUF file, which is quantised already; remove frozen.quantisation or give a folder",
+                "frozen.quantisation is set, but {} is {what} quantised already; remove frozen.quantisation or give a folder with weights in bf16",
                 path.display()
             )));
         }

@@ -1,5 +1,6 @@
 //! A model's files, checked before mistral.rs sees them: its own errors name neither file nor way out, and given a name that is
 //! not a path it would ask the network.
+use crate::published;
 use crate::translate::translate;
 use crate::view::View;
 use contract::{Error, Result};
@@ -43,6 +44,8 @@ pub struct Files {
     pub path: PathBuf,
     pub name: String,
     pub is_gguf: bool,
+    /// As they lie there: a GGUF file, and a folder that says so.
+    pub is_quantised: bool,
     pub tokenizer: Tokenizer,
     /// Tokens that end an answer beside those that mistral.rs finds: all of a Llama and of a GGUF file.
     pub stop: Vec<u32>,
@@ -54,6 +57,7 @@ pub struct Files {
 
 /// What is read of either kind.
 struct Opened {
+    is_quantised: bool,
     tokenizer: Tokenizer,
     stop: Vec<u32>,
     checksum: String,
@@ -68,8 +72,9 @@ impl Files {
         // Of a file its own name counts, not that of what it links to: in the hub's cache that is a checksum, and the model's other parts are not beside it.
         let absolute = if is_gguf { std::path::absolute(path) } else { path.canonicalize() }.map_err(unopened)?;
         let name = absolute.file_name().map_or_else(|| shown.to_string(), |name| name.to_string_lossy().into_owned());
-        let Opened { tokenizer, stop, checksum, view } = if is_gguf { open_gguf(&absolute)? } else { open_folder(&absolute)? };
-        Ok(Self { path: absolute, name, is_gguf, tokenizer, stop, checksum, view })
+        let Opened { is_quantised, tokenizer, stop, checksum, view } =
+            if is_gguf { open_gguf(&absolute)? } else { open_folder(&absolute)? };
+        Ok(Self { path: absolute, name, is_gguf, is_quantised, tokenizer, stop, checksum, view })
     }
 
     /// The folder or file that mistral.rs reads.
@@ -92,18 +97,21 @@ fn open_folder(path: &Path) -> Result<Opened> {
             ARCHITECTURES.join(", ")
         )));
     }
+    published::check(&config, &file)?;
+    let is_quantised = published::is_quantised(&config);
     let translated = translate(&config, &file)?;
-    let (tokenizer, stop, checksum) = if architecture == "LlamaForCausalLM" {
+    let (tokenizer, stop, checksum) = if architecture == "LlamaForCausalLM" && !is_quantised {
         let folder = ModelFolder::open(path)?;
         (folder.tokenizer()?, folder.stop_tokens.clone(), folder.checksum()?)
     } else {
         let tokenizer = Tokenizer::open(path)?;
         // What is missing or cut off, mistral.rs tells by a tensor's name.
         lm::stored::stored(path)?;
-        (tokenizer, Vec::new(), checksum_folder(path)?)
+        let stop = if architecture == "LlamaForCausalLM" { lm::folder::stop_tokens(path, &tokenizer)? } else { Vec::new() };
+        (tokenizer, stop, checksum_folder(path)?)
     };
     let view = translated.map(|config| View::new(path, &config)).transpose()?;
-    Ok(Opened { tokenizer, stop, checksum, view })
+    Ok(Opened { is_quantised, tokenizer, stop, checksum, view })
 }
 
 fn open_gguf(path: &Path) -> Result<Opened> {
@@ -119,7 +127,7 @@ fn open_gguf(path: &Path) -> Result<Opened> {
     let (tokenizer, stop) = lm::gguf::tokenizer(path)?;
     let mut hash = Sha256::new();
     lm::gguf::parts(path)?.iter().try_for_each(|part| hash_file(part, &mut hash))?;
-    Ok(Opened { tokenizer, stop, checksum: hex(hash), view: None })
+    Ok(Opened { is_quantised: true, tokenizer, stop, checksum: hex(hash), view: None })
 }
 
 /// SHA-256 over the name and content of every file that can determine an answer, by name.

@@ -1,6 +1,7 @@
 //! How much memory mistral.rs takes, told from a model's files. Held against what it takes in `tests/footprint.rs`.
 use crate::has_gpu;
 use crate::load::TOGETHER;
+use crate::published::is_quantised;
 use crate::quantisation::bytes;
 use contract::{Error, Result};
 use inference::EngineFootprint;
@@ -21,6 +22,8 @@ const HEADS: [&str; 2] = ["lm_head.weight", "output.weight"];
 pub struct Sizes {
     tensors: Vec<Stored>,
     is_gguf: bool,
+    /// Of a folder.
+    is_quantised: bool,
     /// Numbers that the keys and values of a token are, in all blocks together.
     cached: u64,
     /// Numbers that a block computes for a token beside them.
@@ -35,7 +38,7 @@ impl Sizes {
     pub fn read(path: &Path) -> Result<Self> {
         if !path.is_dir() {
             let (tensors, [cached, hidden, inner]) = gguf::stored(path)?;
-            return Ok(Self { tensors, is_gguf: true, cached, passing: 2 * hidden + 4 * inner });
+            return Ok(Self { tensors, is_gguf: true, is_quantised: false, cached, passing: 2 * hidden + 4 * inner });
         }
         let file = path.join("config.json");
         let wrong = |why: String| Error::model(format!("{} {why}; fetch the file again", file.display()));
@@ -47,7 +50,13 @@ impl Sizes {
             ["num_attention_heads", "hidden_size", "intermediate_size", "num_hidden_layers"].map(|key| size(key).unwrap_or(0));
         let head_dim = size("head_dim").unwrap_or_else(|| hidden.checked_div(heads).unwrap_or(0));
         let shared = size("num_key_value_heads").unwrap_or(heads);
-        Ok(Self { tensors: stored::stored(path)?, is_gguf: false, cached: 2 * layers * shared * head_dim, passing: 2 * hidden + 4 * inner })
+        Ok(Self {
+            tensors: stored::stored(path)?,
+            is_gguf: false,
+            is_quantised: is_quantised(&config),
+            cached: 2 * layers * shared * head_dim,
+            passing: 2 * hidden + 4 * inner,
+        })
     }
 
     /// How many numbers the model is.
@@ -75,6 +84,8 @@ impl Sizes {
                 (true, true) => 4 * tensor.numbers() + if is_tied { tensor.bytes } else { 0 },
                 (true, false) => tensor.bytes,
                 (false, true) => plain + if is_tied && quantisation.is_some() { quantised } else { 0 },
+                // Packed matrices and their scales stay as they are stored, heads and norms are mostly few and small.
+                (false, false) if self.is_quantised && !named(tensor, HEADS) => tensor.bytes,
                 (false, false) => quantised,
             };
         }

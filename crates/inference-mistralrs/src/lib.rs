@@ -8,6 +8,7 @@ mod engine;
 mod files;
 mod footprint;
 mod load;
+mod published;
 mod quantisation;
 mod translate;
 mod view;
@@ -15,6 +16,7 @@ mod view;
 pub use engine::MistralRs;
 pub use files::{ARCHITECTURES, GGUF_ARCHITECTURES};
 pub use footprint::Sizes;
+pub use published::is_quantised;
 pub use quantisation::{QUANTISATIONS, check_quantisation};
 
 /// Refuses pages for so many tokens ([`MistralRs::load`]) where there is no GPU for them.

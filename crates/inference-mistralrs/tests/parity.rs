@@ -170,6 +170,47 @@ fn every_family_answers_as_the_built_in_engine() {
     }
 }
 
+/// Weights as the hub has them in FP8, with a scale for each block, and in NF4, as bitsandbytes packs them: mistral.rs answers as the built-in engine does
+/// from the numbers that they stand for, and NF4 is refused where it would not.
+#[test]
+fn folders_that_are_published_quantised_answer_as_what_they_stand_for() {
+    let _alone = alone();
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (family, form) in [("llama3", "fp8"), ("llama3", "nf4"), ("qwen2", "fp8"), ("qwen2", "nf4")] {
+        let (tiny, packed) =
+            (here.join(format!("../lm/tests/fixtures/tiny-{family}")), here.join(format!("tests/fixtures/{family}-{form}")));
+        let folder = |config: &Path, weights: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let put = |from: &Path, name: &str| std::fs::copy(from, folder.path().join(name)).unwrap();
+            for name in ["tokenizer.json", "tokenizer_config.json"] {
+                put(&tiny.join(name), name);
+            }
+            put(&config.join("config.json"), "config.json");
+            put(&packed.join(weights), "model.safetensors");
+            folder
+        };
+        let (quantised, plain) = (folder(&packed, "model.safetensors"), folder(&tiny, "dequantised.safetensors"));
+        let opened = ModelFolder::open(plain.path()).unwrap();
+        let mut ours = BuiltIn::new(Llama::load(&opened, &Device::Cpu, lm::Precision::F32).unwrap(), &opened).unwrap();
+        if form == "nf4" && !inference_mistralrs::has_gpu() {
+            let refused = MistralRs::load(quantised.path(), None, None).map(|_| ()).unwrap_err();
+            assert!(refused.code == Code::Model && refused.message.contains("rightly on a GPU alone"), "{refused}");
+            continue;
+        }
+        let mut theirs = MistralRs::load(quantised.path(), None, None).unwrap();
+        let (batch, greedy) = (requests(&["a", "b", "ab", "who"]), decoding(0.0, 7));
+        let (ours, theirs) = (one_by_one(&mut ours, &batch, &greedy), one_by_one(&mut theirs, &batch, &greedy));
+        for (a, b) in ours.iter().zip(&theirs) {
+            assert_eq!(a.tokens, b.tokens, "{family} {form}");
+        }
+        let largest = ours.iter().zip(&theirs).map(|(a, b)| log_prob_difference(a, b)).fold(0.0, f64::max);
+        note(&format!("{family} in {form}: largest difference of a log-probability {largest:.1e}"));
+        assert!(largest <= LOG_PROB_TOLERANCE, "{family} {form}: {largest}");
+        let twice = MistralRs::load(quantised.path(), Some("q8_0"), None).map(|_| ()).unwrap_err();
+        assert!(twice.code == Code::Spec && twice.message.contains("quantised already"), "{twice}");
+    }
+}
+
 /// A person's text becomes the tokens that it has elsewhere: no command in it is one, and words are cut as the model's own tokenizer does.
 #[test]
 fn a_gguf_file_s_prompts_are_those_of_its_folder() {

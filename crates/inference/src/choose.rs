@@ -19,14 +19,24 @@ pub struct EngineChoice {
     pub reason: String,
 }
 
+/// What of a model's files the built-in engine can read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A folder of an architecture that it knows.
+    Known,
+    OtherArchitecture,
+    /// A folder whose weights are published quantised.
+    Quantised,
+    Gguf,
+}
+
 /// `auto` means the built-in engine where it can run the model and there is room for it, otherwise mistral.rs, which [`crate::admit`] then
 /// may hold to one request at a time (docs/adr/0004).
 ///
-/// `has_room`: weights as the built-in engine holds them fit beside what a run needs; always on the CPU. `builtin_supports`: the built-in
-/// engine knows the model's architecture. `quantised`: the spec asks for quantisation while loading. `is_gguf`: the model is a GGUF file, not a
-/// folder. A spec that names the built-in engine for what it cannot do is refused.
-pub fn choose(engine: Engine, has_room: bool, builtin_supports: bool, quantised: bool, is_gguf: bool) -> Result<EngineChoice> {
-    let obstacle = obstacle(builtin_supports, quantised, is_gguf);
+/// `has_room`: weights as the built-in engine holds them fit beside what a run needs; always on the CPU. `quantised`: the spec asks for quantisation
+/// while loading. A spec that names the built-in engine for what it cannot do is refused.
+pub fn choose(engine: Engine, has_room: bool, form: Form, quantised: bool) -> Result<EngineChoice> {
+    let obstacle = obstacle(form, quantised);
     let (engine, reason) = match (engine, obstacle) {
         (Engine::Builtin, Some(obstacle)) => {
             return Err(Error::spec(format!(
@@ -50,21 +60,24 @@ struct Obstacle {
     way_out: &'static str,
 }
 
-fn obstacle(builtin_supports: bool, quantised: bool, is_gguf: bool) -> Option<Obstacle> {
-    if quantised {
-        Some(Obstacle { what: "the built-in engine does not quantise models while loading", way_out: "remove frozen.quantisation" })
-    } else if !builtin_supports {
-        Some(Obstacle {
+fn obstacle(form: Form, quantised: bool) -> Option<Obstacle> {
+    match form {
+        _ if quantised => {
+            Some(Obstacle { what: "the built-in engine does not quantise models while loading", way_out: "remove frozen.quantisation" })
+        }
+        Form::Known => None,
+        Form::OtherArchitecture => Some(Obstacle {
             what: "the built-in engine does not know the model's architecture",
             way_out: "choose a Llama, Mistral, Qwen2, Qwen3 or Phi-3",
-        })
-    } else if is_gguf {
-        Some(Obstacle {
+        }),
+        Form::Quantised => Some(Obstacle {
+            what: "the built-in engine does not read weights that are published quantised",
+            way_out: "choose the model in bf16",
+        }),
+        Form::Gguf => Some(Obstacle {
             what: "the built-in engine does not read GGUF files",
             way_out: "turn the file into a folder with `alignpro models import`",
-        })
-    } else {
-        None
+        }),
     }
 }
 
@@ -72,20 +85,22 @@ fn obstacle(builtin_supports: bool, quantised: bool, is_gguf: bool) -> Option<Ob
 mod tests {
     use super::*;
 
-    fn kind(engine: Engine, room: bool, supports: bool, quantised: bool, gguf: bool) -> EngineKind {
-        choose(engine, room, supports, quantised, gguf).unwrap().engine
+    fn kind(engine: Engine, room: bool, form: Form, quantised: bool) -> EngineKind {
+        choose(engine, room, form, quantised).unwrap().engine
     }
 
     #[test]
     fn auto_takes_the_built_in_engine_where_there_is_room() {
-        assert_eq!(kind(Engine::Auto, true, true, false, false), EngineKind::BuiltIn);
-        assert_eq!(kind(Engine::Auto, false, true, false, false), EngineKind::MistralRs);
+        assert_eq!(kind(Engine::Auto, true, Form::Known, false), EngineKind::BuiltIn);
+        assert_eq!(kind(Engine::Auto, false, Form::Known, false), EngineKind::MistralRs);
     }
 
     #[test]
     fn auto_takes_mistralrs_for_all_that_the_built_in_engine_cannot_do() {
-        for (supports, quantised, gguf) in [(false, false, false), (true, true, false), (true, false, true), (false, true, true)] {
-            let choice = choose(Engine::Auto, true, supports, quantised, gguf).unwrap();
+        let asked =
+            [(Form::OtherArchitecture, false), (Form::Known, true), (Form::Gguf, false), (Form::Gguf, true), (Form::Quantised, false)];
+        for (form, quantised) in asked {
+            let choice = choose(Engine::Auto, true, form, quantised).unwrap();
             assert_eq!(choice.engine, EngineKind::MistralRs);
             assert!(choice.reason.starts_with("the built-in engine does not"), "{}", choice.reason);
         }
@@ -94,18 +109,19 @@ mod tests {
     #[test]
     fn a_named_engine_is_taken_whatever_the_machine() {
         for room in [false, true] {
-            assert_eq!(kind(Engine::Builtin, room, true, false, false), EngineKind::BuiltIn);
-            assert_eq!(kind(Engine::Mistralrs, room, true, false, false), EngineKind::MistralRs);
-            assert_eq!(kind(Engine::Mistralrs, room, false, true, true), EngineKind::MistralRs);
+            assert_eq!(kind(Engine::Builtin, room, Form::Known, false), EngineKind::BuiltIn);
+            assert_eq!(kind(Engine::Mistralrs, room, Form::Known, false), EngineKind::MistralRs);
+            assert_eq!(kind(Engine::Mistralrs, room, Form::OtherArchitecture, true), EngineKind::MistralRs);
         }
     }
 
     #[test]
     fn the_built_in_engine_named_for_what_it_cannot_do_is_refused_with_the_way_out() {
-        let message = |supports, quantised, gguf| choose(Engine::Builtin, true, supports, quantised, gguf).unwrap_err().message;
-        assert!(message(false, false, false).contains("Qwen3 or Phi-3"));
-        assert!(message(true, true, false).contains("remove frozen.quantisation"));
-        assert!(message(true, false, true).contains("alignpro models import"));
-        assert!(message(true, false, true).contains("set frozen.engine to"));
+        let message = |form, quantised| choose(Engine::Builtin, true, form, quantised).unwrap_err().message;
+        assert!(message(Form::OtherArchitecture, false).contains("Qwen3 or Phi-3"));
+        assert!(message(Form::Known, true).contains("remove frozen.quantisation"));
+        assert!(message(Form::Quantised, false).contains("choose the model in bf16"));
+        assert!(message(Form::Gguf, false).contains("alignpro models import"));
+        assert!(message(Form::Gguf, false).contains("set frozen.engine to"));
     }
 }

@@ -14,7 +14,7 @@ mod spelling;
 
 pub use builtin::{BuiltIn, Weights};
 pub use cache::Cached;
-pub use choose::{EngineChoice, EngineKind, choose};
+pub use choose::{EngineChoice, EngineKind, Form, choose};
 pub use context::encoded;
 pub use footprint::EngineFootprint;
 pub use proof::{

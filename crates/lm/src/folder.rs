@@ -107,7 +107,7 @@ impl ModelFolder {
         let types = check_weights(path, &weight_files, config.tensors())?;
         let tokenizer = Tokenizer::open(path)?;
         check_vocabulary(path, &tokenizer, config.vocab_size)?;
-        let stop_tokens = if config.output == Output::Score { Vec::new() } else { stop_tokens(path, &text, &config, &tokenizer)? };
+        let stop_tokens = if config.output == Output::Score { Vec::new() } else { own_stop_tokens(path, &config, &tokenizer)? };
         let padding = Json::parse(&text, &config_path)?.tokens("pad_token_id")?.first().copied();
         Ok(Self { path: path.to_owned(), config, stop_tokens, tokenizer, padding, weight_files, types, identity: Identity::default() })
     }
@@ -315,22 +315,34 @@ pub(crate) fn read_header(path: &Path) -> Result<Metadata> {
     }
 }
 
-/// Tokens that end an answer.
-fn stop_tokens(folder: &Path, config_text: &str, config: &LlamaConfig, tokenizer: &Tokenizer) -> Result<Vec<u32>> {
+/// Tokens that end an answer, in their order: the tokenizer's own, and those that `config.json` and `generation_config.json` name.
+///
+/// # Errors
+/// [`Error::Model`] where one of these is no JSON, or there is no such token.
+pub fn stop_tokens(folder: &Path, tokenizer: &Tokenizer) -> Result<Vec<u32>> {
     let mut tokens: BTreeSet<u32> = tokenizer.end().into_iter().collect();
-    let config_path = folder.join("config.json");
-    tokens.extend(Json::parse(config_text, &config_path)?.tokens("eos_token_id")?);
-    let path = folder.join("generation_config.json");
-    if let Some(text) = read_text(&path)? {
-        tokens.extend(Json::parse(&text, &path)?.tokens("eos_token_id")?);
-    }
-    match tokens.last() {
-        None => {
-            Err(Error::Model(format!("{}: no token ends an answer (`eos_token_id`), so answers would never end", config_path.display())))
+    for name in ["config.json", "generation_config.json"] {
+        let path = folder.join(name);
+        if let Some(text) = read_text(&path)? {
+            tokens.extend(Json::parse(&text, &path)?.tokens("eos_token_id")?);
         }
+    }
+    match tokens.is_empty() {
+        true => Err(Error::Model(format!(
+            "{}: no token ends an answer (`eos_token_id`), so answers would never end",
+            folder.join("config.json").display()
+        ))),
+        false => Ok(tokens.into_iter().collect()),
+    }
+}
+
+/// The same of a model that is known.
+fn own_stop_tokens(folder: &Path, config: &LlamaConfig, tokenizer: &Tokenizer) -> Result<Vec<u32>> {
+    let tokens = stop_tokens(folder, tokenizer)?;
+    match tokens.last() {
         Some(last) if *last as usize >= config.vocab_size => {
             Err(Error::Model(format!("{}: `eos_token_id` {last} is not below `vocab_size` ({})", folder.display(), config.vocab_size)))
         }
-        Some(_) => Ok(tokens.into_iter().collect()),
+        _ => Ok(tokens),
     }
 }

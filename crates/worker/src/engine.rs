@@ -1,6 +1,6 @@
 //! From a spec's models to a loaded prompter, a frozen model that has proved itself, and reward models; the same for a judge.
 use crate::consent::Consent;
-use crate::models::describe::class_of;
+use crate::models::describe::{class_of, is_quantised};
 use crate::models::resolve::{Located, as_folder, locate};
 use crate::output::note;
 use crate::reward_parts::{self, For, FoundParts, KeptPart, OpenParts, offloaded};
@@ -15,8 +15,8 @@ use experiment::prepare::{Longest, Prepared, Reader, TokensOf, unchanged};
 use experiment::{Prompter, Wording};
 use home::Home;
 use inference::{
-    Answer, AnswerDecoding, AnswerRequest, BuiltIn, Cached, EngineChoice, EngineFootprint, EngineKind, FrozenModel, Proof, Weights, admit,
-    choose,
+    Answer, AnswerDecoding, AnswerRequest, BuiltIn, Cached, EngineChoice, EngineFootprint, EngineKind, Form, FrozenModel, Proof, Weights,
+    admit, choose,
 };
 use inference_mistralrs::{MistralRs, Sizes, check_pages, check_quantisation, free_gpu_bytes, has_gpu};
 use lm::{Llama, LoadTime, Message, ModelFolder, Tokenizer};
@@ -57,7 +57,7 @@ pub struct Frozen {
 enum FrozenFiles {
     /// Any engine reads it.
     Folder(ModelFolder),
-    /// Only mistral.rs does: a GGUF file, or a folder of another architecture.
+    /// Only mistral.rs does: a GGUF file, or a folder of another architecture or with quantised weights.
     Other(Located),
 }
 
@@ -147,14 +147,15 @@ impl Frozen {
         };
         let files = match read {
             Some(Ok(folder)) => FrozenFiles::Folder(folder),
-            Some(Err(e)) if engine != Engine::Mistralrs && !is_of_another_architecture(&located) => return Err(e),
+            Some(Err(e)) if engine != Engine::Mistralrs && form(&located) == Form::Known => return Err(e),
             _ => FrozenFiles::Other(located),
         };
-        let (has_room, is_known, is_gguf) = match &files {
-            FrozenFiles::Folder(folder) => (has_room(folder, precision), true, false),
-            FrozenFiles::Other(located) => (true, !is_of_another_architecture(located), matches!(located, Located::Gguf(_))),
+        let (has_room, form) = match &files {
+            FrozenFiles::Folder(folder) => (has_room(folder, precision), Form::Known),
+            FrozenFiles::Other(located @ Located::Gguf(_)) if form(located) == Form::Known => (true, Form::Gguf),
+            FrozenFiles::Other(located) => (true, form(located)),
         };
-        let choice = choose(engine, has_room, is_known, quantised, is_gguf)?;
+        let choice = choose(engine, has_room, form, quantised)?;
         Ok(Self { files, choice, sizes: OnceLock::new() })
     }
 
@@ -241,13 +242,14 @@ fn has_room(folder: &ModelFolder, precision: Precision) -> bool {
     free_gpu_bytes().is_none_or(|free| free / 2 > folder.footprint(precision, true).weights)
 }
 
-/// Whether a model names an architecture that only mistral.rs may know; false where it cannot be told.
-fn is_of_another_architecture(located: &Located) -> bool {
-    let named = match located {
+/// What the built-in engine can make of a model, as far as its files say: a GGUF file of an architecture that it knows becomes a folder.
+fn form(located: &Located) -> Form {
+    let is_known = match located {
         Located::Gguf(file) => lm::gguf::architecture(file).ok().map(|(name, _)| lm::gguf::is_known(&name)),
+        Located::Folder(folder) if is_quantised(folder) => return Form::Quantised,
         Located::Folder(folder) => class_of(folder).map(|class| lm::Architecture::of_class(&class).is_some()),
     };
-    named == Some(false)
+    if is_known == Some(false) { Form::OtherArchitecture } else { Form::Known }
 }
 
 impl Found {

@@ -94,6 +94,35 @@ fn a_gguf_file_is_chosen_and_named_as_a_model() {
     );
 }
 
+/// Weights in FP8, which only mistral.rs reads.
+#[test]
+fn a_model_that_is_published_quantised_can_be_frozen_and_not_trained() {
+    let lab = lab();
+    let folder = lab.path("home/models/small-fp8");
+    std::fs::create_dir_all(&folder).unwrap();
+    let packed = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../inference-mistralrs/tests/fixtures/llama3-fp8");
+    for file in ["config.json", "model.safetensors"] {
+        std::fs::copy(packed.join(file), folder.join(file)).unwrap();
+    }
+    for file in ["tokenizer.json", "tokenizer_config.json"] {
+        std::fs::copy(fixture(&format!("tiny-llama3/{file}")), folder.join(file)).unwrap();
+    }
+    let listed = document(command(&lab, &["models", "list"]));
+    let found = listed.as_array().unwrap().iter().find(|model| model["name"] == "small-fp8").unwrap();
+    assert!(found["problem"].is_null() && found["is_trainable"] == false && found["architecture"] == "LlamaForCausalLM", "{found}");
+    lab.link_model(tests::MODEL, &[]);
+    let spec = |of: &str| {
+        lab.tiny_spec("a.toml", |text| {
+            text.replace(&format!("[{of}]\nmodel = \"{}\"", tests::MODEL), &format!("[{of}]\nmodel = \"small-fp8\""))
+        })
+    };
+    let trained = lab.error(&["run", &spec("prompter"), "--db", "a.db"], 1, "model");
+    assert!(trained.contains("`quantization_config`"), "{trained}");
+    // Loaded, it holds 64 tokens.
+    let asked = lab.error(&["run", &spec("frozen"), "--db", "a.db"], 1, "data");
+    assert!(asked.contains("64"), "{asked}");
+}
+
 /// In a folder of its own, as such repositories have them.
 #[test]
 fn a_gguf_model_in_several_files_comes_and_is_used_as_one() {

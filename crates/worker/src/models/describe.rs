@@ -42,7 +42,8 @@ fn of_folder(shell: Model, folder: &Path) -> Model {
             let (architecture, parameters) = (model.model_type(), model.parameters());
             Model { architecture: Some(architecture.into()), is_reward_model: true, parameters: Some(parameters), ..shell }
         }
-        Err(e) => match class_of(folder).filter(|class| is_frozen_only(class)) {
+        Err(e) => match class_of(folder).filter(|class| is_frozen_only(class) || is_quantised(folder) && ARCHITECTURES.contains(&&**class))
+        {
             Some(class) if has_safetensors(folder) => Model { architecture: Some(class), ..shell },
             // What is wrong with a folder is said of the model that it most often should be.
             _ => Model { problem: Some(if is_encoder(folder) { e } else { problem }.to_string()), ..shell },
@@ -90,8 +91,16 @@ fn unknown(architecture: &str) -> String {
 
 /// `architectures` of a folder's `config.json`.
 pub fn class_of(folder: &Path) -> Option<String> {
-    let config: Value = serde_json::from_str(&std::fs::read_to_string(folder.join("config.json")).ok()?).ok()?;
-    config["architectures"][0].as_str().map(String::from)
+    config_of(folder)?["architectures"][0].as_str().map(String::from)
+}
+
+/// Whether a folder's `config.json` says that its weights are quantised.
+pub fn is_quantised(folder: &Path) -> bool {
+    config_of(folder).is_some_and(|config| inference_mistralrs::is_quantised(&config))
+}
+
+fn config_of(folder: &Path) -> Option<Value> {
+    serde_json::from_str(&std::fs::read_to_string(folder.join("config.json")).ok()?).ok()
 }
 
 /// Whether nothing but a score can come from it.
