@@ -10,7 +10,7 @@ use contract::desk::{
 };
 use contract::endpoint::{Endpoint, EndpointFindings, KeyNames};
 use contract::feedback::{FeedbackBench, FeedbackColumns, FeedbackPreview};
-use contract::hub::{HubAsked, HubBrought, HubKind, HubKnown, HubListed, HubProgress, HubShown};
+use contract::hub::{HubAsked, HubBrought, HubKind, HubKnown, HubListed, HubProgress, HubShown, HubSought};
 use contract::judged::{JudgeProgress, Judged, ToJudge};
 use contract::profiles::Profiles;
 use contract::reward::RewardCommand;
@@ -321,8 +321,8 @@ async fn leave_judging(desk: Desk<'_>) -> Result<()> {
 }
 
 #[tauri::command]
-async fn hub_search(desk: Desk<'_>, kind: HubKind, text: String) -> Result<Vec<HubListed>> {
-    desk.hub_search(kind, &text).await
+async fn hub_search(desk: Desk<'_>, sought: HubSought) -> Result<Vec<HubListed>> {
+    desk.hub_search(&sought).await
 }
 
 #[tauri::command]

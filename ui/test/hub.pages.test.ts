@@ -1,6 +1,6 @@
 // The hub in the window: nothing is asked of it or brought before a click, and what is stopped is gone on with.
 import { fireEvent, screen, waitFor, within } from '@testing-library/svelte';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { failure, inWindow } from '$lib/ipc/failure';
 import { answerWith } from '$lib/ipc/mock';
 import { downloads } from '$lib/state/downloads.svelte';
@@ -10,6 +10,7 @@ import { left, marked, pace, type Mark } from '$lib/state/pace';
 import { open, violations } from './app';
 
 const LATE = { timeout: 8000 };
+const GGUF = { downloads: 9, likes: 1, licence: 'mit', gated: false, weights: ['gguf'], parameters: null, bytes: null };
 
 async function search(text: string) {
   await open('#/machine');
@@ -34,6 +35,19 @@ describe('models of the hub', { timeout: 30_000 }, () => {
       about.getByText(fact);
     expect(downloads.all).toEqual([]);
     expect(await violations()).toEqual([]);
+  });
+  it('can be asked for with one kind of weights, and more of them', async () => {
+    const asked = vi.fn((..._: unknown[]) => Array.from({ length: 20 }, (_, i) => ({ ...GGUF, id: `org/m${i}` })));
+    await open('#/machine');
+    await fireEvent.input(await screen.findByLabelText('Name of a model', undefined, LATE), { target: { value: 'qwen' } });
+    answerWith({ hub_search: asked });
+    await fireEvent.change(screen.getByLabelText('Weights'), { target: { value: 'gguf' } });
+    await fireEvent.click(screen.getByRole('button', { name: 'Search' }));
+    await fireEvent.click(await screen.findByRole('button', { name: 'Show up to 100' }, LATE));
+    await waitFor(() => expect(asked).toHaveBeenCalledTimes(2), LATE);
+    const sought = { kind: 'model', text: 'qwen', tags: ['gguf'], limit: 20 };
+    expect(asked.mock.calls.map(([call]) => call)).toEqual([{ sought }, { sought: { ...sought, limit: 100 } }]);
+    expect(screen.queryByRole('button', { name: 'Show up to 100' })).toBeNull();
   });
   it('arrive after a click, can be stopped, and are gone on with', async () => {
     await search('qwen');

@@ -132,6 +132,7 @@ fn main() {
         desk::GpuLoad,
         hub::HubKind,
         hub::HubListed,
+        hub::HubSought,
         hub::HubFile,
         hub::HubAsked,
         hub::HubKnown,

@@ -20,6 +20,17 @@ impl HubKind {
     }
 }
 
+/// What is searched for, as the window asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct HubSought {
+    pub kind: HubKind,
+    pub text: String,
+    /// Only those with all of these, such as `gguf`.
+    pub tags: Vec<String>,
+    /// At most so many, up to 100.
+    pub limit: u64,
+}
+
 /// One of what a search found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct HubListed {

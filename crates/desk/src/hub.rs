@@ -1,7 +1,7 @@
 //! Models and data sets of the hub, as the window asks for them; each question is put by `alignpro`, and only when a person asks.
 use crate::worker::read;
 use crate::{Desk, Work};
-use contract::hub::{HubAsked, HubBrought, HubKind, HubKnown, HubListed, HubProgress, HubShown};
+use contract::hub::{HubAsked, HubBrought, HubKind, HubKnown, HubListed, HubProgress, HubShown, HubSought};
 use contract::{Error, Result};
 
 impl Desk {
@@ -11,9 +11,12 @@ impl Desk {
     }
 
     /// What the hub finds, the most downloaded first. The network is used.
-    pub async fn hub_search(&self, kind: HubKind, text: &str) -> Result<Vec<HubListed>> {
-        let mut arguments = vec!["hub", "search"];
-        arguments.extend(of_kind(kind));
+    pub async fn hub_search(&self, sought: &HubSought) -> Result<Vec<HubListed>> {
+        let HubSought { kind, text, tags, limit } = sought;
+        let limit = limit.to_string();
+        let mut arguments = vec!["hub", "search", "--limit", &limit];
+        arguments.extend(of_kind(*kind));
+        arguments.extend(tags.iter().flat_map(|tag| ["--tag", tag.as_str()]));
         read(self.worker.ask(&arguments, &[text]).await?["found"].take())
     }
 

@@ -274,6 +274,7 @@ mod tests {
             downloads: 0,
             likes: 0,
             class: None,
+            quantised: None,
             gguf_architecture: None,
             files: names.iter().map(file).collect(),
         }

@@ -20,6 +20,8 @@ pub struct Repository {
     pub likes: u64,
     /// `architectures` of its `config.json`.
     pub class: Option<String>,
+    /// By what method its safetensors are quantised, as its `config.json` says.
+    pub quantised: Option<String>,
     /// Of its GGUF files.
     pub gguf_architecture: Option<String>,
     pub files: Vec<RemoteFile>,
@@ -177,6 +179,7 @@ impl Details {
             downloads: self.entry.downloads,
             likes: self.entry.likes,
             class: text(&self.config["architectures"][0]),
+            quantised: text(&self.config["quantization_config"]["quant_method"]),
             gguf_architecture: text(&self.entry.gguf["architecture"]),
             files,
         })

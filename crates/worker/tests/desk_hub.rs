@@ -1,7 +1,7 @@
 //! The hub as the window asks for it, with the real worker and a hub that misbehaves.
 #![allow(clippy::unwrap_used)] // The lint sees only functions that are marked as tests.
 use contract::Code;
-use contract::hub::{HubAsked, HubKind, HubProgress};
+use contract::hub::{HubAsked, HubKind, HubProgress, HubSought};
 use desk::Desk;
 use home::Home;
 use std::os::unix::fs::PermissionsExt;
@@ -44,7 +44,7 @@ async fn a_model_is_found_shown_brought_and_listed() {
     assert!(desk.hub_known().await.unwrap().iter().any(|known| known.name == "orca-pairs" && known.column == "question"));
     assert!(server.seen().is_empty(), "neither asks anybody");
 
-    let found = desk.hub_search(HubKind::Model, "tiny").await.unwrap();
+    let found = desk.hub_search(&HubSought { kind: HubKind::Model, text: "tiny".into(), tags: Vec::new(), limit: 20 }).await.unwrap();
     assert_eq!(found.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["org/Tiny-Qwen2"]);
     let mut wanted = asked(HubKind::Model, &found[0].id, "tiny");
     let shown = desk.hub_show(&wanted).await.unwrap();

@@ -1,5 +1,5 @@
 // A hub as the shell would speak to it: a few models and data sets, one gated, one that is nowhere, downloads that take a while.
-import type { HubAsked, HubBrought, HubKnown, HubListed, HubProgress, HubShown } from '$ipc';
+import type { HubAsked, HubBrought, HubKnown, HubListed, HubProgress, HubShown, HubSought } from '$ipc';
 import { send } from '$lib/ipc/mock';
 
 const refuse = (code: string, message: string, detail: string | null = null) => Promise.reject({ code, message, detail });
@@ -68,11 +68,12 @@ export const KNOWN: HubKnown[] = [
   ],
 ].map(([name, id, files, column, licence, what]) => ({ name, id, files, column, licence, what }) as HubKnown);
 
-export const found = async (kind: unknown, text: string): Promise<HubListed[]> => {
+export const found = async ({ kind, text, tags, limit }: HubSought): Promise<HubListed[]> => {
   await later(150);
   if (text === 'offline')
     return refuse('network', 'https://huggingface.co cannot be reached. It was tried 6 times.', 'dns error: failed to lookup address');
-  return (kind === 'data' ? DATA : MODELS).filter(({ id }) => id.toLowerCase().includes(text.toLowerCase()));
+  const named = (kind === 'data' ? DATA : MODELS).filter(({ id }) => id.toLowerCase().includes(text.toLowerCase()));
+  return named.filter(({ weights }) => tags.every((tag) => weights.includes(tag))).slice(0, limit);
 };
 
 const GATED =

@@ -5,6 +5,7 @@ import type {
   Data,
   Endpoint,
   HubAsked,
+  HubSought,
   FeedbackColumns,
   Reward,
   RunChange,
@@ -321,7 +322,7 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
       arrivals.token ||= name === 'huggingface';
       return wait(100, null);
     },
-    hub_search: ({ kind, text }) => foundOnHub(kind, text as string),
+    hub_search: ({ sought }) => foundOnHub(sought as HubSought),
     hub_show: ({ asked }) => shownOf(asked as HubAsked),
     hub_known: () => KNOWN,
     hub_get: ({ asked, onProgress }) => arrivals.get(asked as HubAsked, onProgress),

@@ -139,7 +139,7 @@ fn shown(repository: &Repository, asked: &Asked) -> HubShown {
         downloads: repository.downloads,
         likes: repository.likes,
         architecture: gguf.or(class).map(String::from),
-        fitness: if repository.kind == HubKind::Model { fitness(class, gguf) } else { None },
+        fitness: if repository.kind == HubKind::Model { fitness(class, gguf, repository.quantised.as_deref()) } else { None },
         bytes: files.iter().map(|file| file.bytes).sum(),
         left_out: repository.files.len() - files.len(),
         files: as_files(&files),

@@ -61,8 +61,8 @@ fn of_gguf(shell: Model, file: &Path) -> Model {
     }
 }
 
-/// What this program can do with a model, as far as its class, or the architecture of its GGUF file, says it.
-pub fn fitness(class: Option<&str>, gguf: Option<&str>) -> Option<String> {
+/// What this program can do with a model, as far as its class, with the method by which it is `quantised`, or the architecture of its GGUF file, says it.
+pub fn fitness(class: Option<&str>, gguf: Option<&str>, quantised: Option<&str>) -> Option<String> {
     let (both, frozen) = ("It can be trained, and it can be frozen.", "It can be frozen (by mistral.rs), not trained.");
     if let Some(name) = gguf {
         let is_run = GGUF_ARCHITECTURES.contains(&name);
@@ -77,6 +77,9 @@ pub fn fitness(class: Option<&str>, gguf: Option<&str>) -> Option<String> {
     let class = class?;
     let is_reward_model =
         class == deberta::config::CLASS || Architecture::ALL.into_iter().any(|architecture| architecture.reward_class() == class);
+    if let Some(method) = quantised.filter(|_| ARCHITECTURES.contains(&class)) {
+        return Some(format!("It can be frozen (by mistral.rs, where that reads {method}), not trained: its weights are quantised."));
+    }
     Some(match () {
         () if Architecture::of_class(class).is_some() => both.into(),
         () if is_reward_model => "It can score answers ([[reward.parts]]), if it has one label.".into(),
@@ -132,15 +135,16 @@ mod tests {
 
     #[test]
     fn what_can_be_done_with_a_model_is_told_before_it_is_here() {
-        let of_class = |class| fitness(Some(class), None).unwrap();
+        let of_class = |class| fitness(Some(class), None, None).unwrap();
+        assert!(fitness(Some("Qwen2ForCausalLM"), None, Some("awq")).unwrap().contains("reads awq), not trained"));
         assert!(of_class("Qwen2ForCausalLM").contains("trained, and"));
         assert!(of_class("Gemma2ForCausalLM").contains("not trained"));
         assert!(of_class("Qwen3ForSequenceClassification").contains("score"));
         assert!(of_class("DebertaV2ForSequenceClassification").contains("score"));
         assert!(of_class("BertModel").contains("neither"));
-        assert!(fitness(None, Some("llama")).unwrap().contains("trained, and"));
-        assert!(fitness(None, Some("phi2")).unwrap().contains("not trained"));
-        assert!(fitness(None, Some("gemma3")).unwrap().contains("neither"));
-        assert_eq!(fitness(None, None), None);
+        assert!(fitness(None, Some("llama"), None).unwrap().contains("trained, and"));
+        assert!(fitness(None, Some("phi2"), None).unwrap().contains("not trained"));
+        assert!(fitness(None, Some("gemma3"), None).unwrap().contains("neither"));
+        assert_eq!(fitness(None, None, None), None);
     }
 }

@@ -22,6 +22,7 @@ import type {
   HubListed,
   HubProgress,
   HubShown,
+  HubSought,
   Judged,
   JudgeProgress,
   KeyNames,
@@ -138,7 +139,7 @@ export const leaveJudging = () => invoke<null>('leave_judging');
 /** Brings the embedded model, unless it is there; takes seconds to minutes. Uses the network. */
 export const fetchEmbedded = () => invoke<null>('fetch_embedded');
 /** What the hub finds, the most downloaded first. Uses the network. */
-export const hubSearch = (kind: HubKind, text: string) => invoke<HubListed[]>('hub_search', { kind, text });
+export const hubSearch = (sought: HubSought) => invoke<HubListed[]>('hub_search', { sought });
 /** What a repository is, and what of it would be brought. Uses the network. */
 export const hubShow = async (asked: HubAsked): Promise<HubShown> => {
   const shown = await invoke<HubShown>('hub_show', { asked });

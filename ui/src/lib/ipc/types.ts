@@ -2108,6 +2108,19 @@ parameters: number | null,
 bytes: number | null, };
 
 /**
+ * What is searched for, as the window asks for it.
+ */
+export type HubSought = { kind: HubKind, text: string, 
+/**
+ * Only those with all of these, such as `gguf`.
+ */
+tags: Array<string>, 
+/**
+ * At most so many, up to 100.
+ */
+limit: number, };
+
+/**
  * A file of a repository.
  */
 export type HubFile = { 
