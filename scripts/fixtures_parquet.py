@@ -43,6 +43,8 @@ def main() -> None:
     write("orca.parquet", orca, compression="gzip", data_page_size=512)
     half = {"prompt": pa.array([None if i == 7 else p for i, p in enumerate(prompts)]), "topic": pa.array([f"topic {i // 6}" for i in rows])}
     write("holes.parquet", half, compression="lz4")
+    inner = [{"prompt": p, "about": {"topic": f"topic {i // 6}"}} for i, p in enumerate(prompts)]
+    write("nested.parquet", {"id": pa.array(list(rows)), "row": pa.array(inner)}, compression="zstd")
     write("bytes.parquet", {"prompt": pa.array([p.encode() for p in prompts], pa.binary())}, compression="none")
 
 

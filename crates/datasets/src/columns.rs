@@ -24,6 +24,11 @@ impl<'a> Column<'a> {
         Self { name, hint: "name columns that all of these files have" }
     }
 
+    /// Whether it is the column of a file of this name, or lies within its objects.
+    pub fn lies_in(&self, name: &str) -> bool {
+        self.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+
     /// That it is not there, what is, and what to do.
     pub fn missing<'b>(&self, kind: &str, there: impl Iterator<Item = &'b str>) -> String {
         let mut there = there.peekable();

@@ -6,7 +6,7 @@ use crate::columns::{Column, quote};
 use crate::conversation::{asked, describe, system_prompt};
 use crate::language::{is_other, language};
 use crate::near::Near;
-use crate::read::{Fields, Source, name_in};
+use crate::read::{Fields, Source, found, name_in};
 use crate::split::{Order, normalised};
 use contract::data::{Census, Data, NEAR, Prompt};
 use contract::{Error, Result};
@@ -127,14 +127,14 @@ fn columns(spec: &Data) -> Vec<Column<'_>> {
 
 /// What a row asks, and what it says that its prompt belongs to; or what is wrong with it.
 fn read(fields: &Fields, spec: &Data) -> Result<(Prompt, Option<String>), String> {
-    let get = |column: Column<'_>| fields.get(column.name).ok_or_else(|| column.missing("key", fields.keys().map(String::as_str)));
+    let get = |column: Column<'_>| found(fields, column.name).ok_or_else(|| column.missing("key", fields.keys().map(String::as_str)));
     let column = &spec.column;
     let mut asked = asked(get(Column::prompt(column))?).map_err(|wrong| format!("{} holds {wrong}", quote(column)))?;
     if asked.text.trim().is_empty() {
         return Err(format!("the prompt in {} is empty; write one or remove the row", quote(column)));
     }
     if let Some(column) = &spec.system_column {
-        asked.system = match fields.get(column) {
+        asked.system = match found(fields, column) {
             // A row without one: of JSON Lines, a key that is not there.
             None | Some(Value::Null) => None,
             Some(Value::String(text)) => system_prompt(text),

@@ -13,7 +13,7 @@ use crate::columns::Column;
 pub use crate::conversation::Turn;
 use crate::intake::changed;
 use crate::near::Near;
-use crate::read::{Fields, KINDS, Source, source};
+use crate::read::{Fields, KINDS, MOST_NAMES, Source, source};
 use crate::split::normalised;
 use contract::data::{NEAR, NearPair};
 use contract::feedback::{FeedbackColumns, LabelBin, LeftOut};
@@ -31,8 +31,6 @@ use std::path::Path;
 const ROWS_BETWEEN: usize = 256;
 /// Text that is held at once, in bytes; of more a part has to be drawn.
 const MOST_TEXT: usize = if cfg!(test) { 1 << 16 } else { 2 << 30 };
-/// Names that are looked at within an object: of more they are values, as the keys of counts by user are.
-const MOST_NAMES: usize = 64;
 /// Reasons of rows without anything of use that are told.
 const REASONS: usize = 10;
 /// Pairs or answers that a survey shows.

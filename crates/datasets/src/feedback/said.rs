@@ -2,13 +2,12 @@
 use super::mapping::Before;
 use crate::columns::quote;
 use crate::conversation::{Turn, describe, transcript, turns};
-use crate::read::Fields;
+use crate::read::{Fields, found};
 use serde_json::Value;
 
-/// A value that is there: in the column of this name, or in an object, behind its name and a dot.
+/// A value that is there ([`found`]).
 pub(super) fn get<'a>(row: &'a Fields, column: &str) -> Option<&'a Value> {
-    let within = || column.match_indices('.').find_map(|(dot, _)| get(row.get(&column[..dot])?.as_object()?, &column[dot + 1..]));
-    row.get(column).or_else(within).filter(|value| !value.is_null())
+    found(row, column).filter(|value| !value.is_null())
 }
 
 pub(super) fn needed<'a>(row: &'a Fields, column: &str) -> Result<&'a Value, String> {

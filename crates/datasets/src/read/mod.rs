@@ -52,10 +52,38 @@ impl Row {
 /// Rows in their order; the first error is the last item.
 pub(crate) type Rows = Box<dyn Iterator<Item = Result<Row>>>;
 
+/// An object with more keys is a value, as counts by user are, and not looked into for columns.
+pub(crate) const MOST_NAMES: usize = 64;
+
+/// What stands in the column of this name, or in an object, behind its name and a dot.
+pub(crate) fn found<'a>(row: &'a Fields, column: &str) -> Option<&'a Value> {
+    let within = || column.match_indices('.').find_map(|(dot, _)| found(row.get(&column[..dot])?.as_object()?, &column[dot + 1..]));
+    row.get(column).or_else(within)
+}
+
 /// Columns of a file that a spec may name, from what they hold.
 fn columns_of(fields: &Fields) -> DataColumns {
-    let names = |fits: fn(&Value) -> bool| fields.iter().filter(|(_, value)| fits(value)).map(|(key, _)| key.clone()).collect();
-    DataColumns { prompts: names(|value| crate::conversation::asked(value).is_ok()), clusters: names(is_name) }
+    let mut columns = DataColumns { prompts: Vec::new(), clusters: Vec::new() };
+    see(fields, "", &mut columns);
+    columns
+}
+
+/// What lies within objects stands behind their names, with dots.
+fn see(fields: &Fields, before: &str, columns: &mut DataColumns) {
+    for (key, value) in fields {
+        let name = format!("{before}{key}");
+        match value {
+            Value::Object(inner) if inner.len() <= MOST_NAMES => see(inner, &format!("{name}."), columns),
+            value => {
+                if crate::conversation::asked(value).is_ok() {
+                    columns.prompts.push(name.clone());
+                }
+                if is_name(value) {
+                    columns.clusters.push(name);
+                }
+            }
+        }
+    }
 }
 
 /// Whether a value can say what a prompt belongs to.

@@ -19,12 +19,12 @@ pub(super) fn rows(file: File, name: &str, columns: &[Column<'_>]) -> Result<Row
     let schema = reader.metadata().file_metadata().schema().clone();
     let there = schema.get_fields();
     for column in columns {
-        if !there.iter().any(|field| field.name() == column.name) {
+        if !there.iter().any(|field| column.lies_in(field.name())) {
             return Err(Error::data(format!("{name}: {}", column.missing("column", there.iter().map(|field| field.name())))));
         }
     }
     let wanted: Vec<Arc<Type>> =
-        there.iter().filter(|field| columns.is_empty() || columns.iter().any(|column| column.name == field.name())).cloned().collect();
+        there.iter().filter(|field| columns.is_empty() || columns.iter().any(|column| column.lies_in(field.name()))).cloned().collect();
     let projection = Type::group_type_builder(schema.name()).with_fields(wanted).build().map_err(|e| damaged(&e))?;
     let mut rows = guarded(|| RowIter::from_file_into(Box::new(reader)).project(Some(projection))).map_err(|e| damaged(&e))?;
     let name = name.to_owned();

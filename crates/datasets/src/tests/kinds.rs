@@ -126,6 +126,29 @@ fn holes_and_missing_columns_of_parquet() {
     parquet("holes.parquet", "question").refused(&["no column \"question\", only \"prompt\" and \"topic\"", "data.column"]);
 }
 
+/// As some of the hub's data sets have them.
+#[test]
+fn a_column_may_lie_within_objects() {
+    let mut packed = parquet("nested.parquet", "row.prompt");
+    assert_eq!(packed.prompts(), plants());
+    let columns = packed.columns().unwrap();
+    assert_eq!(
+        (columns.prompts, columns.clusters),
+        (vec!["row.prompt".into(), "row.about.topic".into()], vec!["id".into(), "row.prompt".into(), "row.about.topic".into()])
+    );
+    packed = packed.counts(30, 10, 12).clusters("row.about.topic");
+    assert_eq!(packed.load().unwrap().test_clusters(), Some(2));
+    parquet("nested.parquet", "rows.prompt").refused(&["no column \"rows.prompt\", only \"id\" and \"row\""]);
+    let row = |i: usize| {
+        serde_json::json!({ "data": { "prompt": format!("p{i}"), "by.whom": { "name": "x" } }, "a.b": format!("q{i}") }).to_string() + "\n"
+    };
+    let rows: String = (0..2).map(row).collect();
+    assert_eq!(Given::file("p.jsonl", &rows).column("data.prompt").prompts(), ["p0", "p1"]);
+    assert_eq!(Given::file("p.jsonl", &rows).column("a.b").prompts(), ["q0", "q1"], "a dot in a name is a dot");
+    assert_eq!(Given::file("p.jsonl", &rows).columns().unwrap().prompts, ["data.prompt", "data.by.whom.name", "a.b"]);
+    Given::file("p.jsonl", &rows).column("data.nothing").refused(&["there is no key \"data.nothing\""]);
+}
+
 #[test]
 fn system_prompts_come_from_a_column_or_a_conversation() {
     let mut given = parquet("orca.parquet", "question");
