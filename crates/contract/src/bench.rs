@@ -128,6 +128,40 @@ pub struct RewardTrained {
     pub better: Option<String>,
 }
 
+/// What the folder of a trained reward model says of itself, in [`RewardRecord::FILE`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RewardRecord {
+    /// Of the program that trained it.
+    pub program_version: String,
+    /// Name of the file of pairs, without its folder.
+    pub file: String,
+    pub seed: u64,
+    pub epochs: usize,
+    pub learning_rate: f64,
+    pub trained: RewardTrained,
+}
+
+impl RewardRecord {
+    /// Beside its weights.
+    pub const FILE: &str = "reward-training.json";
+
+    /// In one line, as a run keeps it.
+    pub fn in_words(&self) -> String {
+        let Self { file, seed, trained, program_version, .. } = self;
+        let held_out = &trained.held_out;
+        let from = held_out.origin.as_ref().map_or_else(String::new, |origin| format!(", {origin}"));
+        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        let right = held_out.rewards.first().and_then(|reward| reward.accuracy).map_or_else(String::new, |accuracy| {
+            let interval = accuracy.interval.map_or_else(String::new, |i| format!(" [{}, {}]", percent(i.low), percent(i.high)));
+            format!("; right of {} held-out pairs: {}{interval}", held_out.pairs, percent(accuracy.value))
+        });
+        format!(
+            "trained by alignpro {program_version} from {} on {} pairs of {file} (SHA-256 {}{from}), seed {seed}{right}",
+            trained.base, trained.pairs, held_out.checksum
+        )
+    }
+}
+
 /// What a reward model that is being trained makes of some pairs that it does not learn from.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, TS)]
 pub struct HeldOutAt {

@@ -4,6 +4,7 @@ use crate::engine::Frozen;
 use crate::models::resolve::{as_reward_model, locate};
 use crate::output::{note, printable};
 use crate::{served, signals};
+use contract::bench::RewardRecord;
 use contract::endpoint::Endpoint as Settings;
 use contract::reward::{Reward, RewardCommand, RewardProgram};
 use contract::{Error, Result};
@@ -225,7 +226,8 @@ impl FoundParts {
             match part {
                 Part::Model { name, folder } => {
                     facts.push(fact(format!("model.reward.{name}.checksum"), folder.checksum()?));
-                    facts.extend(hub::origin_of(folder.path()).map(|origin| fact(format!("model.reward.{name}.origin"), origin)));
+                    let origin = hub::origin_of(folder.path()).or_else(|| trained_on(folder.path()));
+                    facts.extend(origin.map(|origin| fact(format!("model.reward.{name}.origin"), origin)));
                 }
                 // Its checksum is known once it is open.
                 Part::Judge { name, frozen, .. } => {
@@ -326,6 +328,12 @@ fn scorer<M: Scorer + 'static>(
         None => Arc::new(model),
         Some(spent) => Arc::new(Offloaded::new(folder, spent, load)?),
     })
+}
+
+/// What a reward model that was trained here was trained on.
+fn trained_on(folder: &Path) -> Option<String> {
+    let record: RewardRecord = serde_json::from_slice(&std::fs::read(folder.join(RewardRecord::FILE)).ok()?).ok()?;
+    Some(record.in_words())
 }
 
 /// A model that is in memory only while it computes.

@@ -47,8 +47,17 @@ fn a_reward_model_scores_answers_beside_programs() {
     assert_eq!((&found["is_reward_model"], &found["problem"], &found["architecture"]), (&json!(true), &Value::Null, &json!("llama")));
     assert_eq!(found["parameters"], 134_515_008 + WIDTH);
 
+    // As a training here leaves it.
+    let held_out = json!({"pairs": 3, "skipped": 0, "reasons": [], "unscored": 0, "unscored_because": null, "rewards": [], "answers_per_second": 1.0, "checksum": "ab"});
+    let trained = json!({"folder": "scorer", "base": "small", "pairs": 9, "too_long": 0, "steps": 3, "training_loss": 0.5, "seconds": 1.0, "held_out": held_out, "calibration": null});
+    let record =
+        json!({"program_version": "0.1.0", "file": "pairs.jsonl", "seed": 1, "epochs": 1, "learning_rate": 1e-4, "trained": trained});
+    std::fs::write(folder.join("reward-training.json"), record.to_string()).unwrap();
+
     let shown = lab.json(&["run", &spec(&lab, "scorer"), "--db", "a.db"]);
     assert_eq!(shown["status"], "finished", "{shown}");
+    let origin = shown["facts"]["model.reward.scorer.origin"].as_str().unwrap();
+    assert!(origin.contains("from small on 9 pairs of pairs.jsonl (SHA-256 ab), seed 1"), "{origin}");
     for arm in shown["arms"].as_array().unwrap() {
         let part = |label: &str| arm["reward_parts"][label].as_f64().unwrap();
         let sum = part("sentiment") + 0.5 * part("topicality") + 0.5 * part("preferred");

@@ -38,6 +38,13 @@ fn a_reward_model_is_trained_on_preferences_and_used() {
     assert!(found, "it is installed");
     assert!(lab.error(&train, 1, "model").contains("is there already"));
 
+    let record = std::fs::read(lab.path("home/models/polite/reward-training.json")).unwrap();
+    let record: contract::bench::RewardRecord = serde_json::from_slice(&record).unwrap();
+    let words = record.in_words();
+    for part in ["from smollm2-135m-instruct on 9 pairs of pairs.jsonl (SHA-256 ", "seed 0", "right of 3 held-out pairs: 100.0 % ["] {
+        assert!(words.contains(part), "{words}");
+    }
+
     // The same seed trains the same model.
     let again =
         lab.json(&["reward", "train", argument(&file), "polite2", "--epochs", "3", "--held-out", "0.25", "--learning-rate", "1e-3"]);

@@ -8,7 +8,7 @@ use crate::output::{note, one_line};
 use crate::progress::{Bars, counting};
 use crate::signals;
 use crate::table::{bounded, columns, headed, plain};
-use contract::bench::{RewardBench, RewardTrained, RewardTrainingNews};
+use contract::bench::{RewardBench, RewardRecord, RewardTrained, RewardTrainingNews};
 use contract::data::NearPair;
 use contract::feedback::FeedbackColumns;
 use contract::spec::{LORA_TARGETS, Reward as Spec, RewardPart, RewardProgram};
@@ -96,7 +96,16 @@ pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> 
         columns: mapping.columns(),
         better: mapping.better().map(String::from),
     };
-    context.output.result(&trained, || text(&trained))?;
+    let record = RewardRecord {
+        program_version: env!("CARGO_PKG_VERSION").into(),
+        file: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        seed: asked.settings.seed,
+        epochs: asked.settings.epochs,
+        learning_rate: asked.settings.learning_rate,
+        trained,
+    };
+    note_record(&record, &folder)?;
+    context.output.result(&record.trained, || text(&record.trained))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -110,6 +119,13 @@ fn check(asked: &Asked) -> Result<()> {
         return wrong(format!("--learning-rate is {}; it must be a positive number.", asked.settings.learning_rate));
     }
     Ok(())
+}
+
+/// Beside the weights, whole or not at all.
+fn note_record(record: &RewardRecord, folder: &Path) -> Result<()> {
+    let text = serde_json::to_string_pretty(record).map_err(|e| Error::internal("A training cannot be noted.").with_detail(e))?;
+    let (path, draft) = (folder.join(RewardRecord::FILE), folder.join(format!(".{}", RewardRecord::FILE)));
+    std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, &path)).map_err(|e| home::write_error(&path, &e))
 }
 
 /// What makes a training the one that it is. Checkpointing of blocks and what is told on the way change nothing of it.
