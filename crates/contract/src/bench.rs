@@ -128,17 +128,36 @@ pub struct RewardTrained {
     pub better: Option<String>,
 }
 
-/// What the folder of a trained reward model says of itself, in [`RewardRecord::FILE`].
+/// What the folder of a trained reward model says of itself, in [`RewardRecord::FILE`]: nothing of the machine, and no text of the data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RewardRecord {
     /// Of the program that trained it.
     pub program_version: String,
-    /// Name of the file of pairs, without its folder.
+    /// Name of the model that it was made from, and the SHA-256 of its files.
+    pub base: String,
+    pub base_checksum: String,
+    /// Name of the file of pairs, its SHA-256, and where it comes from, with its licence, if it was brought from the hub.
     pub file: String,
+    pub file_checksum: String,
+    pub origin: Option<String>,
+    /// Pairs that it was trained on.
+    pub pairs: usize,
+    pub steps: usize,
     pub seed: u64,
     pub epochs: usize,
     pub learning_rate: f64,
-    pub trained: RewardTrained,
+    /// None where the training was ended before they were looked at.
+    pub held_out: Option<HeldOut>,
+}
+
+/// What a trained reward model makes of all pairs that were held out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HeldOut {
+    pub pairs: usize,
+    /// Share of them whose chosen answer is worth more, ties as half.
+    pub accuracy: Option<Bounded>,
+    /// Mean of −log P(chosen), nats.
+    pub loss: Option<f64>,
 }
 
 impl RewardRecord {
@@ -147,17 +166,16 @@ impl RewardRecord {
 
     /// In one line, as a run keeps it.
     pub fn in_words(&self) -> String {
-        let Self { file, seed, trained, program_version, .. } = self;
-        let held_out = &trained.held_out;
-        let from = held_out.origin.as_ref().map_or_else(String::new, |origin| format!(", {origin}"));
+        let Self { program_version, base, file, file_checksum, origin, pairs, seed, held_out, .. } = self;
+        let from = origin.as_ref().map_or_else(String::new, |origin| format!(", {origin}"));
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-        let right = held_out.rewards.first().and_then(|reward| reward.accuracy).map_or_else(String::new, |accuracy| {
+        let right = held_out.as_ref().and_then(|held_out| Some((held_out.pairs, held_out.accuracy?)));
+        let right = right.map_or_else(String::new, |(n, accuracy)| {
             let interval = accuracy.interval.map_or_else(String::new, |i| format!(" [{}, {}]", percent(i.low), percent(i.high)));
-            format!("; right of {} held-out pairs: {}{interval}", held_out.pairs, percent(accuracy.value))
+            format!("; right of {n} held-out pairs: {}{interval}", percent(accuracy.value))
         });
         format!(
-            "trained by alignpro {program_version} from {} on {} pairs of {file} (SHA-256 {}{from}), seed {seed}{right}",
-            trained.base, trained.pairs, held_out.checksum
+            "trained by alignpro {program_version} from {base} on {pairs} pairs of {file} (SHA-256 {file_checksum}{from}), seed {seed}{right}"
         )
     }
 }

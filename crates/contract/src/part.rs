@@ -9,7 +9,8 @@ pub struct Part<'a> {
     pub number: usize,
     /// How many there are.
     pub all: usize,
-    digits: usize,
+    /// How wide both are written.
+    digits: [usize; 2],
     ending: &'a str,
 }
 
@@ -19,14 +20,15 @@ impl<'a> Part<'a> {
         let (rest, ending) = name.rsplit_once('.')?;
         let (rest, all) = rest.rsplit_once("-of-")?;
         let (stem, number) = rest.rsplit_once('-')?;
-        let (digits, number, all) = (number.len(), number.parse().ok()?, all.parse().ok()?);
+        let digits = [number.len(), all.len()];
+        let (number, all) = (number.parse().ok()?, all.parse().ok()?);
         (1..=all).contains(&number).then_some(Self { stem, number, all, digits, ending })
     }
 
     /// The name of another of its files.
     pub fn beside(&self, number: usize) -> String {
-        let Self { stem, all, ending, digits, .. } = self;
-        format!("{stem}-{number:0digits$}-of-{all:0digits$}.{ending}")
+        let Self { stem, all, ending, digits: [own, whole], .. } = self;
+        format!("{stem}-{number:0own$}-of-{all:0whole$}.{ending}")
     }
 
     /// Whether both are parts of one model.
@@ -44,6 +46,7 @@ mod tests {
         let part = Part::of("q8/m-x-00002-of-00003.gguf").unwrap();
         assert_eq!((part.stem, part.number, part.all), ("q8/m-x", 2, 3));
         assert_eq!(part.beside(3), "q8/m-x-00003-of-00003.gguf");
+        assert_eq!(Part::of("m-00001-of-3.gguf").unwrap().beside(1), "m-00001-of-3.gguf");
         assert!(part.goes_with(&Part::of("q8/m-x-00001-of-00003.gguf").unwrap()));
         assert!(!part.goes_with(&Part::of("m-x-00001-of-00003.gguf").unwrap()));
     }

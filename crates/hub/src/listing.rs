@@ -179,11 +179,16 @@ impl Details {
             downloads: self.entry.downloads,
             likes: self.entry.likes,
             class: text(&self.config["architectures"][0]),
-            quantised: text(&self.config["quantization_config"]["quant_method"]),
+            quantised: quantised(&self.config["quantization_config"]),
             gguf_architecture: text(&self.entry.gguf["architecture"]),
             files,
         })
     }
+}
+
+/// The method, as a model's configuration says it; Apple's programs do not name theirs.
+fn quantised(settings: &Value) -> Option<String> {
+    settings.as_object().map(|settings| settings.get("quant_method").and_then(Value::as_str).unwrap_or("MLX").to_owned())
 }
 
 fn is_gated(gated: &Value) -> bool {

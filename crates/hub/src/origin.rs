@@ -67,7 +67,9 @@ impl Origin {
 /// Where a model, a folder or a file, comes from, if that is known: noted beside it, or by its place in Hugging Face's cache.
 pub fn origin_of(model: &Path) -> Option<String> {
     let folder = if model.is_dir() { model } else { model.parent()? };
-    Origin::read(folder).map(|origin| origin.in_words()).or_else(|| crate::found::revision_in_cache(folder))
+    // A GGUF file may lie in a folder of its own within what was brought.
+    let noted = || folder.ancestors().take(if model.is_dir() { 1 } else { 2 }).find_map(Origin::read);
+    noted().map(|origin| origin.in_words()).or_else(|| crate::found::revision_in_cache(folder))
 }
 
 /// Where data comes from, if it was brought from the hub: its files lie in the folder of the data set, or in one within it, and are noted there. A folder or

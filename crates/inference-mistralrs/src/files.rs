@@ -97,7 +97,7 @@ fn open_folder(path: &Path) -> Result<Opened> {
             ARCHITECTURES.join(", ")
         )));
     }
-    published::check(&config, &file)?;
+    published::check(&config, path)?;
     let is_quantised = published::is_quantised(&config);
     let translated = translate(&config, &file)?;
     let (tokenizer, stop, checksum) = if architecture == "LlamaForCausalLM" && !is_quantised {

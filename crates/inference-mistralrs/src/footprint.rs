@@ -66,6 +66,8 @@ impl Sizes {
 
     /// What mistral.rs holds of it here, quantised while loading where that is asked for, and with pages for so many tokens.
     pub fn footprint(&self, quantisation: Option<&str>, paged: Option<usize>) -> EngineFootprint {
+        // What is quantised already is not quantised once more.
+        let quantisation = quantisation.filter(|_| !self.is_quantised);
         let on_gpu = has_gpu();
         // As [`crate::load`] asks for it.
         let width = if on_gpu { 2 } else { 4 };
@@ -84,7 +86,7 @@ impl Sizes {
                 (true, true) => 4 * tensor.numbers() + if is_tied { tensor.bytes } else { 0 },
                 (true, false) => tensor.bytes,
                 (false, true) => plain + if is_tied && quantisation.is_some() { quantised } else { 0 },
-                // Packed matrices and their scales stay as they are stored, heads and norms are mostly few and small.
+                // Packed matrices and their scales stay as they are stored.
                 (false, false) if self.is_quantised && !named(tensor, HEADS) => tensor.bytes,
                 (false, false) => quantised,
             };

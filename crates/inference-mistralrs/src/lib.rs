@@ -16,7 +16,7 @@ mod view;
 pub use engine::MistralRs;
 pub use files::{ARCHITECTURES, GGUF_ARCHITECTURES};
 pub use footprint::Sizes;
-pub use published::is_quantised;
+pub use published::{check as check_published, is_quantised, problem as published_problem};
 pub use quantisation::{QUANTISATIONS, check_quantisation};
 
 /// Refuses pages for so many tokens ([`MistralRs::load`]) where there is no GPU for them.

@@ -209,11 +209,11 @@ impl<M: FrozenModel + ?Sized> FrozenModel for Cached<M> {
         self.inner.first_words(prompts, words)
     }
 
-    /// Computed always: who wants to see an answer grow is not served by its end.
     fn rest(&mut self) {
         self.inner.rest();
     }
 
+    /// Computed always: who wants to see an answer grow is not served by its end.
     fn stream(&mut self, request: &AnswerRequest, decoding: &AnswerDecoding, on_text: &mut dyn FnMut(&str)) -> Result<Answer> {
         self.inner.stream(request, decoding, on_text)
     }

@@ -1,6 +1,7 @@
 //! From a spec's models to a loaded prompter, a frozen model that has proved itself, and reward models; the same for a judge.
 use crate::consent::Consent;
-use crate::models::describe::{class_of, is_quantised};
+use crate::forgetful::Forgetful;
+use crate::models::describe::{check_quantised, class_of, is_quantised};
 use crate::models::resolve::{Located, as_folder, locate};
 use crate::output::note;
 use crate::reward_parts::{self, For, FoundParts, KeptPart, OpenParts, offloaded};
@@ -14,10 +15,7 @@ use experiment::pipeline::decoding;
 use experiment::prepare::{Longest, Prepared, Reader, TokensOf, unchanged};
 use experiment::{Prompter, Wording};
 use home::Home;
-use inference::{
-    Answer, AnswerDecoding, AnswerRequest, BuiltIn, Cached, EngineChoice, EngineFootprint, EngineKind, Form, FrozenModel, Proof, Weights,
-    admit, choose,
-};
+use inference::{BuiltIn, Cached, EngineChoice, EngineFootprint, EngineKind, Form, FrozenModel, Proof, Weights, admit, choose};
 use inference_mistralrs::{MistralRs, Sizes, check_pages, check_quantisation, free_gpu_bytes, has_gpu};
 use lm::{Llama, LoadTime, Message, ModelFolder, Tokenizer};
 use std::ops::ControlFlow;
@@ -107,7 +105,7 @@ pub fn find(home: &Home, spec: &Spec, base: &Path, consent: Consent) -> Result<F
     let located = locate(home, &spec.prompter.model, base, "prompter.model")?;
     let prompter = as_folder(home, &located)?;
     let tokenizer = Arc::new(prompter.tokenizer()?);
-    let parts = reward_parts::find(home, &spec.reward, base, spec.precision, consent)?;
+    let parts = reward_parts::find(home, &spec.reward, base, (spec.precision, spec.offload), consent)?;
     if let Some(settings) = &spec.frozen.endpoint {
         return Ok(Found { prompter, tokenizer, frozen: Place::Elsewhere(settings.clone()), oracle: None, parts });
     }
@@ -125,18 +123,20 @@ struct Asked {
     engine: Engine,
     quantised: bool,
     precision: Precision,
+    offload: bool,
 }
 
 impl Asked {
     fn of(spec: &Spec) -> Self {
-        Self { engine: spec.frozen.engine, quantised: spec.frozen.quantisation.is_some(), precision: spec.precision }
+        let quantised = spec.frozen.quantisation.is_some();
+        Self { engine: spec.frozen.engine, quantised, precision: spec.precision, offload: spec.offload }
     }
 }
 
 impl Frozen {
     /// `known`: the model's folder, where it has been read.
     fn find(home: &Home, located: Located, asked: &Asked, known: Option<&ModelFolder>) -> Result<Self> {
-        let Asked { engine, quantised, precision } = *asked;
+        let Asked { engine, quantised, precision, offload } = *asked;
         // A file with quantised weights is small for a GPU; the folder that the built-in engine would make of it is not.
         let prefers_mistralrs = engine == Engine::Mistralrs || engine == Engine::Auto && (quantised || has_gpu());
         let read = match (&located, known) {
@@ -151,17 +151,20 @@ impl Frozen {
             _ => FrozenFiles::Other(located),
         };
         let (has_room, form) = match &files {
-            FrozenFiles::Folder(folder) => (has_room(folder, precision), Form::Known),
+            FrozenFiles::Folder(folder) => (has_room(folder, precision, offload), Form::Known),
             FrozenFiles::Other(located @ Located::Gguf(_)) if form(located) == Form::Known => (true, Form::Gguf),
             FrozenFiles::Other(located) => (true, form(located)),
         };
+        if form == Form::Quantised {
+            check_quantised(files.path())?;
+        }
         let choice = choose(engine, has_room, form, quantised)?;
         Ok(Self { files, choice, sizes: OnceLock::new() })
     }
 
     /// A judge: computed as a frozen model is of which nothing else is asked.
-    pub fn judge(home: &Home, located: Located, precision: Precision) -> Result<Self> {
-        Self::find(home, located, &Asked { engine: Engine::Auto, quantised: false, precision }, None)
+    pub fn judge(home: &Home, located: Located, precision: Precision, offload: bool) -> Result<Self> {
+        Self::find(home, located, &Asked { engine: Engine::Auto, quantised: false, precision, offload }, None)
     }
 
     /// A judge with its weights. mistral.rs must prove itself before; the built-in engine is held against it elsewhere.
@@ -210,7 +213,7 @@ impl Frozen {
 /// question twice. Ends with [`contract::Code::Stopped`] where `stop` says so.
 pub fn judge(home: &Home, name: &str, stop: &dyn Fn() -> bool) -> Result<Box<dyn FrozenModel>> {
     let located = locate(home, name, Path::new(""), "--judge")?;
-    let found = Frozen::judge(home, located, Precision::F32)?;
+    let found = Frozen::judge(home, located, Precision::F32, false)?;
     let device = lm::best_device();
     let judge = found.load(None, None, BuiltIn::DEFAULT_MAX_ROWS, |folder| Ok(Llama::load(folder, &device, Precision::F32)?.into()))?;
     let (judge, _) = admit(judge, &mut until(stop))?;
@@ -237,9 +240,11 @@ fn until(stop: &dyn Fn() -> bool) -> impl FnMut(usize) -> ControlFlow<()> {
     move |_| if stop() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
-/// Whether a GPU's free memory, if there is a GPU, holds a model's weights and as much again for what a run computes with them.
-fn has_room(folder: &ModelFolder, precision: Precision) -> bool {
-    free_gpu_bytes().is_none_or(|free| free / 2 > folder.footprint(precision, true).weights)
+/// Whether a GPU's free memory, if there is a GPU, holds a model's weights and as much again for what a run computes with them; of one that is there only while
+/// it answers, a third again.
+fn has_room(folder: &ModelFolder, precision: Precision, offload: bool) -> bool {
+    let share = if offload { 0.75 } else { 0.5 };
+    free_gpu_bytes().is_none_or(|free| share * free as f64 > folder.footprint(precision, true).weights as f64)
 }
 
 /// What the built-in engine can make of a model, as far as its files say: a GGUF file of an architecture that it knows becomes a folder.
@@ -374,6 +379,11 @@ impl Found {
                     spec.evaluation.answers_per_batch,
                     weights,
                 )?;
+                if spec.offload && frozen.choice.engine == EngineKind::MistralRs {
+                    note(
+                        "warning: offload = true leaves the frozen model in memory, for mistral.rs runs it. Set frozen.engine = \"builtin\", or take the key out.",
+                    );
+                }
                 (Answers::Here(model), frozen.choice.reason.as_str())
             }
             Place::Elsewhere(settings) => (elsewhere(settings)?, "the spec names it"),
@@ -462,7 +472,7 @@ impl Loaded {
                 let cached = Cached::new(model, Cached::<dyn FrozenModel>::DEFAULT_MAX_BYTES);
                 // One by one, an answer does not depend on what is asked beside it. In a batch it may, in the last bits, so there the
                 // memory lasts for one call: a resumed run, which remembers nothing, then sends the same batches as an uninterrupted one.
-                let frozen: Box<dyn FrozenModel> = if proof.batched { Box::new(Forgetful(cached)) } else { Box::new(cached) };
+                let frozen: Box<dyn FrozenModel> = if proof.batched { Box::new(Forgetful::new(cached)) } else { Box::new(cached) };
                 (frozen, proof, None)
             }
             // It remembers what it has answered by itself.
@@ -487,47 +497,4 @@ pub fn proof_fact(proof: &Proof) -> Result<Fact> {
     let value =
         serde_json::to_string(proof).map_err(|e| Error::internal("The engine's proof cannot be written as JSON.").with_detail(e))?;
     Ok(Fact { key: PROOF.into(), value })
-}
-
-/// A cache that remembers within one call only: requests that stand twice in it are computed once.
-struct Forgetful(Cached<dyn FrozenModel>);
-
-impl FrozenModel for Forgetful {
-    fn describe(&self) -> String {
-        self.0.describe()
-    }
-
-    fn identity(&self) -> &str {
-        self.0.identity()
-    }
-
-    fn context(&self) -> usize {
-        self.0.context()
-    }
-
-    fn prompt_tokens(&self, system: Option<&str>, prompt: &str) -> Result<usize> {
-        self.0.prompt_tokens(system, prompt)
-    }
-
-    fn answer(
-        &mut self,
-        requests: &[AnswerRequest],
-        decoding: &AnswerDecoding,
-        on_progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
-    ) -> Result<Vec<Answer>> {
-        self.0.clear();
-        self.0.answer(requests, decoding, on_progress)
-    }
-
-    fn first_words(&mut self, prompts: &[String], words: &[String]) -> Result<Vec<Vec<f64>>> {
-        self.0.first_words(prompts, words)
-    }
-
-    fn rest(&mut self) {
-        self.0.rest();
-    }
-
-    fn stream(&mut self, request: &AnswerRequest, decoding: &AnswerDecoding, on_text: &mut dyn FnMut(&str)) -> Result<Answer> {
-        self.0.stream(request, decoding, on_text)
-    }
 }

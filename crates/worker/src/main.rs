@@ -8,6 +8,7 @@ mod consent;
 mod doctor;
 mod energy;
 mod engine;
+mod forgetful;
 mod judged_table;
 mod kept_training;
 mod machine;

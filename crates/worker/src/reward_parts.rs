@@ -121,11 +121,11 @@ pub enum For<'a> {
     Estimate { known: Option<(&'a Path, &'a Llama)> },
 }
 
-/// Finds the parts of a reward. Relative paths start at `base`.
+/// Finds the parts of a reward. Relative paths start at `base`; `offload`: models are in memory only while they score.
 ///
 /// # Errors
 /// A model that is not there, a command that nobody agrees to.
-pub fn find(home: &Home, reward: &Reward, base: &Path, precision: Precision, consent: Consent) -> Result<FoundParts> {
+pub fn find(home: &Home, reward: &Reward, base: &Path, (precision, offload): (Precision, bool), consent: Consent) -> Result<FoundParts> {
     let mut parts = Vec::new();
     for (i, part) in reward.parts.iter().enumerate() {
         let (label, key) = (part.label(), format!("reward.parts[{i}].model"));
@@ -152,9 +152,11 @@ pub fn find(home: &Home, reward: &Reward, base: &Path, precision: Precision, con
                 let (name, scale) = (model.clone(), Scale { rubric: rubric.clone(), lowest: *lowest, highest: *highest });
                 match endpoint {
                     Some(settings) => Part::JudgeElsewhere { name, settings: settings.clone(), scale },
-                    None => {
-                        Part::Judge { name, frozen: Box::new(Frozen::judge(home, locate(home, model, base, &key)?, precision)?), scale }
-                    }
+                    None => Part::Judge {
+                        name,
+                        frozen: Box::new(Frozen::judge(home, locate(home, model, base, &key)?, precision, offload)?),
+                        scale,
+                    },
                 }
             }
             RewardProgram::Sentiment

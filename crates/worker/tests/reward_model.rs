@@ -48,10 +48,10 @@ fn a_reward_model_scores_answers_beside_programs() {
     assert_eq!(found["parameters"], 134_515_008 + WIDTH);
 
     // As a training here leaves it.
-    let held_out = json!({"pairs": 3, "skipped": 0, "reasons": [], "unscored": 0, "unscored_because": null, "rewards": [], "answers_per_second": 1.0, "checksum": "ab"});
-    let trained = json!({"folder": "scorer", "base": "small", "pairs": 9, "too_long": 0, "steps": 3, "training_loss": 0.5, "seconds": 1.0, "held_out": held_out, "calibration": null});
-    let record =
-        json!({"program_version": "0.1.0", "file": "pairs.jsonl", "seed": 1, "epochs": 1, "learning_rate": 1e-4, "trained": trained});
+    let of_file = json!({"base": "small", "base_checksum": "cd", "file": "pairs.jsonl", "file_checksum": "ab", "origin": null});
+    let mut record =
+        json!({"program_version": "0.1.0", "pairs": 9, "steps": 3, "seed": 1, "epochs": 1, "learning_rate": 1e-4, "held_out": null});
+    record.as_object_mut().unwrap().extend(of_file.as_object().unwrap().clone());
     std::fs::write(folder.join("reward-training.json"), record.to_string()).unwrap();
 
     let shown = lab.json(&["run", &spec(&lab, "scorer"), "--db", "a.db"]);
@@ -100,7 +100,8 @@ fn offloading_changes_nothing_but_memory() {
     // Another model for whoever looks at its files, so that its weights are not the prompter's.
     settings["note"] = json!("another");
     std::fs::write(frozen.join("generation_config.json"), settings.to_string()).unwrap();
-    let text = std::fs::read_to_string(spec(&lab, "scorer")).unwrap().replace("oracle = true\n", "");
+    let judge = "[[reward.parts]]\nkind = \"judge\"\nmodel = \"frozen\"\nrubric = \"kind\"\nweight = 0.1\n\n[training]";
+    let text = std::fs::read_to_string(spec(&lab, "scorer")).unwrap().replace("oracle = true\n", "").replace("[training]", judge);
     let text = text.replacen("[frozen]\nmodel = \"smollm2-135m-instruct\"", "[frozen]\nmodel = \"frozen\"", 1);
     assert!(text.contains("model = \"frozen\""), "{text}");
     let held = lab.write("held.toml", &text);

@@ -52,7 +52,7 @@ impl Row {
 /// Rows in their order; the first error is the last item.
 pub(crate) type Rows = Box<dyn Iterator<Item = Result<Row>>>;
 
-/// An object with more keys is a value, as counts by user are, and not looked into for columns.
+/// In an object with more keys no columns are looked for: these are values, as in counts by user.
 pub(crate) const MOST_NAMES: usize = 64;
 
 /// What stands in the column of this name, or in an object, behind its name and a dot.

@@ -1,4 +1,4 @@
-//! Parquet, by rows. Only the columns that are asked for are read.
+//! Parquet, by rows. Only the columns that are asked for are read, of those within a group the whole group.
 use super::{Fields, Raw, Row, Rows};
 use crate::columns::Column;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
@@ -19,7 +19,7 @@ pub(super) fn rows(file: File, name: &str, columns: &[Column<'_>]) -> Result<Row
     let schema = reader.metadata().file_metadata().schema().clone();
     let there = schema.get_fields();
     for column in columns {
-        if !there.iter().any(|field| column.lies_in(field.name())) {
+        if !is_there(there, column.name) {
             return Err(Error::data(format!("{name}: {}", column.missing("column", there.iter().map(|field| field.name())))));
         }
     }
@@ -46,6 +46,15 @@ pub(super) fn rows(file: File, name: &str, columns: &[Column<'_>]) -> Result<Row
             }
         }
     })))
+}
+
+/// Whether there is a column of this name, or behind its dots one within a group.
+fn is_there(fields: &[Arc<Type>], name: &str) -> bool {
+    let within = |field: &Type| {
+        let rest = name.strip_prefix(field.name())?.strip_prefix('.')?;
+        Some(field.is_group() && is_there(field.get_fields(), rest))
+    };
+    fields.iter().any(|field| field.name() == name || within(field) == Some(true))
 }
 
 /// The library asserts what a damaged file breaks: that must end a reading, not the program.

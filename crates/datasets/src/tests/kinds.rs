@@ -139,6 +139,8 @@ fn a_column_may_lie_within_objects() {
     packed = packed.counts(30, 10, 12).clusters("row.about.topic");
     assert_eq!(packed.load().unwrap().test_clusters(), Some(2));
     parquet("nested.parquet", "rows.prompt").refused(&["no column \"rows.prompt\", only \"id\" and \"row\""]);
+    packed.spec.system_column = Some("row.sytem".into());
+    packed.refused(&["no column \"row.sytem\"", "data.system_column"]);
     let row = |i: usize| {
         serde_json::json!({ "data": { "prompt": format!("p{i}"), "by.whom": { "name": "x" } }, "a.b": format!("q{i}") }).to_string() + "\n"
     };

@@ -13,7 +13,8 @@ const MOST: usize = 1000;
 pub fn gguf_files(folder: &Path) -> Vec<PathBuf> {
     let is_model = |path: &PathBuf| {
         let name = shown(path);
-        let is_named = Part::of(&name).is_none_or(|part| part.number == 1);
+        // Where the first is missing, the others say so.
+        let is_named = Part::of(&name).is_none_or(|part| part.number == 1 || !folder.join(part.beside(1)).exists());
         ends_in(path, "gguf") && !name.starts_with("mmproj") && is_named && path.is_file()
     };
     children(folder).into_iter().filter(is_model).collect()
@@ -21,6 +22,14 @@ pub fn gguf_files(folder: &Path) -> Vec<PathBuf> {
 
 fn ends_in(path: &Path, ending: &str) -> bool {
     path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending))
+}
+
+/// The GGUF models in a folder. Of several the file's name stands behind `name`.
+pub(super) fn gguf_in(folder: &Path, name: &str, place: ModelPlace) -> Vec<Found> {
+    let files = gguf_files(folder);
+    let is_alone = files.len() == 1;
+    let called = |path: &Path| if is_alone { name.to_owned() } else { format!("{name}/{}", shown(path)) };
+    files.into_iter().map(|path| Found { name: called(&path), place, path, problem: None }).collect()
 }
 
 /// The model in a folder, or the GGUF models in it. Of several the file's name stands behind `name`.
@@ -31,12 +40,12 @@ pub(super) fn models_in(folder: &Path, name: &str, place: ModelPlace) -> Vec<Fou
     if folder.join("config.json").is_file() && children(folder).iter().any(is_weights) {
         found.push(Found { name: name.to_owned(), place, path: folder.to_owned(), problem: None });
     }
-    let gguf = gguf_files(folder);
-    let is_alone = gguf.len() == 1 && found.is_empty();
-    for path in gguf {
-        let name = if is_alone { name.to_owned() } else { format!("{name}/{}", shown(&path)) };
-        found.push(Found { name, place, path, problem: None });
-    }
+    let gguf = gguf_in(folder, name, place);
+    let is_beside = !found.is_empty();
+    found.extend(gguf.into_iter().map(|one| {
+        let file = shown(&one.path);
+        if is_beside && one.name == name { Found { name: format!("{name}/{file}"), ..one } } else { one }
+    }));
     found
 }
 

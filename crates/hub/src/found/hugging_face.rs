@@ -1,6 +1,6 @@
 //! The cache of Hugging Face's programs: `models--owner--name/snapshots/COMMIT`, whose files are links to `blobs`.
 use super::Found;
-use super::folders::{folders, models_in};
+use super::folders::{folders, gguf_in, models_in};
 use contract::desk::ModelPlace;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,11 @@ pub(super) fn models(cache: &Path) -> Vec<Found> {
     for repository in folders(cache) {
         let (Some(id), Some(snapshot)) = (id_of(&repository), newest(&repository)) else { continue };
         found.extend(models_in(&snapshot, &id, ModelPlace::HuggingFace));
+        // Repositories of GGUF files keep some in folders of their own.
+        for inner in folders(&snapshot) {
+            let name = format!("{id}/{}", inner.file_name().unwrap_or_default().to_string_lossy());
+            found.extend(gguf_in(&inner, &name, ModelPlace::HuggingFace));
+        }
     }
     found
 }

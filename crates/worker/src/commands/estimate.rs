@@ -140,10 +140,10 @@ fn measure(context: &Context, folder: &Path, prepared: Prepared) -> Result<Estim
         timed(&load_time, || pipeline.run(arm, &items, &mut |_| ControlFlow::Continue(())).map(drop))
     };
     let (raw, tuned) = (arm(Arm::Raw)?, arm(Arm::Tuned(train.trainer.adapter()))?);
-    let (each, of_batch) = (part.answers as f64, part.answers_per_batch as f64);
-    // Where an answer is all but free, a rewrite may seem to cost less than nothing. Models that are offloaded are read once for a batch.
-    let costs =
-        Costs { answer: raw.computing / each + raw.loading / of_batch, rewrite: ((tuned.computing - raw.computing) / each).max(0.0) };
+    let each = part.answers as f64;
+    // Where an answer is all but free, a rewrite may seem to cost less than nothing.
+    let rewrite = ((tuned.computing - raw.computing) / each).max(0.0);
+    let costs = Costs { answer: raw.computing / each, rewrite, load: raw.loading, batch: spec.evaluation.answers_per_batch };
     let phase = |phase, seconds: f64| PhaseEstimate { phase, seconds: Some(seconds) };
     let (a, iterations) = (&spec.arms, spec.training.iterations as f64);
     let mut phases = vec![load];
@@ -155,7 +155,8 @@ fn measure(context: &Context, folder: &Path, prepared: Prepared) -> Result<Estim
         phases.push(phase(Phase::Train, seconds));
     }
     if a.instruction {
-        phases.push(phase(Phase::Search, costs.answer * episodes(&spec) as f64));
+        let round = costs.answers(spec.training.prompts_per_iteration * spec.training.group_size);
+        phases.push(phase(Phase::Search, iterations * round));
     }
     if let Some(oracle) = oracle {
         phases.push(phase(Phase::Oracle, oracle.seconds * iterations));
@@ -190,7 +191,7 @@ fn left_out(parts: &[String]) -> String {
 fn of_endpoint(prepared: &Prepared, settings: &Settings) -> EndpointEstimate {
     let Prepared { spec, splits, .. } = prepared;
     // An answer is one request, whatever stands before it.
-    let (count, arms) = (Costs { answer: 1.0, rewrite: 0.0 }, &spec.arms);
+    let (count, arms) = (Costs { answer: 1.0, rewrite: 0.0, load: 0.0, batch: 1 }, &spec.arms);
     let trained = if arms.tuned { episodes(spec) as f64 + count.validation(spec, splits.validation.len()) } else { 0.0 };
     let searched = if arms.instruction { episodes(spec) as f64 } else { 0.0 };
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a count, not below zero
@@ -221,20 +222,30 @@ fn episodes(spec: &Spec) -> usize {
 struct Costs {
     answer: f64,
     rewrite: f64,
+    /// What it takes to read models that are offloaded, once for each batch of answers.
+    load: f64,
+    batch: usize,
 }
 
 impl Costs {
+    /// So many answers of one arm, one after another.
+    fn answers(&self, n: usize) -> f64 {
+        n as f64 * self.answer + n.div_ceil(self.batch.max(1)) as f64 * self.load
+    }
+
     /// The untuned prompter's rewrites cost what the tuned one's do.
     fn baselines(&self, spec: &Spec, prompts: usize) -> f64 {
-        let raw = if spec.arms.raw { self.answer } else { 0.0 };
-        let untuned = if spec.arms.untuned { self.answer + self.rewrite } else { 0.0 };
-        (prompts * spec.evaluation.answers_per_prompt) as f64 * (raw + untuned)
+        let n = prompts * spec.evaluation.answers_per_prompt;
+        let raw = if spec.arms.raw { self.answers(n) } else { 0.0 };
+        let untuned = if spec.arms.untuned { self.answers(n) + n as f64 * self.rewrite } else { 0.0 };
+        raw + untuned
     }
 
     fn validation(&self, spec: &Spec, prompts: usize) -> f64 {
         let t = &spec.training;
         let validations = t.iterations.checked_div(t.validate_every_iterations).map_or(0, |times| times + 1);
-        (prompts * spec.evaluation.answers_per_prompt * validations) as f64 * (self.answer + self.rewrite)
+        let n = prompts * spec.evaluation.answers_per_prompt;
+        validations as f64 * (self.answers(n) + n as f64 * self.rewrite)
     }
 
     fn evaluation(&self, spec: &Spec, prompts: usize) -> f64 {
@@ -242,9 +253,10 @@ impl Costs {
         let with_answers = [a.tuned, a.optimum, a.best_rewrite, a.instruction, a.oracle].into_iter().filter(|on| *on).count();
         let pool = if a.needs_rewrite_pool() { a.rewrites_per_prompt } else { 0 };
         let of_best = if a.best_answer { a.best_of_answers } else { 0 };
-        let answers = each * with_answers + pool * a.answers_per_rewrite + each * of_best;
         let rewrites = pool + if a.tuned { each } else { 0 };
-        prompts as f64 * (answers as f64 * self.answer + rewrites as f64 * self.rewrite)
+        let answers =
+            with_answers as f64 * self.answers(prompts * each) + self.answers(prompts * (pool * a.answers_per_rewrite + each * of_best));
+        answers + (prompts * rewrites) as f64 * self.rewrite
     }
 
     /// Everything on the test prompts, which is what twice as many of them add.
@@ -322,8 +334,6 @@ struct Part {
     batch: f64,
     /// Answers of one arm.
     answers: usize,
-    /// Of the run.
-    answers_per_batch: usize,
     basis: String,
 }
 
@@ -348,7 +358,7 @@ impl Part {
         let basis = format!(
             "Measured on this machine just now: {what}, and {answers} answers with and without a rewrite. Other programs slow a run down."
         );
-        Self { batch: (prompts * group) as f64 / done as f64, spec, answers, answers_per_batch: batch, basis }
+        Self { batch: (prompts * group) as f64 / done as f64, spec, answers, basis }
     }
 }
 

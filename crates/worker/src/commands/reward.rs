@@ -11,6 +11,7 @@ use contract::{Code, Error, Result};
 use datasets::feedback::{Feedback, Look};
 use experiment::reward_bench;
 use home::read_error;
+use lm::LoadTime;
 use rewards::Reward;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -43,14 +44,15 @@ pub fn bench(context: &Context, spec: &Path, file: &Path, asked: &Asked) -> Resu
         &context.home,
         &parsed.reward,
         folder.as_deref().unwrap_or_else(|| folder_of(spec)),
-        parsed.precision,
+        (parsed.precision, parsed.offload),
         context.consent,
     )?;
     let bars = Bars::new();
     if !parts.is_empty() {
         bars.say("Loading what scores …");
     }
-    let open = parts.open(&For::Scores { home: &context.home, known: None }, parsed.precision, None)?;
+    let load_time = parsed.offload.then(LoadTime::default);
+    let open = parts.open(&For::Scores { home: &context.home, known: None }, parsed.precision, load_time.as_ref())?;
     let reward = Reward::new(&parsed.reward)?.with_scorers(&open.scorers);
     let bar = counting("scoring", what, (0, total));
     let mut on_progress = |done: usize| {

@@ -8,7 +8,7 @@ use crate::output::{note, one_line};
 use crate::progress::{Bars, counting};
 use crate::signals;
 use crate::table::{bounded, columns, headed, plain};
-use contract::bench::{RewardBench, RewardRecord, RewardTrained, RewardTrainingNews};
+use contract::bench::{HeldOut, RewardBench, RewardRecord, RewardTrained, RewardTrainingNews};
 use contract::data::NearPair;
 use contract::feedback::FeedbackColumns;
 use contract::spec::{LORA_TARGETS, Reward as Spec, RewardPart, RewardProgram};
@@ -77,13 +77,30 @@ pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> 
     let kept = KeptTraining::open(&context.home.models(), &asked.name, identity(&base, &training, asked)?)?;
     let (done, too_long) = learned(context, &base, [&training, &held_out], &folder, asked, kept)?;
     let seconds = begun.elapsed().as_secs_f64();
+    let file_name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut record = RewardRecord {
+        program_version: env!("CARGO_PKG_VERSION").into(),
+        base: file_name(Path::new(&asked.base)),
+        base_checksum: base.checksum()?,
+        file: file_name(file),
+        file_checksum: training.checksum.clone(),
+        origin: hub::origin_of_data(file),
+        pairs: training.pairs.len() - too_long,
+        steps: done.len(),
+        seed: asked.settings.seed,
+        epochs: asked.settings.epochs,
+        learning_rate: asked.settings.learning_rate,
+        held_out: None,
+    };
+    // Now, for what follows takes minutes and may be ended.
+    note_record(&record, &folder)?;
     let (mut held_out, margins) = measured(context, &folder, &held_out, asked.each)?;
-    held_out.origin = hub::origin_of_data(file);
+    held_out.origin.clone_from(&record.origin);
     let last = &done[done.len() - done.len().div_ceil(10)..];
     let trained = RewardTrained {
         folder: folder.display().to_string(),
         base: asked.base.clone(),
-        pairs: training.pairs.len() - too_long,
+        pairs: record.pairs,
         too_long,
         steps: done.len(),
         training_loss: last.iter().map(|step| step.loss).sum::<f64>() / last.len() as f64,
@@ -96,16 +113,13 @@ pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> 
         columns: mapping.columns(),
         better: mapping.better().map(String::from),
     };
-    let record = RewardRecord {
-        program_version: env!("CARGO_PKG_VERSION").into(),
-        file: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        seed: asked.settings.seed,
-        epochs: asked.settings.epochs,
-        learning_rate: asked.settings.learning_rate,
-        trained,
-    };
+    record.held_out = Some(HeldOut {
+        pairs: trained.held_out.pairs,
+        accuracy: trained.held_out.rewards.first().and_then(|reward| reward.accuracy),
+        loss: trained.calibration.as_ref().map(|calibration| calibration.loss),
+    });
     note_record(&record, &folder)?;
-    context.output.result(&record.trained, || text(&record.trained))?;
+    context.output.result(&trained, || text(&trained))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,7 +1,8 @@
 //! What a model on disk is, and what it can be here.
 use super::resolve::Located;
+use contract::Result;
 use contract::desk::{Model, ModelPlace};
-use inference_mistralrs::{ARCHITECTURES, GGUF_ARCHITECTURES};
+use inference_mistralrs::{ARCHITECTURES, GGUF_ARCHITECTURES, check_published, published_problem};
 use lm::{Architecture, ModelFolder, RewardFolder, deberta};
 use serde_json::Value;
 use std::path::Path;
@@ -44,7 +45,10 @@ fn of_folder(shell: Model, folder: &Path) -> Model {
         }
         Err(e) => match class_of(folder).filter(|class| is_frozen_only(class) || is_quantised(folder) && ARCHITECTURES.contains(&&**class))
         {
-            Some(class) if has_safetensors(folder) => Model { architecture: Some(class), ..shell },
+            Some(class) if has_safetensors(folder) => {
+                let problem = check_quantised(folder).err().map(|e| e.message);
+                Model { architecture: Some(class), problem, ..shell }
+            }
             // What is wrong with a folder is said of the model that it most often should be.
             _ => Model { problem: Some(if is_encoder(folder) { e } else { problem }.to_string()), ..shell },
         },
@@ -78,7 +82,10 @@ pub fn fitness(class: Option<&str>, gguf: Option<&str>, quantised: Option<&str>)
     let is_reward_model =
         class == deberta::config::CLASS || Architecture::ALL.into_iter().any(|architecture| architecture.reward_class() == class);
     if let Some(method) = quantised.filter(|_| ARCHITECTURES.contains(&class)) {
-        return Some(format!("It can be frozen (by mistral.rs, where that reads {method}), not trained: its weights are quantised."));
+        return Some(match published_problem(method) {
+            None => format!("It can be frozen (by mistral.rs), not trained: its weights are quantised ({method})."),
+            Some(problem) => format!("It can be neither trained nor frozen here: its weights are quantised ({method}), {problem}."),
+        });
     }
     Some(match () {
         () if Architecture::of_class(class).is_some() => both.into(),
@@ -100,6 +107,14 @@ pub fn class_of(folder: &Path) -> Option<String> {
 /// Whether a folder's `config.json` says that its weights are quantised.
 pub fn is_quantised(folder: &Path) -> bool {
     config_of(folder).is_some_and(|config| inference_mistralrs::is_quantised(&config))
+}
+
+/// Refuses a folder whose weights are quantised in a form that is not read here.
+///
+/// # Errors
+/// [`contract::Code::Model`].
+pub fn check_quantised(folder: &Path) -> Result<()> {
+    config_of(folder).map_or(Ok(()), |config| check_published(&config, folder))
 }
 
 fn config_of(folder: &Path) -> Option<Value> {
@@ -136,7 +151,8 @@ mod tests {
     #[test]
     fn what_can_be_done_with_a_model_is_told_before_it_is_here() {
         let of_class = |class| fitness(Some(class), None, None).unwrap();
-        assert!(fitness(Some("Qwen2ForCausalLM"), None, Some("awq")).unwrap().contains("reads awq), not trained"));
+        assert!(fitness(Some("Qwen2ForCausalLM"), None, Some("fp8")).unwrap().contains("not trained: its weights are quantised (fp8)"));
+        assert!(fitness(Some("Qwen2ForCausalLM"), None, Some("quark")).unwrap().contains("neither"));
         assert!(of_class("Qwen2ForCausalLM").contains("trained, and"));
         assert!(of_class("Gemma2ForCausalLM").contains("not trained"));
         assert!(of_class("Qwen3ForSequenceClassification").contains("score"));
