@@ -212,13 +212,13 @@ test = 8
 
 [prompter]
 model = "smollm2-135m-instruct"
-max_rewrite_tokens = 10
+max_rewrite_tokens = 6
 meta_prompt = "Rewrite: {prompt}"
 lora = { rank = 4, alpha = 8.0, dropout = 0.1, targets = ["q_proj", "v_proj"] }
 
 [frozen]
 model = "smollm2-135m-instruct"
-max_answer_tokens = 10
+max_answer_tokens = 6
 
 [[reward.parts]]
 kind = "sentiment"

@@ -24,9 +24,9 @@ fn lab() -> Lab {
 fn spec(lab: &Lab, name: &str, url: &str, more: &str) -> String {
     lab.tiny_spec(name, |text| {
         text.replace(
-            &format!("[frozen]\nmodel = \"{MODEL}\"\nmax_answer_tokens = 10"),
+            &format!("[frozen]\nmodel = \"{MODEL}\"\nmax_answer_tokens = 6"),
             &format!(
-                "[frozen]\nmodel = \"small\"\nengine = \"endpoint\"\nmax_answer_tokens = 10\n\n[frozen.endpoint]\nurl = \"{url}\"\ntimeout_seconds = 5\n{more}"
+                "[frozen]\nmodel = \"small\"\nengine = \"endpoint\"\nmax_answer_tokens = 6\n\n[frozen.endpoint]\nurl = \"{url}\"\ntimeout_seconds = 5\n{more}"
             ),
         )
     })
