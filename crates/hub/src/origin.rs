@@ -68,8 +68,8 @@ impl Origin {
 pub fn origin_of(model: &Path) -> Option<String> {
     let folder = if model.is_dir() { model } else { model.parent()? };
     // A GGUF file may lie in a folder of its own within what was brought.
-    let noted = || folder.ancestors().take(if model.is_dir() { 1 } else { 2 }).find_map(Origin::read);
-    noted().map(|origin| origin.in_words()).or_else(|| crate::found::revision_in_cache(folder))
+    let near = || folder.ancestors().take(if model.is_dir() { 1 } else { 2 });
+    near().find_map(Origin::read).map(|origin| origin.in_words()).or_else(|| near().find_map(crate::found::revision_in_cache))
 }
 
 /// Where data comes from, if it was brought from the hub: its files lie in the folder of the data set, or in one within it, and are noted there. A folder or

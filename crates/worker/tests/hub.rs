@@ -144,6 +144,8 @@ fn a_gguf_model_in_several_files_comes_and_is_used_as_one() {
         listed[0]["path"].as_str().unwrap().ends_with(&paths[0]) && listed[0]["is_trainable"] == true && listed[0]["bytes"] == bytes,
         "{listed}"
     );
+    let path = std::path::PathBuf::from(listed[0]["path"].as_str().unwrap());
+    assert!(hub::origin_of(&path).unwrap().starts_with("org/x-GGUF at "));
     let imported = document(command(&lab, &["models", "import", listed[0]["path"].as_str().unwrap()]));
     assert!(imported["name"] == "bytes" && imported["is_trainable"] == true, "{imported}");
     std::fs::remove_file(lab.path("home/models/x").join(&paths[2])).unwrap();

@@ -24,10 +24,10 @@ fn ends_in(path: &Path, ending: &str) -> bool {
     path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending))
 }
 
-/// The GGUF models in a folder. Of several the file's name stands behind `name`.
-pub(super) fn gguf_in(folder: &Path, name: &str, place: ModelPlace) -> Vec<Found> {
+/// The GGUF models in a folder; one that `is_alone` there may be called `name`, of others the file's name stands behind it.
+pub(super) fn gguf_in(folder: &Path, name: &str, place: ModelPlace, is_alone: bool) -> Vec<Found> {
     let files = gguf_files(folder);
-    let is_alone = files.len() == 1;
+    let is_alone = is_alone && files.len() == 1;
     let called = |path: &Path| if is_alone { name.to_owned() } else { format!("{name}/{}", shown(path)) };
     files.into_iter().map(|path| Found { name: called(&path), place, path, problem: None }).collect()
 }
@@ -40,12 +40,7 @@ pub(super) fn models_in(folder: &Path, name: &str, place: ModelPlace) -> Vec<Fou
     if folder.join("config.json").is_file() && children(folder).iter().any(is_weights) {
         found.push(Found { name: name.to_owned(), place, path: folder.to_owned(), problem: None });
     }
-    let gguf = gguf_in(folder, name, place);
-    let is_beside = !found.is_empty();
-    found.extend(gguf.into_iter().map(|one| {
-        let file = shown(&one.path);
-        if is_beside && one.name == name { Found { name: format!("{name}/{file}"), ..one } } else { one }
-    }));
+    found.extend(gguf_in(folder, name, place, found.is_empty()));
     found
 }
 

@@ -14,7 +14,7 @@ pub(super) fn models(cache: &Path) -> Vec<Found> {
         // Repositories of GGUF files keep some in folders of their own.
         for inner in folders(&snapshot) {
             let name = format!("{id}/{}", inner.file_name().unwrap_or_default().to_string_lossy());
-            found.extend(gguf_in(&inner, &name, ModelPlace::HuggingFace));
+            found.extend(gguf_in(&inner, &name, ModelPlace::HuggingFace, true));
         }
     }
     found
@@ -66,6 +66,16 @@ mod tests {
         let found = models(cache.path());
         assert_eq!(found.iter().map(|model| model.name.as_str()).collect::<Vec<_>>(), ["gpt2", "org/a-name"]);
         assert_eq!(found[1].path, first);
+        // As repositories with models in several files have them.
+        for part in 1..=2 {
+            std::fs::create_dir_all(first.join("Q4")).unwrap();
+            std::fs::write(first.join(format!("Q4/m-0000{part}-of-00002.gguf")), "GGUF").unwrap();
+        }
+        let found = models(cache.path());
+        assert_eq!((found.len(), found[2].name.as_str()), (3, "org/a-name/Q4"));
+        assert!(found[2].path.ends_with("Q4/m-00001-of-00002.gguf"), "{found:?}");
+        assert_eq!(crate::origin_of(&found[2].path).unwrap(), "org/a-name at aaa");
+        std::fs::remove_dir_all(first.join("Q4")).unwrap();
         // A branch whose files were removed.
         std::fs::write(repository.join("refs/main"), "eee").unwrap();
         assert!([&first, &second].contains(&&models(cache.path())[1].path));
