@@ -21,6 +21,8 @@ export default defineConfig({
   },
   resolve: { alias },
   test: {
+    // A worker a core, not one less: of two cores that is half of the time.
+    maxWorkers: '100%',
     projects: [
       {
         extends: true,
