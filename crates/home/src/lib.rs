@@ -86,6 +86,12 @@ pub fn create_folder(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|e| write_error(folder, &e))
 }
 
+/// Notes a text in a folder under this name, whole or not at all: what is on its way has a dot before its name.
+pub fn note_in(folder: &Path, name: &str, text: &str) -> Result<()> {
+    let (path, draft) = (folder.join(name), folder.join(format!(".{name}")));
+    std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, &path)).map_err(|e| write_error(&path, &e))
+}
+
 /// The sentence for a file or folder that could not be written.
 pub fn write_error(path: &Path, error: &std::io::Error) -> Error {
     use std::io::ErrorKind;

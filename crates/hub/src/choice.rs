@@ -87,7 +87,7 @@ fn pickle_problem(path: &str) -> String {
 /// model in several files is there once, under the name of the first and as large as all.
 pub fn choices(repository: &Repository) -> Vec<HubFile> {
     match repository.kind {
-        HubKind::Data => with_rows(repository).into_iter().map(|file| HubFile { path: file.path.clone(), bytes: file.bytes }).collect(),
+        HubKind::Data => with_rows(repository).into_iter().map(RemoteFile::shown).collect(),
         HubKind::Model => {
             let mut all = ggufs(repository, repository.files.iter());
             all.retain(|model| model.missing.is_none());
@@ -119,7 +119,7 @@ impl<'a> Ggufs<'a> {
     }
 
     fn shown(&self) -> HubFile {
-        HubFile { path: self.files[0].path.clone(), bytes: self.bytes() }
+        HubFile { bytes: self.bytes(), ..self.files[0].shown() }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the hub says of its repositories, in its own words.
 use crate::digest::Digest;
 use crate::id::Id;
-use contract::hub::{HubKind, HubListed};
+use contract::hub::{HubFile, HubKind, HubListed};
 use contract::{Error, Result};
 use serde::Deserialize;
 use serde_json::Value;
@@ -41,6 +41,11 @@ impl RemoteFile {
     /// Without the folders that it lies in.
     pub fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(&self.path)
+    }
+
+    /// As it is shown.
+    pub fn shown(&self) -> HubFile {
+        HubFile { path: self.path.clone(), bytes: self.bytes }
     }
 
     /// Whether it lies in no folder of the repository.

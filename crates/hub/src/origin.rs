@@ -2,7 +2,7 @@
 use crate::listing::{RemoteFile, Repository};
 use contract::hub::HubKind;
 use contract::{Error, Result};
-use home::write_error;
+use home::note_in;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -53,8 +53,7 @@ impl Origin {
 
     pub(crate) fn write(&self, folder: &Path) -> Result<()> {
         let text = toml::to_string(self).map_err(|e| Error::internal("Where files come from cannot be noted.").with_detail(e))?;
-        let (path, draft) = (folder.join(FILE), folder.join(format!(".{FILE}")));
-        std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, &path)).map_err(|e| write_error(&path, &e))
+        note_in(folder, FILE, &text)
     }
 
     /// In one line, as a run keeps it.

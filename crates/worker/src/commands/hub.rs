@@ -16,7 +16,7 @@ use ::hub::{
 };
 use contract::desk::ModelPlace;
 use contract::endpoint::is_this_machine;
-use contract::hub::{HubBrought, HubFile, HubKind, HubKnown, HubListed, HubProgress, HubShown};
+use contract::hub::{HubBrought, HubKind, HubKnown, HubListed, HubProgress, HubShown};
 use contract::{Error, Result};
 use lm::{ModelFolder, RewardFolder, seal};
 use network::{Secret, keys};
@@ -142,14 +142,10 @@ fn shown(repository: &Repository, asked: &Asked) -> HubShown {
         fitness: if repository.kind == HubKind::Model { fitness(class, gguf, repository.quantised.as_deref()) } else { None },
         bytes: files.iter().map(|file| file.bytes).sum(),
         left_out: repository.files.len() - files.len(),
-        files: as_files(&files),
+        files: files.into_iter().map(RemoteFile::shown).collect(),
         choices: choices(repository),
         problem,
     }
-}
-
-fn as_files(files: &[&RemoteFile]) -> Vec<HubFile> {
-    files.iter().map(|file| HubFile { path: file.path.clone(), bytes: file.bytes }).collect()
 }
 
 fn as_known(known: &KnownData) -> HubKnown {

@@ -17,7 +17,7 @@ use datasets::feedback::{Feedback, Preferences, near_in_training, pairs};
 use experiment::feedback;
 use experiment::reward_bench::{Margin, calibration, with_margins};
 use experiment::reward_training::{RewardStep, RewardTrainer, RewardTraining, split};
-use home::create_folder;
+use home::{create_folder, note_in};
 use lm::{Llama, LoraConfig, ModelFolder, Precision, RewardModel};
 use rewards::{Reward, Scorer, Scorers};
 use std::fmt::Write;
@@ -135,11 +135,10 @@ fn check(asked: &Asked) -> Result<()> {
     Ok(())
 }
 
-/// Beside the weights, whole or not at all.
+/// Beside the weights.
 fn note_record(record: &RewardRecord, folder: &Path) -> Result<()> {
     let text = serde_json::to_string_pretty(record).map_err(|e| Error::internal("A training cannot be noted.").with_detail(e))?;
-    let (path, draft) = (folder.join(RewardRecord::FILE), folder.join(format!(".{}", RewardRecord::FILE)));
-    std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, &path)).map_err(|e| home::write_error(&path, &e))
+    note_in(folder, RewardRecord::FILE, &text)
 }
 
 /// What makes a training the one that it is. Checkpointing of blocks and what is told on the way change nothing of it.
