@@ -105,8 +105,12 @@ fn open_folder(path: &Path) -> Result<Opened> {
         (folder.tokenizer()?, folder.stop_tokens.clone(), folder.checksum()?)
     } else {
         let tokenizer = Tokenizer::open(path)?;
-        // What is missing or cut off, mistral.rs tells by a tensor's name.
-        lm::stored::stored(path)?;
+        // What is missing or cut off, mistral.rs tells by a tensor's name alone, and without a bias that is missing it goes on.
+        if is_quantised {
+            lm::stored::stored(path).map(|_| ())?
+        } else {
+            lm::folder::check_tensors(path)?
+        }
         let stop = if architecture == "LlamaForCausalLM" { lm::folder::stop_tokens(path, &tokenizer)? } else { Vec::new() };
         (tokenizer, stop, checksum_folder(path)?)
     };
@@ -123,11 +127,46 @@ fn open_gguf(path: &Path) -> Result<Opened> {
             path.display()
         )));
     }
+    check_gguf(path)?;
     // Ours, not mistral.rs's: that takes special tokens out of a person's text, and cuts every text into words as Qwen2 does.
     let (tokenizer, stop) = lm::gguf::tokenizer(path)?;
     let mut hash = Sha256::new();
     lm::gguf::parts(path)?.iter().try_for_each(|part| hash_file(part, &mut hash))?;
     Ok(Opened { is_quantised: true, tokenizer, stop, checksum: hex(hash), view: None })
+}
+
+/// Refuses a GGUF file that mistral.rs 0.8.1 does not run, or as another model without a word: it reads no scaling of rotary embeddings, has one base of
+/// them for both generations of Phi, and does without a bias that is not there.
+///
+/// # Errors
+/// [`contract::Code::Model`], with what to do.
+pub fn check_gguf(path: &Path) -> Result<()> {
+    /// The base that mistral.rs takes whatever the file says.
+    const FIXED: f64 = 10_000.0;
+    let shown = path.display();
+    let (architecture, _) = lm::gguf::architecture(path)?;
+    if !GGUF_ARCHITECTURES.contains(&&*architecture) {
+        return Err(Error::model(format!(
+            "{shown} is of the architecture \"{architecture}\", which mistral.rs 0.8.1 does not run from a GGUF file; it runs {}. Serve the file with llama.cpp or \
+             Ollama and name that as an endpoint (frozen.engine = \"endpoint\"), or take the model's folder of safetensors",
+            GGUF_ARCHITECTURES.join(", ")
+        )));
+    }
+    let (theta, scaling) = lm::gguf::rotary(path)?;
+    let fixed = theta.filter(|theta| architecture.starts_with("phi") && *theta != FIXED).map(|theta| format!("to the base {theta}"));
+    if let Some(how) = scaling.or(fixed) {
+        let way_out = match lm::gguf::is_known(&architecture) {
+            true => {
+                "turn it into a folder with `alignpro models import FILE NAME` and name that, with frozen.quantisation = \"q4k\" where memory is short"
+            }
+            false => "take the model's folder of safetensors, with frozen.quantisation = \"q4k\" where memory is short",
+        };
+        return Err(Error::model(format!(
+            "{shown}: its rotary embeddings are scaled {how}, which mistral.rs 0.8.1 does not read from a GGUF file: it would answer as another model, without a \
+             word; {way_out}"
+        )));
+    }
+    Ok(lm::gguf::check(path)?)
 }
 
 /// SHA-256 over the name and content of every file that can determine an answer, by name.
@@ -224,6 +263,33 @@ mod tests {
             let missing = message(folder.path());
             assert!(missing.contains(&part(2)), "{family}: {missing}");
         }
+    }
+
+    /// Without a bias mistral.rs would go on as another model.
+    #[test]
+    fn a_missing_tensor_is_named() {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lm/tests/fixtures");
+        for (family, tensor) in [("qwen2", "model.layers.0.self_attn.q_proj.bias"), ("qwen3", "model.layers.1.self_attn.q_norm.weight")] {
+            let folder = tempfile::tempdir().unwrap();
+            for file in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
+                std::fs::copy(fixtures.join(format!("tiny-{family}")).join(file), folder.path().join(file)).unwrap();
+            }
+            // Under another name of the same length it is not there.
+            let weights = std::fs::read(fixtures.join(format!("tiny-{family}/model.safetensors"))).unwrap();
+            let at = weights.windows(tensor.len()).position(|part| part == tensor.as_bytes()).unwrap();
+            let renamed = [&weights[..at], &b"x".repeat(tensor.len()), &weights[at + tensor.len()..]].concat();
+            std::fs::write(folder.path().join("model.safetensors"), renamed).unwrap();
+            let missing = message(folder.path());
+            assert!(missing.contains(&format!("tensor `{tensor}`")), "{family}: {missing}");
+        }
+    }
+
+    /// mistral.rs would turn the vectors by other numbers, without a word.
+    #[test]
+    fn a_gguf_file_with_scaled_embeddings_is_refused() {
+        let phi = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lm/tests/fixtures/import/phi3.gguf");
+        let refused = message(&phi);
+        assert!(refused.contains("by its tensor `rope_factors_short.weight`") && refused.contains("alignpro models import"), "{refused}");
     }
 
     #[test]

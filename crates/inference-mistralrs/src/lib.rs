@@ -14,7 +14,7 @@ mod translate;
 mod view;
 
 pub use engine::MistralRs;
-pub use files::{ARCHITECTURES, GGUF_ARCHITECTURES};
+pub use files::{ARCHITECTURES, GGUF_ARCHITECTURES, check_gguf};
 pub use footprint::Sizes;
 pub use published::{check as check_published, is_quantised, problem as published_problem};
 pub use quantisation::{QUANTISATIONS, check_quantisation};

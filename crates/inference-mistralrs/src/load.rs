@@ -1,5 +1,5 @@
 //! Loading a model into mistral.rs.
-use crate::files::{Files, GGUF_ARCHITECTURES};
+use crate::files::Files;
 use contract::{Error, Result};
 use mistralrs::{
     GgufModelBuilder, IsqType, MemoryGpuConfig, Model, ModelDType, PagedAttentionConfig, PagedAttentionMetaBuilder, TextModelBuilder,
@@ -34,10 +34,8 @@ pub fn load(runtime: &Runtime, files: &Files, in_situ: Option<IsqType>, paged: O
     match std::thread::spawn(load).join() {
         Ok(Ok(model)) => Ok(model),
         Ok(Err(refusal)) => {
-            let of_architecture = gguf && refusal.cause.contains("rchitecture");
-            let known = if of_architecture { format!("; it runs {}", GGUF_ARCHITECTURES.join(", ")) } else { String::new() };
             let cause = named(refusal.cause.lines().next().unwrap_or_default().trim_end_matches('.'));
-            Err(Error::model(format!("mistral.rs cannot load {shown}: {cause}{known}")).with_detail(named(&refusal.detail)))
+            Err(Error::model(format!("mistral.rs cannot load {shown}: {cause}")).with_detail(named(&refusal.detail)))
         }
         Err(panic) => {
             let cause = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));

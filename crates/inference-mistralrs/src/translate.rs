@@ -4,6 +4,7 @@
 //! past what it does not find there or says "missing field". (The other new name, `dtype`, is of no matter: mistral.rs reads neither it nor
 //! `torch_dtype`.)
 use contract::{Error, Result};
+use lm::Rope;
 use serde_json::{Map, Value};
 use std::path::Path;
 
@@ -15,10 +16,13 @@ const MOVED: [&str; 3] = ["rope_theta", "partial_rotary_factor", "original_max_p
 const SCALINGS: [(&str, &[&str]); 5] = [
     ("LlamaForCausalLM", &["llama3", "linear"]),
     ("SmolLM3ForCausalLM", &["llama3", "linear"]),
-    ("Phi3ForCausalLM", &["longrope"]),
+    ("Phi3ForCausalLM", &["longrope", "su"]),
     ("DeepseekV2ForCausalLM", &["yarn"]),
     ("DeepseekV3ForCausalLM", &["yarn"]),
 ];
+
+/// Architectures of which it turns a part of each head where the config says so.
+const PARTIAL: [&str; 5] = ["PhiForCausalLM", "Phi3ForCausalLM", "Glm4ForCausalLM", "Glm4MoeForCausalLM", "Qwen3NextForCausalLM"];
 
 /// `config`, read from `file`, with the content of `rope_parameters` under the keys that mistral.rs reads; nothing if it has them already.
 /// A key that stands at the top level too counts there, as it does for [`lm`].
@@ -29,12 +33,16 @@ pub fn translate(config: &Value, file: &Path) -> Result<Option<Value>> {
     let wrong = |what: String| Error::model(format!("{}: `rope_parameters` {what}", file.display()));
     let lacks = |key: &str| config.get(key).is_none_or(Value::is_null);
     let architecture = config["architectures"][0].as_str().unwrap_or_default();
-    // Of the old keys YaRN's are those that models say and mistral.rs passes over.
-    if config.get("rope_scaling").is_some_and(|scaling| kind_of(scaling) == "yarn") {
-        check_scaling("yarn", architecture).map_err(|what| Error::model(format!("{}: `rope_scaling` {what}", file.display())))?;
+    check_said(config, architecture).map_err(|what| Error::model(format!("{}: {what}", file.display())))?;
+    let Value::Object(mut translated) = config.clone() else { return Ok(None) };
+    // Of Qwen2 it takes a window that is there for one that is used.
+    let has_unused_window = architecture == "Qwen2ForCausalLM" && config["use_sliding_window"] != true && !lacks("sliding_window");
+    if has_unused_window {
+        translated.insert("sliding_window".into(), Value::Null);
     }
+    let as_it_is = || Ok(has_unused_window.then(|| Value::Object(translated.clone())));
     let rope = match config.get("rope_parameters") {
-        None | Some(Value::Null) => return Ok(None),
+        None | Some(Value::Null) => return as_it_is(),
         Some(Value::Object(rope)) => rope,
         Some(other) => return Err(wrong(format!("is {other}, but must be an object {{…}}; fetch the file again"))),
     };
@@ -56,13 +64,40 @@ pub fn translate(config: &Value, file: &Path) -> Result<Option<Value>> {
         check_scaling(kind, architecture).map_err(wrong)?;
         added.insert("rope_scaling".into(), scaling(kind, rope));
     }
-    let Value::Object(mut translated) = config.clone() else { return Ok(None) };
     if added.is_empty() {
-        return Ok(None);
+        return as_it_is();
     }
     translated.remove("rope_parameters");
     translated.extend(added);
     Ok(Some(Value::Object(translated)))
+}
+
+/// What is wrong, if mistral.rs passes over what a config says of rotary embeddings.
+fn check_said(config: &Value, architecture: &str) -> Result<(), String> {
+    if let Some(scaling) = config.get("rope_scaling").filter(|scaling| kind_of(scaling) != "default") {
+        check_scaling(kind_of(scaling), architecture).map_err(|what| format!("`rope_scaling` {what}"))?;
+    }
+    let said = |key: &str| [config, &config["rope_scaling"], &config["rope_parameters"]].into_iter().find_map(|place| place[key].as_f64());
+    let [positions, original] = ["max_position_embeddings", "original_max_position_embeddings"].map(said);
+    if let (Some(factor), Some(positions), Some(original)) = (said("attention_factor"), positions, original)
+        && architecture == "Phi3ForCausalLM"
+    {
+        let usual = Rope::usual_attention_factor(positions / original, original);
+        if (factor / usual - 1.0).abs() > 1e-6 {
+            return Err(format!(
+                "`attention_factor` is {factor}, and mistral.rs 0.8.1 takes {usual:.6} whatever stands there; choose a model without this, or \
+                 `engine = \"builtin\"`, which reads it"
+            ));
+        }
+    }
+    let share = said("partial_rotary_factor").unwrap_or(1.0);
+    if share != 1.0 && !PARTIAL.contains(&architecture) {
+        return Err(format!(
+            "`partial_rotary_factor` is {share}, and for {architecture} mistral.rs 0.8.1 turns every head whole; choose a model without this, or \
+             `engine = \"builtin\"`, if it knows the model"
+        ));
+    }
+    Ok(())
 }
 
 /// How embeddings are scaled, by the new key or the old one.
@@ -155,6 +190,20 @@ mod tests {
         }
     }
 
+    /// mistral.rs would let tokens beyond it be forgotten.
+    #[test]
+    fn a_window_that_is_not_used_is_taken_out() {
+        let config = json!({"architectures": ["Qwen2ForCausalLM"], "rope_theta": 1e6, "sliding_window": 32, "use_sliding_window": false});
+        let read = translate(&config, Path::new("config.json")).unwrap().unwrap();
+        assert_eq!((&read["sliding_window"], &read["rope_theta"]), (&Value::Null, &json!(1e6)));
+        let mut used = config.clone();
+        used["use_sliding_window"] = json!(true);
+        assert_eq!(translate(&used, Path::new("config.json")).unwrap(), None);
+        let new = json!({"architectures": ["Qwen2ForCausalLM"], "sliding_window": 32, "rope_parameters": {"rope_theta": 1e6}});
+        let read = translate(&new, Path::new("config.json")).unwrap().unwrap();
+        assert_eq!((&read["sliding_window"], &read["rope_theta"]), (&Value::Null, &json!(1e6)));
+    }
+
     #[test]
     fn what_mistralrs_cannot_be_told_is_refused() {
         let layers = json!({"sliding_attention": {"rope_theta": 1e4}, "full_attention": {"rope_theta": 1e6}});
@@ -166,6 +215,22 @@ mod tests {
         assert!(message.contains("scaled by \"yarn\"; for Qwen3ForCausalLM mistral.rs 0.8.1 computes none that are scaled"), "{message}");
         let message = refused("LlamaForCausalLM", json!({"rope_type": "dynamic", "rope_theta": 1e6, "factor": 4.0}));
         assert!(message.contains("computes llama3 and linear") && message.contains("builtin"), "{message}");
+        for (architecture, kind) in [("Qwen2ForCausalLM", "linear"), ("MistralForCausalLM", "linear"), ("Qwen3ForCausalLM", "llama3")] {
+            let old = json!({"architectures": [architecture], "rope_theta": 1e6, "rope_scaling": {"type": kind, "factor": 4.0}});
+            let message = translate(&old, Path::new("config.json")).unwrap_err().message;
+            assert!(message.contains(&format!("scaled by \"{kind}\"; for {architecture}")), "{message}");
+        }
+        let part = json!({"architectures": ["LlamaForCausalLM"], "rope_theta": 1e6, "partial_rotary_factor": 0.5});
+        let message = translate(&part, Path::new("config.json")).unwrap_err().message;
+        assert!(message.contains("`partial_rotary_factor` is 0.5") && message.contains("builtin"), "{message}");
+        for (factor, is_usual) in [(1.190_238_f64, true), (1.5, false)] {
+            let long = json!({"architectures": ["Phi3ForCausalLM"], "rope_theta": 1e4, "max_position_embeddings": 131_072,
+                "original_max_position_embeddings": 4096, "rope_scaling": {"type": "longrope", "attention_factor": factor}});
+            let usual = Rope::usual_attention_factor(32.0, 4096.0);
+            assert!((usual - 1.190_238).abs() < 1e-6, "{usual}");
+            let outcome = translate(&long, Path::new("config.json"));
+            assert_eq!(outcome.is_ok(), is_usual, "{outcome:?}");
+        }
         for key in ["type", "rope_type"] {
             let old = json!({"architectures": ["Qwen2ForCausalLM"], "rope_theta": 1e6, "rope_scaling": {key: "yarn", "factor": 4.0}});
             let message = translate(&old, Path::new("config.json")).unwrap_err().message;

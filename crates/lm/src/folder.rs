@@ -5,7 +5,7 @@ use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{Device, Tensor};
 use safetensors::tensor::{Dtype, Metadata};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -208,10 +208,42 @@ pub(crate) fn read_text(path: &Path) -> Result<Option<String>> {
     }
 }
 
+/// Whether every tensor is there, in files that are whole: those that a model of a family that is known here needs, and those that an index names.
+/// The folder may be of any family.
+///
+/// # Errors
+/// [`Error::Model`] with the tensor that is missing or of another shape.
+pub fn check_tensors(folder: &Path) -> Result<()> {
+    let path = folder.join("config.json");
+    let config = LlamaConfig::parse(&read_text(&path)?.unwrap_or_default(), &path);
+    let files = weight_files(folder)?;
+    check_weights(folder, &files, config.map(|config| config.tensors()).unwrap_or_default())?;
+    let Some(map) = weight_map(folder)? else { return Ok(()) };
+    let found: HashSet<String> = crate::stored::stored(folder)?.into_iter().map(|tensor| tensor.name).collect();
+    match map.iter().find(|(tensor, _)| !found.contains(*tensor)) {
+        Some((tensor, file)) => {
+            let path = folder.join(file);
+            Err(Error::Model(format!(
+                "tensor `{tensor}` is not in {}, where {INDEX} says that it is; fetch the file again",
+                path.display()
+            )))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Names of the files with the weights: one, or those that the index names.
 pub(crate) fn weight_files(folder: &Path) -> Result<Vec<String>> {
+    match weight_map(folder)? {
+        None => Ok(vec![WEIGHTS.into()]),
+        Some(map) => Ok(map.into_values().collect::<BTreeSet<_>>().into_iter().collect()),
+    }
+}
+
+/// By the names of tensors the files that hold them; None where one file holds all.
+fn weight_map(folder: &Path) -> Result<Option<BTreeMap<String, String>>> {
     if folder.join(WEIGHTS).is_file() {
-        return Ok(vec![WEIGHTS.into()]);
+        return Ok(None);
     }
     let path = folder.join(INDEX);
     let Some(text) = read_text(&path)? else {
@@ -229,11 +261,11 @@ pub(crate) fn weight_files(folder: &Path) -> Result<Vec<String>> {
     let Some(map) = index.get("weight_map").and_then(|map| map.as_object()) else {
         return Err(index.wrong("weight_map", "is missing; it must say which file holds which tensor; fetch the file again"));
     };
-    let mut names = BTreeSet::new();
+    let mut files = BTreeMap::new();
     for (tensor, name) in map {
         // A name with a folder in it could lead out of the model's folder.
         match name.as_str().filter(|name| name.ends_with(".safetensors") && !name.contains(['/', '\\'])) {
-            Some(name) => names.insert(name.to_owned()),
+            Some(name) => files.insert(tensor.clone(), name.to_owned()),
             None => {
                 return Err(
                     index.wrong("weight_map", &format!("gives {name} for {tensor}, which is not a safetensors file of this folder"))
@@ -241,7 +273,7 @@ pub(crate) fn weight_files(folder: &Path) -> Result<Vec<String>> {
             }
         };
     }
-    Ok(names.into_iter().collect())
+    Ok(Some(files))
 }
 
 /// What each tensor is stored in, by name.

@@ -238,6 +238,66 @@ fn the_scaled_frequencies_of_llama_3_are_known_again() {
     assert!(refused(&with([1.0, 2.0, between, 8.0])).contains("another way than Llama 3"));
 }
 
+/// As convert_hf_to_gguf.py writes a Qwen2.5 whose config asks for it; the folder says what transformers' own would.
+#[test]
+fn yarn_becomes_what_a_folder_says_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |more: &'static [(&str, f32)]| {
+        let file = changed(folder.path(), |metadata, _| {
+            metadata.insert("llama.rope.scaling.type".into(), text("yarn"));
+            metadata.insert("llama.rope.scaling.factor".into(), Value::F32(4.0));
+            metadata.insert("llama.rope.scaling.original_context_length".into(), Value::U32(32));
+            metadata.extend(more.iter().map(|(key, value)| (format!("llama.rope.scaling.{key}"), Value::F32(*value))));
+        });
+        let model = folder.path().join(format!("model{}", more.len()));
+        lm::gguf::import(&file, &model).unwrap();
+        assert_eq!(lm::gguf::rotary(&file).unwrap().1.as_deref(), Some("as \"yarn\""));
+        ModelFolder::open(&model).unwrap().config
+    };
+    let usual = said(&[]);
+    let attention_factor = 0.1 * 4f64.ln() + 1.0;
+    let rope = lm::Rope::Yarn { factor: 4.0, beta_fast: 32.0, beta_slow: 1.0, original: 32, truncate: true, attention_factor };
+    assert_eq!(usual.rope, rope);
+    let own = said(&[("yarn_beta_fast", 16.0), ("yarn_beta_slow", 2.0), ("attn_factor", 0.5)]);
+    let rope = lm::Rope::Yarn {
+        factor: 4.0,
+        beta_fast: 16.0,
+        beta_slow: 2.0,
+        original: 32,
+        truncate: true,
+        attention_factor: attention_factor * 0.5,
+    };
+    assert_eq!(own.rope, rope);
+}
+
+/// What a program has to know that reads no scaling.
+#[test]
+fn a_file_says_how_it_turns_vectors() {
+    let rotary = |name: &str| lm::gguf::rotary(&fixture(name)).unwrap();
+    assert_eq!(rotary("bytes.gguf").1, None);
+    assert_eq!(rotary("phi3.gguf").1.as_deref(), Some("by its tensor `rope_factors_short.weight`"));
+    let folder = tempfile::tempdir().unwrap();
+    let with = |divisors: [f32; 4]| {
+        let file = changed(folder.path(), |_, tensors| {
+            let divisors = Tensor::new(&divisors, &Device::Cpu).unwrap();
+            tensors.insert("rope_freqs.weight".into(), QTensor::quantize(&divisors, GgmlDType::F32).unwrap());
+        });
+        lm::gguf::rotary(&file).unwrap().1
+    };
+    assert_eq!(with([1.0; 4]), None, "factors of 1 change nothing");
+    assert_eq!(with([1.0, 1.0, 1.0, 8.0]).as_deref(), Some("by its tensor `rope_freqs.weight`"));
+
+    lm::gguf::check(&fixture("bytes.gguf")).unwrap();
+    let missing = changed(folder.path(), |_, tensors| drop(tensors.remove("blk.1.attn_k.weight")));
+    assert!(lm::gguf::check(&missing).unwrap_err().to_string().contains("`blk.1.attn_k.weight` is missing"));
+    // Of these it is not known what they need.
+    let experts = changed(folder.path(), |metadata, tensors| {
+        metadata.insert("llama.expert_count".into(), Value::U32(8));
+        tensors.remove("blk.1.ffn_up.weight");
+    });
+    lm::gguf::check(&experts).unwrap();
+}
+
 #[test]
 fn two_imports_give_the_same_bytes_and_the_second_changes_nothing() {
     let (parent, model) = check_import("bytes", true);
@@ -414,7 +474,8 @@ fn models_that_are_not_supported_are_refused_by_name() {
     assert!(with("tokenizer.ggml.model", text("t5")).contains("\"t5\""));
     let words = with("tokenizer.ggml.pre", text("falcon"));
     assert!(words.contains("\"falcon\"") && words.contains("\"tekken\"") && words.contains("folder (safetensors)"), "{words}");
-    assert!(with("llama.rope.scaling.type", text("yarn")).contains("scaled as \"yarn\""));
+    assert!(with("llama.rope.scaling.type", text("dynamic")).contains("scaled as \"dynamic\""));
+    assert!(with("llama.rope.scaling.type", text("yarn")).contains("`llama.rope.scaling.factor` must be a number of 1 or more"));
     assert!(with("llama.rope.scaling.type", text("linear")).contains("`llama.rope.scaling.factor`"));
     assert!(with("llama.rope.dimension_count", Value::U32(4)).contains("part of each head"));
     assert!(with("llama.expert_count", Value::U32(8)).contains("mixture of experts"));

@@ -71,6 +71,26 @@ pub fn architecture(file: &Path) -> Result<(String, Option<Error>)> {
     Ok((shape::named_architecture(&gguf)?.to_owned(), Method::of(&gguf).err()))
 }
 
+/// How a file of any architecture turns queries and keys: the base of the wavelengths where it says one; and how they are scaled, in words, where they are.
+pub fn rotary(file: &Path) -> Result<(Option<f64>, Option<String>)> {
+    shape::rotary(&mut Gguf::open(file)?)
+}
+
+/// Whether a file of an architecture that is known here holds every tensor that its metadata ask for. Of others, and of mixtures of experts, nothing is known.
+///
+/// # Errors
+/// [`Error::Model`] where one is missing or of another shape, or the metadata do not fit together.
+pub fn check(file: &Path) -> Result<()> {
+    let mut gguf = Gguf::open(file)?;
+    let name = shape::named_architecture(&gguf)?.to_owned();
+    if shape::known(&name).is_none() || shape::has_experts(&gguf, &name)? {
+        return Ok(());
+    }
+    let tokens = Vocabulary::read(&gguf)?.len();
+    let config = shape::read(&mut gguf, tokens)?;
+    weights::check(&gguf, &config)
+}
+
 /// Of a file of any architecture: its tensors; the numbers that the keys and values of a token are in all blocks together, and the widths of its
 /// residual stream and feed-forward layers.
 pub fn stored(file: &Path) -> Result<(Vec<Stored>, [u64; 3])> {

@@ -28,6 +28,33 @@ pub(super) fn widths(gguf: &Gguf) -> Result<[u64; 3]> {
     Ok([cached, gguf.size(&key("embedding_length"))? as u64, inner as u64])
 }
 
+/// Whether it is a mixture of experts.
+pub(super) fn has_experts(gguf: &Gguf, architecture: &str) -> Result<bool> {
+    Ok(gguf.size_if_any(&format!("{architecture}.expert_count"))?.is_some_and(|experts| experts > 0))
+}
+
+/// As [`super::rotary`] says.
+pub(super) fn rotary(gguf: &mut Gguf) -> Result<(Option<f64>, Option<String>)> {
+    let name = named_architecture(gguf)?.to_owned();
+    let key = |key: &str| format!("{name}.{key}");
+    let theta = gguf.number(&key("rope.freq_base"))?;
+    if let Some(kind) = kind_of_scaling(gguf, &key)? {
+        return Ok((theta, Some(format!("as \"{kind}\""))));
+    }
+    // Factors of 1 change nothing.
+    for tensor in [SHORT, FREQUENCIES] {
+        if gguf.has(tensor) && values(&gguf.tensor(tensor)?)?.iter().any(|factor| *factor != 1.0) {
+            return Ok((theta, Some(format!("by its tensor `{tensor}`"))));
+        }
+    }
+    Ok((theta, None))
+}
+
+/// How its metadata say that the embeddings are scaled.
+fn kind_of_scaling(gguf: &Gguf, key: &dyn Fn(&str) -> String) -> Result<Option<String>> {
+    Ok(gguf.text(&key("rope.scaling.type"))?.filter(|kind| *kind != "none").map(str::to_owned))
+}
+
 /// Width of a head.
 fn head_dim(gguf: &Gguf, key: &dyn Fn(&str) -> String, heads: usize) -> Result<usize> {
     match gguf.size_if_any(&key("attention.key_length"))? {
@@ -43,7 +70,7 @@ pub(super) fn read(gguf: &mut Gguf, tokens: usize) -> Result<LlamaConfig> {
         return Err(gguf.wrong(&format!("its architecture is \"{name}\"; \"llama\", \"qwen2\", \"qwen3\" and \"phi3\" can be imported")));
     };
     let key = |key: &str| format!("{}.{key}", architecture.model_type());
-    if gguf.size_if_any(&key("expert_count"))?.is_some_and(|experts| experts > 0) {
+    if has_experts(gguf, architecture.model_type())? {
         return Err(gguf.wrong("it is a mixture of experts, which is not supported"));
     }
     let hidden_size = gguf.size(&key("embedding_length"))?;
@@ -84,16 +111,40 @@ fn rope(gguf: &mut Gguf, config: &LlamaConfig, key: &dyn Fn(&str) -> String) -> 
     if gguf.has(SHORT) {
         return long(gguf, config, key);
     }
-    let kind = gguf.text(&key("rope.scaling.type"))?.filter(|kind| *kind != "none").map(str::to_owned);
-    match kind.as_deref() {
+    match kind_of_scaling(gguf, key)?.as_deref() {
         Some("linear") => match gguf.number(&key("rope.scaling.factor"))? {
             Some(factor) if factor > 0.0 => Ok(Rope::Linear { factor }),
             _ => Err(gguf.wrong(&format!("metadata `{}` must be a positive number", key("rope.scaling.factor")))),
         },
-        Some(kind) => Err(gguf.wrong(&format!("its rotary embeddings are scaled as \"{kind}\", which is not supported; \"linear\" is"))),
+        Some("yarn") => yarn(gguf, config, key),
+        Some(kind) => {
+            Err(gguf.wrong(&format!("its rotary embeddings are scaled as \"{kind}\", which is not supported; \"linear\" and \"yarn\" are")))
+        }
         None if gguf.has(FREQUENCIES) => llama3(gguf, config),
         None => Ok(Rope::Plain),
     }
+}
+
+/// Of what is not said, llama.cpp's defaults, which are those of the paper and of transformers.
+fn yarn(gguf: &Gguf, config: &LlamaConfig, key: &dyn Fn(&str) -> String) -> Result<Rope> {
+    let positive = |name: &str| match gguf.number(&key(name))? {
+        Some(value) if !(value.is_finite() && value > 0.0) => {
+            Err(gguf.wrong(&format!("metadata `{}` must be a positive number", key(name))))
+        }
+        value => Ok(value),
+    };
+    let name = "rope.scaling.factor";
+    let factor = positive(name)?.filter(|factor| *factor >= 1.0);
+    let factor = factor.ok_or_else(|| gguf.wrong(&format!("metadata `{}` must be a number of 1 or more", key(name))))?;
+    let original = gguf.size_if_any(&key("rope.scaling.original_context_length"))?.unwrap_or(config.max_position_embeddings);
+    let beta_fast = positive("rope.scaling.yarn_beta_fast")?.unwrap_or(32.0);
+    let beta_slow = positive("rope.scaling.yarn_beta_slow")?.unwrap_or(1.0);
+    if beta_fast < beta_slow || original == 0 || original as f64 * factor > 1e8 {
+        return Err(gguf.wrong("the metadata of its scaled rotary embeddings do not fit together"));
+    }
+    // What the file says multiplies the usual one.
+    let attention_factor = Rope::yarn_attention_factor(factor, None) * positive("rope.scaling.attn_factor")?.unwrap_or(1.0);
+    Ok(Rope::Yarn { factor, beta_fast, beta_slow, original, truncate: true, attention_factor })
 }
 
 fn values(tensor: &Tensor) -> Result<Vec<f64>> {
