@@ -2,6 +2,7 @@
 use super::{EMBEDDED, begins_as_gguf, elsewhere, installed, is_gguf, name_of, sha256_together};
 use contract::{Code, Error, Result};
 use home::{Home, create_folder, read_error};
+use hub::Origin;
 use hub::found::gguf_files;
 use lm::seal::{self, State};
 use lm::{Checked, ModelFolder, RewardFolder};
@@ -41,7 +42,7 @@ impl Located {
 }
 
 /// Finds the model that a spec's `key` calls `name`: a `.gguf` file or, when it contains a slash, a folder or a GGUF file of any name, relative to `base`;
-/// otherwise an installed model; and where there is none, one of another program (`owner/name` of Hugging Face's cache, `name:tag` of Ollama).
+/// otherwise an installed model (also as `owner/name`, if it was brought from the hub); and where there is none, one of another program (`owner/name` of Hugging Face's cache, `name:tag` of Ollama).
 pub fn locate(home: &Home, name: &str, base: &Path, key: &str) -> Result<Located> {
     let path = expand(name, base);
     if is_gguf(&path) {
@@ -54,6 +55,9 @@ pub fn locate(home: &Home, name: &str, base: &Path, key: &str) -> Result<Located
         if path.is_dir() || begins_as_gguf(&path) {
             return Ok(Located::at(path));
         }
+        if let Some(installed) = brought(home, name, key)? {
+            return Ok(Located::at(installed));
+        }
         return elsewhere::find(home, name, key)?.ok_or_else(|| nowhere(name, &path, key));
     }
     let installed = home.models().join(name);
@@ -61,6 +65,24 @@ pub fn locate(home: &Home, name: &str, base: &Path, key: &str) -> Result<Located
         return Ok(Located::at(installed));
     }
     elsewhere::find(home, name, key)?.ok_or_else(|| missing(home, name, key))
+}
+
+/// The installed model that was brought from the hub's repository `name`.
+fn brought(home: &Home, name: &str, key: &str) -> Result<Option<PathBuf>> {
+    if hub::Id::parse(name).is_err() {
+        return Ok(None);
+    }
+    let entries = std::fs::read_dir(home.models()).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_it = |folder: &PathBuf| Origin::read(folder).is_some_and(|origin| origin.id.eq_ignore_ascii_case(name));
+    let mut found: Vec<PathBuf> = entries.filter(is_it).collect();
+    found.sort_unstable();
+    match &found[..] {
+        [] | [_] => Ok(found.pop()),
+        several => {
+            let names: Vec<_> = several.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy()).collect();
+            Err(Error::model(format!("{key} names \"{name}\", of which several are installed: {}; name one of these.", names.join(", "))))
+        }
+    }
 }
 
 /// There is no such folder, and no such model of another program.
@@ -157,6 +179,13 @@ mod tests {
         std::fs::create_dir_all(home.models().join("mine")).unwrap();
         assert!(message("gpt-5").contains("installed are mine"));
         assert_eq!(find("mine").unwrap(), Located::Folder(home.models().join("mine")));
+        let origin = "hub = \"h\"\nkind = \"model\"\nid = \"Owner/Mine\"\nrevision = \"abc\"\nfiles = []\n";
+        std::fs::write(home.models().join("mine/origin.toml"), origin).unwrap();
+        assert_eq!(find("owner/mine").unwrap(), Located::Folder(home.models().join("mine")), "by the name that it has on the hub");
+        std::fs::create_dir_all(home.models().join("mine2")).unwrap();
+        std::fs::write(home.models().join("mine2/origin.toml"), origin).unwrap();
+        assert!(message("Owner/Mine").contains("several are installed: mine, mine2"));
+        std::fs::remove_dir_all(home.models().join("mine2")).unwrap();
         assert!(message("./mine").contains("frozen.model"));
         assert_eq!(find("./models/mine").unwrap(), Located::Folder(folder.path().join("./models/mine")));
         assert!(message("models/x.gguf").contains("x.gguf"));
