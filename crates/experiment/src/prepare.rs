@@ -6,7 +6,8 @@ use contract::data::{Census, Prompt};
 use contract::{Error, Result, Spec};
 use datasets::Splits;
 use inference::FrozenModel;
-use rewards::Reward;
+use lm::Message;
+use rewards::{Lengths as Scored, Pair, Reward, Scorers, conversation};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::Fact;
@@ -188,6 +189,32 @@ impl Prepared {
             }
         }
         if self.spec.arms.instruction { self.check_request(prompter) } else { Ok(()) }
+    }
+
+    /// Refuses prompts that do not fit into what scores, with a full answer. Of another tokenizer than the frozen model's that is near, not exact: an answer may
+    /// still become longer there.
+    pub fn check_scored_lengths(&self, scorers: &Scorers) -> Result<()> {
+        let (s, most) = (&self.splits, self.spec.frozen.max_answer_tokens);
+        let splits = [("train", &s.train), ("validation", &s.validation), ("test", &s.test)];
+        let named = splits.into_iter().flat_map(|(split, prompts)| prompts.iter().enumerate().map(move |(i, prompt)| (split, i, prompt)));
+        let named: Vec<(&str, usize, &Prompt)> = named.collect();
+        // Of an answer of one token.
+        let shortest = |prompt: &Prompt| conversation(Pair { system: prompt.system.as_deref(), prompt: &prompt.text, answer: "." });
+        let conversations: Vec<Vec<Message>> = named.iter().map(|(_, _, prompt)| shortest(prompt)).collect();
+        for (label, scorer) in scorers {
+            let Some(Scored { each, context }) = scorer.lengths(&conversations)? else { continue };
+            let longest = each.iter().zip(&named).max_by_key(|(tokens, _)| **tokens);
+            let Some((tokens, (split, index, prompt))) = longest.filter(|(tokens, _)| **tokens + most > context + 1) else { continue };
+            return Err(Error::data(format!(
+                "Prompt {} of the {split} split (\"{}\") with an answer of frozen.max_answer_tokens = {most} is {} tokens long to the part \"{label}\" of the \
+                 reward, which reads {context}. Lower frozen.max_answer_tokens, leave long prompts out (data.max_words), or choose a reward with a longer \
+                 context.",
+                index + 1,
+                beginning(&prompt.text),
+                tokens + most - 1
+            )));
+        }
+        Ok(())
     }
 
     /// Refuses a request for instructions that does not fit into the prompter's context even before there are any to show.

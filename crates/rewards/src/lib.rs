@@ -19,6 +19,6 @@ pub use diagnose::{Finding, diagnose};
 pub use form::{flesch_reading_ease, length_band, readability};
 pub use invocation::{content_checksum, described, in_words};
 pub use kept::KeptScores;
-pub use model::{Scorer, conversation};
+pub use model::{Lengths, Scorer, conversation};
 pub use reward::{Pair, Reward, Score, Scorers};
 pub use topicality::{NEUTRAL, closeness, topicality};

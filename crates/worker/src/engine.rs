@@ -16,7 +16,7 @@ use experiment::prepare::{Longest, Prepared, Reader, TokensOf, unchanged};
 use experiment::{Prompter, Wording};
 use home::Home;
 use inference::{BuiltIn, Cached, EngineChoice, EngineFootprint, EngineKind, Form, FrozenModel, Proof, Weights, admit, choose};
-use inference_mistralrs::{MistralRs, Sizes, check_pages, check_quantisation, free_gpu_bytes, has_gpu};
+use inference_mistralrs::{MistralRs, Sizes, check_gguf, check_pages, check_quantisation, free_gpu_bytes, has_gpu};
 use lm::{Llama, LoadTime, Message, ModelFolder, Tokenizer};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -141,7 +141,7 @@ impl Frozen {
         let prefers_mistralrs = engine == Engine::Mistralrs || engine == Engine::Auto && (quantised || has_gpu());
         let read = match (&located, known) {
             // As it is for mistral.rs; otherwise imported on first use.
-            (Located::Gguf(_), _) if prefers_mistralrs => None,
+            (Located::Gguf(file), _) if engine == Engine::Mistralrs || prefers_mistralrs && check_gguf(file).is_ok() => None,
             (_, Some(folder)) => Some(Ok(folder.clone())),
             _ => Some(as_folder(home, &located)),
         };
@@ -428,7 +428,8 @@ pub struct Admission {
 impl Loaded {
     /// Refuses prompts that do not fit into a model's context.
     pub fn check_lengths(&self, prepared: &Prepared) -> Result<()> {
-        prepared.check_lengths(&self.prompter, self.frozen.model())
+        prepared.check_lengths(&self.prompter, self.frozen.model())?;
+        prepared.check_scored_lengths(&self.parts.scorers)
     }
 
     /// Refuses models that are not those that the run began with.

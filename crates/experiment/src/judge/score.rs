@@ -5,7 +5,7 @@ use contract::bench::ScoreMass;
 use contract::{Error, Result};
 use inference::FrozenModel;
 use lm::Message;
-use rewards::Scorer;
+use rewards::{Lengths, Scorer};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -145,6 +145,14 @@ impl<M: FrozenModel + ?Sized> Scorer for ScoreJudge<M> {
             return Err(self.silent(silent, scores.len()));
         }
         Ok(scores.into_iter().map(|score| score.unwrap_or(f64::from(self.scale.lowest))).collect())
+    }
+
+    fn lengths(&self, conversations: &[Vec<Message>]) -> Result<Option<Lengths>> {
+        let model = self.model()?;
+        let length = |conversation: &Vec<Message>| model.prompt_tokens(None, &self.question(conversation));
+        let each = conversations.iter().map(length).collect::<Result<_>>()?;
+        // And one that it says.
+        Ok(Some(Lengths { each, context: model.context().saturating_sub(1) }))
     }
 
     fn remark(&self) -> Option<String> {

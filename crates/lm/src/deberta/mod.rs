@@ -94,7 +94,29 @@ impl Deberta {
         Ok(self.pair(conversation)?.tokens)
     }
 
+    /// How many tokens it reads at most.
+    pub fn context(&self) -> usize {
+        self.config.max_position_embeddings
+    }
+
+    /// How many tokens a conversation has as a pair, however many these are, special ones included.
+    pub fn length(&self, conversation: &[Message]) -> Result<usize> {
+        Ok(self.written(conversation)?.tokens.len())
+    }
+
     fn pair(&self, conversation: &[Message]) -> Result<Pair> {
+        let pair = self.written(conversation)?;
+        if pair.tokens.len() > self.context() {
+            return Err(Error::TooLong(format!(
+                "a question with its answer is {} tokens long, and the reward model reads {} (`max_position_embeddings`)",
+                pair.tokens.len(),
+                self.context()
+            )));
+        }
+        Ok(pair)
+    }
+
+    fn written(&self, conversation: &[Message]) -> Result<Pair> {
         let Some((answer, before)) = conversation.split_last() else {
             return Err(Error::Model("a conversation without messages cannot be scored".into()));
         };
@@ -110,13 +132,7 @@ impl Deberta {
             tokens.extend(self.tokenizer.text(&answer.content)?);
             tokens.push(end);
         }
-        let (longest, vocabulary) = (self.config.max_position_embeddings, self.config.vocab_size);
-        if tokens.len() > longest {
-            return Err(Error::TooLong(format!(
-                "a question with its answer is {} tokens long, and the reward model reads {longest} (`max_position_embeddings`)",
-                tokens.len()
-            )));
-        }
+        let vocabulary = self.config.vocab_size;
         match tokens.iter().find(|token| **token as usize >= vocabulary) {
             Some(token) => Err(Error::Model(format!("token {token} is not below `vocab_size` ({vocabulary})"))),
             None => Ok(Pair { tokens, answer: begins }),
