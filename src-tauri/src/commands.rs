@@ -9,7 +9,7 @@ use contract::desk::{
     ScoreRow, Settings, Share, SpecCheck, Tried, TryNews,
 };
 use contract::endpoint::{Endpoint, EndpointFindings, KeyNames};
-use contract::feedback::{FeedbackBench, FeedbackColumns, FeedbackPreview};
+use contract::feedback::{FeedbackBench, FeedbackColumns, FeedbackFilter, FeedbackPreview};
 use contract::hub::{HubAsked, HubBrought, HubKind, HubKnown, HubListed, HubProgress, HubShown, HubSought};
 use contract::judged::{JudgeProgress, Judged, ToJudge};
 use contract::profiles::Profiles;
@@ -348,8 +348,8 @@ async fn leave_hub_get(desk: Desk<'_>, kind: HubKind, name: String) -> Result<()
 }
 
 #[tauri::command]
-async fn feedback(desk: Desk<'_>, file: PathBuf, columns: FeedbackColumns) -> Result<FeedbackPreview> {
-    desk.feedback(file, columns).await
+async fn feedback(desk: Desk<'_>, file: PathBuf, columns: FeedbackColumns, filter: FeedbackFilter) -> Result<FeedbackPreview> {
+    desk.feedback(file, columns, filter).await
 }
 
 #[tauri::command]

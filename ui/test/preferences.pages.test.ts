@@ -14,6 +14,7 @@ import {
   labelPairsForest,
   labelsInWords,
   NO_COLUMNS,
+  NO_FILTER,
 } from '$lib/state/feedback';
 import { draft } from '$lib/state/draft.svelte';
 import { benching, feedbackFile, rewardTraining } from '$lib/state/preferences.svelte';
@@ -92,6 +93,21 @@ describe('a reward', { timeout: 30_000 }, () => {
     expect(benching.asked).toMatchObject({ only: 100, seed: 7 });
     expect(await violations()).toEqual([]);
   });
+  it('is held against answers of a length and a language', async () => {
+    await pairs('#/rewards');
+    await fireEvent.input(screen.getByLabelText('Fewest words'), { target: { value: '30' } });
+    await fireEvent.input(screen.getByLabelText('Most words'), { target: { value: '20' } });
+    await screen.findByText('Write 30 or more, or nothing.');
+    expect(screen.getByRole<HTMLButtonElement>('button', { name: /^Hold it against/ }).disabled).toBe(true);
+    await fireEvent.input(screen.getByLabelText('Most words'), { target: { value: '90' } });
+    await fireEvent.change(screen.getByLabelText('Language'), { target: { value: 'en' } });
+    await screen.findByText(/; 52 of another length, 41 in another language, 2 left out/, undefined, LATE);
+    const begin = await screen.findByRole<HTMLButtonElement>('button', { name: 'Hold it against 319 pairs' }, LATE);
+    await waitFor(() => expect(begin.disabled).toBe(false), LATE);
+    await fireEvent.click(begin);
+    await waitFor(() => expect(benching.asked?.filter).toEqual({ min_words: 30, max_words: 90, language: 'en' }), LATE);
+    expect(await violations()).toEqual([]);
+  });
   it('of an earlier run is read when it is chosen', async () => {
     await pairs('#/rewards');
     const option = await waitFor(() => {
@@ -148,12 +164,13 @@ describe('a reward model', { timeout: 30_000 }, () => {
     rewardTraining.stop();
     await waitFor(() => expect(rewardTraining.since).toBeNull(), LATE);
   });
-  it('does not learn from labels', async () => {
+  it('learns from labels, of which it makes pairs', async () => {
     await open('#/rewards/train');
     await fireEvent.input(await screen.findByLabelText('File'), { target: { value: '/home/ada/helpsteer.jsonl' } });
     await fireEvent.change(await screen.findByLabelText('Label', undefined, LATE), { target: { value: 'correctness' } });
-    await screen.findByText(/this file holds answers with labels/, undefined, LATE);
-    expect(screen.getByRole<HTMLButtonElement>('button', { name: 'Train' }).disabled).toBe(true);
+    await screen.findByText(/any two with different labels are a pair/, undefined, LATE);
+    const begin = screen.getByRole<HTMLButtonElement>('button', { name: 'Train' });
+    await waitFor(() => expect(begin.disabled).toBe(false), LATE);
   });
   it('is not asked for with what it cannot be', () => {
     const fields: TrainingFields = {
@@ -165,17 +182,18 @@ describe('a reward model', { timeout: 30_000 }, () => {
         epochs: '1',
         learningRate: '2e-4',
         maxTokens: '512',
+        nearDuplicates: '',
         seed: '0',
         checkpointing: false,
       },
     };
     const slips = (more: Partial<TrainingFields>) =>
-      Object.keys(trainingOf({ ...fields, ...more }, { pairs: '/p.jsonl', columns: NO_COLUMNS }, ['taken']).slips);
+      Object.keys(trainingOf({ ...fields, ...more }, { pairs: '/p.jsonl', columns: NO_COLUMNS, filter: NO_FILTER }, ['taken']).slips);
     expect(slips({})).toEqual([]);
     expect(slips({ name: 'taken', only: '3', heldOut: '1', epochs: '0', learningRate: '-1', maxTokens: 'many' })).toEqual([
       ...['name', 'only', 'heldOut', 'epochs', 'learningRate', 'maxTokens'],
     ]);
-    expect(trainingOf(fields, { pairs: '/p.jsonl', columns: NO_COLUMNS }, []).asked).toMatchObject({
+    expect(trainingOf(fields, { pairs: '/p.jsonl', columns: NO_COLUMNS, filter: NO_FILTER }, []).asked).toMatchObject({
       pairs: '/p.jsonl',
       only: null,
       max_tokens: 512,
@@ -188,6 +206,7 @@ describe('a reward model', { timeout: 30_000 }, () => {
   });
 });
 
+const NOTHING_OUT = { rows: 0, reasons: [], wrong_length: 0, wrong_language: 0 };
 describe('what was found', () => {
   const bounded = (value: number, low: number, high: number) => ({ value, interval: { low, high } });
   const found = (reward: number, length: number, low = reward - 0.1, high = reward + 0.1): RewardBench => ({
@@ -196,8 +215,7 @@ describe('what was found', () => {
       prompts: 40,
       drawn_of: null,
       repeated: 0,
-      skipped: 0,
-      reasons: [],
+      left_out: NOTHING_OUT,
       unscored: 0,
       unscored_because: null,
       answers_per_second: 5,
@@ -247,7 +265,7 @@ describe('what labels say', () => {
     ...more,
   });
   const found = (reward: number, length: number, more = {}): LabelBench => ({
-    ...{ label: 'score', answers: 40, prompts: 20, pairs: 30, drawn_of: null, label_with_length: null, left_out: { rows: 0, reasons: [] } },
+    ...{ label: 'score', answers: 40, prompts: 20, pairs: 30, drawn_of: null, label_with_length: null, left_out: NOTHING_OUT },
     ...{ unscored: 0, unscored_because: null, answers_per_second: 5, checksum: 'ab', origin: null },
     rewards: [one('reward', reward, more), one('length', length)],
   });

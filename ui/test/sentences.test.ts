@@ -5,7 +5,7 @@ import { analyse, check, design, examine, feedback, hubShow, inWindow, news, run
 import StatusLine from '$lib/components/StatusLine.svelte';
 import { eventInWindow } from '$lib/ipc/failure';
 import { answerWith } from '$lib/ipc/mock';
-import { fieldsOf, NO_COLUMNS } from '$lib/state/feedback';
+import { fieldsOf, NO_COLUMNS, NO_FILTER } from '$lib/state/feedback';
 import { ENDPOINT, FIELDS, fieldOf, PART } from '$lib/state/labels';
 import { beginning } from '$lib/state/run';
 import { asSentence } from '$lib/state/steps';
@@ -257,7 +257,10 @@ describe('what comes through the door', () => {
       }),
     });
     expect((await check({} as Spec)).problems).toEqual([{ path: 'reward.parts', message: 'is empty; add at least one part' }]);
-    expect((await feedback('a.csv', NO_COLUMNS)).holds).toEqual({ kind: 'unclear', why: 'a.csv: x: choose it under “Chosen answer”' });
+    expect((await feedback('a.csv', NO_COLUMNS, NO_FILTER)).holds).toEqual({
+      kind: 'unclear',
+      why: 'a.csv: x: choose it under “Chosen answer”',
+    });
     expect((await run(1)).summary.report).toMatchObject({ verdict: FIELD, warnings: [FIELD] });
     expect(await analyse([1])).toMatchObject({ verdict: FIELD, warnings: [FIELD] });
     expect((await design({} as Spec, 1, null)).finding).toBe(FIELD);

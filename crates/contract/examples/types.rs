@@ -154,6 +154,7 @@ fn main() {
         bench::ToTrainReward,
         bench::PairExample,
         feedback::FeedbackColumns,
+        feedback::FeedbackFilter,
         feedback::FeedbackPreview,
         feedback::Held,
         feedback::LeftOut,

@@ -1,6 +1,6 @@
 //! What a reward is worth by pairs of answers of which people chose one, and reward models that are trained on them.
 use crate::data::NearPair;
-use crate::feedback::FeedbackColumns;
+use crate::feedback::{FeedbackColumns, FeedbackFilter, LeftOut};
 use crate::figures::Interval;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -64,9 +64,7 @@ pub struct RewardBench {
     /// Pairs of the file that say what an earlier one says, and were left out.
     #[serde(default)]
     pub repeated: usize,
-    /// Lines of the file that hold no pair: how many, and the first few with their reasons.
-    pub skipped: usize,
-    pub reasons: Vec<String>,
+    pub left_out: LeftOut,
     /// Pairs that are left out because the reward could not score one of their answers, with the first reason.
     pub unscored: usize,
     pub unscored_because: Option<String>,
@@ -104,6 +102,9 @@ pub struct RewardTrained {
     /// Pairs that it was trained on, and those that were left out because a conversation is too long.
     pub pairs: usize,
     pub too_long: usize,
+    /// Pairs that were left out because they begin nearly as a held-out pair does; 0 where that was not asked for.
+    #[serde(default)]
+    pub too_near: usize,
     pub steps: usize,
     /// Mean of −log P(chosen) over the last tenth of the steps, nats.
     pub training_loss: f64,
@@ -140,6 +141,14 @@ pub struct RewardRecord {
     pub file: String,
     pub file_checksum: String,
     pub origin: Option<String>,
+    /// Of answers with labels, which were paired: the label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Which of its pairs counted.
+    #[serde(default)]
+    pub filter: FeedbackFilter,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub near_duplicates: Option<f64>,
     /// Pairs that it was trained on.
     pub pairs: usize,
     pub steps: usize,
@@ -166,7 +175,9 @@ impl RewardRecord {
 
     /// In one line, as a run keeps it.
     pub fn in_words(&self) -> String {
-        let Self { program_version, base, file, file_checksum, origin, pairs, seed, held_out, .. } = self;
+        let Self { program_version, base, file, file_checksum, origin, label, filter, pairs, seed, held_out, .. } = self;
+        let label = label.as_ref().map_or_else(String::new, |label| format!(" by the label {label:?}"));
+        let filter = filter.in_words().map_or_else(String::new, |filter| format!(" with {filter}"));
         let from = origin.as_ref().map_or_else(String::new, |origin| format!(", {origin}"));
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
         let right = held_out.as_ref().and_then(|held_out| Some((held_out.pairs, held_out.accuracy?)));
@@ -175,7 +186,7 @@ impl RewardRecord {
             format!("; right of {n} held-out pairs: {}{interval}", percent(accuracy.value))
         });
         format!(
-            "trained by alignpro {program_version} from {base} on {pairs} pairs of {file} (SHA-256 {file_checksum}{from}), seed {seed}{right}"
+            "trained by alignpro {program_version} from {base} on {pairs} pairs{label}{filter} of {file} (SHA-256 {file_checksum}{from}), seed {seed}{right}"
         )
     }
 }
@@ -216,6 +227,8 @@ pub struct ToBenchReward {
     pub file: String,
     #[serde(default)]
     pub columns: FeedbackColumns,
+    #[serde(default)]
+    pub filter: FeedbackFilter,
     /// Only so many pairs or answers of the file, drawn by the seed; null for all.
     pub only: Option<usize>,
     pub seed: u64,
@@ -228,6 +241,11 @@ pub struct ToTrainReward {
     pub pairs: String,
     #[serde(default)]
     pub columns: FeedbackColumns,
+    #[serde(default)]
+    pub filter: FeedbackFilter,
+    /// Pairs are not trained on that begin nearly as a held-out one does: with so large a share of all word triples in common, in (0, 1]; null to train on them
+    /// all the same.
+    pub near_duplicates: Option<f64>,
     /// What the new model is to be called.
     pub name: String,
     /// The model to begin with, as a spec names it.

@@ -29,6 +29,32 @@ impl FeedbackColumns {
     }
 }
 
+/// Which pairs or answers of a file count, as [`crate::data::Data`] has it for prompts. Absent: all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(default, deny_unknown_fields)]
+pub struct FeedbackFilter {
+    /// What has an answer of fewer words is left out. Words are what white space separates.
+    pub min_words: Option<usize>,
+    /// What has an answer of more words is left out.
+    pub max_words: Option<usize>,
+    /// What was said last by the user, or answered, and is clearly in another language is left out: ISO 639 code, such as `"en"`. Texts too short to tell stay.
+    pub language: Option<String>,
+}
+
+impl FeedbackFilter {
+    /// In words; None where all count.
+    pub fn in_words(&self) -> Option<String> {
+        let Self { min_words, max_words, language } = self;
+        let parts = [
+            min_words.map(|least| format!("answers of at least {least} words")),
+            max_words.map(|most| format!("answers of at most {most} words")),
+            language.as_ref().map(|code| format!("language {code:?}")),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+}
+
 /// A file of feedback, at a look.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
 pub struct FeedbackPreview {
@@ -67,11 +93,17 @@ pub enum Held {
     Unclear { why: String },
 }
 
-/// Rows that hold nothing of use: how many, and the first few with their reasons.
+/// What does not count.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct LeftOut {
+    /// Rows that hold nothing of use, with the first few reasons.
     pub rows: usize,
     pub reasons: Vec<String>,
+    /// Pairs or answers that the [`FeedbackFilter`] leaves out.
+    #[serde(default)]
+    pub wrong_length: usize,
+    #[serde(default)]
+    pub wrong_language: usize,
 }
 
 /// Answers whose label is at least `low` and below `high`; the last one includes `high`. Where both are the same, that is the label.
@@ -99,6 +131,7 @@ pub struct FileBench {
     pub columns: FeedbackColumns,
     /// The column that says which of two answers is the better one, where one does.
     pub better: Option<String>,
+    pub filter: FeedbackFilter,
     #[serde(flatten)]
     pub found: FeedbackBench,
 }

@@ -1,6 +1,7 @@
 //! Conversations as data sets write them: lists of messages, of texts, or transcripts.
 use contract::data::Prompt;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// One message of a conversation.
@@ -38,7 +39,7 @@ impl Turn {
 /// What a field asks: its text; of a conversation the first message of the user, with the system prompt before it.
 pub(crate) fn asked(value: &Value) -> Result<Prompt, String> {
     let conversation = match value {
-        Value::String(text) => match transcript(text) {
+        Value::String(text) => match written(text) {
             Some(conversation) => conversation,
             None => return Ok(Prompt::from(text.as_str())),
         },
@@ -64,11 +65,24 @@ pub(crate) fn turns(value: &Value) -> Result<Vec<Turn>, String> {
     value.as_array().ok_or_else(|| format!("{}, not messages", describe(value)))?.iter().map(Turn::of).collect()
 }
 
-/// A text of turns that begin with "\n\nHuman:" and "\n\nAssistant:"; None where it does not begin with one.
-pub(crate) fn transcript(text: &str) -> Option<Vec<Turn>> {
+/// A conversation that is written as one text: a transcript, or the JSON of messages, as CSV has it. None where it is neither.
+pub(crate) fn written(text: &str) -> Option<Vec<Turn>> {
+    transcript(text).or_else(|| {
+        let text = text.trim();
+        let messages = text.starts_with("[{").then(|| serde_json::from_str(text).ok()).flatten()?;
+        turns(&messages).ok()
+    })
+}
+
+/// A text of turns that begin with "\n\nHuman:" and "\n\nAssistant:", of which the first may stand at the very beginning; None where
+/// it does not begin with one.
+fn transcript(text: &str) -> Option<Vec<Turn>> {
     const SPEAKERS: [(&str, &str); 2] = [("\n\nHuman:", "user"), ("\n\nAssistant:", "assistant")];
     let mut turns: Vec<Turn> = Vec::new();
-    let mut rest = text;
+    // Where an answer follows, a question at the beginning is no chance.
+    let begins = text.trim_start().starts_with("Human:") && text.contains(SPEAKERS[1].0);
+    let padded = if begins { Cow::from(format!("\n\n{}", text.trim_start())) } else { Cow::from(text) };
+    let mut rest = &*padded;
     while !rest.is_empty() {
         let (mark, role) = SPEAKERS.into_iter().find(|(mark, _)| rest.starts_with(mark))?;
         rest = &rest[mark.len()..];
@@ -111,6 +125,14 @@ mod tests {
         let why = |system: Option<&str>| (system.map(String::from), "Why?".to_owned());
         assert_eq!(of(json!("Why?")), why(None));
         assert_eq!(of(json!("\n\nHuman: Why?\n\nAssistant: So.\n\nHuman: And?")), why(None));
+        assert_eq!(of(json!("Human: Why?\n\nAssistant: So.")), why(None));
+        assert_eq!(of(json!("Human: Why?")), (None, "Human: Why?".into()), "a text");
+        assert_eq!(
+            of(json!(r#"[{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?"}]"#)),
+            why(Some("Be brief."))
+        );
+        assert_eq!(of(json!("[{]")), (None, "[{]".into()));
+        assert_eq!(of(json!(r#"[{"a": 1}] is JSON"#)), (None, r#"[{"a": 1}] is JSON"#.into()));
         assert_eq!(of(json!(["Why?", "And?"])), why(None));
         assert_eq!(of(json!([{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}])), why(None));
         assert_eq!(of(json!([{"role": "system", "content": " Be brief. "}, {"role": "user", "content": "Why?"}])), why(Some("Be brief.")));

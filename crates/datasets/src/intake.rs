@@ -5,7 +5,7 @@ use crate::checksum::{Fingerprint, fingerprint};
 use crate::columns::{Column, quote};
 use crate::conversation::{asked, describe, system_prompt};
 use crate::language::{is_other, language};
-use crate::near::Near;
+use crate::near::{Near, word_count};
 use crate::read::{Fields, Source, found, name_in};
 use crate::split::{Order, normalised};
 use contract::data::{Census, Data, NEAR, Prompt};
@@ -73,7 +73,7 @@ pub(crate) fn load(source: &Source, spec: &Data) -> Result<Splits> {
 
 impl<'a> Candidates<'a> {
     fn new(source: &'a Source, spec: &'a Data) -> Result<Self> {
-        let language = spec.language.as_deref().map(language).transpose()?;
+        let language = spec.language.as_deref().map(|code| language(code, "data.language")).transpose()?;
         let clusters = spec.cluster_column.is_some().then(Vec::new);
         let mut found = Self { source, spec, language, rows: Vec::new(), clusters, digests: HashSet::new(), census: Census::default() };
         let mut names: HashMap<String, usize> = HashMap::new();
@@ -101,7 +101,7 @@ impl<'a> Candidates<'a> {
 
     /// Counts a prompt in, or says why not.
     fn take(&mut self, row: usize, asked: Prompt, cluster: Option<String>, names: &mut HashMap<String, usize>) {
-        let words = asked.text.split_whitespace().count();
+        let words = word_count(&asked.text);
         if self.spec.min_words.is_some_and(|least| words < least) || self.spec.max_words.is_some_and(|most| words > most) {
             self.census.wrong_length += 1;
         } else if self.language.is_some_and(|wanted| is_other(&asked.text, wanted)) {

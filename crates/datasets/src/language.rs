@@ -75,12 +75,12 @@ const SHORT: [(&str, &str); 69] = [
     ("zh", "cmn"),
 ];
 
-/// The language of a code of two or three letters.
-pub(crate) fn language(code: &str) -> Result<Lang> {
+/// The language of a code of two or three letters, which stands in the field `named`.
+pub(crate) fn language(code: &str, named: &str) -> Result<Lang> {
     let long = SHORT.iter().find(|(short, _)| *short == code).map_or(code, |(_, long)| long);
     Lang::from_code(long).ok_or_else(|| {
         Error::spec(format!(
-            "data.language is {code:?}, which is no language that can be told; write its ISO 639 code, such as \"en\", or leave it out"
+            "{named} is {code:?}, which is no language that can be told; write its ISO 639 code, such as \"en\", or leave it out"
         ))
     })
 }
@@ -97,15 +97,15 @@ mod tests {
     #[test]
     fn every_code_is_a_language() {
         for (short, long) in SHORT {
-            assert_eq!(language(short).unwrap(), language(long).unwrap());
-            assert_eq!(language(short).unwrap().code(), long);
+            assert_eq!(language(short, "data.language").unwrap(), language(long, "data.language").unwrap());
+            assert_eq!(language(short, "data.language").unwrap().code(), long);
         }
-        assert!(language("xx").unwrap_err().message.contains("\"xx\""));
+        assert!(language("xx", "data.language").unwrap_err().message.contains("\"xx\""));
     }
 
     #[test]
     fn languages_are_told_apart() {
-        let english = language("en").unwrap();
+        let english = language("en", "data.language").unwrap();
         let other = [
             "Wie kann ich meinen Garten im Winter am besten vor Frost schützen?",
             "¿Cuál es la mejor manera de aprender a tocar la guitarra en casa?",

@@ -19,6 +19,7 @@ pub use checksum::Checksums;
 use contract::Result;
 use contract::data::{Census, Data, Prompt};
 use contract::desk::DataColumns;
+pub use near::word_count;
 pub use shipped::NAME as SHIPPED;
 pub use split::normalised;
 use std::path::Path;

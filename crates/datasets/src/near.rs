@@ -104,6 +104,16 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
+/// How many words a text has, as filters and lengths count them: what white space separates; where a script sets no spaces, each character.
+pub fn word_count(text: &str) -> usize {
+    let of_piece = |piece: &str| {
+        let alone = piece.chars().filter(|c| is_a_word(*c)).count();
+        let has_others = piece.chars().any(|c| c.is_alphanumeric() && !is_a_word(c));
+        alone + usize::from(alone == 0 || has_others)
+    };
+    text.split_whitespace().map(of_piece).sum()
+}
+
 /// Thai, Lao, Khmer and Burmese letters, kana and Han.
 fn is_a_word(c: char) -> bool {
     matches!(c, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}')
@@ -140,6 +150,12 @@ mod tests {
         assert_eq!(of("Hi", "Ho"), 0.0);
         assert_eq!(of("请讲一个故事", "请讲一个故事。"), 1.0);
         assert_eq!(of("请讲一个故事", "请讲一个笑话"), 2.0 / 6.0);
+    }
+
+    #[test]
+    fn words_are_counted_in_every_script() {
+        assert_eq!(["", " ", "Hi - don't!", "naïve  cafés\n\n"].map(word_count), [0, 0, 3, 2]);
+        assert_eq!(["请讲一个故事。", "用 Rust 写", "iPhone手机"].map(word_count), [6, 3, 3]);
     }
 
     proptest! {

@@ -1,4 +1,5 @@
 //! What a source holds, to be looked at before a run.
+use crate::near::word_count;
 use crate::{Clusters, Splits};
 use contract::desk::{ClusterCounts, DataPreview};
 
@@ -9,7 +10,7 @@ impl Splits {
     /// Counts, lengths and the first prompts.
     pub fn preview(&self) -> DataPreview {
         let all = self.train.iter().chain(&self.validation).chain(&self.test);
-        let mut words: Vec<usize> = all.map(|prompt| prompt.text.split_whitespace().count()).collect();
+        let mut words: Vec<usize> = all.map(|prompt| word_count(&prompt.text)).collect();
         words.sort_unstable();
         DataPreview {
             train: self.train.len(),

@@ -2,30 +2,32 @@
 use crate::worker::{as_file, read};
 use crate::{Desk, Work, blocking};
 use contract::bench::{BenchProgress, PairExample, RewardTrained, RewardTrainingNews, ToBenchReward, ToTrainReward};
-use contract::feedback::{FeedbackBench, FeedbackColumns, FeedbackPreview, Held, LabelledExample};
+use contract::feedback::{FeedbackBench, FeedbackColumns, FeedbackFilter, FeedbackPreview, Held, LabelledExample};
 use contract::reward::Reward;
 use contract::{Code, Error, Result, Spec};
 use datasets::feedback::{Feedback, Labelled, LabelledAnswer, Look, Mapping, Preference, Survey, Turn};
 use std::path::{Path, PathBuf};
 
 impl Desk {
-    /// What a file of feedback holds, with these columns. That it holds nothing with them is no error: others can be named.
+    /// What a file of feedback holds, with these columns, of what counts. That it holds nothing with them is no error: others can be named.
     ///
     /// # Errors
     /// [`contract::Code::Data`] or [`contract::Code::Io`] where it cannot be read at all.
-    pub async fn feedback(&self, file: PathBuf, named: FeedbackColumns) -> Result<FeedbackPreview> {
+    pub async fn feedback(&self, file: PathBuf, named: FeedbackColumns, filter: FeedbackFilter) -> Result<FeedbackPreview> {
         refuse_relative(&file)?;
         blocking(move || {
             let look = Look::at(&file)?;
-            let (columns, holds) = match look.mapping(&named) {
-                Ok(mapping) => (mapping.columns(), look.survey(&mapping).map(|found| held(found, &mapping))),
+            let (columns, mapping) = match look.mapping(&named) {
+                Ok(mapping) => (mapping.columns(), Ok(mapping)),
                 Err(e) => (look.known(&named), Err(e)),
             };
+            let (texts, numbers) = (look.texts(), look.numbers());
+            let holds = mapping.and_then(|mapping| Ok(held(look.keeping(&filter)?.survey(&mapping)?, &mapping)));
             let holds = match holds {
                 Err(e) if e.code == Code::Data => Held::Unclear { why: e.message },
                 holds => holds?,
             };
-            Ok(FeedbackPreview { columns, texts: look.texts(), numbers: look.numbers(), holds })
+            Ok(FeedbackPreview { columns, texts, numbers, holds })
         })
         .await
     }
@@ -37,11 +39,11 @@ impl Desk {
         asked: &ToBenchReward,
         on_progress: impl FnMut(BenchProgress) + Send,
     ) -> Result<FeedbackBench> {
-        let ToBenchReward { file, columns, only, seed } = asked;
+        let ToBenchReward { file, columns, filter, only, seed } = asked;
         refuse_relative(Path::new(file))?;
         self.refuse_unagreed(&reward).await?;
         let spec = as_file(&Spec { reward, ..self.quickstart()? })?;
-        let mut options = as_options(columns);
+        let mut options = as_options(columns, filter);
         options.push(format!("--seed={seed}"));
         options.extend(only.map(|only| format!("--only={only}")));
         let arguments: Vec<&str> =
@@ -55,13 +57,28 @@ impl Desk {
     /// it had done is kept but for the last half minute, and the same question goes on with it.
     pub async fn train_reward(&self, asked: &ToTrainReward, on_news: impl FnMut(RewardTrainingNews) + Send) -> Result<RewardTrained> {
         refuse_relative(Path::new(&asked.pairs))?;
-        let ToTrainReward { pairs, columns, name, base, seed, epochs, only, held_out, learning_rate, max_tokens, checkpointing } = asked;
+        let ToTrainReward {
+            pairs,
+            columns,
+            filter,
+            near_duplicates,
+            name,
+            base,
+            seed,
+            epochs,
+            only,
+            held_out,
+            learning_rate,
+            max_tokens,
+            checkpointing,
+        } = asked;
         let mut options = vec![("--base", base.clone()), ("--seed", seed.to_string()), ("--epochs", epochs.to_string())];
         options.extend([("--held-out", held_out.to_string()), ("--learning-rate", learning_rate.to_string())]);
         options.push(("--max-tokens", max_tokens.to_string()));
         options.extend(only.map(|only| ("--only", only.to_string())));
         let mut options: Vec<String> = options.into_iter().map(|(option, value)| format!("{option}={value}")).collect();
-        options.extend(as_options(columns));
+        options.extend(as_options(columns, filter));
+        options.extend(near_duplicates.map(|share| format!("--near-duplicates={share}")));
         options.extend(checkpointing.then(|| "--checkpointing".to_owned()));
         let arguments: Vec<&str> = ["reward", "train", "--each"].into_iter().chain(options.iter().map(String::as_str)).collect();
         let last = [&pairs[..], &name[..]];
@@ -77,8 +94,12 @@ impl Desk {
     }
 }
 
-/// The columns as the command line names them.
-fn as_options(FeedbackColumns { prompt, system, chosen, rejected, response, label }: &FeedbackColumns) -> Vec<String> {
+/// The columns and what counts as the command line names them.
+fn as_options(columns: &FeedbackColumns, filter: &FeedbackFilter) -> Vec<String> {
+    let FeedbackColumns { prompt, system, chosen, rejected, response, label } = columns;
+    let FeedbackFilter { min_words, max_words, language } = filter;
+    let words = [("--min-words", min_words), ("--max-words", max_words)];
+    let words = words.into_iter().filter_map(|(option, n)| Some(format!("{option}={}", n.as_ref()?)));
     let named = [
         ("--prompt-column", prompt),
         ("--system-column", system),
@@ -86,8 +107,9 @@ fn as_options(FeedbackColumns { prompt, system, chosen, rejected, response, labe
         ("--rejected-column", rejected),
         ("--response-column", response),
         ("--label", label),
+        ("--language", language),
     ];
-    named.into_iter().filter_map(|(option, name)| Some(format!("{option}={}", name.as_ref()?))).collect()
+    named.into_iter().filter_map(|(option, name)| Some(format!("{option}={}", name.as_ref()?))).chain(words).collect()
 }
 
 fn held(found: Survey, mapping: &Mapping) -> Held {

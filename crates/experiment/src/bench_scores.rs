@@ -35,7 +35,7 @@ pub(crate) fn conversation(before: &[Turn], answer: &str) -> Vec<Message> {
 
 /// Words between white space.
 pub(crate) fn words(text: &str) -> f64 {
-    text.split_whitespace().count() as f64
+    datasets::word_count(text) as f64
 }
 
 pub(crate) fn share(share: analysis::Share) -> Bounded {

@@ -1,6 +1,6 @@
 //! Which part of a file of feedback is used.
 use contract::Result;
-use datasets::feedback::{Feedback, Look, Mapping, Survey};
+use datasets::feedback::{Feedback, Look, Mapping, Preferences, Survey};
 use lm::{Stream, stream};
 use std::collections::HashSet;
 
@@ -20,6 +20,28 @@ pub fn read(look: &Look, mapping: &Mapping, only: Option<usize>, seed: u64) -> R
     };
     let read = look.read(mapping, drawn.as_ref())?;
     if read.checksum() == survey.first.checksum() { Ok(read) } else { Err(look.changed()) }
+}
+
+/// The same in pairs, of which at most so many: answers with labels are paired first ([`Labelled::into_pairs`]). `name` is the file's.
+///
+/// # Errors
+/// As [`read`]; [`contract::Code::Data`] where no two answers make a pair.
+pub fn read_pairs(look: &Look, mapping: &Mapping, only: Option<usize>, seed: u64, name: &str) -> Result<Preferences> {
+    match read(look, mapping, only.filter(|_| !mapping.is_labelled()), seed)? {
+        Feedback::Pairs(pairs) => Ok(pairs),
+        Feedback::Labelled(labelled) => {
+            let mut found = labelled.into_pairs(name)?;
+            let all = found.pairs.len();
+            if let Some(most) = only.filter(|most| *most < all) {
+                let drawn: HashSet<usize> =
+                    Stream::new(stream::seed(seed, "pairs drawn", &[])).permutation(all).into_iter().take(most).collect();
+                let mut at = 0..all;
+                found.pairs.retain(|_| at.next().is_some_and(|at| drawn.contains(&at)));
+                found.drawn_of = Some(all);
+            }
+            Ok(found)
+        }
+    }
 }
 
 /// Places of answers to prompts that are drawn whole, `most` at most; of a first prompt with more answers than that, a part of them.

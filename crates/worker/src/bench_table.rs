@@ -2,7 +2,7 @@
 use crate::output::{one_line, printable};
 use crate::table::{bounded, columns, headed, signed};
 use contract::bench::{Repeat, RewardBench};
-use contract::feedback::{FeedbackBench, FeedbackColumns, LabelBench};
+use contract::feedback::{FeedbackBench, FeedbackColumns, LabelBench, LeftOut};
 use std::fmt::Write;
 
 pub fn feedback(found: &FeedbackBench) -> String {
@@ -53,9 +53,7 @@ pub fn pairs(found: &RewardBench) -> String {
         let _ = writeln!(text, "The file comes from the hub: {}.", printable(origin));
     }
     repeats(&mut text, found.rewards.iter().filter_map(|r| Some((&*r.name, r.repeat?))));
-    if found.skipped > 0 {
-        let _ = writeln!(text, "Rows of the file without a pair: {}. {}.", found.skipped, printable(&found.reasons.join("; ")));
-    }
+    left_out(&mut text, &found.left_out, "Rows of the file without a pair");
     if let Some(because) = &found.unscored_because {
         let _ = writeln!(text, "{} pairs are left out because an answer could not be scored: {}", found.unscored, printable(because));
     }
@@ -95,18 +93,21 @@ pub fn labelled(found: &LabelBench) -> String {
         let _ = writeln!(text, "The file comes from the hub: {}.", printable(origin));
     }
     repeats(&mut text, found.rewards.iter().filter_map(|r| Some((&*r.name, r.repeat?))));
-    if found.left_out.rows > 0 {
-        let _ = writeln!(
-            text,
-            "Rows, or answers in their lists, without an answer with a label: {}. {}.",
-            found.left_out.rows,
-            printable(&found.left_out.reasons.join("; "))
-        );
-    }
+    left_out(&mut text, &found.left_out, "Rows, or answers in their lists, without an answer with a label");
     if let Some(because) = &found.unscored_because {
         let _ = writeln!(text, "{} answers are left out because they could not be scored: {}", found.unscored, printable(because));
     }
     text
+}
+
+/// What does not count.
+fn left_out(text: &mut String, LeftOut { rows, reasons, wrong_length, wrong_language }: &LeftOut, malformed: &str) {
+    if *rows > 0 {
+        let _ = writeln!(text, "{malformed}: {rows}. {}.", printable(&reasons.join("; ")));
+    }
+    if wrong_length + wrong_language > 0 {
+        let _ = writeln!(text, "Left out for the length of an answer: {wrong_length}; as clearly in another language: {wrong_language}.");
+    }
 }
 
 /// What scored some answers once more.

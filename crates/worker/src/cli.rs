@@ -1,7 +1,7 @@
 //! The command line.
 use crate::served::Given;
 use clap::{Args, Parser, Subcommand};
-use contract::feedback::FeedbackColumns;
+use contract::feedback::{FeedbackColumns, FeedbackFilter};
 use std::path::PathBuf;
 
 /// Exit code of a run that was stopped before its end and can be resumed.
@@ -221,6 +221,8 @@ pub enum RewardCommand {
         pairs: PairColumns,
         #[command(flatten)]
         labels: LabelColumns,
+        #[command(flatten)]
+        filter: WhichCount,
         /// Only so many pairs, drawn from the file by the seed, or at most so many answers, of whole prompts [default: all]
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
         only: Option<u64>,
@@ -236,12 +238,19 @@ pub enum RewardCommand {
     },
     /// Train a reward model on preferences of people, and say how often it agrees with them on pairs that it did not see
     Train {
-        /// Pairs of answers of which one was chosen: .jsonl, .json, .csv or .parquet
+        /// Pairs of answers of which one was chosen, or answers with a label, of which those to the same prompt are paired: .jsonl, .json, .csv or .parquet
         file: PathBuf,
         /// Name of the new model, which is installed
         name: String,
         #[command(flatten)]
-        columns: PairColumns,
+        pairs: PairColumns,
+        #[command(flatten)]
+        labels: LabelColumns,
+        #[command(flatten)]
+        filter: WhichCount,
+        /// Do not train on pairs that begin nearly as a held-out one does: with this share of all word triples in common, or more, such as 0.8
+        #[arg(long, value_name = "SHARE")]
+        near_duplicates: Option<f64>,
         /// The model to begin with: an installed one, or a folder
         #[arg(long, value_name = "MODEL", default_value = crate::models::EMBEDDED)]
         base: String,
@@ -297,6 +306,26 @@ pub struct LabelColumns {
     /// The column with the label, a number, or true and false [default: the only one, or found by its name]
     #[arg(long, value_name = "COLUMN")]
     pub label: Option<String>,
+}
+
+/// Which pairs or answers of a file count.
+#[derive(Debug, Clone, Args)]
+pub struct WhichCount {
+    /// Leave out what has an answer of fewer words
+    #[arg(long, value_name = "N")]
+    pub min_words: Option<usize>,
+    /// Leave out what has an answer of more words
+    #[arg(long, value_name = "N")]
+    pub max_words: Option<usize>,
+    /// Leave out what was asked or answered clearly in another language, by its ISO 639 code, such as en
+    #[arg(long, value_name = "CODE")]
+    pub language: Option<String>,
+}
+
+impl From<WhichCount> for FeedbackFilter {
+    fn from(WhichCount { min_words, max_words, language }: WhichCount) -> Self {
+        Self { min_words, max_words, language }
+    }
 }
 
 impl From<PairColumns> for FeedbackColumns {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)] // The lint sees only functions that are marked as tests.
 use contract::Code;
 use contract::bench::{BenchProgress, RewardTrainingNews, ToBenchReward, ToTrainReward};
-use contract::feedback::{FeedbackBench, FeedbackColumns, Held, LabelBin};
+use contract::feedback::{FeedbackBench, FeedbackColumns, FeedbackFilter, Held, LabelBin};
 use contract::reward::{Reward, RewardPart, RewardProgram};
 use desk::{Desk, Work};
 use home::Home;
@@ -31,7 +31,11 @@ fn reward(program: RewardProgram) -> Reward {
 }
 
 fn against(file: &Path, columns: &FeedbackColumns) -> ToBenchReward {
-    ToBenchReward { file: argument(file).into(), columns: columns.clone(), only: None, seed: 0 }
+    ToBenchReward { file: argument(file).into(), columns: columns.clone(), filter: all(), only: None, seed: 0 }
+}
+
+fn all() -> FeedbackFilter {
+    FeedbackFilter::default()
 }
 
 fn none() -> FeedbackColumns {
@@ -42,7 +46,7 @@ fn none() -> FeedbackColumns {
 async fn a_reward_is_held_against_pairs_as_the_command_line_does() {
     let lab = Lab::empty(PROGRAM);
     let (desk, file) = (desk(&lab), pairs(&lab));
-    let seen = desk.feedback(file.clone(), none()).await.unwrap();
+    let seen = desk.feedback(file.clone(), none(), all()).await.unwrap();
     assert_eq!((seen.columns.prompt.as_deref(), seen.columns.chosen.as_deref()), (Some("prompt"), Some("chosen")));
     assert_eq!((seen.texts, seen.numbers.len()), (vec!["prompt".into(), "chosen".into(), "rejected".into()], 0));
     let Held::Pairs { pairs, repeated: 0, better: None, left_out, examples } = seen.holds else { panic!("{:?}", seen.holds) };
@@ -70,12 +74,25 @@ async fn a_reward_is_held_against_pairs_as_the_command_line_does() {
         printed["rewards"].as_array().unwrap().iter().find(|one| one["name"] == drawn.rewards[1].name.as_str()).unwrap().clone()
     );
 
+    let polite = FeedbackFilter { max_words: Some(8), language: Some("en".into()), ..all() };
+    let Held::Pairs { pairs, left_out, .. } = desk.feedback(file.clone(), none(), polite.clone()).await.unwrap().holds else { panic!() };
+    assert_eq!((pairs, left_out.wrong_length, left_out.rows), (12, 0, 1));
+    let short = FeedbackFilter { max_words: Some(7), ..polite };
+    let Held::Unclear { why } = desk.feedback(file.clone(), none(), short.clone()).await.unwrap().holds else { panic!("none is so short") };
+    assert!(why.contains("12 are of another length"), "{why}");
+    let of_short = ToBenchReward { filter: short, ..against(&file, &none()) };
+    let refused = desk.bench_reward(reward(RewardProgram::Sentiment), &of_short, |_| ()).await.unwrap_err();
+    assert!(refused.message.contains("12 are of another length"), "{refused}");
+    let unknown = FeedbackFilter { language: Some("xx".into()), ..all() };
+    let Held::Unclear { why } = desk.feedback(file.clone(), none(), unknown).await.unwrap().holds else { panic!("no language") };
+    assert!(why.contains("\"xx\""), "{why}");
+
     let command = RewardProgram::Command { command: vec!["true".into()], timeout_seconds: 5, memory_mb: 0 };
     let refused = desk.bench_reward(reward(command), &against(&file, &none()), |_| ()).await.unwrap_err();
     assert!(refused.code == Code::Reward && refused.message.contains("agreed"), "{refused}");
-    let relative = desk.feedback("pairs.jsonl".into(), none()).await.unwrap_err();
+    let relative = desk.feedback("pairs.jsonl".into(), none(), all()).await.unwrap_err();
     assert!(relative.message.contains("whole path"), "{relative}");
-    assert!(desk.feedback(lab.path("absent.jsonl"), none()).await.is_err());
+    assert!(desk.feedback(lab.path("absent.jsonl"), none(), all()).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,16 +103,16 @@ async fn a_column_is_chosen_where_it_is_unclear() {
         json!({"prompt": format!("Number {}?", i / 2), "reply": "So. ".repeat(i as usize + 1), "good": i % 2, "kind": 1}).to_string() + "\n"
     };
     let file = lab.write("labelled.jsonl", (0..24).map(line).collect::<String>());
-    let seen = desk.feedback(file.clone(), none()).await.unwrap();
+    let seen = desk.feedback(file.clone(), none(), all()).await.unwrap();
     let Held::Unclear { why } = &seen.holds else { panic!("{:?}", seen.holds) };
     assert!(why.contains("\"reply\"") && seen.columns == FeedbackColumns { prompt: Some("prompt".into()), ..none() }, "{why}");
     assert_eq!((seen.texts, seen.numbers), (vec!["prompt".to_owned(), "reply".into()], vec!["good".to_owned(), "kind".into()]));
 
     let mut named = FeedbackColumns { response: Some("reply".into()), ..none() };
-    let Held::Unclear { why } = desk.feedback(file.clone(), named.clone()).await.unwrap().holds else { panic!("several labels") };
+    let Held::Unclear { why } = desk.feedback(file.clone(), named.clone(), all()).await.unwrap().holds else { panic!("several labels") };
     assert!(why.contains("\"good\" and \"kind\""), "{why}");
     named.label = Some("good".into());
-    let seen = desk.feedback(file.clone(), named.clone()).await.unwrap();
+    let seen = desk.feedback(file.clone(), named.clone(), all()).await.unwrap();
     let Held::Labelled { answers: 24, prompts: 12, labels, examples, .. } = seen.holds else { panic!("{:?}", seen.holds) };
     assert_eq!(labels, [0.0, 1.0].map(|label| LabelBin { low: label, high: label, answers: 12 }));
     assert_eq!((examples.len(), &examples[1].prompt[..], examples[1].label), (5, "Number 0?", 1.0));
@@ -112,7 +129,7 @@ async fn a_column_is_chosen_where_it_is_unclear() {
     assert!(length.auc.is_some_and(|auc| auc.interval.is_some()), "{length:?}");
 
     let text = FeedbackColumns { label: Some("prompt".into()), ..named };
-    let Held::Unclear { why } = desk.feedback(file, text).await.unwrap().holds else { panic!("a text is no label") };
+    let Held::Unclear { why } = desk.feedback(file, text, all()).await.unwrap().holds else { panic!("a text is no label") };
     assert!(why.contains("holds no answer with a label"), "{why}");
 }
 
@@ -123,6 +140,8 @@ async fn a_reward_model_is_trained_or_stopped() {
     let asked = ToTrainReward {
         pairs: argument(&pairs(&lab)).into(),
         columns: none(),
+        filter: all(),
+        near_duplicates: None,
         name: "polite".into(),
         base: MODEL.into(),
         seed: 0,

@@ -24,7 +24,7 @@ fn a_reward_is_held_against_peoples_choices() {
     let lab = Lab::empty(env!("CARGO_BIN_EXE_alignpro"));
     let (spec, file) = (lab.tiny_spec("tiny.toml", |text| text), lab.write("pairs.jsonl", pairs()));
     let found = lab.json(&["reward", "bench", &spec, argument(&file)]);
-    assert_eq!((&found["pairs"], &found["skipped"], &found["unscored"]), (&json!(4), &json!(1), &json!(0)), "{found}");
+    assert_eq!((&found["pairs"], &found["left_out"]["rows"], &found["unscored"]), (&json!(4), &json!(1), &json!(0)), "{found}");
     assert_eq!(found["kind"], "pairs");
     let names: Vec<&str> = found["rewards"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["reward", "sentiment", "topicality", "length"]);
@@ -32,7 +32,7 @@ fn a_reward_is_held_against_peoples_choices() {
     assert_eq!([accuracy(1), accuracy(3)], [1.0, 0.75], "{found}");
     assert_eq!(found["rewards"][3]["where_shorter"]["value"], 0.0);
     assert_eq!(found["rewards"][3]["with_length"], Value::Null);
-    assert!(found["reasons"][0].as_str().unwrap().starts_with("line 5 is not valid JSON"), "{found}");
+    assert!(found["left_out"]["reasons"][0].as_str().unwrap().starts_with("line 5 is not valid JSON"), "{found}");
     let text = lab.text(&["reward", "bench", &spec, argument(&file)]);
     for expected in [
         "agrees [95 % interval]",
@@ -44,6 +44,26 @@ fn a_reward_is_held_against_peoples_choices() {
     ] {
         assert!(text.contains(expected), "{expected:?} is not in\n{text}");
     }
+}
+
+#[test]
+fn only_answers_of_a_length_and_a_language_count() {
+    let lab = Lab::empty(env!("CARGO_BIN_EXE_alignpro"));
+    let spec = lab.tiny_spec("tiny.toml", |text| text);
+    let german =
+        pair(5, "Man braucht dafür vor allem gutes Mehl, frische Hefe und ein wenig Geduld beim Kneten des Teiges.", "Find an oven now.");
+    let file = lab.write("pairs.jsonl", pairs() + &german.to_string());
+    let found = lab.json(&["reward", "bench", &spec, argument(&file), "--min-words", "2", "--language", "en"]);
+    assert_eq!(found["pairs"], 2, "\"No.\" and \"Wonderful!\" are of one word: {found}");
+    assert_eq!([&found["left_out"]["wrong_length"], &found["left_out"]["wrong_language"]], [&json!(2), &json!(1)]);
+    assert_eq!(found["filter"], json!({"min_words": 2, "max_words": null, "language": "en"}));
+    let text = lab.text(&["reward", "bench", &spec, argument(&file), "--min-words", "2", "--language", "en"]);
+    assert!(text.contains("Left out for the length of an answer: 2; as clearly in another language: 1."), "{text}");
+    let none = lab.error(&["reward", "bench", &spec, argument(&file), "--min-words", "200"], 1, "data");
+    assert!(none.contains("no pair that counts: 5 are of another length, 0 in another language"), "{none}");
+    let both = lab.error(&["reward", "bench", &spec, argument(&file), "--min-words", "9", "--max-words", "3"], 1, "data");
+    assert!(both.contains("9") && both.contains("3"), "{both}");
+    assert!(lab.error(&["reward", "bench", &spec, argument(&file), "--language", "xx"], 1, "data").contains("\"xx\""));
 }
 
 #[test]
@@ -84,7 +104,7 @@ fn a_reward_is_held_against_labels() {
     assert_eq!([&found["answers"], &found["prompts"], &found["pairs"]], [&json!(36), &json!(12), &json!(36)], "{found}");
     let read = json!({"prompt": "question", "system": null, "chosen": null, "rejected": null, "response": "answer", "label": "liking"});
     assert_eq!([&found["columns"], &found["better"]], [&read, &Value::Null]);
-    assert_eq!(found["left_out"], json!({"rows": 1, "reasons": ["line 37 has no \"liking\""]}));
+    assert_eq!(found["left_out"], json!({"rows": 1, "reasons": ["line 37 has no \"liking\""], "wrong_length": 0, "wrong_language": 0}));
     let of = |name: &str| found["rewards"].as_array().unwrap().iter().find(|r| r["name"] == name).unwrap();
     let sentiment = of("sentiment");
     assert!(sentiment["with_label"]["value"].as_f64().unwrap() > 0.99, "{found}");
@@ -131,6 +151,7 @@ fn columns_are_named_where_they_are_not_known() {
     assert!(wrong.contains("no column \"best\"") && wrong.contains("\"q\", \"good\" and \"bad\""), "{wrong}");
     let unnamed = lab.error(&["reward", "train", argument(&file), "mine"], 1, "data");
     assert!(unnamed.contains("--chosen-column"), "{unnamed}");
-    let labels = lab.write("labelled.jsonl", labelled().replace("luck", "id"));
-    assert!(lab.error(&["reward", "train", argument(&labels), "mine"], 1, "data").contains("answers with labels, not pairs"));
+    let labels = lab.write("labelled.jsonl", labelled());
+    let several = lab.error(&["reward", "train", argument(&labels), "mine"], 1, "data");
+    assert!(several.contains("\"liking\" and \"luck\"") && several.contains("--label"), "{several}");
 }

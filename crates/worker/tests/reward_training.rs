@@ -97,6 +97,28 @@ fn a_training_that_was_stopped_goes_on_to_the_same_model() {
     assert!(!lab.path("home/models/.stopped.training").exists(), "nothing is left of it");
 }
 
+/// As HelpSteer and UltraFeedback have them.
+#[test]
+fn of_answers_with_labels_those_to_a_prompt_are_paired() {
+    let lab = Lab::new(env!("CARGO_BIN_EXE_alignpro"));
+    let line = |pair: Value| {
+        let row = |answer: &str, liking: u32| {
+            json!({"prompt": pair["prompt"], "response": pair[answer], "liking": liking, "length": 3}).to_string()
+        };
+        format!("{}\n{}\n", row("rejected", 1), row("chosen", 4))
+    };
+    let file = lab.write("labelled.jsonl", pairs().lines().map(|pair| line(serde_json::from_str(pair).unwrap())).collect::<String>());
+    let train = |label: &'static str| vec!["reward", "train", argument(&file), "liked", "--held-out", "0.25", "--label", label];
+    let none = lab.error(&train("length"), 1, "data");
+    assert!(none.contains("no two answers to the same prompt that differ in \"length\""), "{none}");
+    let trained = lab.json(&[train("liking"), vec!["--only", "10", "--near-duplicates", "0.8"]].concat());
+    let figures = [&trained["pairs"], &trained["held_out"]["pairs"], &trained["too_near"], &trained["columns"]["label"]];
+    assert_eq!(figures, [&json!(7), &json!(3), &json!(0), &json!("liking")], "{trained}");
+    let record = std::fs::read(lab.path("home/models/liked/reward-training.json")).unwrap();
+    let record: contract::bench::RewardRecord = serde_json::from_slice(&record).unwrap();
+    assert!(record.in_words().contains("on 7 pairs by the label \"liking\" of labelled.jsonl"), "{}", record.in_words());
+}
+
 #[test]
 fn bad_wishes_are_refused_before_anything_is_loaded() {
     let lab = Lab::empty(env!("CARGO_BIN_EXE_alignpro"));
@@ -105,6 +127,11 @@ fn bad_wishes_are_refused_before_anything_is_loaded() {
     assert!(refused(&["polite", "--held-out", "1.5"], 2, "spec").contains("--held-out is 1.5"));
     assert!(refused(&["polite", "--learning-rate", "0"], 2, "spec").contains("--learning-rate"));
     assert!(refused(&["polite", "--held-out", "0.001"], 1, "data").contains("too few pairs"));
+    assert!(refused(&["polite", "--near-duplicates", "1.5"], 2, "spec").contains("--near-duplicates is 1.5"));
+    // All begin with the same two words of four.
+    let near = refused(&["polite", "--near-duplicates", "0.2", "--held-out", "0.25"], 1, "data");
+    assert!(near.contains("0 to train on, without the 9 that begin nearly as a held-out one does,"), "{near}");
+    assert!(refused(&["polite", "--min-words", "100"], 1, "data").contains("no pair that counts"));
     assert!(refused(&["polite"], 1, "model").contains("models fetch"));
     assert!(!lab.path("home/models/polite").exists());
 }

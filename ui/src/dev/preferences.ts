@@ -4,6 +4,7 @@ import type {
   BenchProgress,
   FeedbackBench,
   FeedbackColumns,
+  FeedbackFilter,
   FeedbackPreview,
   Held,
   LabelAgreement,
@@ -27,7 +28,13 @@ const TELL_MS = 60;
 const PAIRS = 412;
 const ANSWERS = 1280;
 const PROMPTS = 320;
-const LEFT_OUT: LeftOut = { rows: 2, reasons: ['line 17 has no "rejected"', 'line 230 its two answers are the same'] };
+const LEFT_OUT: LeftOut = {
+  rows: 2,
+  reasons: ['line 17 has no "rejected"', 'line 230 its two answers are the same'],
+  wrong_length: 0,
+  wrong_language: 0,
+};
+const LABELLED_OUT: LeftOut = { rows: 1, reasons: ['line 44 has no "helpfulness"'], wrong_length: 0, wrong_language: 0 };
 const LABELS = ['helpfulness', 'correctness', 'verbosity'];
 
 const PAIRS_HELD: Held = {
@@ -56,7 +63,7 @@ const LABELLED_HELD: Held = {
   answers: ANSWERS,
   prompts: PROMPTS,
   labels: [61, 118, 304, 502, 295].map((answers, label) => ({ low: label, high: label, answers })),
-  left_out: { rows: 1, reasons: ['line 44 has no "helpfulness"'] },
+  left_out: LABELLED_OUT,
   examples: [
     {
       prompt: 'How do I get a red wine stain out of a linen tablecloth?',
@@ -68,8 +75,18 @@ const LABELLED_HELD: Held = {
   ],
 };
 
+/** An eighth is of another length, a tenth in another language. */
+function filtered(held: Held, { min_words, max_words, language }: FeedbackFilter): Held {
+  if (held.kind === 'unclear') return held;
+  const all = held.kind === 'pairs' ? held.pairs : held.answers;
+  const [wrong_length, wrong_language] = [(min_words ?? max_words) ? Math.round(all / 8) : 0, language === null ? 0 : Math.round(all / 10)];
+  const left_out = { ...held.left_out, wrong_length, wrong_language };
+  const left = all - wrong_length - wrong_language;
+  return held.kind === 'pairs' ? { ...held, left_out, pairs: left } : { ...held, left_out, answers: left };
+}
+
 /** A file whose name begins with "helpsteer" has answers with several numbers, every other one pairs. */
-export function previewOf(file: string, named: FeedbackColumns): FeedbackPreview | Promise<never> {
+export function previewOf(file: string, named: FeedbackColumns, filter: FeedbackFilter): FeedbackPreview | Promise<never> {
   if (!/\.(jsonl|json|csv|parquet)(\.gz)?$/.test(file))
     return refuse('data', `${file} is not there. Name a .jsonl, .json, .csv or .parquet file of pairs, or of answers with labels.`);
   const isLabelled = file.includes('helpsteer');
@@ -89,7 +106,7 @@ export function previewOf(file: string, named: FeedbackColumns): FeedbackPreview
       );
     const { prompt, system, response, label } = named;
     const columns = { ...NO_COLUMNS, prompt: prompt ?? 'prompt', system, response: response ?? 'response', label };
-    return { columns, texts, numbers, holds: LABELLED_HELD };
+    return { columns, texts, numbers, holds: filtered(LABELLED_HELD, filter) };
   }
   if (named.response ?? named.label) return unclear('holds no number that could be a label: name those of pairs');
   const { prompt, system, chosen, rejected } = named;
@@ -97,7 +114,7 @@ export function previewOf(file: string, named: FeedbackColumns): FeedbackPreview
     ...{ prompt: prompt ?? 'question', system: system ?? 'system', chosen: chosen ?? 'chosen', rejected: rejected ?? 'rejected' },
     ...{ response: null, label: null },
   };
-  return { columns, texts, numbers, holds: PAIRS_HELD };
+  return { columns, texts, numbers, holds: filtered(PAIRS_HELD, filter) };
 }
 
 const bounded = (value: number, half = 0.048) => ({ value, interval: { low: value - half, high: Math.min(1, value + half) } });
@@ -115,8 +132,7 @@ const benchOf = (names: string[], pairs: number): RewardBench => ({
   drawn_of: null,
   repeated: 0,
   prompts: pairs - 7,
-  skipped: LEFT_OUT.rows,
-  reasons: LEFT_OUT.reasons,
+  left_out: LEFT_OUT,
   unscored: 0,
   unscored_because: null,
   rewards: [
@@ -145,7 +161,7 @@ const labelBenchOf = (names: string[], label: string): LabelBench => ({
   pairs: 1433,
   drawn_of: null,
   label_with_length: bounded(0.19, 0.06),
-  left_out: { rows: 1, reasons: ['line 44 has no "helpfulness"'] },
+  left_out: LABELLED_OUT,
   unscored: 0,
   unscored_because: null,
   rewards: [
@@ -211,6 +227,7 @@ export class Preferences {
       base: asked.base,
       pairs: 327,
       too_long: 3,
+      too_near: 0,
       steps,
       training_loss: 0.471,
       on_the_way: [8, 16, 24, 32, 40].map(heldOutAt),

@@ -1,16 +1,16 @@
 //! Answers with labels: what people, or a model in their place, thought of each.
+use super::filter::Outcome;
 use super::mapping::Answers;
-use super::said::{Beginning, needed, number};
-use super::{Feedback, Look, Mapping, Room, SHOWN, Survey, Turn, Wanted};
+use super::said::{Beginning, asked, needed, number};
+use super::{Feedback, Look, Mapping, Preference, Preferences, Room, SHOWN, Survey, Turn, Wanted};
 use crate::checksum::fingerprint;
 use crate::columns::quote;
 use crate::conversation::describe;
 use contract::feedback::{LabelBin, LeftOut};
 use contract::{Error, Result};
 use serde_json::Value;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::ops::ControlFlow;
+use std::collections::{HashMap, HashSet};
 
 /// Values that a distribution tells one by one; beyond them, so many ranges.
 const MOST_VALUES: usize = 12;
@@ -44,6 +44,43 @@ pub struct Labelled {
     pub counts: &'static str,
     /// Hex SHA-256 of the file's bytes.
     pub checksum: String,
+}
+
+/// Answers to one prompt that are made pairs of; more of them would be mostly pairs of that prompt.
+const PAIRED: usize = 8;
+
+impl Labelled {
+    /// Its answers in pairs: of those to the same prompt, of which the first eight count, any two with different labels, the one with the higher label chosen.
+    ///
+    /// # Errors
+    /// [`contract::Code::Data`] where there is no such pair; `name` is the file's.
+    pub fn into_pairs(self, name: &str) -> Result<Preferences> {
+        let mut of_prompts: Vec<Vec<LabelledAnswer>> = self.prompts.iter().map(|_| Vec::new()).collect();
+        for answer in self.answers {
+            let of_prompt = &mut of_prompts[answer.prompt];
+            if of_prompt.len() < PAIRED {
+                of_prompt.push(answer);
+            }
+        }
+        let (mut pairs, mut known) = (Vec::new(), HashSet::new());
+        let mut repeated = 0;
+        for (before, answers) in self.prompts.iter().zip(&of_prompts) {
+            let twos = answers.iter().enumerate().flat_map(|(i, first)| answers[i + 1..].iter().map(move |second| (first, second)));
+            for (first, second) in twos.filter(|(first, second)| first.label != second.label && first.answer != second.answer) {
+                let (better, worse) = if first.label > second.label { (first, second) } else { (second, first) };
+                let pair =
+                    Preference { line: better.line, before: before.clone(), chosen: better.answer.clone(), rejected: worse.answer.clone() };
+                if known.insert(pair.fingerprint()) { pairs.push(pair) } else { repeated += 1 }
+            }
+        }
+        if pairs.is_empty() {
+            return Err(Error::data(format!(
+                "{name} has no two answers to the same prompt that differ in {}, so that no pair can be made of them to train on; name another label, or a file of pairs",
+                quote(&self.label)
+            )));
+        }
+        Ok(Preferences { pairs, drawn_of: None, repeated, skipped: self.skipped, counts: self.counts, checksum: self.checksum })
+    }
 }
 
 /// How many labels have which value: each where there are few values, otherwise ranges of like width.
@@ -85,10 +122,13 @@ fn each(look: &Look, mapping: &Mapping, wanted: Wanted<'_>, see: &mut dyn FnMut(
     let skipped = look.each_row(mapping, |row, line| {
         let (before, answer) = Beginning::of(row, &mapping.before)?.conversation(needed(row, response)?)?;
         let label = label_in(label, needed(row, label)?)?;
+        if let Some(why) = look.filter.leaves_out(asked(&before), &[&answer]) {
+            return Ok(why);
+        }
         see(&before, label);
         entries += 1;
         if !wanted.has(entries - 1) {
-            return Ok(ControlFlow::Continue(()));
+            return Ok(Outcome::GoesOn);
         }
         let next = prompts.len();
         let mut outcome = room.take(std::iter::once(&*answer));
@@ -191,6 +231,24 @@ mod tests {
             (labels(&found), found.skipped.rows, &found.skipped.reasons[..]),
             (vec![4.0, 2.0], 1, &["line 3 has no \"correctness\"".to_owned()][..])
         );
+    }
+
+    #[test]
+    fn answers_with_other_labels_make_pairs() {
+        let line = |prompt: &str, answer: &str, label: u32| {
+            format!("{{\"prompt\": \"{prompt}\", \"response\": \"{answer}\", \"label\": {label}}}\n")
+        };
+        let told = [("Why?", "a", 1), ("How?", "x", 2), ("Why?", "b", 3), ("Why?", "c", 3), ("How?", "y", 2), ("Why?", "a", 3)];
+        let text = told.iter().map(|(prompt, answer, label)| line(prompt, answer, *label)).collect::<String>();
+        let pairs = by_itself("a.jsonl", &text).into_pairs("a.jsonl").unwrap();
+        let said: Vec<_> =
+            pairs.pairs.iter().map(|pair| (pair.line, &pair.before[0].content[..], &pair.chosen[..], &pair.rejected[..])).collect();
+        assert_eq!(said, [(3, "Why?", "b", "a"), (4, "Why?", "c", "a")], "not of like labels, and of no answer with itself");
+        let none = by_itself("a.jsonl", &text.lines().take(2).map(|line| format!("{line}\n")).collect::<String>());
+        let message = none.into_pairs("a.jsonl").unwrap_err().message;
+        assert!(message.contains("no two answers") && message.contains("\"label\""), "{message}");
+        let many = (0..100).map(|i| line("Why?", &format!("r{i}"), i)).collect::<String>();
+        assert_eq!(by_itself("a.jsonl", &many).into_pairs("a.jsonl").unwrap().pairs.len(), PAIRED * (PAIRED - 1) / 2);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! and [`Look::read`] reads it, or a part of it: no more than what is read is ever in memory.
 //! What was said is a text, a transcript ("\n\nHuman: …\n\nAssistant: …", as Anthropic's hh-rlhf has them) or a list of messages (`role`, `content`); a row
 //! may hold a list of answers to its prompt, as UltraFeedback's `completions`.
+mod filter;
 mod labelled;
 mod mapping;
 mod preferences;
@@ -16,15 +17,15 @@ use crate::near::Near;
 use crate::read::{Fields, KINDS, MOST_NAMES, Source, source};
 use crate::split::normalised;
 use contract::data::{NEAR, NearPair};
-use contract::feedback::{FeedbackColumns, LabelBin, LeftOut};
+use contract::feedback::{FeedbackFilter, LabelBin, LeftOut};
 use contract::{Error, Result};
+use filter::{Filter, Outcome};
 pub use labelled::{Labelled, LabelledAnswer};
 use mapping::Answers;
 pub use mapping::Mapping;
 pub use preferences::{Preference, Preferences};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
-use std::ops::ControlFlow;
 use std::path::Path;
 
 /// Rows between two looks at whether to stop.
@@ -77,12 +78,12 @@ pub struct Survey {
 struct Room(usize);
 
 impl Room {
-    /// Makes room for texts; breaks where there is none left.
-    fn take<'a>(&mut self, texts: impl Iterator<Item = &'a str>) -> ControlFlow<()> {
+    /// Makes room for texts.
+    fn take<'a>(&mut self, texts: impl Iterator<Item = &'a str>) -> Outcome {
         // What holds a short text is larger than it.
         const AROUND: usize = 64;
         self.0 = texts.fold(self.0, |held, text| held.saturating_add(text.len() + AROUND));
-        if self.0 > MOST_TEXT { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if self.0 > MOST_TEXT { Outcome::NoRoom } else { Outcome::GoesOn }
     }
 }
 
@@ -117,6 +118,7 @@ pub struct Look {
     columns: Vec<Seen>,
     /// The column with a list of answers.
     list: Option<String>,
+    filter: Filter,
     /// Whether reading is to end.
     stop: fn() -> bool,
 }
@@ -153,7 +155,7 @@ impl Look {
     /// one's reason. [`contract::Code::Io`] where it cannot be read.
     pub fn at(path: &Path) -> Result<Self> {
         let source = source(path, &format!("name {KINDS} of pairs, or of answers with labels"))?;
-        let mut look = Self { columns: Vec::new(), list: None, stop: || false, source };
+        let mut look = Self { columns: Vec::new(), list: None, filter: Filter::default(), stop: || false, source };
         let mut wrong = None;
         let (mut rows, mut all, mut listed) = (0, Columns::default(), Columns::default());
         for row in look.source.rows(&[]).take(LOOKED_AT) {
@@ -191,6 +193,14 @@ impl Look {
         Self { stop, ..self }
     }
 
+    /// The same, of which only these pairs or answers count.
+    ///
+    /// # Errors
+    /// [`contract::Code::Data`] where nothing could, or the language is none.
+    pub fn keeping(self, wanted: &FeedbackFilter) -> Result<Self> {
+        Ok(Self { filter: Filter::new(wanted)?, ..self })
+    }
+
     /// That the file is another one than a moment ago.
     pub fn changed(&self) -> Error {
         changed(&self.source)
@@ -206,8 +216,8 @@ impl Look {
         self.columns.iter().filter(|column| column.is_label()).map(|column| column.name.clone()).collect()
     }
 
-    /// Goes over the file row by row and counts what it holds. Rows that hold neither a pair nor a labelled answer are left out and counted, and so are pairs
-    /// that say what an earlier one says.
+    /// Goes over the file row by row and counts what it holds. Rows that hold neither a pair nor a labelled answer are left out and counted, and so are what
+    /// [`Self::keeping`] leaves out and pairs that say what an earlier one says.
     ///
     /// # Errors
     /// [`contract::Code::Data`] where it is damaged, or no row holds one: with the first row's reason. [`contract::Code::Io`] where it cannot be read.
@@ -238,12 +248,13 @@ impl Look {
     }
 
     /// Every row, with its number, until `take` has no room for it; those of which it says what is wrong are counted.
-    fn each_row(&self, mapping: &Mapping, mut take: impl FnMut(&Fields, usize) -> Result<ControlFlow<()>, String>) -> Result<LeftOut> {
+    fn each_row(&self, mapping: &Mapping, mut take: impl FnMut(&Fields, usize) -> Result<Outcome, String>) -> Result<LeftOut> {
         let names = mapping.names();
         let list = self.list.as_deref().filter(|_| names.iter().any(|name| self.columns.iter().any(|c| c.name == *name && c.is_listed)));
         let of_rows = names.iter().filter_map(|name| Some(self.find(name, false)?.top.as_str())).chain(list);
         let columns: Vec<Column<'_>> = of_rows.map(Column::feedback).collect();
         let mut skipped = LeftOut::default();
+        let mut filtered = (0, 0);
         let mut skip = |place: &dyn Fn() -> String, why: String| {
             skipped.rows += 1;
             if skipped.reasons.len() < REASONS {
@@ -270,14 +281,17 @@ impl Look {
                     let rows = if list.is_some() { &rows[..] } else { std::slice::from_ref(&fields) };
                     for row in rows {
                         match take(row, number) {
-                            Ok(ControlFlow::Continue(())) => {}
-                            Ok(ControlFlow::Break(())) => return Err(self.too_much()),
+                            Ok(Outcome::GoesOn) => {}
+                            Ok(Outcome::NoRoom) => return Err(self.too_much()),
+                            Ok(Outcome::WrongLength) => filtered.0 += 1,
+                            Ok(Outcome::WrongLanguage) => filtered.1 += 1,
                             Err(why) => skip(&place, why),
                         }
                     }
                 }
             }
         }
+        (skipped.wrong_length, skipped.wrong_language) = filtered;
         Ok(skipped)
     }
 
@@ -294,27 +308,21 @@ impl Look {
     fn nothing(&self, what: &str, skipped: &LeftOut) -> Error {
         let name = &self.source.name;
         match skipped.reasons.first() {
+            _ if skipped.wrong_length + skipped.wrong_language > 0 => Error::data(format!(
+                "{name} holds no {what} that counts: {} are of another length, {} in another language; allow others",
+                skipped.wrong_length, skipped.wrong_language
+            )),
             None => Error::data(format!("{name} is empty; it must hold {what}s")),
             Some(why) => Error::data(format!("{name} holds no {what}; {why}")),
         }
     }
 }
 
-/// A look at a file, for what can do nothing with labels, and which columns its pairs are read from.
-///
-/// # Errors
-/// As [`Look::at`] and [`Look::mapping`]; [`contract::Code::Data`] where the file holds labelled answers.
-pub fn pairs(path: &Path, named: &FeedbackColumns) -> Result<(Look, Mapping)> {
-    let look = Look::at(path)?;
-    let mapping = look.mapping(named)?;
-    if mapping.is_labelled() {
-        return Err(Error::data(format!(
-            "{} holds answers with labels, not pairs; a reward model is trained on pairs of answers of which one was chosen: name a file of pairs, or its columns with \
-             --chosen-column and --rejected-column",
-            path.display()
-        )));
-    }
-    Ok((look, mapping))
+/// Drops the pairs to train on whose first message is a near-duplicate of a held-out pair's (similarity from `threshold` on, in (0, 1]): how many.
+pub fn leave_near_out(training: &mut Vec<Preference>, held_out: &[Preference], threshold: f64) -> usize {
+    let (before, near) = (training.len(), Near::of(threshold, held_out.iter().filter_map(Preference::beginning)));
+    training.retain(|pair| pair.beginning().is_none_or(|text| near.find(text).is_none()));
+    before - training.len()
 }
 
 /// How many of the first messages of held-out pairs have a near-duplicate among those of other pairs, and the most similar such pair.
@@ -377,6 +385,7 @@ impl Columns {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use contract::feedback::FeedbackColumns;
 
     /// Keys of counts by user, as some data sets have them, are no columns; and they are not looked for one by one among thousands.
     #[test]
@@ -415,5 +424,10 @@ mod tests {
         let nearest = nearest.unwrap();
         assert_eq!((nearest.similarity, &nearest.in_training[..]), (1.0, "Why is the sky blue?"));
         assert_eq!(near_in_training(&training, &held_out[3..]), (0, None));
+
+        let mut rest = training.to_vec();
+        assert_eq!(leave_near_out(&mut rest, &held_out[..1], 0.95), 0, "not so near");
+        assert_eq!(leave_near_out(&mut rest, &held_out, NEAR), 2);
+        assert!(rest.is_empty());
     }
 }

@@ -1,6 +1,7 @@
 //! Preferences of people: pairs of answers to the same conversation, of which one was chosen.
+use super::filter::Outcome;
 use super::mapping::{Answers, Says};
-use super::said::{Beginning, needed, number};
+use super::said::{Beginning, asked, needed, number};
 use super::{Look, Mapping, Room, Turn, Wanted};
 use crate::checksum::{Fingerprint, fingerprint};
 use crate::columns::quote;
@@ -8,7 +9,6 @@ use crate::read::Fields;
 use contract::Result;
 use contract::feedback::LeftOut;
 use std::collections::HashSet;
-use std::ops::ControlFlow;
 
 /// Two answers to one conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,9 @@ pub(super) fn read(look: &Look, mapping: &Mapping, wanted: Wanted<'_>) -> Result
     let (mut pairs, mut known, mut repeated, mut room) = (Vec::new(), HashSet::new(), 0, Room::default());
     let skipped = look.each_row(mapping, |row, line| {
         let pair = pair(row, mapping, line)?;
+        if let Some(why) = look.filter.leaves_out(asked(&pair.before), &[&pair.chosen, &pair.rejected]) {
+            return Ok(why);
+        }
         let place = known.len();
         if !known.insert(pair.fingerprint()) {
             repeated += 1;
@@ -50,7 +53,7 @@ pub(super) fn read(look: &Look, mapping: &Mapping, wanted: Wanted<'_>) -> Result
             pairs.push(pair);
             return Ok(outcome);
         }
-        Ok(ControlFlow::Continue(()))
+        Ok(Outcome::GoesOn)
     })?;
     let entries = known.len();
     if entries == 0 {
@@ -67,7 +70,7 @@ impl Preference {
     }
 
     /// What tells a pair from others that are not equal to it.
-    fn fingerprint(&self) -> Fingerprint {
+    pub(super) fn fingerprint(&self) -> Fingerprint {
         let turns = self.before.iter().flat_map(|turn| [&turn.role, &turn.content]);
         fingerprint(turns.chain([&self.chosen, &self.rejected]).map(String::as_bytes))
     }
@@ -109,7 +112,7 @@ fn is_second(row: &Fields, column: &str, says: Says) -> Result<bool, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feedback::{Feedback, pairs};
+    use crate::feedback::Feedback;
     use contract::feedback::FeedbackColumns;
     use flate2::Compression;
     use flate2::write::GzEncoder;
@@ -124,7 +127,8 @@ mod tests {
     }
 
     fn read_pairs(path: &Path, named: &FeedbackColumns) -> Result<Preferences> {
-        let (look, mapping) = pairs(path, named)?;
+        let look = Look::at(path)?;
+        let mapping = look.mapping(named)?;
         Ok(read(&look, &mapping, Wanted::All)?.0)
     }
 
@@ -176,6 +180,7 @@ mod tests {
             r#"{"chosen": "\n\nHuman: Hi", "rejected": "\n\nHuman: Hi"}"#,
             r#"{"prompt": "Why?", "chosen": 3, "rejected": "b"}"#,
             r#"{"chosen": "\n\nAssistant: a", "rejected": "\n\nAssistant: b"}"#,
+            r#"{"prompt": " ", "chosen": "a", "rejected": "b"}"#,
         ];
         let found = load("a.jsonl", lines.join("\n").as_bytes()).unwrap();
         assert_eq!(found.pairs.len(), 1);
@@ -189,6 +194,7 @@ mod tests {
             (8, "does not end with an answer"),
             (9, "a number, not messages"),
             (10, "no message of the user"),
+            (11, "before the answer is empty"),
         ];
         assert_eq!((found.skipped.rows, found.skipped.reasons.len()), (expected.len(), expected.len()));
         for (why, (at, part)) in found.skipped.reasons.iter().zip(expected) {
@@ -204,8 +210,6 @@ mod tests {
         assert!(message("a.jsonl", "{}").contains("neither pairs nor answers with labels"));
         let absent = read_pairs(Path::new("/nowhere/a.jsonl"), &FeedbackColumns::default()).unwrap_err();
         assert!(absent.message.contains("there is no file"), "{absent}");
-        let labelled = message("a.jsonl", r#"{"prompt": "Why?", "response": "So.", "score": 3}"#);
-        assert!(labelled.contains("holds answers with labels, not pairs"), "{labelled}");
         assert!(load("a.jsonl", &vec![b' '; (16 << 20) + 1]).unwrap_err().message.contains("longer than 16 MB"));
         let much = (0..20).map(|i| format!("{{\"prompt\": \"{i}\", \"chosen\": \"{}\", \"rejected\": \"b\"}}\n", "a".repeat(4000)));
         assert!(message("a.jsonl", &much.collect::<String>()).contains("draw a part of it, or a smaller one (--only)"));
@@ -260,7 +264,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.jsonl");
         std::fs::write(&path, text).unwrap();
-        let (look, mapping) = pairs(&path, &FeedbackColumns::default()).unwrap();
+        let look = Look::at(&path).unwrap();
+        let mapping = look.mapping(&FeedbackColumns::default()).unwrap();
         let whole = read_pairs(&path, &FeedbackColumns::default()).unwrap();
         assert_eq!(
             (whole.pairs.len(), whole.repeated, whole.skipped.rows, whole.drawn_of),

@@ -1,7 +1,7 @@
 //! What was said before an answer, and the answer: texts, transcripts or lists of messages.
 use super::mapping::Before;
 use crate::columns::quote;
-use crate::conversation::{Turn, describe, transcript, turns};
+use crate::conversation::{Turn, describe, turns, written};
 use crate::read::{Fields, found};
 use serde_json::Value;
 
@@ -61,6 +61,9 @@ impl Beginning {
         if before.last().is_none_or(|turn| turn.role != "user") {
             return Err("no message of the user stands before the answer".into());
         }
+        if asked(&before).trim().is_empty() {
+            return Err("the user's message before the answer is empty".into());
+        }
         // A conversation with a system prompt of its own keeps it.
         if let Some(system) = self.system.as_ref().filter(|_| before[0].role != "system") {
             before.insert(0, Turn { role: "system".into(), content: system.clone() });
@@ -69,10 +72,15 @@ impl Beginning {
     }
 }
 
+/// What the user said last, of what ends with it.
+pub(super) fn asked(before: &[Turn]) -> &str {
+    before.last().map_or("", |turn| &turn.content)
+}
+
 /// What was asked, as a text or as messages.
 fn prompt_in(value: &Value) -> Result<Vec<Turn>, String> {
     match value {
-        Value::String(text) => Ok(transcript(text).unwrap_or_else(|| vec![Turn { role: "user".into(), content: text.clone() }])),
+        Value::String(text) => Ok(written(text).unwrap_or_else(|| vec![Turn { role: "user".into(), content: text.clone() }])),
         other => messages(other),
     }
 }
@@ -81,9 +89,9 @@ fn prompt_in(value: &Value) -> Result<Vec<Turn>, String> {
 fn conversation(value: &Value, prompt: Option<&[Turn]>) -> Result<(Vec<Turn>, String), String> {
     let mut all = match (value, prompt) {
         (Value::String(text), None) => {
-            transcript(text).ok_or("is a text that is no transcript (\"\\n\\nHuman: …\"), and there is no prompt beside it")?
+            written(text).ok_or("is a text that is no transcript (\"\\n\\nHuman: …\"), and there is no prompt beside it")?
         }
-        (Value::String(text), Some(prompt)) => match transcript(text) {
+        (Value::String(text), Some(prompt)) => match written(text) {
             Some(whole) => whole,
             None if text.trim().is_empty() => return Err("its answer is empty".into()),
             None => return Ok((prompt.to_vec(), text.clone())),

@@ -1,6 +1,6 @@
 //! Every kind of file gives the same prompts, and what is wrong in one does not end the reading.
 use super::{Given, texts};
-use crate::feedback::{Feedback, pairs};
+use crate::feedback::{Feedback, Look};
 use contract::Code;
 use contract::data::Prompt;
 use contract::feedback::FeedbackColumns;
@@ -179,12 +179,13 @@ fn system_prompts_come_from_a_column_or_a_conversation() {
 
 #[test]
 fn pairs_are_read_from_parquet() {
-    let (look, mapping) = pairs(&fixture("ultrafeedback.parquet"), &FeedbackColumns::default()).unwrap();
+    let look = Look::at(&fixture("ultrafeedback.parquet")).unwrap();
+    let mapping = look.mapping(&FeedbackColumns::default()).unwrap();
     let Feedback::Pairs(found) = look.read(&mapping, None).unwrap() else { panic!() };
     assert_eq!((found.pairs.len(), found.skipped.rows), (60, 0));
     assert_eq!((found.pairs[3].chosen.as_str(), found.pairs[3].rejected.as_str()), ("Water it 3.", "Burn it 3."));
     assert_eq!(found.pairs[3].before.len(), 1);
-    let none = pairs(&fixture("orca.parquet"), &FeedbackColumns::default()).unwrap_err().message;
+    let none = Look::at(&fixture("orca.parquet")).unwrap().mapping(&FeedbackColumns::default()).unwrap_err().message;
     assert!(none.contains("no number that could be a label"), "{none}");
 }
 

@@ -6,7 +6,7 @@ use crate::progress::{Bars, counting};
 use crate::reward_parts::{self, For};
 use crate::signals;
 use contract::bench::BenchProgress;
-use contract::feedback::{FeedbackBench, FeedbackColumns, FileBench};
+use contract::feedback::{FeedbackBench, FeedbackColumns, FeedbackFilter, FileBench};
 use contract::{Code, Error, Result};
 use datasets::feedback::{Feedback, Look};
 use experiment::reward_bench;
@@ -19,6 +19,7 @@ use std::process::ExitCode;
 /// Of a file, how it is read.
 pub struct Asked {
     pub columns: FeedbackColumns,
+    pub filter: FeedbackFilter,
     /// Only so many pairs or answers, drawn by the seed.
     pub only: Option<usize>,
     pub seed: u64,
@@ -30,10 +31,10 @@ pub struct Asked {
 
 pub fn bench(context: &Context, spec: &Path, file: &Path, asked: &Asked) -> Result<ExitCode> {
     signals::listen();
-    let Asked { columns, only, seed, folder, each } = asked;
+    let Asked { columns, filter, only, seed, folder, each } = asked;
     let text = std::fs::read_to_string(spec).map_err(|e| Error { code: Code::Spec, ..read_error(spec, &e) })?;
     let parsed = experiment::spec::parse(&text, &spec.display().to_string())?;
-    let look = Look::at(file)?.until(signals::stop_requested);
+    let look = Look::at(file)?.keeping(filter)?.until(signals::stop_requested);
     let mapping = look.mapping(columns)?;
     let read = experiment::feedback::read(&look, &mapping, *only, *seed)?;
     let (what, total) = match &read {
@@ -73,7 +74,7 @@ pub fn bench(context: &Context, spec: &Path, file: &Path, asked: &Asked) -> Resu
         FeedbackBench::Pairs(found) => found.origin = origin,
         FeedbackBench::Labelled(found) => found.origin = origin,
     }
-    let all = FileBench { columns: mapping.columns(), better: mapping.better().map(String::from), found };
+    let all = FileBench { columns: mapping.columns(), better: mapping.better().map(String::from), filter: filter.clone(), found };
     context.output.result(&all, || format!("{}{}\n", feedback(&all.found), mapped(&all.columns, all.better.as_deref())))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -10,10 +10,10 @@ use crate::signals;
 use crate::table::{bounded, columns, headed, plain};
 use contract::bench::{HeldOut, RewardBench, RewardRecord, RewardTrained, RewardTrainingNews};
 use contract::data::NearPair;
-use contract::feedback::FeedbackColumns;
+use contract::feedback::{FeedbackColumns, FeedbackFilter};
 use contract::spec::{LORA_TARGETS, Reward as Spec, RewardPart, RewardProgram};
 use contract::{Error, Result};
-use datasets::feedback::{Feedback, Preferences, near_in_training, pairs};
+use datasets::feedback::{Look, Preferences, leave_near_out, near_in_training};
 use experiment::feedback;
 use experiment::reward_bench::{Margin, calibration, with_margins};
 use experiment::reward_training::{RewardStep, RewardTrainer, RewardTraining, split};
@@ -31,6 +31,9 @@ use std::time::Instant;
 pub struct Asked {
     pub name: String,
     pub columns: FeedbackColumns,
+    pub filter: FeedbackFilter,
+    /// Similarity of first messages from which a pair is not trained on, if it is to be looked at.
+    pub near_duplicates: Option<f64>,
     pub base: String,
     pub only: Option<usize>,
     pub held_out: f64,
@@ -48,12 +51,11 @@ pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> 
     if folder.exists() {
         return Err(Error::model(format!("{} is there already; choose another name, or remove the folder.", folder.display())));
     }
-    let (look, mapping) = pairs(file, &asked.columns)?;
-    let look = look.until(signals::stop_requested);
-    let Feedback::Pairs(pairs) = feedback::read(&look, &mapping, asked.only, asked.settings.seed)? else {
-        return Err(Error::internal("A file of pairs was read as one of labelled answers."));
-    };
-    let (training, held_out) = split(pairs, asked.held_out, asked.settings.seed);
+    let look = Look::at(file)?.keeping(&asked.filter)?.until(signals::stop_requested);
+    let mapping = look.mapping(&asked.columns)?;
+    let pairs = feedback::read_pairs(&look, &mapping, asked.only, asked.settings.seed, &file.display().to_string())?;
+    let (mut training, held_out) = split(pairs, asked.held_out, asked.settings.seed);
+    let too_near = asked.near_duplicates.map_or(0, |threshold| leave_near_out(&mut training.pairs, &held_out.pairs, threshold));
     let (near, nearest) = near_in_training(&training.pairs, &held_out.pairs);
     if let Some(nearest) = &nearest {
         note(&near_in_words(near, nearest));
@@ -64,10 +66,11 @@ pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> 
     }
     if training.pairs.is_empty() || held_out.pairs.is_empty() {
         return Err(Error::data(format!(
-            "{} has too few pairs to hold {} of them out: {} to train on and {} held out.",
+            "{} has too few pairs to hold {} of them out: {} to train on{} and {} held out.",
             file.display(),
             asked.held_out,
             training.pairs.len(),
+            if too_near > 0 { format!(", without the {too_near} that begin nearly as a held-out one does,") } else { String::new() },
             held_out.pairs.len()
         )));
     }
@@ -85,6 +88,9 @@ pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> 
         file: file_name(file),
         file_checksum: training.checksum.clone(),
         origin: hub::origin_of_data(file),
+        label: mapping.columns().label,
+        filter: asked.filter.clone(),
+        near_duplicates: asked.near_duplicates,
         pairs: training.pairs.len() - too_long,
         steps: done.len(),
         seed: asked.settings.seed,
@@ -102,6 +108,7 @@ pub fn train(context: &Context, file: &Path, asked: &Asked) -> Result<ExitCode> 
         base: asked.base.clone(),
         pairs: record.pairs,
         too_long,
+        too_near,
         steps: done.len(),
         training_loss: last.iter().map(|step| step.loss).sum::<f64>() / last.len() as f64,
         on_the_way: done.iter().filter_map(|step| step.held_out).collect(),
@@ -132,6 +139,9 @@ fn check(asked: &Asked) -> Result<()> {
     if !(asked.settings.learning_rate > 0.0 && asked.settings.learning_rate.is_finite()) {
         return wrong(format!("--learning-rate is {}; it must be a positive number.", asked.settings.learning_rate));
     }
+    if let Some(share) = asked.near_duplicates.filter(|share| !(*share > 0.0 && *share <= 1.0)) {
+        return wrong(format!("--near-duplicates is {share}; it must be above 0 and at most 1, such as 0.8."));
+    }
     Ok(())
 }
 
@@ -143,8 +153,9 @@ fn note_record(record: &RewardRecord, folder: &Path) -> Result<()> {
 
 /// What makes a training the one that it is. Checkpointing of blocks and what is told on the way change nothing of it.
 fn identity(base: &ModelFolder, training: &Preferences, asked: &Asked) -> Result<String> {
-    let Asked { columns, only, held_out, settings, .. } = asked;
-    Ok(format!("{} {} {columns:?} {only:?} {held_out} {settings:?}", base.checksum()?, training.checksum))
+    let Asked { columns, filter, near_duplicates, only, held_out, settings, .. } = asked;
+    let which = format!("{columns:?} {filter:?} {near_duplicates:?} {only:?} {held_out}");
+    Ok(format!("{} {} {which} {settings:?}", base.checksum()?, training.checksum))
 }
 
 /// Trains and writes the folder, from where an earlier process was stopped; the steps, and how many pairs were too long. Of the pairs the first are
@@ -244,6 +255,9 @@ fn text(trained: &RewardTrained) -> String {
     );
     if trained.too_long > 0 {
         let _ = writeln!(text, "{} pairs are too long and were left out.", trained.too_long);
+    }
+    if trained.too_near > 0 {
+        let _ = writeln!(text, "{} pairs begin nearly as a held-out one does and were left out.", trained.too_near);
     }
     let percent = |share: f64| format!("{:.0} %", 100.0 * share);
     if let Some(first) = trained.on_the_way.first() {

@@ -14,6 +14,7 @@ import type {
   Estimate,
   FeedbackBench,
   FeedbackColumns,
+  FeedbackFilter,
   FeedbackPreview,
   HubAsked,
   HubBrought,
@@ -152,9 +153,9 @@ export const hubGet = (asked: HubAsked, onProgress: (progress: HubProgress) => v
   invoke<HubBrought>('hub_get', { asked, onProgress: new Channel(onProgress) });
 /** Stops that download; what has arrived is kept. */
 export const leaveHubGet = (kind: HubKind, name: string) => invoke<null>('leave_hub_get', { kind, name });
-/** What a file of feedback holds, with these columns; those that are null are found by their names. */
-export const feedback = async (file: string, columns: FeedbackColumns): Promise<FeedbackPreview> => {
-  const seen = await invoke<FeedbackPreview>('feedback', { file, columns });
+/** What a file of feedback holds, with these columns, of what counts; columns that are null are found by their names. */
+export const feedback = async (file: string, columns: FeedbackColumns, filter: FeedbackFilter): Promise<FeedbackPreview> => {
+  const seen = await invoke<FeedbackPreview>('feedback', { file, columns, filter });
   const { holds } = seen;
   return holds.kind === 'unclear' ? { ...seen, holds: { ...holds, why: inWindow(holds.why) } } : seen;
 };

@@ -2321,11 +2321,7 @@ drawn_of: number | null,
 /**
  * Pairs of the file that say what an earlier one says, and were left out.
  */
-repeated: number, 
-/**
- * Lines of the file that hold no pair: how many, and the first few with their reasons.
- */
-skipped: number, reasons: Array<string>, 
+repeated: number, left_out: LeftOut, 
 /**
  * Pairs that are left out because the reward could not score one of their answers, with the first reason.
  */
@@ -2414,7 +2410,11 @@ base: string,
 /**
  * Pairs that it was trained on, and those that were left out because a conversation is too long.
  */
-pairs: number, too_long: number, steps: number, 
+pairs: number, too_long: number, 
+/**
+ * Pairs that were left out because they begin nearly as a held-out pair does; 0 where that was not asked for.
+ */
+too_near: number, steps: number, 
 /**
  * Mean of −log P(chosen) over the last tenth of the steps, nats.
  */
@@ -2473,7 +2473,7 @@ export type ToBenchReward = {
 /**
  * The whole path of a file of feedback.
  */
-file: string, columns: FeedbackColumns, 
+file: string, columns: FeedbackColumns, filter: FeedbackFilter, 
 /**
  * Only so many pairs or answers of the file, drawn by the seed; null for all.
  */
@@ -2486,7 +2486,12 @@ export type ToTrainReward = {
 /**
  * The whole path of a file of preferences.
  */
-pairs: string, columns: FeedbackColumns, 
+pairs: string, columns: FeedbackColumns, filter: FeedbackFilter, 
+/**
+ * Pairs are not trained on that begin nearly as a held-out one does: with so large a share of all word triples in common, in (0, 1]; null to train on them
+ * all the same.
+ */
+near_duplicates: number | null, 
 /**
  * What the new model is to be called.
  */
@@ -2552,6 +2557,23 @@ response: string | null,
 label: string | null, };
 
 /**
+ * Which pairs or answers of a file count, as [`crate::data::Data`] has it for prompts. Absent: all.
+ */
+export type FeedbackFilter = { 
+/**
+ * What has an answer of fewer words is left out. Words are what white space separates.
+ */
+min_words: number | null, 
+/**
+ * What has an answer of more words is left out.
+ */
+max_words: number | null, 
+/**
+ * What was said last by the user, or answered, and is clearly in another language is left out: ISO 639 code, such as `"en"`. Texts too short to tell stay.
+ */
+language: string | null, };
+
+/**
  * A file of feedback, at a look.
  */
 export type FeedbackPreview = { columns: FeedbackColumns, 
@@ -2586,9 +2608,17 @@ prompts: number,
 labels: Array<LabelBin>, left_out: LeftOut, examples: Array<LabelledExample>, } | { "kind": "unclear", why: string, };
 
 /**
- * Rows that hold nothing of use: how many, and the first few with their reasons.
+ * What does not count.
  */
-export type LeftOut = { rows: number, reasons: Array<string>, };
+export type LeftOut = { 
+/**
+ * Rows that hold nothing of use, with the first few reasons.
+ */
+rows: number, reasons: Array<string>, 
+/**
+ * Pairs or answers that the [`FeedbackFilter`] leaves out.
+ */
+wrong_length: number, wrong_language: number, };
 
 /**
  * Answers whose label is at least `low` and below `high`; the last one includes `high`. Where both are the same, that is the label.

@@ -1,11 +1,38 @@
 // Columns of a file of feedback, and what a reward is worth by answers with labels, in words, rows and files.
-import type { FeedbackColumns, FeedbackPreview, LabelAgreement, LabelBench, LabelBin } from '$ipc';
+import type { FeedbackColumns, FeedbackFilter, FeedbackPreview, LabelAgreement, LabelBench, LabelBin } from '$ipc';
 import type { ForestOf } from '$lib/charts/forest';
 import { csv, fixed, percent, plural, signed, signedInterval, thousands } from '$lib/format';
 import { armOf, bounds, correlation, find, LENGTH, lengthy, nameOf, share, shareRows, unsteady, WHOLE } from './bench';
+import { typed } from './steps';
 
 export const NO_COLUMNS: FeedbackColumns = { prompt: null, system: null, chosen: null, rejected: null, response: null, label: null };
+export const NO_FILTER: FeedbackFilter = { min_words: null, max_words: null, language: null };
 export type Kind = 'pairs' | 'labelled';
+
+/** Which pairs or answers count, as it is typed. */
+export interface FilterFields {
+  fewest: string;
+  most: string;
+  language: string | null;
+}
+export const NO_FIELDS: FilterFields = { fewest: '', most: '', language: null };
+/** What typed fields mean, and what is wrong with each; where something is, that it says nothing. */
+export function filterOf({ fewest, most, language }: FilterFields): { filter: FeedbackFilter; wrong: Record<'fewest' | 'most', string[]> } {
+  const read = (text: string): { words: number | null; wrong: string[] } => {
+    if (text.trim() === '') return { words: null, wrong: [] };
+    const found = typed(text, true);
+    return 'slip' in found ? { words: null, wrong: [`This ${found.slip}.`] } : { words: found.value, wrong: [] };
+  };
+  const [least, greatest] = [read(fewest), read(most)];
+  if (least.words !== null && greatest.words !== null && least.words > greatest.words) {
+    greatest.wrong.push(`Write ${least.words} or more, or nothing.`);
+    greatest.words = null;
+  }
+  return {
+    filter: { min_words: least.words, max_words: greatest.words, language },
+    wrong: { fewest: least.wrong, most: greatest.wrong },
+  };
+}
 
 interface ColumnField {
   key: keyof FeedbackColumns;

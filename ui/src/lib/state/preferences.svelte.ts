@@ -17,7 +17,7 @@ import {
   type ToBenchReward,
   type ToTrainReward,
 } from '$ipc';
-import { NO_COLUMNS } from './feedback';
+import { filterOf, NO_COLUMNS, NO_FIELDS, type FilterFields } from './feedback';
 import { Work } from './work.svelte';
 
 const PAUSE_MS = 300;
@@ -27,6 +27,8 @@ class FeedbackFile {
   path = $state('');
   /** Columns that a person chose; the others are found by their names. */
   columns: FeedbackColumns = $state.raw(NO_COLUMNS);
+  /** Which of its pairs or answers count, as it is typed. */
+  which: FilterFields = $state.raw(NO_FIELDS);
   seen: FeedbackPreview | null = $state.raw(null);
   error: Failure | null = $state.raw(null);
   isBusy = $state(false);
@@ -39,14 +41,25 @@ class FeedbackFile {
   get labelled() {
     return this.seen?.holds.kind === 'labelled' ? this.seen.holds : null;
   }
+  /** What is typed there, and what is wrong with it. */
+  get kept() {
+    return filterOf(this.which);
+  }
+  get isRight() {
+    return Object.values(this.kept.wrong).every(({ length }) => length === 0);
+  }
   set = (path: string) => {
-    [this.path, this.columns, this.seen] = [path, NO_COLUMNS, null];
+    [this.path, this.columns, this.which, this.seen] = [path, NO_COLUMNS, NO_FIELDS, null];
     this.look(PAUSE_MS);
   };
   /** What was seen with other columns stays until the new is. */
   choose = (columns: FeedbackColumns) => {
     this.columns = columns;
     this.look(0);
+  };
+  keep = (which: Partial<FilterFields>) => {
+    this.which = { ...this.which, ...which };
+    this.look(PAUSE_MS);
   };
   private look(pause: number) {
     clearTimeout(this.timer);
@@ -56,7 +69,7 @@ class FeedbackFile {
     if (path === '') return;
     this.timer = setTimeout(async () => {
       try {
-        const seen = await feedback(path, this.columns);
+        const seen = await feedback(path, this.columns, this.kept.filter);
         if (mine === this.turn) this.seen = seen;
       } catch (thrown) {
         if (mine === this.turn) [this.seen, this.error] = [null, failure(thrown)];
@@ -73,7 +86,7 @@ export interface ToBench extends ToBenchReward {
   of: string;
 }
 export const benching = new Work<ToBench, BenchProgress, FeedbackBench>(
-  ({ reward, file, columns, only, seed }, onNews) => benchReward(reward, { file, columns, only, seed }, onNews),
+  ({ reward, of: _, ...asked }, onNews) => benchReward(reward, asked, onNews),
   leaveRewardBench,
 );
 

@@ -1,5 +1,5 @@
 // What is typed for the training of a reward model, and what is shown of it on the way.
-import type { FeedbackColumns, ToTrainReward } from '$ipc';
+import type { FeedbackColumns, FeedbackFilter, ToTrainReward } from '$ipc';
 import { isName } from './machine';
 import { typed } from './steps';
 
@@ -11,6 +11,7 @@ export interface TrainingFields {
   epochs: string;
   learningRate: string;
   maxTokens: string;
+  nearDuplicates: string;
   seed: string;
   checkpointing: boolean;
 }
@@ -27,7 +28,7 @@ export function nextName(name: string, taken: readonly string[]): string {
 /** What is asked for, or what is wrong with it, as sentences by their field. */
 export function trainingOf(
   fields: TrainingFields,
-  { pairs, columns }: { pairs: string; columns: FeedbackColumns },
+  { pairs, columns, filter }: { pairs: string; columns: FeedbackColumns; filter: FeedbackFilter },
   taken: readonly string[],
 ): { asked: ToTrainReward | null; slips: Record<string, string> } {
   const slips: Record<string, string> = {};
@@ -47,9 +48,15 @@ export function trainingOf(
   else if (taken.includes(name)) slips.name = 'A model of this name is installed; choose another.';
   const only =
     fields.only.trim() === '' ? null : number('only', true, (x) => x >= LEAST_PAIRS, `${LEAST_PAIRS} or more, or nothing for all`);
+  const near =
+    fields.nearDuplicates.trim() === ''
+      ? null
+      : number('nearDuplicates', false, (x) => x > 0 && x <= 1, 'a share above 0 and at most 1, such as 0.8, or nothing');
   const asked: ToTrainReward = {
     pairs,
     columns,
+    filter,
+    near_duplicates: near,
     name,
     base: fields.base,
     only,
