@@ -1,7 +1,8 @@
 //! One request over HTTP, and one that is tried again.
+use crate::complaint::Complaint;
 use crate::failure::{Failure, Outcome, Remedy, of_status};
 use crate::protocol::Protocol;
-use crate::wire::{self, Served, complaint};
+use crate::wire::{self, Served};
 use contract::Result;
 use contract::endpoint::Endpoint as Settings;
 use network::patience::{asked, pause, used_up};
@@ -92,8 +93,8 @@ impl Client {
             Ok(Err((404 | 405 | 501, _))) => return Ok(None),
             Ok(Err((_, failure))) | Err(failure) => return Err(failure),
         };
-        let text = wire::unescaped(&answered.text).unwrap_or(answered.text);
-        let models = wire::models(&self.clean(text)).map_err(|what| self.lied(&what))?;
+        let text = self.clean(wire::unescaped(&answered.text).unwrap_or_else(|| answered.text.clone()));
+        let models = wire::models(&text).map_err(|what| self.unread(&answered, &what))?;
         let program =
             answered.headers.get(SERVER).and_then(|value| value.to_str().ok()).map(|text| without(self.secret.as_ref(), text.into()));
         Ok(Some((models, program)))
@@ -111,7 +112,7 @@ impl Client {
         if let Some(wait) = used_up(&answered.headers) {
             self.close(wait);
         }
-        read(&answered.text).map_err(|what| self.lied(&self.clean(what)))
+        read(&answered.text).map_err(|what| self.unread(&answered, &what))
     }
 
     /// Asks, and again where that may help, for as long as the spec is patient. [`Remedy::Again`] in a failure means that patience has run out.
@@ -133,18 +134,21 @@ impl Client {
                 self.close(wait);
             }
             if wait > Duration::from_secs(2) || failed == 3 {
-                (self.say)(&format!("{} Trying again in {:.0} s.", failure.message, wait.as_secs_f64()));
+                (self.say)(&format!("{} Trying again {}.", failure.message, in_words(wait)));
             }
             self.sleep(wait).await;
         }
     }
 
     fn out_of_patience(&self, failure: Failure, failed: u32, after: Option<Duration>) -> Failure {
+        let patience = self.patience.as_secs();
         let tried = match after {
             Some(after) if after > self.patience => {
-                format!("It asks to wait {} s, which is longer than patience_seconds = {}.", after.as_secs(), self.patience.as_secs())
+                format!("It asks to wait {} s, which is longer than patience_seconds = {patience}.", after.as_secs_f64().ceil())
             }
-            _ => format!("It was tried {failed} times, for up to patience_seconds = {}.", self.patience.as_secs()),
+            _ if failed == 0 => format!("It was waited for, for up to patience_seconds = {patience}."),
+            _ if failed == 1 => format!("It was tried once, for up to patience_seconds = {patience}."),
+            _ => format!("It was tried {failed} times, for up to patience_seconds = {patience}."),
         };
         Failure { message: format!("{} {tried}", failure.message), ..failure }
     }
@@ -158,7 +162,7 @@ impl Client {
             };
             if begun.elapsed() + wait > self.patience || *self.stopping.borrow() {
                 let asked = format!("{} allows nothing more for {:.0} s.", self.who(), wait.as_secs_f64().ceil());
-                return Err(self.out_of_patience(Failure::new(Remedy::Again { after: Some(wait) }, asked), 1, Some(wait)));
+                return Err(self.out_of_patience(Failure::new(Remedy::Again { after: Some(wait) }, asked), 0, Some(wait)));
             }
             self.sleep(wait).await;
         }
@@ -195,11 +199,24 @@ impl Client {
         if status.is_success() {
             return Ok(Ok(Answered { text, headers }));
         }
-        // Once before a cut could leave a part of the key, once more for what JSON had escaped.
-        let (said, kind) = complaint(&self.clean(text));
-        let said = self.clean(said);
-        let after = asked(&headers).or_else(|| used_up(&headers));
-        Ok(Err((status.as_u16(), of_status(status.as_u16(), self.protocol, &self.who(), self.key_name.as_deref(), (&said, &kind), after))))
+        Ok(Err((status.as_u16(), self.refused(status.as_u16(), Complaint::of(&self.clean(text)), &headers))))
+    }
+
+    /// The failure of a request that was answered with a complaint, of which the key was taken out once, before a cut could leave a part of it.
+    fn refused(&self, status: u16, complaint: Complaint, headers: &HeaderMap) -> Failure {
+        // Once more for what JSON had escaped.
+        let complaint = Complaint { said: self.clean(complaint.said), ..complaint };
+        let after = asked(headers).or_else(|| used_up(headers));
+        of_status(status, self.protocol, &self.who(), self.key_name.as_deref(), &complaint, after)
+    }
+
+    /// The failure of an answer that cannot be read: what it complains of, as gateways do with a status of success, or else what it is; `what` is a
+    /// clause about that.
+    fn unread(&self, answered: &Answered, what: &str) -> Failure {
+        match Complaint::in_answer(&self.clean(answered.text.clone())) {
+            Some(complaint) => self.refused(complaint.status(), complaint, &answered.headers),
+            None => self.lied(&self.clean(what.into())),
+        }
     }
 
     /// The failure of an answer that is not what it should be; `what` is a clause about it. A gateway may say such a thing for a moment only.
@@ -223,5 +240,21 @@ impl Client {
             format!("{who} broke off in the middle of an answer. Is it still running?")
         };
         Failure::new(Remedy::Again { after: None }, message).with_detail(without(self.secret.as_ref(), causes(error)))
+    }
+}
+
+/// A wait, for people.
+fn in_words(wait: Duration) -> String {
+    if wait < Duration::from_millis(500) { "at once".into() } else { format!("in {:.0} s", wait.as_secs_f64().ceil()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_told_of_a_wait_of_no_seconds() {
+        let words = [0, 499, 500, 1001, 30_000].map(|milliseconds| in_words(Duration::from_millis(milliseconds)));
+        assert_eq!(words, ["at once", "at once", "in 1 s", "in 2 s", "in 30 s"]);
     }
 }

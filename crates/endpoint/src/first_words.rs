@@ -1,8 +1,8 @@
 //! How likely an answer begins with certain words, by the likeliest first tokens that an endpoint tells of.
+use crate::completion::{Alternative, Reply};
 use crate::failure::{Failure, Remedy};
 use crate::journal::{Question, unknown};
 use crate::model::{Ask, Endpoint, Trouble, check_served};
-use crate::wire::{Alternative, Reply};
 use contract::{Error, Result};
 use inference::{ALL_BF16_LOG_PROB_TOLERANCE, AnswerDecoding, AnswerRequest, PROOF_PROMPTS};
 use std::ops::ControlFlow;

@@ -1,8 +1,8 @@
 //! Answers that were given, in a file: what was paid for is not asked again, whatever ends the worker.
 //!
 //! One line of JSON an answer, written the moment it is there. A line that a kill cut short is dropped.
+use crate::completion::Alternative;
 use crate::ledger::Tokens;
-use crate::wire::Alternative;
 use contract::{Error, Result};
 use home::lines::{Lines, Place};
 use inference::{Answer, AnswerDecoding, AnswerRequest, UNKNOWN_TOKEN};

@@ -5,6 +5,8 @@
 //! kept in a file the moment it is there ([`Endpoint::keep_in`]), so that none is paid for twice. [`Scores`] is a reward behind an address, asked by the
 //! same client. What is sent as authorisation stands in [`network::keys`].
 mod client;
+mod complaint;
+mod completion;
 mod failure;
 mod first_words;
 mod journal;

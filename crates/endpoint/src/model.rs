@@ -1,11 +1,12 @@
 //! The endpoint as a frozen model.
 use crate::client::Client;
+use crate::completion::{self, Alternative, Reply};
 use crate::failure::{Failure, Outcome, Remedy};
 use crate::first_words::MOST_ALTERNATIVES;
 use crate::journal::{Journal, Question, hex, unknown};
 use crate::ledger::{Account, BudgetOf, Tokens, estimated_prompt, estimated_tokens};
 use crate::protocol::Protocol;
-use crate::wire::{self, Alternative, Dialect, Reply, Served, body};
+use crate::wire::{Dialect, Served, body};
 use contract::endpoint::Endpoint as Settings;
 use contract::{Error, Result};
 use inference::{Answer, AnswerDecoding, AnswerRequest, FrozenModel, UNKNOWN_TOKEN};
@@ -177,10 +178,8 @@ fn named(client: &Client, models: Vec<Served>) -> Result<Served> {
     models.into_iter().find(is_it).ok_or_else(|| {
         let more = if left > 0 { format!(" and {left} more") } else { String::new() };
         let there = if names.is_empty() { "no model".into() } else { format!("{}{more}", names.join(", ")) };
-        Error::network(format!(
-            "{} does not serve a model \"{model}\"; it serves {there}. Write one of these names as the model.",
-            client.who()
-        ))
+        let way_out = if names.is_empty() { "Load the model there, then ask again." } else { "Write one of these names as the model." };
+        Error::network(format!("{} does not serve a model \"{model}\"; it serves {there}. {way_out}", client.who()))
     })
 }
 
@@ -327,7 +326,11 @@ impl Asker {
 
 /// An answer as it came, without the key.
 async fn reply(client: &Client, body: &Value) -> Outcome<Reply> {
-    let reply = client.ask("/chat/completions", body, &wire::reply).await?;
+    let reply = match client.ask("/chat/completions", body, &completion::reply).await {
+        // Others say the same in an answer without text.
+        Err(Failure { remedy: Remedy::Withheld, .. }) => Reply::withheld(),
+        other => other?,
+    };
     let clean = |text: String| client.clean(text);
     let first = reply.first.into_iter().map(|one| Alternative { token: clean(one.token), ..one }).collect();
     Ok(Reply { text: clean(reply.text), model: reply.model.map(clean), fingerprint: reply.fingerprint.map(clean), first, ..reply })

@@ -1,10 +1,11 @@
 //! What an endpoint can be relied on for, found by some thirty small requests: the proof that every engine gives, as far as one can that is elsewhere.
 use crate::client::Client;
+use crate::completion::Reply;
 use crate::failure::{Failure, Remedy};
 use crate::first_words::check_first;
 use crate::model::{Ask, Endpoint, Trouble, check_served, reach};
 use crate::protocol::Protocol;
-use crate::wire::{Dialect, Reply};
+use crate::wire::Dialect;
 use contract::endpoint::{Endpoint as Settings, EndpointFindings, Seeds};
 use contract::{Error, Result};
 use inference::{

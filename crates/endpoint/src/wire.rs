@@ -1,6 +1,6 @@
-//! The protocol: what is sent to `/chat/completions` and what is read from it, from `/models` and from errors.
+//! The protocol: what is sent to `/chat/completions`, and what is read from `/models`.
 use inference::{AnswerDecoding, AnswerRequest};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 /// What an endpoint takes, as far as endpoints differ.
@@ -99,135 +99,6 @@ pub fn body(model: &str, request: &AnswerRequest, decoding: &AnswerDecoding, dia
     body
 }
 
-#[derive(Deserialize)]
-struct Completion {
-    #[serde(default)]
-    model: Option<String>,
-    #[serde(default)]
-    system_fingerprint: Option<String>,
-    choices: Vec<Choice>,
-    #[serde(default)]
-    usage: Option<Usage>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    message: Message,
-    #[serde(default)]
-    finish_reason: Option<String>,
-    #[serde(default)]
-    logprobs: Option<LogProbs>,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    #[serde(default)]
-    content: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct LogProbs {
-    #[serde(default)]
-    content: Option<Vec<Token>>,
-}
-
-#[derive(Deserialize)]
-struct Token {
-    #[serde(default)]
-    token: Value,
-    logprob: f32,
-    /// Its text's, as the protocol has it; mistral.rs 0.8 has the text itself here where `token` is a number.
-    #[serde(default)]
-    bytes: Value,
-    #[serde(default)]
-    top_logprobs: Vec<Token>,
-}
-
-impl Token {
-    fn text(&self) -> String {
-        self.token.as_str().or(self.bytes.as_str()).unwrap_or_default().into()
-    }
-
-    fn make_natural(&mut self) {
-        self.logprob *= std::f32::consts::LN_10;
-        self.top_logprobs.iter_mut().for_each(Self::make_natural);
-    }
-}
-
-/// mistral.rs 0.8 has logarithms to the base of 10 (`prob.log(10.0)` in its sampler), and is told by numbers in the place of tokens' texts.
-fn is_to_the_base_of_ten(given: &[Token]) -> bool {
-    given.iter().flat_map(|token| &token.top_logprobs).any(|token| token.token.is_number())
-}
-
-/// A probability may come out a little above 1.
-const MOST_LOG_PROB: f32 = 1e-3;
-
-/// A token that might have stood in a place.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Alternative {
-    pub token: String,
-    pub logprob: f32,
-}
-
-/// Tokens that a request cost, as the endpoint counts them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub struct Usage {
-    pub prompt_tokens: u64,
-    #[serde(default)]
-    pub completion_tokens: u64,
-}
-
-/// An answer as it came.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reply {
-    pub text: String,
-    /// Its tokens as texts, and their log-probabilities; both empty where none are given.
-    pub tokens: Vec<String>,
-    pub log_probs: Vec<f32>,
-    /// The likeliest first tokens, where they were asked for and are given.
-    pub first: Vec<Alternative>,
-    pub truncated: bool,
-    pub usage: Option<Usage>,
-    pub model: Option<String>,
-    pub fingerprint: Option<String>,
-}
-
-/// Reads an answer, or says in a clause what is wrong with it.
-pub fn reply(text: &str) -> Result<Reply, String> {
-    let completion: Completion = serde_json::from_str(text).map_err(|e| not_the_protocol(text, &e))?;
-    let Some(choice) = completion.choices.into_iter().next() else { return Err("it holds no choice".into()) };
-    let mut given = choice.logprobs.and_then(|given| given.content).unwrap_or_default();
-    if given.iter().any(|token| !token.logprob.is_finite()) {
-        return Err("it holds a log-probability that is not a finite number".into());
-    }
-    if is_to_the_base_of_ten(&given) {
-        given.iter_mut().for_each(Token::make_natural);
-    }
-    // Of greedy answers mistral.rs 0.8 gives the logarithm of what is no probability: of such numbers nothing is used.
-    if given.iter().any(|token| token.logprob > MOST_LOG_PROB) {
-        given.clear();
-    }
-    let alternative = |token: &Token| Alternative { token: token.text(), logprob: token.logprob };
-    let first = given.first().map(|token| token.top_logprobs.iter().map(alternative).collect()).unwrap_or_default();
-    let (tokens, log_probs): (Vec<String>, Vec<f32>) = given.iter().map(|token| (token.text(), token.logprob)).unzip();
-    let text = match (choice.message.content, &choice.finish_reason) {
-        (Some(text), _) => text,
-        // Refused, or not a word.
-        (None, Some(_)) => String::new(),
-        (None, None) => return Err("it holds no text".into()),
-    };
-    Ok(Reply {
-        text,
-        tokens,
-        log_probs,
-        first,
-        truncated: choice.finish_reason.as_deref() == Some("length"),
-        usage: completion.usage,
-        model: completion.model,
-        fingerprint: completion.system_fingerprint,
-    })
-}
-
 /// What a text is that should have been JSON of the protocol.
 pub fn not_the_protocol(text: &str, error: &serde_json::Error) -> String {
     let start = text.trim_start();
@@ -245,18 +116,6 @@ pub fn not_the_protocol(text: &str, error: &serde_json::Error) -> String {
 /// JSON with as few escapes as there can be: what is looked for in it could hide behind one. None of what is no JSON.
 pub fn unescaped(text: &str) -> Option<String> {
     serde_json::from_str::<Value>(text).ok().map(|value| value.to_string())
-}
-
-/// What an endpoint says of a request that it did not answer: its sentence, cut to a length that fits below a message, and its own word for the kind.
-pub fn complaint(text: &str) -> (String, String) {
-    let parsed: Value = serde_json::from_str(text).unwrap_or(Value::Null);
-    let inner = if parsed["error"].is_object() { &parsed["error"] } else { &parsed };
-    let words = |value: &Value| value.as_str().map(String::from);
-    let said = ["message", "error", "detail", "msg"].into_iter().find_map(|name| words(&inner[name]));
-    let kind = [words(&inner["code"]), words(&inner["type"])].into_iter().flatten().collect::<Vec<_>>().join(" ");
-    let page = text.trim_start().starts_with('<');
-    let said = said.unwrap_or_else(|| if page { String::new() } else { text.trim().to_owned() });
-    (said.chars().take(400).collect(), kind)
 }
 
 /// A model that is served.
@@ -310,14 +169,22 @@ impl Served {
 pub fn models(text: &str) -> Result<Vec<Served>, String> {
     #[derive(Deserialize)]
     struct List {
+        #[serde(deserialize_with = "none_or_more")]
         data: Vec<Served>,
     }
     serde_json::from_str(text).map(|list: List| list.data).map_err(|e| not_the_protocol(text, &e))
 }
 
+/// Ollama has null in the place of no model.
+fn none_or_more<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Served>, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::complaint::Complaint;
+    use crate::completion::{Alternative, Usage, reply};
 
     fn request() -> AnswerRequest {
         AnswerRequest::new("Hi", u64::MAX - 5)
@@ -370,25 +237,6 @@ mod tests {
         assert_eq!(less.without("bad request"), None);
     }
 
-    #[test]
-    fn answers_are_read_and_lies_are_named() {
-        let whole = r#"{"model":"m-2","choices":[{"message":{"content":"Yes."},"finish_reason":"length",
-            "logprobs":{"content":[{"token":"Yes","logprob":-0.5},{"token":".","logprob":-0.25}]}}],"usage":{"prompt_tokens":3,"completion_tokens":2}}"#;
-        let read = reply(whole).unwrap();
-        assert_eq!((read.text.as_str(), read.truncated, read.log_probs), ("Yes.", true, vec![-0.5, -0.25]));
-        assert_eq!(read.usage, Some(Usage { prompt_tokens: 3, completion_tokens: 2 }));
-        for (lie, word) in [
-            ("<html>", "HTML"),
-            ("", "empty"),
-            ("{\"choices\":[]}", "no choice"),
-            ("{\"ok\":true}", "not of this protocol"),
-            ("{\"choices\":[{\"mess", "not JSON"),
-            (r#"{"choices":[{"message":{}}]}"#, "no text"),
-        ] {
-            assert!(reply(lie).unwrap_err().contains(word), "{lie}: {}", reply(lie).unwrap_err());
-        }
-    }
-
     /// What servers answered, by `scripts/fixtures_servers.py`: of each its context, what it says of itself, and of what it refuses.
     #[test]
     fn real_servers_are_read() {
@@ -419,7 +267,8 @@ mod tests {
             assert_eq!(answer.first[0], Alternative { token: "The".into(), logprob: answer.log_probs[0] });
             assert_eq!(answer.usage, Some(Usage { prompt_tokens: 34, completion_tokens: 3 }));
             assert!(answer.fingerprint.is_some() && answer.model.as_deref() == Some("smollm2"));
-            assert!(complaint(of("too_long")).0.contains(too_long), "{}", of("too_long"));
+            let complaint = Complaint::of(of("too_long"));
+            assert!(complaint.said.contains(too_long) && complaint.is_too_long(), "{complaint:?}");
             assert_eq!((&answers["too_long"]["status"], &answers["no_messages"]["status"]), (&json!(400), &json!(400)));
         }
     }
@@ -435,7 +284,8 @@ mod tests {
         let greedy = reply(of("answer")).unwrap();
         assert_eq!((greedy.text.as_str(), greedy.usage.unwrap().completion_tokens), ("The river that", 3));
         assert_eq!((greedy.log_probs.len(), greedy.tokens.len(), greedy.first.len()), (0, 0, 0), "logarithms of logits");
-        assert!(complaint(of("too_long")).0.contains("Prompt sequence length is greater than 8192"));
+        let complaint = Complaint::of(of("too_long"));
+        assert!(complaint.said.contains("Prompt sequence length is greater than 8192") && complaint.is_too_long());
     }
 
     /// The same model behind three servers, once as it is, once in bf16 and once in 4 bits, which moves a probability by some hundredths.
@@ -455,19 +305,5 @@ mod tests {
                 assert!(token == theirs && (probability - likely).abs() < 0.05, "{mistralrs:?} {other:?}");
             }
         }
-    }
-
-    #[test]
-    fn complaints_of_several_servers_are_read() {
-        for text in [
-            r#"{"error":{"message":"No.","code":"x"}}"#,
-            r#"{"error":"No."}"#,
-            r#"{"object":"error","message":"No."}"#,
-            r#"{"detail":"No."}"#,
-            "No.",
-        ] {
-            assert_eq!(complaint(text).0, "No.", "{text}");
-        }
-        assert_eq!(complaint("<html>No.</html>").0, "");
     }
 }
