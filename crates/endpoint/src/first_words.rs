@@ -2,7 +2,7 @@
 use crate::completion::{Alternative, Reply};
 use crate::failure::{Failure, Remedy};
 use crate::journal::{Question, unknown};
-use crate::model::{Ask, Endpoint, Trouble, check_served};
+use crate::model::{Ask, Endpoint, Trouble, answer, check_served};
 use contract::{Error, Result};
 use inference::{ALL_BF16_LOG_PROB_TOLERANCE, AnswerDecoding, AnswerRequest, PROOF_PROMPTS};
 use std::ops::ControlFlow;
@@ -99,10 +99,16 @@ impl Endpoint {
         let asks: Vec<Ask<'_>> = missing.iter().map(ask).collect();
         let (journal, served, who) = (&mut self.journal, &mut self.served, self.asker.client.who());
         let mut on_reply = |index: usize, reply: Reply, cost| {
-            journal.accept(check_served(&who, served, &reply).and(check_first(&who, &reply.first)), cost)?;
-            journal.keep_first(&questions[missing[index]], reply.first, cost)
+            let question = &questions[missing[index]];
+            journal.accept(check_served(&who, served, &reply).and(check_first(&who, &reply)), cost)?;
+            if tells_none(&reply) {
+                return journal.keep_withheld(question, &answer(reply, cost), cost);
+            }
+            journal.keep_first(question, reply.first, cost)
         };
-        self.asker.ask(&asks, self.at_once, &mut on_reply, &mut |_| ControlFlow::Continue(()))?;
+        let asked = self.asker.ask(&asks, self.at_once, &mut on_reply, &mut |_| ControlFlow::Continue(()));
+        self.tell_news();
+        asked?;
         let lost = || Error::internal("An answer to a judge's question is gone.");
         let firsts = questions.iter().map(|question| self.journal.recall_first(question)?.ok_or_else(lost));
         firsts.collect::<Result<_>>().map_err(Trouble::Other)
@@ -120,11 +126,17 @@ fn are_alike(one: &[Alternative], other: &[Alternative]) -> bool {
     })
 }
 
+/// Whether a content filter is the reason why no likely tokens are told: the judge says nothing then.
+fn tells_none(reply: &Reply) -> bool {
+    reply.withheld && reply.first.is_empty()
+}
+
 /// Refuses what is no list of likely tokens.
-pub(crate) fn check_first(who: &str, first: &[Alternative]) -> Result<()> {
-    let sum: f64 = first.iter().map(|alternative| f64::from(alternative.logprob).exp()).sum();
+pub(crate) fn check_first(who: &str, reply: &Reply) -> Result<()> {
+    let sum: f64 = reply.first.iter().map(|alternative| f64::from(alternative.logprob).exp()).sum();
     match () {
-        () if first.is_empty() => Err(does_not_tell(who)),
+        () if tells_none(reply) => Ok(()),
+        () if reply.first.is_empty() => Err(does_not_tell(who)),
         () if sum > MOST_PROBABILITY => Err(Error::engine(format!(
             "{who} gives likeliest tokens whose probabilities sum up to {sum:.2}: what it calls log-probabilities are none, and no score can be computed from \
              them. Choose another server (vLLM, llama.cpp), or a model on this machine."

@@ -57,6 +57,9 @@ struct Line {
     /// Where only the first token was asked for: the likeliest ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     first: Option<Vec<Alternative>>,
+    /// A content filter kept the answer back, or the rest of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    withheld: bool,
     read: u64,
     written: u64,
     #[serde(default)]
@@ -71,9 +74,24 @@ struct Kept {
     truncated: bool,
 }
 
+impl Kept {
+    fn of(answer: &Answer) -> Self {
+        let Answer { text, tokens, log_probs, truncated } = answer;
+        Self { text: text.clone(), tokens: tokens.len(), log_probs: log_probs.clone(), truncated: *truncated }
+    }
+}
+
 impl Line {
     fn of(cost: Tokens) -> Self {
-        Self { question: None, answer: None, first: None, read: cost.read, written: cost.written, estimated: cost.estimated }
+        Self {
+            question: None,
+            answer: None,
+            first: None,
+            withheld: false,
+            read: cost.read,
+            written: cost.written,
+            estimated: cost.estimated,
+        }
     }
 }
 
@@ -81,31 +99,38 @@ impl Line {
 pub struct Journal {
     lines: Lines,
     places: HashMap<Question, Place>,
+    withheld: usize,
 }
 
 impl Journal {
     /// For what can be lost.
     pub fn unnamed() -> Result<Self> {
-        Ok(Self { lines: Lines::unnamed()?, places: HashMap::new() })
+        Ok(Self { lines: Lines::unnamed()?, places: HashMap::new(), withheld: 0 })
     }
 
     /// Opens or makes a file; what its answers have cost is told to `cost`.
     pub fn open(path: &Path, cost: &mut dyn FnMut(Tokens)) -> Result<Self> {
-        let mut places = HashMap::new();
+        let (mut places, mut withheld) = (HashMap::new(), 0);
         let lines = Lines::open(path, &mut |place, line| {
             if let Ok(line) = serde_json::from_slice::<Line>(line) {
+                withheld += usize::from(line.withheld);
                 cost(Tokens { read: line.read, written: line.written, estimated: line.estimated });
                 if let Some(question) = line.question.filter(|_| line.answer.is_some() || line.first.is_some()) {
                     places.insert(Question(question), place);
                 }
             }
         })?;
-        Ok(Self { lines, places })
+        Ok(Self { lines, places, withheld })
     }
 
     /// Whether it outlives this program.
     pub fn has_name(&self) -> bool {
         self.lines.has_name()
+    }
+
+    /// Answers that a content filter kept back.
+    pub fn withheld(&self) -> usize {
+        self.withheld
     }
 
     pub fn has(&self, question: &Question) -> bool {
@@ -134,14 +159,15 @@ impl Journal {
 
     /// Writes an answer, or only what it cost.
     pub fn keep(&mut self, answered: Option<(&Question, &Answer)>, cost: Tokens) -> Result<()> {
-        let kept = |answer: &Answer| Kept {
-            text: answer.text.clone(),
-            tokens: answer.tokens.len(),
-            log_probs: answer.log_probs.clone(),
-            truncated: answer.truncated,
-        };
-        let answer = answered.map(|(_, answer)| kept(answer));
+        let answer = answered.map(|(_, answer)| Kept::of(answer));
         self.write(answered.map(|(question, _)| question), Line { answer, ..Line::of(cost) })
+    }
+
+    /// Writes what there is of an answer that a content filter kept back; where the first token was asked for, there is none.
+    pub fn keep_withheld(&mut self, question: &Question, answer: &Answer, cost: Tokens) -> Result<()> {
+        self.withheld += 1;
+        let (answer, first) = (Some(Kept::of(answer)), Some(Vec::new()));
+        self.write(Some(question), Line { answer, first, withheld: true, ..Line::of(cost) })
     }
 
     /// Hands on what is wrong with an answer that came, and writes what it cost all the same.
@@ -231,5 +257,19 @@ mod tests {
         let mut journal = Journal::open(&path, &mut |cost| spent += cost.read).unwrap();
         assert_eq!((journal.recall_first(&first).unwrap(), journal.recall(&first).unwrap()), (Some(likely), None));
         assert!(spent == COST.read && journal.has_name() && !Journal::unnamed().unwrap().has_name());
+    }
+    #[test]
+    fn answers_that_were_withheld_are_counted_by_who_opens_the_file_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("answers");
+        let nothing = Answer { text: String::new(), tokens: Vec::new(), log_probs: Vec::new(), truncated: false };
+        let mut journal = Journal::open(&path, &mut |_| ()).unwrap();
+        journal.keep_withheld(&question("a", 1, 0.7), &nothing, COST).unwrap();
+        journal.keep(Some((&question("b", 1, 0.7), &answer("second"))), COST).unwrap();
+        assert_eq!(journal.withheld(), 1);
+        drop(journal);
+        let mut journal = Journal::open(&path, &mut |_| ()).unwrap();
+        assert_eq!((journal.withheld(), journal.recall(&question("a", 1, 0.7)).unwrap()), (1, Some(nothing)));
+        assert_eq!(journal.recall_first(&question("a", 1, 0.7)).unwrap(), Some(Vec::new()));
     }
 }

@@ -12,6 +12,7 @@ mod first_words;
 mod journal;
 mod ledger;
 mod model;
+mod noticed;
 mod probe;
 mod protocol;
 mod scores;

@@ -5,6 +5,7 @@ use crate::failure::{Failure, Outcome, Remedy};
 use crate::first_words::MOST_ALTERNATIVES;
 use crate::journal::{Journal, Question, hex, unknown};
 use crate::ledger::{Account, BudgetOf, Tokens, estimated_prompt, estimated_tokens};
+use crate::noticed::Noticed;
 use crate::protocol::Protocol;
 use crate::wire::{Dialect, Served, body};
 use contract::endpoint::Endpoint as Settings;
@@ -56,8 +57,6 @@ pub struct Endpoint {
     pub(crate) program: Option<String>,
     /// As the first answers called the model.
     pub(crate) served: Option<String>,
-    /// Of the server's configuration, where answers tell one.
-    pub(crate) fingerprint: Option<String>,
     /// Requests under way at a time.
     pub(crate) at_once: usize,
     /// Likely first tokens that are asked for, where any are.
@@ -67,6 +66,10 @@ pub struct Endpoint {
     /// Whether it was tried if these are the same for questions that are asked together.
     pub(crate) has_proved_firsts: bool,
     pub(crate) identity: String,
+    /// What was noticed in the middle, a sentence each.
+    told: Vec<String>,
+    /// Answers that a content filter kept back, when that was said.
+    told_withheld: usize,
 }
 
 /// Identity of a model behind an address: of what it is asked by, since its files cannot be seen.
@@ -88,8 +91,9 @@ impl Endpoint {
             Some((models, program)) => (Some(named(&client, models)?), program),
             None => (None, None),
         };
-        let asker =
-            Asker { client, handle, stop, account: Account::new(settings, budget), timeout: Duration::from_secs(settings.timeout_seconds) };
+        let (account, timeout) = (Account::new(settings, budget), Duration::from_secs(settings.timeout_seconds));
+        let noticed = Noticed::new(client.who());
+        let asker = Asker { client, handle, stop, account, noticed, timeout };
         Ok(Self {
             asker,
             journal: Journal::unnamed()?,
@@ -97,12 +101,13 @@ impl Endpoint {
             listed,
             program,
             served: None,
-            fingerprint: None,
             at_once: settings.requests_at_once,
             alternatives: MOST_ALTERNATIVES,
             decoding: None,
             has_proved_firsts: false,
             identity: identity(&settings.url, model),
+            told: Vec::new(),
+            told_withheld: 0,
         })
     }
 
@@ -148,6 +153,31 @@ impl Endpoint {
     /// How its answers call the model, after the first.
     pub fn served(&self) -> Option<&str> {
         self.served.as_deref()
+    }
+
+    /// Tells what was noticed of the answers since the last time; of those withheld, whenever they are twice as many.
+    pub(crate) fn tell_news(&mut self) {
+        let news = self.asker.noticed.take_news();
+        news.iter().for_each(|sentence| self.asker.client.tell(sentence));
+        self.told.extend(news);
+        let withheld = self.journal.withheld();
+        if withheld > 0 && withheld >= 2 * self.told_withheld {
+            self.told_withheld = withheld;
+            self.withheld().iter().for_each(|sentence| self.asker.client.tell(sentence));
+        }
+    }
+
+    /// That answers were withheld, if any were.
+    fn withheld(&self) -> Option<String> {
+        let answers = match self.journal.withheld() {
+            0 => return None,
+            1 => "an answer by its content filter: it counts as empty, or as far as it came".into(),
+            n => format!("{n} answers by its content filter: they count as empty, or as far as they came"),
+        };
+        let who = self.asker.client.who();
+        Some(format!(
+            "{who} withheld {answers}, and figures say something of the filter as well. Set it otherwise there, or leave such prompts out."
+        ))
     }
 
     /// What it costs.
@@ -214,13 +244,17 @@ pub(crate) struct Asker {
     handle: Handle,
     stop: Box<dyn Fn() -> bool + Send>,
     pub account: Account,
+    pub noticed: Noticed,
     timeout: Duration,
 }
 
+/// What came of a question: its number, what was set aside for it, and the answer.
+type Landed = (usize, Tokens, Outcome<Reply>);
+
 /// Requests under way.
 struct Flight {
-    send: mpsc::Sender<(usize, Outcome<Reply>)>,
-    receive: mpsc::Receiver<(usize, Outcome<Reply>)>,
+    send: mpsc::Sender<Landed>,
+    receive: mpsc::Receiver<Landed>,
     tasks: Vec<AbortHandle>,
     under_way: usize,
 }
@@ -248,9 +282,9 @@ impl Asker {
                 break;
             }
             match flight.receive.recv_timeout(TICK) {
-                Ok((index, outcome)) => {
+                Ok(landed) => {
                     flight.under_way -= 1;
-                    match self.landed(&asks[index], index, outcome, on_reply) {
+                    match self.landed(&asks[landed.0], landed, on_reply) {
                         Ok(()) => done += 1,
                         Err(first) => trouble = trouble.or(Some(first)),
                     }
@@ -282,7 +316,8 @@ impl Asker {
         while flight.under_way < at_once.max(1)
             && let Some(&index) = waiting.front()
         {
-            match self.account.open().reserve(at_most(&asks[index])) {
+            let reserved = self.at_most(&asks[index]);
+            match self.account.open().reserve(reserved) {
                 Ok(()) => {}
                 // Those under way may come to less than was set aside.
                 Err(_) if flight.under_way > 0 => return Ok(()),
@@ -295,7 +330,7 @@ impl Asker {
             let task = self.handle.spawn(async move {
                 let outcome = reply(&client, &body).await;
                 // Nobody listens any more where the batch was given up.
-                let _ = send.send((index, outcome));
+                let _ = send.send((index, reserved, outcome));
             });
             flight.tasks.push(task.abort_handle());
             flight.under_way += 1;
@@ -306,21 +341,27 @@ impl Asker {
     fn landed(
         &mut self,
         ask: &Ask<'_>,
-        index: usize,
-        outcome: Outcome<Reply>,
+        (index, reserved, outcome): Landed,
         on_reply: &mut dyn FnMut(usize, Reply, Tokens) -> Result<()>,
     ) -> Result<(), Trouble> {
         match outcome {
             Ok(reply) => {
                 let cost = cost(ask.request, &reply);
-                self.account.open().settle(at_most(ask), Some(cost));
+                self.account.open().settle(reserved, Some(cost));
+                self.noticed.see(&reply, cost.written, ask.decoding.max_tokens as u64);
                 on_reply(index, reply, cost).map_err(Trouble::Other)
             }
             Err(failure) => {
-                self.account.open().settle(at_most(ask), None);
+                self.account.open().settle(reserved, None);
                 Err(Trouble::Failed(failure))
             }
         }
+    }
+
+    /// What a request may cost, by what answers have cost so far.
+    fn at_most(&self, ask: &Ask<'_>) -> Tokens {
+        let read = estimated_prompt(ask.request.system.as_deref(), &ask.request.prompt);
+        Tokens { read, written: self.noticed.longest(ask.decoding.max_tokens as u64), estimated: 0 }
     }
 }
 
@@ -350,15 +391,6 @@ impl Flight {
     }
 }
 
-/// What a request may cost.
-fn at_most(ask: &Ask<'_>) -> Tokens {
-    Tokens {
-        read: estimated_prompt(ask.request.system.as_deref(), &ask.request.prompt),
-        written: ask.decoding.max_tokens as u64,
-        estimated: 0,
-    }
-}
-
 /// What a request has cost, as the endpoint counts it, or else by an estimate.
 fn cost(request: &AnswerRequest, reply: &Reply) -> Tokens {
     match reply.usage {
@@ -373,7 +405,7 @@ fn cost(request: &AnswerRequest, reply: &Reply) -> Tokens {
 }
 
 /// An answer as the rest of the program knows it.
-fn answer(reply: Reply, cost: Tokens) -> Answer {
+pub(crate) fn answer(reply: Reply, cost: Tokens) -> Answer {
     let tokens = vec![UNKNOWN_TOKEN; usize::try_from(cost.written).unwrap_or(usize::MAX).min(1 << 20)];
     // One for each token, or none: some servers count the end of the text and some do not.
     let log_probs = if reply.log_probs.len() == tokens.len() { reply.log_probs } else { Vec::new() };
@@ -426,17 +458,23 @@ impl FrozenModel for Endpoint {
         let (journal, served, who) = (&mut self.journal, &mut self.served, self.asker.client.who());
         let mut on_reply = |index: usize, reply: Reply, cost: Tokens| {
             journal.accept(check_served(&who, served, &reply), cost)?;
-            journal.keep(Some((&questions[missing[index]], &answer(reply, cost))), cost)
+            let (question, withheld, answer) = (&questions[missing[index]], reply.withheld, answer(reply, cost));
+            if withheld { journal.keep_withheld(question, &answer, cost) } else { journal.keep(Some((question, &answer)), cost) }
         };
         if on_progress(known).is_break() {
             return Err(Error::stopped("stopped"));
         }
-        self.asker.ask(&asks, self.at_once, &mut on_reply, &mut |done| on_progress(known + done)).map_err(Trouble::of_run)?;
+        let asked = self.asker.ask(&asks, self.at_once, &mut on_reply, &mut |done| on_progress(known + done));
+        self.tell_news();
+        asked.map_err(Trouble::of_run)?;
         let lost = || Error::internal("A kept answer is gone.");
         questions.iter().map(|question| self.journal.recall(question)?.ok_or_else(lost)).collect()
     }
 
     fn first_words(&mut self, prompts: &[String], words: &[String]) -> Result<Vec<Vec<f64>>> {
         self.first_words_of(prompts, words)
+    }
+    fn remarks(&self) -> Vec<String> {
+        self.told.iter().cloned().chain(self.withheld()).collect()
     }
 }

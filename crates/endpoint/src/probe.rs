@@ -126,7 +126,8 @@ impl Endpoint {
             spent: self.asker.account.spent(),
             remarks: Vec::new(),
         };
-        let findings = EndpointFindings { remarks: remarks(&findings, self.at_once), ..findings };
+        let news = self.asker.noticed.take_news();
+        let findings = EndpointFindings { remarks: remarks(&findings, self.at_once).into_iter().chain(news).collect(), ..findings };
         let proof = self.proof(&proved);
         Ok((findings, proof))
     }
@@ -134,7 +135,7 @@ impl Endpoint {
     fn version(&self) -> Option<String> {
         let mut parts: Vec<String> = self.program.iter().map(|program| format!("server {program}")).collect();
         parts.extend(self.listed.iter().flat_map(|listed| listed.version()));
-        parts.extend(self.fingerprint.iter().map(|fingerprint| format!("fingerprint {fingerprint}")));
+        parts.extend(self.asker.noticed.fingerprint().map(|fingerprint| format!("fingerprint {fingerprint}")));
         (!parts.is_empty()).then(|| parts.join(", "))
     }
 
@@ -149,7 +150,6 @@ impl Endpoint {
         let first = self.try_with_less(&[drawn(1)], |_| DRAWING, on_progress)?;
         // Some take the wish for log-probabilities and give none.
         self.dialect.log_probs &= first.iter().all(|reply| !reply.log_probs.is_empty());
-        self.fingerprint = first.iter().find_map(|reply| reply.fingerprint.clone());
         Ok(first)
     }
 
@@ -191,7 +191,7 @@ impl Endpoint {
             [a, b, _] if a == b && self.dialect.seed => Seeds::Kept,
             _ => Seeds::Ignored,
         };
-        Ok((seeds, first.iter().chain(&more).all(|reply| reply.usage.is_some())))
+        Ok((seeds, first.iter().chain(&more).all(|reply| reply.withheld || reply.usage.is_some())))
     }
 
     /// Asks the proof's prompts greedily (where nothing is greedy, with one seed), one by one and together; and one by one once more where that differs, to
@@ -238,7 +238,7 @@ impl Endpoint {
             journal.keep(None, cost)?;
             check_served(&who, served, &reply)?;
             if alternatives > 0 {
-                check_first(&who, &reply.first)?;
+                check_first(&who, &reply)?;
             }
             replies[index] = Some(reply);
             Ok(())

@@ -209,6 +209,10 @@ impl<M: FrozenModel + ?Sized> FrozenModel for Cached<M> {
         self.inner.first_words(prompts, words)
     }
 
+    fn remarks(&self) -> Vec<String> {
+        self.inner.remarks()
+    }
+
     fn rest(&mut self) {
         self.inner.rest();
     }

@@ -113,6 +113,10 @@ pub trait FrozenModel: Send {
     }
     /// Gives back what it holds until it is asked again, where it was loaded so. It says the same then.
     fn rest(&mut self) {}
+    /// What was noticed of its answers so far that whoever reads them should know, a sentence each.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// Answers one request as [`Self::answer`] does. `on_text` hears the text as it grows, of engines that can tell it.
     fn stream(&mut self, request: &AnswerRequest, decoding: &AnswerDecoding, on_text: &mut dyn FnMut(&str)) -> Result<Answer> {
         let _ = on_text;
