@@ -138,7 +138,7 @@ pub fn address_problem(url: &str, allow_http: bool) -> Option<String> {
     if !is_encrypted && !allow_http && !is_near(host) {
         return Some(
             "speaks without encryption to a machine that is not in a private network, so that others can read prompts and key; write https://, \
-             or set allow_http = true"
+             or set allow_http = true (--allow-http)"
                 .into(),
         );
     }
