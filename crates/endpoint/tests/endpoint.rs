@@ -1,62 +1,19 @@
 //! Endpoints that behave, and endpoints that do not.
 #![allow(clippy::unwrap_used)] // A helper that fails should fail its test.
+mod bench;
+
+use bench::{Bench, DECODING, KEY, ask, error_of, go_on, requests, server, settings};
 use contract::endpoint::{Endpoint as Settings, Seeds};
-use contract::{Code, Error, Result};
-use endpoint::{BudgetOf, Endpoint, Opening, sent_seed};
-use inference::{Answer, AnswerDecoding, AnswerRequest, FrozenModel};
-use network::Secret;
+use contract::{Code, Error};
+use endpoint::sent_seed;
+use inference::{AnswerDecoding, AnswerRequest, FrozenModel};
 use serde_json::json;
-use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tests::serving::{Act, Seen, Server, builtin, completion, embedded, models, well_behaved, worded, words};
-use tokio::runtime::Runtime;
+use tests::serving::{Act, Seen, Server, builtin, completion, embedded, well_behaved, worded, words};
 
-const KEY: &str = "sk-a-very-secret-key-4711";
-
-fn settings(server: &Server) -> Settings {
-    Settings { timeout_seconds: 1, patience_seconds: 3, ..Settings::at(&server.url()) }
-}
-
-struct Bench {
-    runtime: Runtime,
-    said: Arc<Mutex<Vec<String>>>,
-}
-
-impl Bench {
-    fn new() -> Self {
-        Self { runtime: Runtime::new().unwrap(), said: Arc::default() }
-    }
-
-    fn open(&self, settings: &Settings, model: &str) -> Result<Endpoint> {
-        let said = self.said.clone();
-        let say = Box::new(move |line: &str| said.lock().unwrap().push(line.into()));
-        let (secret, handle) = (settings.key.as_ref().map(|_| Secret::new(KEY).unwrap()), self.runtime.handle().clone());
-        Endpoint::open(Opening { settings, budget: BudgetOf::Frozen, model, secret, handle, say, stop: Box::new(|| false) })
-    }
-}
-
-fn go_on(_done: usize) -> ControlFlow<()> {
-    ControlFlow::Continue(())
-}
-
-fn requests(n: u64) -> Vec<AnswerRequest> {
-    (0..n).map(|i| AnswerRequest::new(format!("Question {i}"), i << 40)).collect()
-}
-
-const DECODING: AnswerDecoding = AnswerDecoding { max_tokens: 8, temperature: 0.7, top_p: 1.0, top_k: 0 };
-
-fn ask(endpoint: &mut Endpoint, n: u64) -> Result<Vec<Answer>> {
-    endpoint.answer(&requests(n), &DECODING, &mut go_on)
-}
-
-/// A server of one model that does this with every question.
-fn server(act: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Server {
-    Server::start(move |seen| if seen.path.ends_with("/models") { models(&["small"]) } else { act(seen) })
-}
-
-/// The same with an answer that depends on how many questions are under way when one comes, itself included; and the most that there were.
+/// A server with an answer that depends on how many questions are under way when one comes, itself included; and the most that there were.
 fn crowded(pause: Duration, answer: impl Fn(&Seen, usize) -> serde_json::Value + Send + Sync + 'static) -> (Server, Arc<AtomicUsize>) {
     let (under_way, most) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
     let most_seen = most.clone();
@@ -68,12 +25,6 @@ fn crowded(pause: Duration, answer: impl Fn(&Seen, usize) -> serde_json::Value +
         Act::json(&answer(seen, now))
     });
     (server, most)
-}
-
-fn error_of(act: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Error {
-    let (bench, server) = (Bench::new(), server(act));
-    let mut endpoint = bench.open(&settings(&server), "small").unwrap();
-    ask(&mut endpoint, 1).unwrap_err()
 }
 
 #[test]
