@@ -3,6 +3,7 @@ use crate::prompter::{Prompter, Rewrite, group};
 use contract::data::Prompt;
 use contract::{Result, arm, spec};
 use inference::{Answer, AnswerDecoding, AnswerRequest, FrozenModel};
+use lm::memory::give_back;
 use lm::{Adapter, Request, Step};
 use rewards::{Pair, Reward, Score};
 use std::ops::ControlFlow;
@@ -200,6 +201,7 @@ impl Pipeline {
             .map(|(i, a)| Pair { system: i.prompt.system.as_deref(), prompt: &i.prompt.text, answer: &a.text })
             .collect();
         let scores = self.reward.score(&pairs)?;
+        give_back();
         let mut rewrites = rewrites.map(Vec::into_iter);
         let mut trials = Vec::with_capacity(items.len());
         for ((item, answer), score) in items.iter().zip(answers).zip(scores) {
@@ -227,6 +229,7 @@ impl Pipeline {
             answers.extend(self.frozen.answer(batch, &self.decoding, &mut |done| on_progress(before + done))?);
         }
         self.frozen.rest();
+        give_back();
         if answers.len() != requests.len() {
             let (got, model) = (answers.len(), self.frozen.describe());
             return Err(contract::Error::engine(format!("{model} gave {got} answers to {} prompts.", requests.len())));
@@ -251,6 +254,7 @@ impl Pipeline {
         let begun = Instant::now();
         let requests = self.requests(items)?;
         let mut rewrites = self.prompter.draw(adapter, &requests, self.max_rows, on_step)?;
+        give_back();
         for (rewrite, item) in rewrites.iter_mut().zip(items) {
             rewrite.text = self.prompter.rewrite(&item.prompt.text, &rewrite.text);
         }

@@ -363,7 +363,8 @@ impl Runner {
 
     /// Notes what whoever reads the scores should know: those of this worker.
     fn note_scores(&self) -> Result<()> {
-        self.pipeline.reward.remarks().into_iter().try_for_each(|message| self.record.append(&Event::Note { message }))
+        let remarks = self.pipeline.reward.remarks().into_iter().chain(self.pipeline.frozen.remarks());
+        remarks.into_iter().try_for_each(|message| self.record.append(&Event::Note { message }))
     }
 
     fn finish(&mut self) -> Result<Outcome> {

@@ -13,6 +13,7 @@ use contract::data::Prompt;
 use contract::event::{Event, Phase};
 use contract::spec::{self, Algorithm, Keep};
 use contract::{Code, Error, Result, Spec};
+use lm::memory::give_back;
 use lm::{AdamW, AdamWConfig, Adapter, Tensor};
 use serde::{Deserialize, Serialize};
 use std::ops::{ControlFlow, Range};
@@ -191,6 +192,7 @@ impl Trainer {
         let policy = Learner { prompter: &pipeline.prompter, adapter: &self.adapter, vars: &self.vars, groups, streams, iteration };
         let updates = algorithms::train_on(&policy, &rollouts, &lesson.advantages, &settings, &mut self.optimiser, rate)?;
         drop(policy);
+        give_back();
         if let Some(bad) = updates.iter().find(|u| !u.stepped) {
             return Ok(diverged(iteration, guards::not_finite(bad.loss, bad.gradient_norm)));
         }

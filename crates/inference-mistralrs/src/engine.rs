@@ -66,6 +66,7 @@ impl MistralRs {
             .build()
             .map_err(|e| Error::engine("mistral.rs cannot start its threads").with_detail(e))?;
         let model = load(&runtime, &files, in_situ, paged)?;
+        lm::memory::give_back();
         let context = model.max_sequence_length().ok().flatten().unwrap_or(usize::MAX).min(paged.unwrap_or(usize::MAX));
         let suffix = quantisation.map(str::to_lowercase);
         let identity = suffix.iter().fold(files.checksum.clone(), |identity, name| format!("{identity}+{name}"));
@@ -101,6 +102,8 @@ impl MistralRs {
             self.run_wave(wave, &mut answers, cancelled, &mut |ended| on_progress(before + ended))?;
             before += of_wave;
         }
+        // Its threads keep what nothing else of the process can use.
+        lm::memory::give_back();
         answers.into_iter().collect::<Option<Vec<_>>>().ok_or_else(|| Error::internal("an answer of mistral.rs was lost"))
     }
 

@@ -1,7 +1,7 @@
 //! A model on disk: a Hugging Face folder.
 use crate::config::Json;
+use crate::weight_files::WeightFiles;
 use crate::{Error, LlamaConfig, Output, Result, Tokenizer};
-use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{Device, Tensor};
 use safetensors::tensor::{Dtype, Metadata};
 use sha2::{Digest, Sha256};
@@ -116,15 +116,15 @@ impl ModelFolder {
         Ok(self.tokenizer.clone())
     }
 
-    /// The files with the weights as a memory map, of which each tensor is read when it is asked for.
-    pub(crate) fn map(&self) -> Result<MmapedSafetensors> {
-        map(&self.path, &self.weight_files)
+    /// The files with the weights.
+    pub(crate) fn weight_files(&self) -> Result<WeightFiles> {
+        WeightFiles::open(&self.path, &self.weight_files)
     }
 
     /// All weights by their Hugging Face names, as stored (bf16, f16 or f32). Those that [`LlamaConfig::tensors`] names, and no other.
     pub fn weights(&self, device: &Device) -> Result<BTreeMap<String, Tensor>> {
-        let (files, tensors) = (self.map()?, self.config.tensors().into_iter());
-        tensors.map(|(name, _)| files.load(&name, device).map(|tensor| (name, tensor)).map_err(Error::from)).collect()
+        let (files, tensors) = (self.weight_files()?, self.config.tensors().into_iter());
+        tensors.map(|(name, _)| files.load(&name, device).map(|tensor| (name, tensor))).collect()
     }
 
     /// SHA-256 of each file that determines the model's answers, by file name.
@@ -154,15 +154,6 @@ impl Checked for ModelFolder {
     fn checksums(&self) -> Result<BTreeMap<String, String>> {
         Self::checksums(self)
     }
-}
-
-/// Files as a memory map, of which each tensor is read when it is asked for.
-pub(crate) fn map(folder: &Path, weight_files: &[String]) -> Result<MmapedSafetensors> {
-    let paths: Vec<PathBuf> = weight_files.iter().map(|name| folder.join(name)).collect();
-    // SAFETY: should another program cut a file off while it is mapped, reading ends the process (SIGBUS), as with every memory map; nothing of
-    // ours writes into a model folder after it has got its name.
-    unsafe { MmapedSafetensors::multi(&paths) }
-        .map_err(|error| Error::Model(format!("the weights in {} cannot be read: {error}", folder.display())))
 }
 
 /// SHA-256 of each file of a folder that determines what the model says, by file name.

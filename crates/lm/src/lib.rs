@@ -30,6 +30,7 @@ pub mod stored;
 pub mod stream;
 pub mod tokenizer;
 mod training;
+mod weight_files;
 
 pub use adapter::{Adapter, LoraConfig};
 pub use architecture::{Architecture, Output};

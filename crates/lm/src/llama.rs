@@ -11,8 +11,8 @@ use crate::kernels::turn::{HeadNorms, Turn};
 use crate::kernels::weight::Weight;
 use crate::packed::Packed;
 use crate::training::Training;
+use crate::weight_files::WeightFiles;
 use crate::{Adapter, Error, Group, LlamaConfig, ModelFolder, Precision, Result, fused, plain};
-use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{DType, Device, Tensor};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub(crate) enum Backend {
 enum Weights {
     Held(BTreeMap<String, Tensor>),
     /// Read from disk when they are taken.
-    Mapped(MmapedSafetensors),
+    Stored(WeightFiles),
 }
 
 impl Weights {
@@ -53,7 +53,7 @@ impl Weights {
     fn take_stored(&mut self, name: &str) -> Result<Tensor> {
         match self {
             Self::Held(weights) => weights.remove(name).ok_or_else(|| Error::Model(format!("the model has no tensor {name}"))),
-            Self::Mapped(files) => Ok(files.load(name, &Device::Cpu)?),
+            Self::Stored(files) => files.load(name, &Device::Cpu),
         }
     }
 
@@ -105,7 +105,7 @@ fn heads(config: &LlamaConfig) -> Heads {
 impl Llama {
     /// Loads a model folder: fused kernels on the CPU, candle's operations on every other device.
     pub fn load(folder: &ModelFolder, device: &Device, precision: Precision) -> Result<Self> {
-        Self::build(folder.config.clone(), Weights::Mapped(folder.map()?), device, device.is_cpu(), precision)
+        Self::build(folder.config.clone(), Weights::Stored(folder.weight_files()?), device, device.is_cpu(), precision)
     }
 
     /// From weights by their Hugging Face names. `fused = false` computes with candle's operations, also on the CPU.
@@ -125,6 +125,7 @@ impl Llama {
         } else {
             Backend::Plain(Arc::new(plain_model(&config, weights, device, precision)?))
         };
+        crate::memory::give_back();
         #[cfg(feature = "cuda")]
         if device.is_cuda() {
             device.synchronize()?;

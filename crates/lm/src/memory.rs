@@ -11,3 +11,13 @@ pub fn keep_freed() {
         unsafe { libc::mallopt(option, bytes) };
     }
 }
+
+/// Gives what is freed and kept back to the system, where glibc has kept it: for after work whose buffers nothing else will fit, such as that of another
+/// library on threads of its own.
+pub fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: a call that walks over what is free, under the allocator's locks.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}

@@ -27,7 +27,7 @@ impl RewardModel {
 
     /// With the folder's model, loaded already.
     pub fn of(model: Llama, folder: &ModelFolder) -> Result<Self> {
-        let weight = folder.map()?.load(SCORE, &Device::Cpu)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+        let weight = folder.weight_files()?.load(SCORE, &Device::Cpu)?.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
         Ok(Self { model, adapter: None, tokenizer: folder.tokenizer()?, weight, padding: folder.padding })
     }
 

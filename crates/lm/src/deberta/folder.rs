@@ -1,8 +1,8 @@
 //! A DeBERTa reward model on disk.
 use super::config::DebertaConfig;
 use crate::folder::{self, Checked, Identity, Types};
+use crate::weight_files::WeightFiles;
 use crate::{Error, Result, Tokenizer};
-use candle_core::safetensors::MmapedSafetensors;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -39,8 +39,8 @@ impl DebertaFolder {
     }
 
     /// All weights by their Hugging Face names, as stored.
-    pub(super) fn map(&self) -> Result<MmapedSafetensors> {
-        folder::map(&self.path, &self.weight_files)
+    pub(super) fn weight_files(&self) -> Result<WeightFiles> {
+        WeightFiles::open(&self.path, &self.weight_files)
     }
 
     /// SHA-256 over [`Checked::checksums`], in hex: the identity of the model. Read once.

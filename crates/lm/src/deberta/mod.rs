@@ -7,8 +7,8 @@ pub mod footprint;
 mod layer;
 
 use crate::kernels::matrix::Matrix;
+use crate::weight_files::WeightFiles;
 use crate::{Device, Error, Message, Precision, Result, Tensor, Tokenizer};
-use candle_core::safetensors::MmapedSafetensors;
 use candle_core::{D, DType, Module};
 use candle_nn::{LayerNorm, Linear};
 pub use config::DebertaConfig;
@@ -47,7 +47,7 @@ struct Pair {
 impl Deberta {
     pub fn load(folder: &DebertaFolder, device: &Device, precision: Precision) -> Result<Self> {
         let config = folder.config.clone();
-        let weights = Weights { files: folder.map()?, device, eps: config.layer_norm_eps, precision };
+        let weights = Weights { files: folder.weight_files()?, device, eps: config.layer_norm_eps, precision };
         let distances = weights.matrix("deberta.encoder.rel_embeddings")?.select(&Tensor::arange(0, 2 * config.span() as u32, device)?)?;
         let distances = if config.norm_rel_ebd { weights.norm("deberta.encoder.LayerNorm")?.forward(&distances)? } else { distances };
         let layers = (0..config.num_hidden_layers).map(|i| Layer::load(&config, &weights, i, &distances));
@@ -192,7 +192,7 @@ impl Dense {
 
 /// Weights that are read by name, one after the other: no more than one of them is there as it is stored.
 struct Weights<'a> {
-    files: MmapedSafetensors,
+    files: WeightFiles,
     device: &'a Device,
     eps: f64,
     precision: Precision,
@@ -200,7 +200,7 @@ struct Weights<'a> {
 
 impl Weights<'_> {
     fn stored(&self, name: &str) -> Result<Tensor> {
-        Ok(self.files.load(name, self.device)?)
+        self.files.load(name, self.device)
     }
 
     /// In f32.

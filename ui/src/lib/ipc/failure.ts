@@ -73,7 +73,7 @@ const OPTIONS: [RegExp, string][] = [
   ],
   [/\b(keep the key|keep the right one|keep it|set it anew) with `alignpro key set [^`]*`/i, `$1 under ${ITSELF}`],
   [/ and name it in key\b/, `, with its name under “${KEY_NAME}”`],
-  [/or set allow_http = true/, `or tick “${ALLOW_HTTP}”`],
+  [/or set allow_http = true(?: \(--allow-http\))?/, `or tick “${ALLOW_HTTP}”`],
   [/Look at `alignpro endpoint models URL`, and at the url/, 'Look at “List models”, and at the address'],
   [/\b(is|check) the url\b/i, '$1 the address'],
   [/write that address as the url/, 'write that address instead'],
