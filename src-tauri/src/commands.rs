@@ -65,6 +65,7 @@ pub fn handler() -> impl Fn(Invoke<Wry>) -> bool + Send + Sync + 'static {
         hub_search,
         hub_show,
         hub_known,
+        hub_here,
         hub_get,
         leave_hub_get,
         feedback,
@@ -333,6 +334,12 @@ async fn hub_show(desk: Desk<'_>, asked: HubAsked) -> Result<HubShown> {
 #[tauri::command]
 async fn hub_known(desk: Desk<'_>) -> Result<Vec<HubKnown>> {
     desk.hub_known().await
+}
+
+/// The data sets that are here, whoever brought them. Asks nobody.
+#[tauri::command]
+async fn hub_here(desk: Desk<'_>) -> Result<Vec<HubBrought>> {
+    desk.hub_here().await
 }
 
 #[tauri::command]

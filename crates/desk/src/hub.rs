@@ -30,6 +30,11 @@ impl Desk {
         read(self.worker.ask(&["hub", "data"], &[]).await?["data"].take())
     }
 
+    /// The data sets that are here, whoever brought them. Asks nobody.
+    pub async fn hub_here(&self) -> Result<Vec<HubBrought>> {
+        read(self.worker.ask(&["hub", "data"], &[]).await?["here"].take())
+    }
+
     /// Brings what is asked for; how far it is, is told on the way. Goes on with what an earlier attempt has left. Ends as
     /// [`contract::Code::Stopped`] at [`Self::leave`], or when the same is asked for again; what has arrived is kept.
     pub async fn hub_get(&self, asked: &HubAsked, on_progress: impl FnMut(HubProgress) + Send) -> Result<HubBrought> {

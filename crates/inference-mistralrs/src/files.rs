@@ -90,13 +90,7 @@ fn open_folder(path: &Path) -> Result<Opened> {
     let config: Value =
         serde_json::from_str(&text).map_err(|e| Error::model(format!("{} is not JSON ({e}); fetch the file again", file.display())))?;
     let architecture = config["architectures"][0].as_str().unwrap_or_default();
-    if !ARCHITECTURES.contains(&architecture) {
-        return Err(Error::model(format!(
-            "{} names the architecture \"{architecture}\", which is not run through mistral.rs here; these are: {}",
-            file.display(),
-            ARCHITECTURES.join(", ")
-        )));
-    }
+    check_architecture(architecture, &file)?;
     published::check(&config, path)?;
     let is_quantised = published::is_quantised(&config);
     let translated = translate(&config, &file)?;
@@ -116,6 +110,25 @@ fn open_folder(path: &Path) -> Result<Opened> {
     };
     let view = translated.map(|config| View::new(path, &config)).transpose()?;
     Ok(Opened { is_quantised, tokenizer, stop, checksum, view })
+}
+
+/// Refuses what mistral.rs does not run from a folder; `file` names it.
+fn check_architecture(architecture: &str, file: &Path) -> Result<()> {
+    let shown = file.display();
+    if ARCHITECTURES.contains(&architecture) {
+        return Ok(());
+    }
+    Err(Error::model(if architecture.is_empty() {
+        format!("{shown} names no architecture (`architectures`), so that it cannot be told what would run it; fetch the file again")
+    } else if architecture.ends_with("ForSequenceClassification") {
+        format!("{shown} is of a reward model (\"{architecture}\"): it scores answers and writes none; name it under [[reward.parts]]")
+    } else {
+        format!(
+            "{shown} names the architecture \"{architecture}\", which is not run through mistral.rs here; these are: {}. A program that runs it, such as vLLM, can \
+             serve it: name that as an endpoint (frozen.engine = \"endpoint\")",
+            ARCHITECTURES.join(", ")
+        )
+    }))
 }
 
 fn open_gguf(path: &Path) -> Result<Opened> {
@@ -238,7 +251,11 @@ mod tests {
         assert!(message(folder.path()).contains("is not JSON"));
         std::fs::write(&config, r#"{"architectures": ["BertModel"]}"#).unwrap();
         let unknown = message(folder.path());
-        assert!(unknown.contains("\"BertModel\"") && unknown.contains("Qwen3ForCausalLM"), "{unknown}");
+        assert!(unknown.contains("\"BertModel\"") && unknown.contains("Qwen3ForCausalLM") && unknown.contains("an endpoint"), "{unknown}");
+        std::fs::write(&config, r#"{"architectures": ["LlamaForSequenceClassification"]}"#).unwrap();
+        assert!(message(folder.path()).contains("name it under [[reward.parts]]"));
+        std::fs::write(&config, "{}").unwrap();
+        assert!(message(folder.path()).contains("names no architecture"));
         std::fs::write(&config, r#"{"architectures": ["Qwen3ForCausalLM"], "rope_parameters": {"rope_type": "default"}}"#).unwrap();
         assert!(message(folder.path()).contains("config.json: `rope_parameters` holds no `rope_theta`"));
         for rope in [r#""rope_theta": 1e6"#, r#""rope_parameters": {"rope_theta": 1e6}"#] {

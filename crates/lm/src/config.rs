@@ -264,6 +264,12 @@ impl<'a> Json<'a> {
         }
         if !names.iter().any(|name| name == architecture.class()) {
             let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+            let is_known = |name: &&str| Architecture::ALL.iter().any(|other| [other.class(), &other.reward_class()[..]].contains(name));
+            if names.iter().any(is_known) {
+                let reason =
+                    format!("is {}, and `model_type` is \"{}\": they are of two models", names.join(", "), architecture.model_type());
+                return Err(self.wrong("architectures", &format!("{reason}; fetch the file again")));
+            }
             return Err(self.wrong("architectures", &format!("is {}, which is not supported yet; {}", names.join(", "), supported())));
         }
         Ok((architecture, Output::Tokens))

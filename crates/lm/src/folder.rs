@@ -100,8 +100,7 @@ impl ModelFolder {
             )));
         }
         let config_path = path.join("config.json");
-        let text = read_text(&config_path)?
-            .ok_or_else(|| Error::Model(format!("{} is missing, so this is not a Hugging Face model folder", config_path.display())))?;
+        let text = read_text(&config_path)?.ok_or_else(|| Error::Model(without_config(path, &config_path)))?;
         let config = LlamaConfig::parse(&text, &config_path)?;
         let weight_files = weight_files(path)?;
         let types = check_weights(path, &weight_files, config.tensors())?;
@@ -245,6 +244,10 @@ fn weight_map(folder: &Path) -> Result<Option<BTreeMap<String, String>>> {
                  `save_pretrained(…, safe_serialization=True)` to get {WEIGHTS}",
                 folder.join(name).display()
             ),
+            None if has_parts(folder) => format!(
+                "{} is missing: the weights lie in several files, and it says which of them holds which tensor; bring it too",
+                path.display()
+            ),
             None => format!("{} is missing; the weights must be safetensors", folder.join(WEIGHTS).display()),
         }));
     };
@@ -265,6 +268,20 @@ fn weight_map(folder: &Path) -> Result<Option<BTreeMap<String, String>>> {
         };
     }
     Ok(Some(files))
+}
+
+/// What is wrong with a folder that has no `config.json`.
+fn without_config(folder: &Path, config: &Path) -> String {
+    match folder.join("adapter_config.json").is_file() {
+        true => format!("{} is an adapter (PEFT) and no model: name the model that it was made for", folder.display()),
+        false => format!("{} is missing, so this is not a Hugging Face model folder", config.display()),
+    }
+}
+
+/// Whether a folder has parts of weights, as published models name them.
+fn has_parts(folder: &Path) -> bool {
+    let names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.into_iter().any(|name| name.starts_with("model-") && name.ends_with(".safetensors"))
 }
 
 /// What each tensor is stored in, by name.
@@ -319,6 +336,10 @@ pub(crate) fn read_header(path: &Path) -> Result<Metadata> {
         return Err(wrong(format!("is cut off: it has {length} bytes")));
     }
     file.read_exact(&mut prefix).map_err(|error| unreadable(path, &error))?;
+    if &prefix == b"version " {
+        let path = path.display();
+        return Err(Error::Model(format!("{path} is a pointer of Git LFS and not the file; `git lfs pull` in its folder brings that")));
+    }
     let header = u64::from_le_bytes(prefix);
     if header > LONGEST_HEADER {
         return Err(wrong("is not a safetensors file, or is damaged".into()));

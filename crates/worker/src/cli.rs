@@ -393,6 +393,9 @@ pub enum HubCommand {
         /// Name to install it under [default: the repository's, without its owner]
         #[arg(long)]
         name: Option<String>,
+        /// Bring a model that can be neither trained nor run here too
+        #[arg(long)]
+        anyway: bool,
         /// Do not ask
         #[arg(long)]
         yes: bool,

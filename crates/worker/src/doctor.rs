@@ -1,5 +1,6 @@
 //! `alignpro doctor`: looks over everything a run needs and says how to mend what is missing. Changes nothing.
 use crate::machine::{self, Gpu, Machine};
+use crate::models::describe::{class_of, fitness};
 use crate::models::pip::{self, Pip};
 use crate::models::{EMBEDDED, embedded, installed};
 use crate::table::{bytes, count};
@@ -160,6 +161,12 @@ fn model_check(model: &Model) -> Check {
     }
     if !model.is_trainable && !model.is_reward_model && model.problem.is_none() {
         return Check::good(&label, "there, to be frozen: its architecture is not trained here");
+    }
+    // Bringing it again would bring the same.
+    let class = if path.is_dir() { class_of(path) } else { None };
+    let gguf = if path.is_dir() { None } else { lm::gguf::architecture(path).ok().map(|(name, _)| name) };
+    if let Some(unfit) = fitness(class.as_deref(), gguf.as_deref(), None).filter(|fitness| !fitness.is_fit) {
+        return Check::not(Health::Missing, &label, unfit.words, format!("nothing; {} can be removed", path.display()));
     }
     let again = match name {
         EMBEDDED => format!("remove {} and run `alignpro models fetch`", path.display()),

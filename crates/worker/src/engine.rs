@@ -1,7 +1,7 @@
 //! From a spec's models to a loaded prompter, a frozen model that has proved itself, and reward models; the same for a judge.
 use crate::consent::Consent;
 use crate::forgetful::Forgetful;
-use crate::models::describe::{check_quantised, class_of, is_quantised};
+use crate::models::describe::{as_prompter, check_quantised, class_of, is_quantised};
 use crate::models::resolve::{Located, as_folder, locate};
 use crate::output::note;
 use crate::reward_parts::{self, For, FoundParts, KeptPart, OpenParts, offloaded};
@@ -103,7 +103,7 @@ pub fn find(home: &Home, spec: &Spec, base: &Path, consent: Consent) -> Result<F
     }
     check_pages(spec.frozen.paged_attention)?;
     let located = locate(home, &spec.prompter.model, base, "prompter.model")?;
-    let prompter = as_folder(home, &located)?;
+    let prompter = as_folder(home, &located).map_err(|e| as_prompter(e, &located))?;
     let tokenizer = Arc::new(prompter.tokenizer()?);
     let parts = reward_parts::find(home, &spec.reward, base, (spec.precision, spec.offload), consent)?;
     if let Some(settings) = &spec.frozen.endpoint {

@@ -1,6 +1,7 @@
 //! The `alignpro` program: the command line, and the process that does a run's work.
 mod arms_table;
 mod bench_table;
+mod brought;
 mod cli;
 mod commands;
 mod connections;

@@ -115,6 +115,7 @@ export async function shownOf(asked: HubAsked): Promise<HubShown> {
     likes: one?.likes ?? 280,
     architecture: isData ? null : isGguf ? 'qwen2' : id.startsWith('meta') ? 'LlamaForCausalLM' : 'Qwen2ForCausalLM',
     fitness: isData ? null : 'It can be trained, and it can be frozen.',
+    is_fit: true,
     files,
     bytes: files.reduce((sum, file) => sum + file.bytes, 0),
     left_out: isData ? 1 : 4,

@@ -326,6 +326,7 @@ export function install(options: { first?: boolean; broken?: boolean; file?: boo
     hub_search: ({ sought }) => foundOnHub(sought as HubSought),
     hub_show: ({ asked }) => shownOf(asked as HubAsked),
     hub_known: () => KNOWN,
+    hub_here: () => [],
     hub_get: ({ asked, onProgress }) => arrivals.get(asked as HubAsked, onProgress),
     leave_hub_get: ({ kind, name }) => arrivals.leave(kind, name),
     feedback: ({ file, columns, filter }) => previewOf(file as string, columns as FeedbackColumns, filter as FeedbackFilter),

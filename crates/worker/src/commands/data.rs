@@ -1,6 +1,7 @@
 //! `alignpro data SPEC`: what an experiment's prompts are before anything is computed with them.
 use super::Context;
 use super::run::folder_of;
+use crate::brought;
 use crate::output::{one_line, printable};
 use contract::desk::DataPreview;
 use contract::{Code, Error, Result};
@@ -11,7 +12,8 @@ use std::process::ExitCode;
 
 pub fn data(context: &Context, spec: &Path) -> Result<ExitCode> {
     let text = std::fs::read_to_string(spec).map_err(|e| Error { code: Code::Spec, ..read_error(spec, &e) })?;
-    let parsed = experiment::spec::parse(&text, &spec.display().to_string())?;
+    let mut parsed = experiment::spec::parse(&text, &spec.display().to_string())?;
+    brought::resolve(&context.home, &mut parsed.data, folder_of(spec))?;
     let found = datasets::load(&parsed.data, folder_of(spec))?.preview();
     context.output.result(&found, || shown(&found))?;
     Ok(ExitCode::SUCCESS)

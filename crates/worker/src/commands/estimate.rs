@@ -55,7 +55,7 @@ struct Whole {
 }
 
 pub async fn estimate(context: &Context, file: &Path, with: &With, asked: &Design) -> Result<ExitCode> {
-    let prepared = tokio::task::block_in_place(|| read_spec(file, with))?;
+    let prepared = tokio::task::block_in_place(|| read_spec(&context.home, file, with))?;
     let design = plan(context, &prepared, with.folder(file), asked).await?;
     let estimate = tokio::task::block_in_place(|| measure(context, with.folder(file), prepared))?;
     let whole = Whole { estimate, design };

@@ -1,5 +1,6 @@
 //! `alignpro hub`: what the hub has, and bringing it.
 use super::Context;
+use crate::brought;
 use crate::cli::{HubCommand, OfHub};
 use crate::connections::note_connection;
 use crate::machine::free_bytes;
@@ -47,10 +48,10 @@ pub async fn hub(context: &Context, command: HubCommand) -> Result<ExitCode> {
             let shown = shown(&repository, &asked);
             context.output.result(&shown, || shown_text(&shown))?;
         }
-        HubCommand::Get { what, name, yes, each } => get(context, &Asked::new(&what)?, name, yes, each).await?,
+        HubCommand::Get { what, name, anyway, yes, each } => get(context, &Asked::new(&what)?, name, (anyway, yes), each).await?,
         HubCommand::Data => {
-            let all = KNOWN_DATA.each_ref().map(as_known);
-            context.output.result(&json!({ "data": all }), known_text)?;
+            let (known, here) = (KNOWN_DATA.each_ref().map(as_known), brought::all(&context.home));
+            context.output.result(&json!({ "data": known, "here": here }), || format!("{}{}", known_text(), here_text(&here)))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -129,6 +130,7 @@ fn shown(repository: &Repository, asked: &Asked) -> HubShown {
     let is_gguf = files.iter().any(|file| crate::models::is_gguf(Path::new(&file.path)));
     let (class, gguf) =
         (repository.class.as_deref(), repository.gguf_architecture.as_deref().filter(|_| is_gguf || repository.class.is_none()));
+    let fitness = (repository.kind == HubKind::Model).then(|| fitness(class, gguf, repository.quantised.as_deref())).flatten();
     HubShown {
         kind: repository.kind,
         id: repository.id.as_str().to_owned(),
@@ -139,7 +141,8 @@ fn shown(repository: &Repository, asked: &Asked) -> HubShown {
         downloads: repository.downloads,
         likes: repository.likes,
         architecture: gguf.or(class).map(String::from),
-        fitness: if repository.kind == HubKind::Model { fitness(class, gguf, repository.quantised.as_deref()) } else { None },
+        is_fit: fitness.as_ref().is_none_or(|fitness| fitness.is_fit),
+        fitness: fitness.map(|fitness| fitness.words),
         bytes: files.iter().map(|file| file.bytes).sum(),
         left_out: repository.files.len() - files.len(),
         files: files.into_iter().map(RemoteFile::shown).collect(),
@@ -159,7 +162,8 @@ fn as_known(known: &KnownData) -> HubKnown {
     }
 }
 
-async fn get(context: &Context, asked: &Asked, name: Option<String>, yes: bool, each: bool) -> Result<()> {
+/// Brings it: `anyway` what nothing here can use, and with a `yes` without asking.
+async fn get(context: &Context, asked: &Asked, name: Option<String>, (anyway, yes): (bool, bool), each: bool) -> Result<()> {
     let name = name.unwrap_or_else(|| asked.name().to_owned());
     check_name(&name)?;
     let hub = open(context, &asked.in_words())?;
@@ -168,8 +172,11 @@ async fn get(context: &Context, asked: &Asked, name: Option<String>, yes: bool, 
     let parent = if asked.kind == HubKind::Model { context.home.models() } else { context.home.data() };
     let target = Target::new(&repository, files, &parent, &name);
     if target.standing()? == Standing::Missing {
-        let missing = target.missing_bytes();
-        note(&printable(&plan_text(&shown(&repository, asked), target.folder(), missing)));
+        let (missing, shown) = (target.missing_bytes(), shown(&repository, asked));
+        note(&printable(&plan_text(&shown, target.folder(), missing)));
+        if let Some(use_here) = shown.fitness.as_ref().filter(|_| !shown.is_fit && !anyway) {
+            return Err(Error::model(format!("{use_here} Nothing was brought; with --anyway it is all the same.")));
+        }
         check_space(target.folder(), missing)?;
         agree(yes)?;
         bring(context, &hub, &repository, &target, each).await?;
@@ -350,4 +357,14 @@ fn files_in_words(n: usize) -> String {
 fn known_text() -> String {
     let rows = KNOWN_DATA.iter().map(|known| [known.name, known.id, known.column, known.licence, known.what].map(String::from).to_vec());
     columns(&headed(&["name", "on the hub", "column", "licence", "what it is"], rows), &[0, 1, 2, 3, 4])
+}
+
+fn here_text(here: &[HubBrought]) -> String {
+    if here.is_empty() {
+        return String::new();
+    }
+    let licence = |one: &HubBrought| one.licence.clone().unwrap_or_else(|| "none stated".into());
+    let rows = here.iter().map(|one| vec![one.name.clone(), one.id.clone(), licence(one), bytes(one.bytes), one.folder.clone()]);
+    let table = columns(&headed(&["name", "on the hub", "licence", "size", "folder"], rows), &[0, 1, 2, 4]);
+    format!("\nHere already (a spec calls them by their names, data.source = \"NAME\"):\n{}", printable(&table))
 }

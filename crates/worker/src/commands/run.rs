@@ -3,6 +3,7 @@ use super::Context;
 use super::estimate::too_large;
 use super::queue::{Queue, goes_on};
 use super::show::print;
+use crate::brought;
 use crate::cli::EXIT_STOPPED;
 use crate::energy::joules;
 use crate::engine::{self, Admission, Admitted, ENGINE, Loaded, PROOF, proof_fact};
@@ -18,7 +19,7 @@ use endpoint::Account;
 use experiment::StopSignal;
 use experiment::prepare::{Prepared, base_folder, from_spec};
 use experiment::runner::{Inputs, Outcome, Progress, Runner};
-use home::read_error;
+use home::{Home, read_error};
 use inference::Proof;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -38,9 +39,9 @@ pub async fn start(context: &Context, file: &Path, with: &With, seeds: u64) -> R
     signals::listen();
     let mut bars = Bars::new();
     let (prepared, more, loaded) = block_in_place(|| {
-        let prepared = read_spec(file, with)?;
+        let prepared = read_spec(&context.home, file, with)?;
         let first = prepared.spec.seed;
-        let more = (1..seeds).map(|n| read_spec(file, &With { seed: Some(first.saturating_add(n)), ..with.clone() }));
+        let more = (1..seeds).map(|n| read_spec(&context.home, file, &With { seed: Some(first.saturating_add(n)), ..with.clone() }));
         let more = more.collect::<Result<Vec<_>>>()?;
         bars.say("Loading the models …");
         let found = engine::find(&context.home, &prepared.spec, with.folder(file), context.consent)?;
@@ -83,7 +84,7 @@ pub async fn start(context: &Context, file: &Path, with: &With, seeds: u64) -> R
 /// The newest run of a spec file and its data, as they are now, that the database holds and that did not fail, if there is one: what failed
 /// would fail again, and what began with other prompts cannot be gone on with.
 pub async fn earlier(context: &Context, file: &Path, with: &With) -> Result<Option<i64>> {
-    let prepared = block_in_place(|| read_spec(file, with))?;
+    let prepared = block_in_place(|| read_spec(&context.home, file, with))?;
     if !context.database().exists() {
         return Ok(None);
     }
@@ -239,7 +240,7 @@ impl With {
 }
 
 /// The spec in a file with what stands in its place, its data and its reward.
-pub fn read_spec(file: &Path, with: &With) -> Result<Prepared> {
+pub fn read_spec(home: &Home, file: &Path, with: &With) -> Result<Prepared> {
     let text = std::fs::read_to_string(file).map_err(|e| Error { code: Code::Spec, ..read_error(file, &e) })?;
     let origin = file.display().to_string();
     let mut spec = experiment::spec::parse(&text, &origin)?;
@@ -253,6 +254,7 @@ pub fn read_spec(file: &Path, with: &With) -> Result<Prepared> {
             .map_err(|unknown| Error::spec(format!("--arms: \"{unknown}\" is not an arm; choose from all, {}.", arm::ALL.join(", "))))?;
         experiment::spec::check(&spec, &format!("{origin} with --arms {}", with.arms.join(",")))?;
     }
+    brought::resolve(home, &mut spec.data, with.folder(file))?;
     from_spec(spec, with.folder(file))
 }
 

@@ -1,7 +1,7 @@
 //! What a model on disk is, and what it can be here.
 use super::resolve::Located;
-use contract::Result;
 use contract::desk::{Model, ModelPlace};
+use contract::{Error, Result};
 use inference_mistralrs::{ARCHITECTURES, GGUF_ARCHITECTURES, check_published, published_problem};
 use lm::{Architecture, ModelFolder, RewardFolder, deberta};
 use serde_json::Value;
@@ -65,17 +65,35 @@ fn of_gguf(shell: Model, file: &Path) -> Model {
     }
 }
 
+/// What a model can be here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fitness {
+    pub words: String,
+    /// Whether that is something.
+    pub is_fit: bool,
+}
+
+impl Fitness {
+    fn good(words: impl Into<String>) -> Self {
+        Self { words: words.into(), is_fit: true }
+    }
+
+    fn none(words: String) -> Self {
+        Self { words, is_fit: false }
+    }
+}
+
 /// What this program can do with a model, as far as its class, with the method by which it is `quantised`, or the architecture of its GGUF file, says it.
-pub fn fitness(class: Option<&str>, gguf: Option<&str>, quantised: Option<&str>) -> Option<String> {
+pub fn fitness(class: Option<&str>, gguf: Option<&str>, quantised: Option<&str>) -> Option<Fitness> {
     let (both, frozen) = ("It can be trained, and it can be frozen.", "It can be frozen (by mistral.rs), not trained.");
     if let Some(name) = gguf {
         let is_run = GGUF_ARCHITECTURES.contains(&name);
         return Some(if lm::gguf::is_known(name) {
-            both.into()
+            Fitness::good(both)
         } else if is_run {
-            frozen.into()
+            Fitness::good(frozen)
         } else {
-            unknown(name)
+            Fitness::none(unknown(name))
         });
     }
     let class = class?;
@@ -83,16 +101,35 @@ pub fn fitness(class: Option<&str>, gguf: Option<&str>, quantised: Option<&str>)
         class == deberta::config::CLASS || Architecture::ALL.into_iter().any(|architecture| architecture.reward_class() == class);
     if let Some(method) = quantised.filter(|_| ARCHITECTURES.contains(&class)) {
         return Some(match published_problem(method) {
-            None => format!("It can be frozen (by mistral.rs), not trained: its weights are quantised ({method})."),
-            Some(problem) => format!("It can be neither trained nor frozen here: its weights are quantised ({method}), {problem}."),
+            None => Fitness::good(format!("It can be frozen (by mistral.rs), not trained: its weights are quantised ({method}).")),
+            Some(problem) => {
+                Fitness::none(format!("It can be neither trained nor frozen here: its weights are quantised ({method}), {problem}."))
+            }
         });
     }
     Some(match () {
-        () if Architecture::of_class(class).is_some() => both.into(),
-        () if is_reward_model => "It can score answers ([[reward.parts]]), if it has one label.".into(),
-        () if is_frozen_only(class) => frozen.into(),
-        () => unknown(class),
+        () if Architecture::of_class(class).is_some() => Fitness::good(both),
+        () if is_reward_model => Fitness::good("It can score answers ([[reward.parts]]), if it has one label."),
+        () if is_frozen_only(class) => Fitness::good(frozen),
+        () => Fitness::none(unknown(class)),
     })
+}
+
+/// What is wrong with a model that is named as the prompter: that it can be frozen alone, where it is that.
+pub fn as_prompter(error: Error, located: &Located) -> Error {
+    let architecture = match located {
+        Located::Folder(folder) => class_of(folder).filter(|class| is_frozen_only(class)),
+        Located::Gguf(file) => {
+            let named = lm::gguf::architecture(file).ok().map(|(name, _)| name);
+            named.filter(|name| !lm::gguf::is_known(name) && GGUF_ARCHITECTURES.contains(&&**name))
+        }
+    };
+    let Some(architecture) = architecture else { return error };
+    let message = format!(
+        "prompter.model names {}, whose architecture \"{architecture}\" can be frozen (frozen.model) and not trained; choose a Llama, Mistral, Qwen2, Qwen3 or Phi-3 as prompter.",
+        located.path().display()
+    );
+    Error { message, ..error }
 }
 
 fn unknown(architecture: &str) -> String {
@@ -126,7 +163,8 @@ fn is_encoder(folder: &Path) -> bool {
     class_of(folder).is_some_and(|class| class == deberta::config::CLASS)
 }
 
-fn is_frozen_only(class: &str) -> bool {
+/// Whether mistral.rs runs models of a class, and nothing here trains them.
+pub fn is_frozen_only(class: &str) -> bool {
     Architecture::of_class(class).is_none() && ARCHITECTURES.contains(&class)
 }
 
@@ -150,17 +188,18 @@ mod tests {
 
     #[test]
     fn what_can_be_done_with_a_model_is_told_before_it_is_here() {
-        let of_class = |class| fitness(Some(class), None, None).unwrap();
-        assert!(fitness(Some("Qwen2ForCausalLM"), None, Some("fp8")).unwrap().contains("not trained: its weights are quantised (fp8)"));
-        assert!(fitness(Some("Qwen2ForCausalLM"), None, Some("quark")).unwrap().contains("neither"));
+        let of_class = |class| fitness(Some(class), None, None).unwrap().words;
+        let quantised = |method| fitness(Some("Qwen2ForCausalLM"), None, Some(method)).unwrap();
+        assert!(quantised("fp8").is_fit && quantised("fp8").words.contains("not trained: its weights are quantised (fp8)"));
+        assert!(!quantised("quark").is_fit && quantised("quark").words.contains("neither"));
         assert!(of_class("Qwen2ForCausalLM").contains("trained, and"));
         assert!(of_class("Gemma2ForCausalLM").contains("not trained"));
         assert!(of_class("Qwen3ForSequenceClassification").contains("score"));
         assert!(of_class("DebertaV2ForSequenceClassification").contains("score"));
         assert!(of_class("BertModel").contains("neither"));
-        assert!(fitness(None, Some("llama"), None).unwrap().contains("trained, and"));
-        assert!(fitness(None, Some("phi2"), None).unwrap().contains("not trained"));
-        assert!(fitness(None, Some("gemma3"), None).unwrap().contains("neither"));
+        assert!(fitness(None, Some("llama"), None).unwrap().words.contains("trained, and"));
+        assert!(fitness(None, Some("phi2"), None).unwrap().words.contains("not trained"));
+        assert!(!fitness(None, Some("gemma3"), None).unwrap().is_fit);
         assert_eq!(fitness(None, None, None), None);
     }
 }

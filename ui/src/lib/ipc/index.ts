@@ -148,6 +148,8 @@ export const hubShow = async (asked: HubAsked): Promise<HubShown> => {
 };
 /** The data sets that are known by a short name; asks nobody. */
 export const hubKnown = () => invoke<HubKnown[]>('hub_known');
+/** The data sets that are here, whoever brought them. */
+export const hubHere = () => invoke<HubBrought[]>('hub_here');
 /** Brings it, from where an earlier attempt stopped; how far it is, is told on the way. Uses the network. */
 export const hubGet = (asked: HubAsked, onProgress: (progress: HubProgress) => void) =>
   invoke<HubBrought>('hub_get', { asked, onProgress: new Channel(onProgress) });

@@ -2200,6 +2200,10 @@ architecture: string | null,
  */
 fitness: string | null, 
 /**
+ * Of a model: whether that is something; true where nothing tells.
+ */
+is_fit: boolean, 
+/**
  * What would be brought.
  */
 files: Array<HubFile>, 

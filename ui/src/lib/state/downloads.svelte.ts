@@ -1,5 +1,5 @@
 import { untrack } from 'svelte';
-import { failure, hubGet, leaveHubGet, type Failure, type HubAsked, type HubBrought, type HubKind } from '$ipc';
+import { failure, hubGet, hubHere, leaveHubGet, type Failure, type HubAsked, type HubBrought, type HubKind } from '$ipc';
 import { marked, type Mark } from './pace';
 
 const KEY = 'downloads';
@@ -11,6 +11,8 @@ export const keyOf = (wanted: { kind: HubKind; name: string }) => `${wanted.kind
 /** A download that is under way, or that has stopped, failed or ended. */
 export class Download {
   readonly wanted: Wanted;
+  /** It was found on the disk, and is there whatever is named here. */
+  readonly isFound: boolean;
   /** Of all its files together. */
   bytes = $state(0);
   done = $state(0);
@@ -21,8 +23,8 @@ export class Download {
   error: Failure | null = $state.raw(null);
   brought: HubBrought | null = $state.raw(null);
 
-  constructor(wanted: Wanted, bytes: number, done = 0, brought: HubBrought | null = null) {
-    this.wanted = wanted;
+  constructor(wanted: Wanted, bytes: number, done = 0, brought: HubBrought | null = null, isFound = false) {
+    [this.wanted, this.isFound] = [wanted, isFound];
     [this.bytes, this.done, this.brought] = [bytes, done, brought];
   }
   get key() {
@@ -52,6 +54,17 @@ class Downloads {
     } catch {
       localStorage.removeItem(KEY);
     }
+  }
+  /** Data sets that the command line has brought, or another window, are told too. */
+  async look() {
+    // Whoever cannot be asked has nothing to add.
+    const here = await hubHere().catch(() => []);
+    const news = here.filter(({ kind, name }) => !this.find(kind, name));
+    const found = news.map((one) => {
+      const wanted = { kind: one.kind, id: one.id, revision: one.revision, files: [], name: one.name };
+      return new Download(wanted, one.bytes, one.bytes, one, true);
+    });
+    this.all = [...this.all, ...found];
   }
   /** Models that have arrived stand in the list of models; data sets are told here. */
   of = (kind: HubKind) => this.all.filter(({ wanted }) => wanted.kind === kind);
@@ -104,7 +117,9 @@ class Downloads {
     localStorage.removeItem(KEY);
   }
   private keep() {
-    const kept: Kept[] = this.all.map(({ wanted, bytes, done, brought }) => ({ wanted, bytes, done, brought }));
+    const kept: Kept[] = this.all
+      .filter(({ isFound }) => !isFound)
+      .map(({ wanted, bytes, done, brought }) => ({ wanted, bytes, done, brought }));
     localStorage.setItem(KEY, JSON.stringify(kept));
   }
 }
