@@ -62,6 +62,12 @@ impl Spec {
             c.require(column.is_empty() || *column != d.column, path, "is the column of the prompts; name another one, or leave it out");
             c.require(d.source != "shipped", path, "is for a file of your own: the shipped prompts have no clusters; leave it out");
         }
+        if let Some(column) = &d.input_column {
+            let path = "data.input_column";
+            c.require(!column.is_empty(), path, "is empty; name the column that prompts go on with, or leave it out");
+            c.require(column.is_empty() || *column != d.column, path, "is the column of the prompts; name another one, or leave it out");
+            c.require(d.source != "shipped", path, "is for a file of your own: the shipped prompts are whole; leave it out");
+        }
         if let Some(column) = &d.system_column {
             let path = "data.system_column";
             c.require(!column.is_empty(), path, "is empty; name the column that holds the system prompts, or leave it out");

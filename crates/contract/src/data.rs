@@ -35,6 +35,10 @@ pub struct Data {
     /// Name of the column (CSV, Parquet) or key (JSON) that holds the prompt: a text, or a conversation, of which the user's first message is the
     /// prompt.
     pub column: String,
+    /// Name of the column or key that holds what a prompt goes on with, on lines of its own: a text that may be empty or missing in a row, as Alpaca's `input`.
+    /// Absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_column: Option<String>,
     /// Name of the column or key that holds the system prompt, a text that may be empty or missing in a row. Absent: none, but that of a conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system_column: Option<String>,
@@ -43,7 +47,7 @@ pub struct Data {
     /// Absent: prompts are unrelated. The shipped prompts have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_column: Option<String>,
-    /// Prompts of fewer words are left out. Words are what white space separates.
+    /// Prompts of fewer words are left out. Words are what white space separates, and characters of scripts without spaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_words: Option<usize>,
     /// Prompts of more words are left out.
@@ -71,6 +75,7 @@ impl Default for Data {
         Self {
             source: "shipped".into(),
             column: "prompt".into(),
+            input_column: None,
             system_column: None,
             cluster_column: None,
             min_words: None,

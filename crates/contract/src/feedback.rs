@@ -11,6 +11,8 @@ use ts_rs::TS;
 pub struct FeedbackColumns {
     /// What was asked, or all that was said before the answer.
     pub prompt: Option<String>,
+    /// A text that the prompt goes on with, on lines of its own, as Alpaca's `input`.
+    pub input: Option<String>,
     /// A text that stands before the prompt.
     pub system: Option<String>,
     /// The better answer; of a file that names it in another column, the first one.
@@ -25,7 +27,7 @@ pub struct FeedbackColumns {
 impl FeedbackColumns {
     /// Those that have a name.
     pub fn names(&self) -> impl Iterator<Item = &String> {
-        [&self.prompt, &self.system, &self.chosen, &self.rejected, &self.response, &self.label].into_iter().flatten()
+        [&self.prompt, &self.input, &self.system, &self.chosen, &self.rejected, &self.response, &self.label].into_iter().flatten()
     }
 }
 
@@ -33,7 +35,7 @@ impl FeedbackColumns {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[serde(default, deny_unknown_fields)]
 pub struct FeedbackFilter {
-    /// What has an answer of fewer words is left out. Words are what white space separates.
+    /// What has an answer of fewer words is left out. Words are what white space separates, and characters of scripts without spaces.
     pub min_words: Option<usize>,
     /// What has an answer of more words is left out.
     pub max_words: Option<usize>,

@@ -12,6 +12,10 @@ impl<'a> Column<'a> {
         Self { name, hint: "name the one with the prompts in data.column" }
     }
 
+    pub fn input(name: &'a str) -> Self {
+        Self { name, hint: "name the one that prompts go on with in data.input_column, or leave that out" }
+    }
+
     pub fn system(name: &'a str) -> Self {
         Self { name, hint: "name the one with the system prompts in data.system_column, or leave that out" }
     }

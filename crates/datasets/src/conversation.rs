@@ -55,6 +55,14 @@ pub(crate) fn asked(value: &Value) -> Result<Prompt, String> {
     Ok(Prompt { system: system_prompt(&system.join("\n\n")), text: conversation[first].content.clone() })
 }
 
+/// A prompt and what it goes on with, which may be nothing.
+pub(crate) fn joined(prompt: &str, input: &str) -> String {
+    match input.trim() {
+        "" => prompt.to_owned(),
+        input => format!("{}\n\n{input}", prompt.trim_end()),
+    }
+}
+
 /// A system prompt, without the white space around it; None where nothing is left.
 pub(crate) fn system_prompt(text: &str) -> Option<Arc<str>> {
     Some(text.trim()).filter(|text| !text.is_empty()).map(Arc::from)

@@ -3,7 +3,7 @@
 use crate::Splits;
 use crate::checksum::{Fingerprint, fingerprint};
 use crate::columns::{Column, quote};
-use crate::conversation::{asked, describe, system_prompt};
+use crate::conversation::{asked, describe, joined, system_prompt};
 use crate::language::{is_other, language};
 use crate::near::{Near, word_count};
 use crate::read::{Fields, Source, found, name_in};
@@ -121,7 +121,11 @@ impl<'a> Candidates<'a> {
 
 /// The columns that a spec names.
 fn columns(spec: &Data) -> Vec<Column<'_>> {
-    let others = [spec.system_column.as_deref().map(Column::system), spec.cluster_column.as_deref().map(Column::cluster)];
+    let others = [
+        spec.input_column.as_deref().map(Column::input),
+        spec.system_column.as_deref().map(Column::system),
+        spec.cluster_column.as_deref().map(Column::cluster),
+    ];
     [Column::prompt(&spec.column)].into_iter().chain(others.into_iter().flatten()).collect()
 }
 
@@ -130,16 +134,20 @@ fn read(fields: &Fields, spec: &Data) -> Result<(Prompt, Option<String>), String
     let get = |column: Column<'_>| found(fields, column.name).ok_or_else(|| column.missing("key", fields.keys().map(String::as_str)));
     let column = &spec.column;
     let mut asked = asked(get(Column::prompt(column))?).map_err(|wrong| format!("{} holds {wrong}", quote(column)))?;
+    // A row without one: of JSON Lines, a key that is not there.
+    let text_in = |column: &String| match found(fields, column) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(other) => Err(format!("{} holds {}, not text", quote(column), describe(other))),
+    };
+    if let Some(input) = spec.input_column.as_ref().map(text_in).transpose()?.flatten() {
+        asked.text = joined(&asked.text, &input);
+    }
     if asked.text.trim().is_empty() {
         return Err(format!("the prompt in {} is empty; write one or remove the row", quote(column)));
     }
     if let Some(column) = &spec.system_column {
-        asked.system = match found(fields, column) {
-            // A row without one: of JSON Lines, a key that is not there.
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) => system_prompt(text),
-            Some(other) => return Err(format!("{} holds {}, not text", quote(column), describe(other))),
-        };
+        asked.system = text_in(column)?.as_deref().and_then(system_prompt);
     }
     let Some(column) = &spec.cluster_column else { return Ok((asked, None)) };
     // That a prompt stands alone has to be said by a name of its own, or a forgotten one would make intervals too narrow unseen.

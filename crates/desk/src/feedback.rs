@@ -96,12 +96,13 @@ impl Desk {
 
 /// The columns and what counts as the command line names them.
 fn as_options(columns: &FeedbackColumns, filter: &FeedbackFilter) -> Vec<String> {
-    let FeedbackColumns { prompt, system, chosen, rejected, response, label } = columns;
+    let FeedbackColumns { prompt, input, system, chosen, rejected, response, label } = columns;
     let FeedbackFilter { min_words, max_words, language } = filter;
     let words = [("--min-words", min_words), ("--max-words", max_words)];
     let words = words.into_iter().filter_map(|(option, n)| Some(format!("{option}={}", n.as_ref()?)));
     let named = [
         ("--prompt-column", prompt),
+        ("--input-column", input),
         ("--system-column", system),
         ("--chosen-column", chosen),
         ("--rejected-column", rejected),

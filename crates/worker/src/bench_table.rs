@@ -14,10 +14,11 @@ pub fn feedback(found: &FeedbackBench) -> String {
 
 /// Which columns were read as what.
 pub fn mapped(read: &FeedbackColumns, better: Option<&str>) -> String {
-    let FeedbackColumns { prompt, system, chosen, rejected, response, label } = read;
+    let FeedbackColumns { prompt, input, system, chosen, rejected, response, label } = read;
     let answers = if better.is_some() { ["one answer", "the other answer"] } else { ["chosen", "rejected"] };
     let all = [
         ("prompt", prompt),
+        ("after it", input),
         ("system prompt", system),
         (answers[0], chosen),
         (answers[1], rejected),

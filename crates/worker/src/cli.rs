@@ -286,6 +286,9 @@ pub struct PairColumns {
     /// The column with the prompt, or all that was said before the answer [default: found by its name]
     #[arg(long, value_name = "COLUMN")]
     pub prompt_column: Option<String>,
+    /// The column with a text that the prompt goes on with [default: `input` or `context` beside an `instruction`]
+    #[arg(long, value_name = "COLUMN")]
+    pub input_column: Option<String>,
     /// The column with a text that stands before the prompt [default: found by its name]
     #[arg(long, value_name = "COLUMN")]
     pub system_column: Option<String>,
@@ -329,8 +332,15 @@ impl From<WhichCount> for FeedbackFilter {
 }
 
 impl From<PairColumns> for FeedbackColumns {
-    fn from(PairColumns { prompt_column, system_column, chosen_column, rejected_column }: PairColumns) -> Self {
-        Self { prompt: prompt_column, system: system_column, chosen: chosen_column, rejected: rejected_column, ..Self::default() }
+    fn from(PairColumns { prompt_column, input_column, system_column, chosen_column, rejected_column }: PairColumns) -> Self {
+        Self {
+            prompt: prompt_column,
+            input: input_column,
+            system: system_column,
+            chosen: chosen_column,
+            rejected: rejected_column,
+            ..Self::default()
+        }
     }
 }
 

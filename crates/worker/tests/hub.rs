@@ -154,6 +154,28 @@ fn a_gguf_model_in_several_files_comes_and_is_used_as_one() {
     assert!(damaged["problem"].as_str().unwrap().contains("bytes-00003-of-00003.gguf is part 3 of the 3"), "{listed}");
 }
 
+/// It would be there, and nothing could use it.
+#[test]
+fn a_model_that_nothing_here_can_use_is_not_brought() {
+    let lab = lab();
+    let folder = fixture("tiny-tied");
+    let unfit = Repository { class: Some("MambaForCausalLM"), ..Repository::of_folder("org/mamba", &folder) };
+    let server = Server::start(hub(vec![unfit], Faults::default()));
+    let shown = document(asking(&lab, &server, &["hub", "show", "org/mamba"]));
+    assert_eq!(shown["is_fit"], false, "{shown}");
+    let said = refused(&asking(&lab, &server, &["hub", "get", "org/mamba", "--yes"]).output().unwrap(), 1);
+    assert!(said.contains("\"MambaForCausalLM\" is neither trained nor run here. Nothing was brought"), "{said}");
+    assert!(!lab.path("home/models/mamba").exists());
+    document(asking(&lab, &server, &["hub", "get", "org/mamba", "--yes", "--anyway"]));
+    let config = lab.path("home/models/mamba/config.json");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("LlamaForCausalLM", "MambaForCausalLM").replace("\"llama\"", "\"mamba\"")).unwrap();
+    let checks = lab.run(&["doctor", "--json"]);
+    let checks: Value = serde_json::from_slice(&checks.stdout).unwrap();
+    let check = checks["checks"].as_array().unwrap().iter().find(|check| check["name"] == "model mamba").unwrap();
+    assert!(check["health"] == "missing" && check["fix"].as_str().unwrap().contains("can be removed"), "{check}");
+}
+
 #[test]
 fn a_data_set_comes_by_its_short_name() {
     let lab = lab();

@@ -102,7 +102,7 @@ fn a_reward_is_held_against_labels() {
     let found = lab.json(&["reward", "bench", &spec, argument(&file), "--label", "liking"]);
     assert_eq!([&found["kind"], &found["label"]], [&json!("labelled"), &json!("liking")], "{found}");
     assert_eq!([&found["answers"], &found["prompts"], &found["pairs"]], [&json!(36), &json!(12), &json!(36)], "{found}");
-    let read = json!({"prompt": "question", "system": null, "chosen": null, "rejected": null, "response": "answer", "label": "liking"});
+    let read = json!({"prompt": "question", "input": null, "system": null, "chosen": null, "rejected": null, "response": "answer", "label": "liking"});
     assert_eq!([&found["columns"], &found["better"]], [&read, &Value::Null]);
     assert_eq!(found["left_out"], json!({"rows": 1, "reasons": ["line 37 has no \"liking\""], "wrong_length": 0, "wrong_language": 0}));
     let of = |name: &str| found["rewards"].as_array().unwrap().iter().find(|r| r["name"] == name).unwrap();

@@ -112,7 +112,7 @@ export function previewOf(file: string, named: FeedbackColumns, filter: Feedback
   const { prompt, system, chosen, rejected } = named;
   const columns = {
     ...{ prompt: prompt ?? 'question', system: system ?? 'system', chosen: chosen ?? 'chosen', rejected: rejected ?? 'rejected' },
-    ...{ response: null, label: null },
+    ...{ input: null, response: null, label: null },
   };
   return { columns, texts, numbers, holds: filtered(PAIRS_HELD, filter) };
 }
@@ -250,7 +250,7 @@ export class Preferences {
         error: 0.041,
         loss: 0.598,
       },
-      columns: { prompt: null, system: null, chosen: 'chosen', rejected: 'rejected', response: null, label: null },
+      columns: { prompt: null, input: null, system: null, chosen: 'chosen', rejected: 'rejected', response: null, label: null },
       better: null,
     };
   }

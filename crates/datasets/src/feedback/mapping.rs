@@ -9,6 +9,7 @@ use contract::{Error, Result};
 
 /// Names of columns, those first that are looked for first.
 const PROMPTS: [&str; 7] = ["prompt", "question", "instruction", "input", "query", "context", "history"];
+const INPUTS: [&str; 2] = ["input", "context"];
 const SYSTEMS: [&str; 2] = ["system", "system_prompt"];
 /// Chosen and rejected.
 const CHOICES: [[&str; 2]; 3] = [["chosen", "rejected"], ["chosen_response", "rejected_response"], ["response_j", "response_k"]];
@@ -41,6 +42,7 @@ pub(super) enum Says {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Before {
     pub prompt: Option<String>,
+    pub input: Option<String>,
     pub system: Option<String>,
 }
 
@@ -59,8 +61,8 @@ pub(super) enum Answers {
 
 impl Mapping {
     pub fn columns(&self) -> FeedbackColumns {
-        let Before { prompt, system } = self.before.clone();
-        let columns = FeedbackColumns { prompt, system, ..FeedbackColumns::default() };
+        let Before { prompt, input, system } = self.before.clone();
+        let columns = FeedbackColumns { prompt, input, system, ..FeedbackColumns::default() };
         match self.answers.clone() {
             Answers::Pair { chosen, rejected, .. } => FeedbackColumns { chosen: Some(chosen), rejected: Some(rejected), ..columns },
             Answers::Labelled { response, label } => FeedbackColumns { response: Some(response), label: Some(label), ..columns },
@@ -81,12 +83,12 @@ impl Mapping {
 
     /// All columns that are read.
     pub(super) fn names(&self) -> Vec<&str> {
-        let Before { prompt, system } = &self.before;
+        let Before { prompt, input, system } = &self.before;
         let answers = match &self.answers {
             Answers::Pair { chosen, rejected, better } => [Some(chosen), Some(rejected), better.as_ref().map(|(column, _)| column)],
             Answers::Labelled { response, label } => [Some(response), Some(label), None],
         };
-        [prompt.as_ref(), system.as_ref()].into_iter().chain(answers).flatten().map(String::as_str).collect()
+        [prompt.as_ref(), input.as_ref(), system.as_ref()].into_iter().chain(answers).flatten().map(String::as_str).collect()
     }
 }
 
@@ -122,8 +124,8 @@ impl Look {
         let is_pair = named.chosen.is_some() || named.rejected.is_some();
         let response = named.response.clone().or_else(|| self.response().filter(|_| !is_pair));
         let taken: Vec<String> = named.names().chain(&response).cloned().collect();
-        let Before { prompt, system } = self.before(named, &taken, !is_pair);
-        FeedbackColumns { prompt, system, response, ..named.clone() }
+        let Before { prompt, input, system } = self.before(named, &taken, !is_pair);
+        FeedbackColumns { prompt, input, system, response, ..named.clone() }
     }
 
     fn response(&self) -> Option<String> {
@@ -136,7 +138,11 @@ impl Look {
             let free = names.iter().filter(|name| !taken.iter().any(|other| other == *name));
             free.filter_map(|name| self.find(name, also_listed)).find(|column| column.is_said).map(|column| column.name.clone())
         };
-        Before { prompt: named.prompt.clone().or_else(|| first(&PROMPTS)), system: named.system.clone().or_else(|| first(&SYSTEMS)) }
+        let prompt = named.prompt.clone().or_else(|| first(&PROMPTS));
+        // Alpaca's files, and Dolly's, have what an instruction is about beside it.
+        let is_instruction = prompt.as_deref() == Some("instruction");
+        let input = named.input.clone().or_else(|| if is_instruction { first(&INPUTS) } else { None });
+        Before { prompt, input, system: named.system.clone().or_else(|| first(&SYSTEMS)) }
     }
 
     /// Columns of two answers; None where neither is named and none has a name that is known.

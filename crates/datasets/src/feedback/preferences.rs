@@ -244,6 +244,9 @@ mod tests {
         ] {
             assert_eq!(because(text), why, "{text}");
         }
+        let alpaca = because(r#"{"instruction": "Why?", "input": "The sky.", "chosen": "Because.", "rejected": "No idea."}"#);
+        assert_eq!(alpaca, [turn("user", "Why?\n\nThe sky.")]);
+        assert_eq!(because(r#"{"instruction": "Why?", "input": "", "chosen": "Because.", "rejected": "No idea."}"#), why);
         let orca = because(r#"{"system": "Be brief.", "question": "Why?", "chosen": "Because.", "rejected": "No idea."}"#);
         assert_eq!(orca, [turn("system", "Be brief."), turn("user", "Why?")]);
         let twice = because(

@@ -1,7 +1,7 @@
 //! What was said before an answer, and the answer: texts, transcripts or lists of messages.
 use super::mapping::Before;
 use crate::columns::quote;
-use crate::conversation::{Turn, describe, turns, written};
+use crate::conversation::{Turn, describe, joined, turns, written};
 use crate::read::{Fields, found};
 use serde_json::Value;
 
@@ -52,7 +52,12 @@ impl Beginning {
             Some((column, other)) => return Err(format!("{} holds {}, not text", quote(column), describe(other))),
         };
         let prompt = columns.prompt.as_deref().and_then(|column| get(row, column));
-        Ok(Self { system, prompt: prompt.map(prompt_in).transpose()? })
+        let mut prompt = prompt.map(prompt_in).transpose()?;
+        let input = columns.input.as_deref().and_then(|column| get(row, column)?.as_str());
+        if let (Some(input), Some(last)) = (input, prompt.as_mut().and_then(|turns| turns.last_mut())) {
+            last.content = joined(&last.content, input);
+        }
+        Ok(Self { system, prompt })
     }
 
     /// What was said before an answer, which ends with the user's message, and the answer.

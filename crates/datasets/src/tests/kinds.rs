@@ -178,6 +178,22 @@ fn system_prompts_come_from_a_column_or_a_conversation() {
 }
 
 #[test]
+fn an_instruction_goes_on_with_its_input() {
+    let rows = [
+        "{\"instruction\": \"Sum up.\", \"input\": \"A text.\"}",
+        "{\"instruction\": \"Sum up.\", \"input\": \"\"}",
+        "{\"instruction\": \"Sum up.\", \"input\": \"More.\"}",
+    ];
+    let mut given = Given::file("p.jsonl", rows.join("\n")).column("instruction");
+    given.spec.input_column = Some("input".into());
+    (given.spec.train, given.spec.validation, given.spec.test) = (1, 0, 2);
+    let splits = given.load().unwrap();
+    let mut all = texts(&[&splits.train[..], &splits.test].concat());
+    all.sort_unstable();
+    assert_eq!(all, ["Sum up.", "Sum up.\n\nA text.", "Sum up.\n\nMore."]);
+}
+
+#[test]
 fn pairs_are_read_from_parquet() {
     let look = Look::at(&fixture("ultrafeedback.parquet")).unwrap();
     let mapping = look.mapping(&FeedbackColumns::default()).unwrap();

@@ -58,6 +58,11 @@ source: string,
  */
 column: string, 
 /**
+ * Name of the column or key that holds what a prompt goes on with, on lines of its own: a text that may be empty or missing in a row, as Alpaca's `input`.
+ * Absent: nothing.
+ */
+input_column?: string | null, 
+/**
  * Name of the column or key that holds the system prompt, a text that may be empty or missing in a row. Absent: none, but that of a conversation.
  */
 system_column?: string | null, 
@@ -68,7 +73,7 @@ system_column?: string | null,
  */
 cluster_column?: string | null, 
 /**
- * Prompts of fewer words are left out. Words are what white space separates.
+ * Prompts of fewer words are left out. Words are what white space separates, and characters of scripts without spaces.
  */
 min_words?: number | null, 
 /**
@@ -2544,6 +2549,10 @@ export type FeedbackColumns = {
  */
 prompt: string | null, 
 /**
+ * A text that the prompt goes on with, on lines of its own, as Alpaca's `input`.
+ */
+input: string | null, 
+/**
  * A text that stands before the prompt.
  */
 system: string | null, 
@@ -2565,7 +2574,7 @@ label: string | null, };
  */
 export type FeedbackFilter = { 
 /**
- * What has an answer of fewer words is left out. Words are what white space separates.
+ * What has an answer of fewer words is left out. Words are what white space separates, and characters of scripts without spaces.
  */
 min_words: number | null, 
 /**

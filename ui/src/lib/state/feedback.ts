@@ -5,7 +5,15 @@ import { csv, fixed, percent, plural, signed, signedInterval, thousands } from '
 import { armOf, bounds, correlation, find, LENGTH, lengthy, nameOf, share, shareRows, unsteady, WHOLE } from './bench';
 import { typed } from './steps';
 
-export const NO_COLUMNS: FeedbackColumns = { prompt: null, system: null, chosen: null, rejected: null, response: null, label: null };
+export const NO_COLUMNS: FeedbackColumns = {
+  prompt: null,
+  input: null,
+  system: null,
+  chosen: null,
+  rejected: null,
+  response: null,
+  label: null,
+};
 export const NO_FILTER: FeedbackFilter = { min_words: null, max_words: null, language: null };
 export type Kind = 'pairs' | 'labelled';
 
@@ -44,6 +52,7 @@ interface ColumnField {
 }
 const BEFORE: ColumnField[] = [
   { key: 'prompt', label: 'Prompt', of: 'texts', none: 'None: it is in the conversation' },
+  { key: 'input', label: 'What the prompt goes on with', of: 'texts', none: 'Nothing' },
   { key: 'system', label: 'System prompt', of: 'texts', none: 'Conversation’s own, if any' },
 ];
 const UNKNOWN = 'Choose a column …';
@@ -69,10 +78,12 @@ export function kindOf({ holds, columns, numbers }: FeedbackPreview): Kind {
 }
 /** Asks for the other kind: of the columns with answers, what is known of one is a beginning for the other. */
 export function asOther(kind: Kind, named: FeedbackColumns, { columns, texts }: FeedbackPreview): FeedbackColumns {
-  const { prompt, system } = named;
+  const { prompt, input, system } = named;
   const first = texts.find((name) => name !== columns.prompt && name !== columns.system) ?? null;
   const answer = columns.chosen ?? columns.response ?? first;
-  return kind === 'labelled' ? { ...NO_COLUMNS, prompt, system, response: answer } : { ...NO_COLUMNS, prompt, system, chosen: answer };
+  return kind === 'labelled'
+    ? { ...NO_COLUMNS, prompt, input, system, response: answer }
+    : { ...NO_COLUMNS, prompt, input, system, chosen: answer };
 }
 
 const places = (bins: readonly LabelBin[]) => (bins.every(({ low, high }) => Number.isInteger(low) && Number.isInteger(high)) ? 0 : 2);

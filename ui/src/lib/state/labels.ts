@@ -15,6 +15,7 @@ export const FIELDS: Record<string, string> = {
   offload: 'Offload models that do not compute',
   'data.source': 'File',
   'data.column': 'Column',
+  'data.input_column': 'Prompts go on with',
   'data.system_column': 'System prompts',
   'data.cluster_column': 'Prompts that belong together',
   'data.train': 'Training prompts',
