@@ -175,9 +175,10 @@ impl RewardRecord {
 
     /// In one line, as a run keeps it.
     pub fn in_words(&self) -> String {
-        let Self { program_version, base, file, file_checksum, origin, label, filter, pairs, seed, held_out, .. } = self;
+        let Self { program_version, base, file, file_checksum, origin, label, filter, near_duplicates, pairs, seed, held_out, .. } = self;
         let label = label.as_ref().map_or_else(String::new, |label| format!(" by the label {label:?}"));
         let filter = filter.in_words().map_or_else(String::new, |filter| format!(" with {filter}"));
+        let near = near_duplicates.map_or_else(String::new, |share| format!(" without near-duplicates of held-out ones (from {share} on)"));
         let from = origin.as_ref().map_or_else(String::new, |origin| format!(", {origin}"));
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
         let right = held_out.as_ref().and_then(|held_out| Some((held_out.pairs, held_out.accuracy?)));
@@ -186,7 +187,7 @@ impl RewardRecord {
             format!("; right of {n} held-out pairs: {}{interval}", percent(accuracy.value))
         });
         format!(
-            "trained by alignpro {program_version} from {base} on {pairs} pairs{label}{filter} of {file} (SHA-256 {file_checksum}{from}), seed {seed}{right}"
+            "trained by alignpro {program_version} from {base} on {pairs} pairs{label}{filter}{near} of {file} (SHA-256 {file_checksum}{from}), seed {seed}{right}"
         )
     }
 }

@@ -66,6 +66,8 @@ impl Spec {
             let path = "data.input_column";
             c.require(!column.is_empty(), path, "is empty; name the column that prompts go on with, or leave it out");
             c.require(column.is_empty() || *column != d.column, path, "is the column of the prompts; name another one, or leave it out");
+            let is_other = [&d.system_column, &d.cluster_column].into_iter().flatten().any(|other| other == column);
+            c.require(!is_other, path, "is another column of this spec too; name another one, or leave it out");
             c.require(d.source != "shipped", path, "is for a file of your own: the shipped prompts are whole; leave it out");
         }
         if let Some(column) = &d.system_column {

@@ -108,7 +108,6 @@ pub struct HubShown {
     /// What this program can do with it, as far as that can be told before it is here; a sentence.
     pub fitness: Option<String>,
     /// Of a model: whether that is something; true where nothing tells.
-    #[serde(default)]
     pub is_fit: bool,
     /// What would be brought.
     pub files: Vec<HubFile>,

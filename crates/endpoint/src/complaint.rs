@@ -66,7 +66,12 @@ impl Complaint {
             Value::String(said) => !said.trim().is_empty(),
             _ => whole["object"] == "error",
         };
-        is_error.then(|| Self::read(&parsed, text))
+        let of_choice = &whole["choices"][0];
+        match is_error {
+            true => Some(Self::read(&parsed, text)),
+            // Gateways have what the model behind them said in its place.
+            false => of_choice["error"].is_object().then(|| Self::read(of_choice, text)),
+        }
     }
 
     fn read(parsed: &Value, text: &str) -> Self {
@@ -150,6 +155,7 @@ mod tests {
             (r#"{"error":{"message":"no top_p","type":"invalid_request_error"}}"#, 400),
             (r#"{"error":{"message":"?","code":7}}"#, 200),
             (r#"{"object":"error","message":"no such model","code":404}"#, 404),
+            (r#"{"choices":[{"finish_reason":"error","error":{"message":"overloaded","code":502}}]}"#, 502),
         ] {
             assert_eq!(status(text), Some(expected), "{text}");
         }

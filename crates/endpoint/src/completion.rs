@@ -149,6 +149,7 @@ pub fn reply(text: &str) -> Result<Reply, String> {
     let (tokens, log_probs) = whole.unwrap_or_default().into_iter().unzip();
     let text = match (choice.message.map(|message| text_of(message.content)).transpose()?.flatten(), &choice.finish_reason) {
         (Some(text), _) => text,
+        (None, Some(reason)) if reason == "error" => return Err("it ends with an error".into()),
         // Refused, or not a word.
         (None, Some(_)) => String::new(),
         (None, None) => return Err("it holds no text".into()),

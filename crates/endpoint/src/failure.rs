@@ -68,7 +68,7 @@ pub fn of_status(status: u16, protocol: Protocol, who: &str, key: Option<&str>, 
     let said = complaint.said.as_str();
     // Servers agree little on the status by which they say such things.
     let is_of_account = matches!(status, 200 | 400 | 403 | 422 | 429);
-    let is_of_prompt = protocol == Protocol::Answers && matches!(status, 200 | 400 | 403 | 413 | 422);
+    let is_of_prompt = protocol == Protocol::Answers && matches!(status, 200 | 400 | 413 | 422);
     let (remedy, message) = match status {
         300..=399 => {
             (Remedy::Mend, format!("{who} sends requests on to another address, which is not followed; write that address as the url."))

@@ -33,7 +33,7 @@ pub(crate) fn conversation(before: &[Turn], answer: &str) -> Vec<Message> {
     before.iter().map(|turn| message(&turn.role, &turn.content)).chain([message("assistant", answer)]).collect()
 }
 
-/// Words between white space.
+/// [`datasets::word_count`].
 pub(crate) fn words(text: &str) -> f64 {
     datasets::word_count(text) as f64
 }

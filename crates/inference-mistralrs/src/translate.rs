@@ -114,7 +114,7 @@ fn check_scaling(kind: &str, architecture: &str) -> Result<(), String> {
     let known = if computed.is_empty() { "none that are scaled".into() } else { computed.join(" and ") };
     Err(format!(
         "asks for rotary embeddings scaled by \"{kind}\"; for {architecture} mistral.rs 0.8.1 computes {known}; choose a model without this, or \
-         `engine = \"builtin\"`, which knows more of them"
+         `engine = \"builtin\"`, which knows more of them, if it knows the model"
     ))
 }
 

@@ -287,6 +287,11 @@ fn a_file_says_how_it_turns_vectors() {
     assert_eq!(with([1.0; 4]), None, "factors of 1 change nothing");
     assert_eq!(with([1.0, 1.0, 1.0, 8.0]).as_deref(), Some("by its tensor `rope_freqs.weight`"));
 
+    let multiplied = changed(folder.path(), |metadata, _| {
+        metadata.insert("llama.rope.scaling.attn_factor".into(), Value::F32(1.25));
+    });
+    assert_eq!(lm::gguf::rotary(&multiplied).unwrap().1.as_deref(), Some("by the factor 1.25"));
+
     lm::gguf::check(&fixture("bytes.gguf")).unwrap();
     let missing = changed(folder.path(), |_, tensors| drop(tensors.remove("blk.1.attn_k.weight")));
     assert!(lm::gguf::check(&missing).unwrap_err().to_string().contains("`blk.1.attn_k.weight` is missing"));

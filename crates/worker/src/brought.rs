@@ -3,9 +3,13 @@ use contract::data::Data;
 use contract::hub::{HubBrought, HubKind};
 use contract::{Error, Result};
 use home::Home;
-use hub::{KNOWN_DATA, Origin};
+use hub::{Id, KNOWN_DATA, Origin, known_data};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// Words of names that say that rows are for tests.
+const FOR_TESTS: [&str; 12] =
+    ["test", "tests", "testing", "valid", "validation", "val", "eval", "evals", "evaluation", "dev", "heldout", "held"];
 /// Endings of files with rows.
 const ROWS: [&str; 9] = [".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".json.gz", ".csv", ".csv.gz", ".parquet"];
 
@@ -40,48 +44,88 @@ fn brought(folder: &Path) -> Option<HubBrought> {
 /// train on, stands there from then on. Relative paths start at `base`.
 ///
 /// # Errors
-/// [`contract::Code::Data`] where the data set is there and it cannot be told which of its files are meant: with what to write.
+/// [`contract::Code::Data`] where a data set of the hub is named that is not here, several are here under one name of the hub, or it cannot be told which of its
+/// files are meant: with what to do.
 pub fn resolve(home: &Home, data: &mut Data, base: &Path) -> Result<()> {
     let named = &data.source;
     if named == datasets::SHIPPED || named.contains('*') || base.join(named).exists() {
         return Ok(());
     }
     let all = all(home);
-    let Some(found) = all.iter().find(|one| one.name == *named || one.id.eq_ignore_ascii_case(named)) else { return Ok(()) };
-    data.source = rows_to_train_on(found)?.display().to_string();
+    let of_hub = |one: &&HubBrought| one.id.eq_ignore_ascii_case(named);
+    let found: Vec<&HubBrought> = match all.iter().find(|one| one.name == *named) {
+        Some(one) => vec![one],
+        None => all.iter().filter(of_hub).collect(),
+    };
+    match found[..] {
+        [one] => data.source = rows_to_train_on(one)?.display().to_string(),
+        [] if is_of_hub(named) => {
+            return Err(Error::data(format!(
+                "data.source names the data set {named}, which is not here: `alignpro hub get --data {named}` brings it from the hub, after it has said how large it is. \
+                 A file is named by its path."
+            )));
+        }
+        [] => {}
+        ref several => {
+            let names: Vec<&str> = several.iter().map(|one| &*one.name).collect();
+            return Err(Error::data(format!("data.source names {named}, which is here several times: name one of {}.", names.join(", "))));
+        }
+    }
     Ok(())
 }
 
-/// The one file, or the parts of one, that a data set has to train on: those with "train" in their names, or all.
+/// Whether a name could be one of the hub's, and no file's.
+fn is_of_hub(named: &str) -> bool {
+    let is_file = ROWS.iter().any(|ending| named.to_ascii_lowercase().ends_with(ending));
+    known_data(named).is_some() || named.contains('/') && !named.starts_with('.') && !is_file && Id::parse(named).is_ok()
+}
+
+/// What to train on: of a data set's files those that say so by their names, or else those that do not say that they are for tests. The parts of one
+/// (`train-00000-of-00002.parquet`) are one; files of which each is a share of the whole are the folder that they are in.
 fn rows_to_train_on(found: &HubBrought) -> Result<PathBuf> {
     let rows = |file: &&String| ROWS.iter().any(|ending| file.to_ascii_lowercase().ends_with(ending));
-    let all: Vec<&String> = found.files.iter().filter(rows).collect();
-    let is_train = |file: &&&String| file.strip_prefix(&found.folder).is_some_and(|own| own.to_ascii_lowercase().contains("train"));
-    let train: Vec<&String> = all.iter().filter(is_train).copied().collect();
-    let meant = if train.is_empty() { &all } else { &train };
-    match &meant[..] {
-        [one] => Ok(PathBuf::from(one)),
-        [first, .., last] => {
-            let (start, end) = (common(first.chars(), last.chars()), common(first.chars().rev(), last.chars().rev()));
-            let pattern = format!("{start}*{}", end.chars().rev().collect::<String>());
-            let fits = |file: &&&String| file.starts_with(&start) && file.len() >= pattern.len() - 1;
-            let is_of_one_folder = meant.iter().all(|file| Path::new(file).parent() == Path::new(first).parent());
-            if is_of_one_folder && all.iter().filter(fits).count() == meant.len() {
-                return Ok(PathBuf::from(pattern));
-            }
-            let several = meant.iter().map(|file| format!("\"{file}\"")).collect::<Vec<_>>().join(", ");
+    let mut groups: BTreeMap<String, Vec<&String>> = BTreeMap::new();
+    found.files.iter().filter(rows).for_each(|file| groups.entry(without_part(file)).or_default().push(file));
+    let rank = |file: &str| {
+        let own = file.strip_prefix(&found.folder).unwrap_or(file).to_ascii_lowercase();
+        let has = |words: &[&str]| own.split(|c: char| !c.is_ascii_lowercase()).any(|word| words.contains(&word));
+        if has(&["train", "training"]) { 0 } else { 1 + u8::from(has(&FOR_TESTS)) }
+    };
+    let Some(best) = groups.keys().map(|group| rank(group)).min() else {
+        let name = &found.name;
+        return Err(Error::data(format!(
+            "data.source names {name}, in which no file with rows is left; bring it again (`alignpro hub get`)."
+        )));
+    };
+    let meant: Vec<(&String, &Vec<&String>)> = groups.iter().filter(|(group, _)| rank(group) == best).collect();
+    let folder = |file: &String| Path::new(file).parent().map(Path::to_path_buf);
+    match meant[..] {
+        [(_, &[ref one])] => Ok(PathBuf::from(one)),
+        [(group, _)] => Ok(PathBuf::from(group)),
+        // No file of another kind lies beside them.
+        [(first, _), ..] if best == 1 && groups.keys().all(|other| folder(other) == folder(first)) && meant.len() == groups.len() => {
+            Ok(folder(first).unwrap_or_default())
+        }
+        _ => {
+            let several = meant.iter().map(|(group, _)| format!("\"{group}\"")).collect::<Vec<_>>().join(", ");
             Err(Error::data(format!("data.source names {}, which has several files: name one of {several}.", found.name)))
         }
-        [] => Err(Error::data(format!(
-            "data.source names {}, in which no file with rows is left; bring it again (`alignpro hub get`).",
-            found.name
-        ))),
     }
 }
 
-/// What two texts begin with.
-fn common(a: impl Iterator<Item = char>, b: impl Iterator<Item = char>) -> String {
-    a.zip(b).take_while(|(a, b)| a == b).map(|(a, _)| a).collect()
+/// `train-00000-of-00002.parquet` and `train/0000.parquet` without which of the parts it is, as a pattern; another path as it is.
+fn without_part(file: &str) -> String {
+    let (folder, name) = file.split_at(file.rfind(['/', '\\']).map_or(0, |at| at + 1));
+    let Some((stem, ending)) = name.split_once('.') else { return file.to_owned() };
+    let is_number = |text: &str, least: usize| text.len() >= least && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number(stem, 4) {
+        return format!("{folder}*.{ending}");
+    }
+    let part = stem.rsplit_once("-of-").filter(|(_, all)| is_number(all, 5)).and_then(|(rest, _)| rest.rsplit_once('-'));
+    match part.filter(|(_, number)| is_number(number, 5)) {
+        Some((rest, _)) => format!("{folder}{rest}-*.{ending}"),
+        None => file.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -112,7 +156,12 @@ mod tests {
                 "data/test_prefs-00000-of-00001.parquet",
             ],
         );
-        put("shares", "o/s", &["a.jsonl", "sub/b.jsonl"]);
+        put("shares", "o/s", &["README.md", "a.jsonl", "b.jsonl"]);
+        put("unlike", "o/u", &["a.jsonl", "sub/b.jsonl"]);
+        put("kinds", "o/k", &["train_gen.jsonl", "train_prefs.jsonl", "constraints.jsonl"]);
+        put("numbered", "o/n", &["default/train/0000.parquet", "default/train/0001.parquet", "default/test/0000.parquet"]);
+        put("twice", "o/n", &["x.jsonl"]);
+        put("quiet", "o/q", &["rows.jsonl", "test.jsonl"]);
         let resolved = |name: &str| {
             let mut data = Data { source: name.into(), ..Data::default() };
             resolve(&home, &mut data, folder.path()).map(|()| data.source)
@@ -120,15 +169,24 @@ mod tests {
         let within = |path: &str| home.data().join(path).display().to_string();
         assert_eq!(resolved("pairs").unwrap(), within("pairs/orca_rlhf.jsonl"));
         assert_eq!(resolved("intel/orca_dpo_pairs").unwrap(), within("pairs/orca_rlhf.jsonl"));
-        assert_eq!(resolved("feedback").unwrap(), within("feedback/data/train_prefs-0000*-of-00002.parquet"));
-        assert!(resolved("shares").unwrap_err().message.contains("several files"));
-        for other in ["shipped", "absent", "./pairs"] {
+        assert_eq!(resolved("feedback").unwrap(), within("feedback/data/train_prefs-*.parquet"));
+        assert_eq!(resolved("shares").unwrap(), within("shares"));
+        assert_eq!(resolved("numbered").unwrap(), within("numbered/default/train/*.parquet"));
+        assert_eq!(resolved("quiet").unwrap(), within("quiet/rows.jsonl"));
+        let message = |name: &str| resolved(name).unwrap_err().message;
+        assert!(message("unlike").contains("several files"));
+        assert!(message("kinds").contains("train_gen.jsonl") && !message("kinds").contains("constraints"), "{}", message("kinds"));
+        assert!(message("o/n").contains("several times: name one of numbered, twice"), "{}", message("o/n"));
+        for absent in ["ultrafeedback", "owner/name"] {
+            assert!(message(absent).contains(&format!("`alignpro hub get --data {absent}`")), "{}", message(absent));
+        }
+        for other in ["shipped", "absent", "./pairs", "rows/a.jsonl"] {
             assert_eq!(resolved(other).unwrap(), other);
         }
         std::fs::write(folder.path().join("pairs"), "").unwrap();
         assert_eq!(resolved("pairs").unwrap(), "pairs", "what is a path stays one");
         let all = all(&home);
         let told: Vec<_> = all.iter().map(|one| (&one.name[..], one.column.as_deref(), one.system_column.as_deref())).collect();
-        assert_eq!(told, [("feedback", None, None), ("pairs", Some("question"), Some("system")), ("shares", None, None)]);
+        assert!(told.contains(&("pairs", Some("question"), Some("system"))) && told.contains(&("feedback", None, None)), "{told:?}");
     }
 }

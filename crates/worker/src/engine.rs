@@ -1,7 +1,7 @@
 //! From a spec's models to a loaded prompter, a frozen model that has proved itself, and reward models; the same for a judge.
 use crate::consent::Consent;
 use crate::forgetful::Forgetful;
-use crate::models::describe::{as_prompter, check_quantised, class_of, is_quantised};
+use crate::models::describe::{as_prompter, check_quantised, form};
 use crate::models::resolve::{Located, as_folder, locate};
 use crate::output::note;
 use crate::reward_parts::{self, For, FoundParts, KeptPart, OpenParts, offloaded};
@@ -247,16 +247,6 @@ fn has_room(folder: &ModelFolder, precision: Precision, offload: bool) -> bool {
     free_gpu_bytes().is_none_or(|free| share * free as f64 > folder.footprint(precision, true).weights as f64)
 }
 
-/// What the built-in engine can make of a model, as far as its files say: a GGUF file of an architecture that it knows becomes a folder.
-fn form(located: &Located) -> Form {
-    let is_known = match located {
-        Located::Gguf(file) => lm::gguf::architecture(file).ok().map(|(name, _)| lm::gguf::is_known(&name)),
-        Located::Folder(folder) if is_quantised(folder) => return Form::Quantised,
-        Located::Folder(folder) => class_of(folder).map(|class| lm::Architecture::of_class(&class).is_some()),
-    };
-    if is_known == Some(false) { Form::OtherArchitecture } else { Form::Known }
-}
-
 impl Found {
     /// How much memory the models take, for a spec that may differ from the one they were found for in how weights are held and answers computed.
     pub fn memory(&self, spec: &Spec) -> Models {
@@ -428,7 +418,12 @@ pub struct Admission {
 impl Loaded {
     /// Refuses prompts that do not fit into a model's context.
     pub fn check_lengths(&self, prepared: &Prepared) -> Result<()> {
-        prepared.check_lengths(&self.prompter, self.frozen.model())?;
+        prepared.check_lengths(&self.prompter, self.frozen.model())
+    }
+
+    /// The same, and prompts that with a full answer do not fit into what scores. Not of a run that goes on: its answers may never be as long.
+    pub fn check_all_lengths(&self, prepared: &Prepared) -> Result<()> {
+        self.check_lengths(prepared)?;
         prepared.check_scored_lengths(&self.parts.scorers)
     }
 

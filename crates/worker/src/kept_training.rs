@@ -67,7 +67,7 @@ impl KeptTraining {
             Error::new(
                 Code::Model,
                 format!(
-                    "{folder} holds a training of this name that was stopped, of another base, file or settings. Give the same again to go on with \
+                    "{folder} holds a training of this name that was stopped, of another base, file or settings, or of an earlier version of this program. Give the same again to go on with \
                      it, choose another name, or remove the folder to begin anew."
                 ),
             )

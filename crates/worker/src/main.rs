@@ -3,6 +3,7 @@ mod arms_table;
 mod bench_table;
 mod brought;
 mod cli;
+mod cli_feedback;
 mod commands;
 mod connections;
 mod consent;

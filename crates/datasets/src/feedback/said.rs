@@ -53,7 +53,11 @@ impl Beginning {
         };
         let prompt = columns.prompt.as_deref().and_then(|column| get(row, column));
         let mut prompt = prompt.map(prompt_in).transpose()?;
-        let input = columns.input.as_deref().and_then(|column| get(row, column)?.as_str());
+        let input = match columns.input.as_deref().and_then(|column| Some((column, get(row, column)?))) {
+            None => None,
+            Some((_, Value::String(text))) => Some(text),
+            Some((column, other)) => return Err(format!("{} holds {}, not text", quote(column), describe(other))),
+        };
         if let (Some(input), Some(last)) = (input, prompt.as_mut().and_then(|turns| turns.last_mut())) {
             last.content = joined(&last.content, input);
         }

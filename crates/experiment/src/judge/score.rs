@@ -158,7 +158,10 @@ impl<M: FrozenModel + ?Sized> Scorer for ScoreJudge<M> {
     fn remark(&self) -> Option<String> {
         let Seen { answers, silent, .. } = *self.seen();
         let (all, lowest) = (answers + silent, self.scale.lowest);
-        (silent > 0).then(|| format!("the judge gave {silent} of {all} answers no number; they got the lowest, {lowest}."))
+        let silent = (silent > 0).then(|| format!("the judge gave {silent} of {all} answers no number; they got the lowest, {lowest}."));
+        let noticed = self.model().map(|model| model.remarks()).unwrap_or_default();
+        let said: Vec<String> = silent.into_iter().chain(noticed).collect();
+        (!said.is_empty()).then(|| said.join(" "))
     }
 
     fn score_mass(&self) -> Option<ScoreMass> {

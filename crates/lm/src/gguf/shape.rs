@@ -42,12 +42,13 @@ pub(super) fn rotary(gguf: &mut Gguf) -> Result<(Option<f64>, Option<String>)> {
         return Ok((theta, Some(format!("as \"{kind}\""))));
     }
     // Factors of 1 change nothing.
-    for tensor in [SHORT, FREQUENCIES] {
+    for tensor in [SHORT, LONG, FREQUENCIES] {
         if gguf.has(tensor) && values(&gguf.tensor(tensor)?)?.iter().any(|factor| *factor != 1.0) {
             return Ok((theta, Some(format!("by its tensor `{tensor}`"))));
         }
     }
-    Ok((theta, None))
+    let multiplied = gguf.number(&key("rope.scaling.attn_factor"))?.filter(|factor| *factor != 1.0);
+    Ok((theta, multiplied.map(|factor| format!("by the factor {factor}"))))
 }
 
 /// How its metadata say that the embeddings are scaled.

@@ -108,7 +108,7 @@ fn measure(context: &Context, folder: &Path, prepared: Prepared) -> Result<Estim
     let begun = Instant::now();
     let parameters = found.parameters();
     let loaded = found.load_without_network(&prepared.spec, Box::new(StandIn))?;
-    loaded.check_lengths(&prepared)?;
+    loaded.check_all_lengths(&prepared)?;
     let Admitted { prompter, frozen, oracle, parts, load_time, .. } = loaded.admit(&|| false)?;
     // Of a file that only mistral.rs reads it is known from here on.
     let longest = Longest { frozen_context: frozen.context(), ..longest };

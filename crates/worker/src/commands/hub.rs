@@ -175,7 +175,7 @@ async fn get(context: &Context, asked: &Asked, name: Option<String>, (anyway, ye
         let (missing, shown) = (target.missing_bytes(), shown(&repository, asked));
         note(&printable(&plan_text(&shown, target.folder(), missing)));
         if let Some(use_here) = shown.fitness.as_ref().filter(|_| !shown.is_fit && !anyway) {
-            return Err(Error::model(format!("{use_here} Nothing was brought; with --anyway it is all the same.")));
+            return Err(Error::model(format!("{use_here} Nothing was brought; --anyway brings it all the same.")));
         }
         check_space(target.folder(), missing)?;
         agree(yes)?;

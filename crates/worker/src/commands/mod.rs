@@ -131,38 +131,7 @@ async fn command(context: &Context, command: Command) -> Result<ExitCode> {
         Command::Import { file } => share::import(context, &file).await,
         Command::Report { file, runs } => report::report(context, &file, &runs).await,
         Command::Data { spec } => tokio::task::block_in_place(|| data::data(context, &spec)),
-        Command::Reward { command: RewardCommand::Bench { spec, file, pairs, labels, filter, only, seed, folder, each } } => {
-            let asked =
-                reward::Asked { columns: labels.beside(pairs), filter: filter.into(), only: only.map(|n| n as usize), seed, folder, each };
-            tokio::task::block_in_place(|| reward::bench(context, &spec, &file, &asked))
-        }
-        Command::Reward {
-            command:
-                RewardCommand::Train {
-                    file,
-                    name,
-                    pairs,
-                    labels,
-                    filter,
-                    near_duplicates,
-                    base,
-                    seed,
-                    epochs,
-                    only,
-                    held_out,
-                    learning_rate,
-                    max_tokens,
-                    checkpointing,
-                    each,
-                },
-        } => {
-            let settings = RewardTraining { seed, epochs: epochs as usize, learning_rate, max_tokens, ..RewardTraining::default() };
-            let only = only.map(|n| n as usize);
-            let (columns, filter) = (labels.beside(pairs), filter.into());
-            let asked =
-                reward_training::Asked { name, columns, filter, near_duplicates, base, only, held_out, settings, checkpointing, each };
-            tokio::task::block_in_place(|| reward_training::train(context, &file, &asked))
-        }
+        Command::Reward { command } => tokio::task::block_in_place(|| reward_command(context, command)),
         Command::Estimate { spec, arms, seeds, folder, deviation } => {
             let design = estimate::Design { seeds: usize::try_from(seeds).unwrap_or(usize::MAX), deviation };
             estimate::estimate(context, &spec, &With { seed: None, arms, folder }, &design).await
@@ -175,5 +144,39 @@ async fn command(context: &Context, command: Command) -> Result<ExitCode> {
         Command::Endpoint { command } => endpoint::endpoint(context, command),
         Command::Key { command } => key::key(context, command),
         Command::Doctor => doctor::doctor(context).await,
+    }
+}
+
+fn reward_command(context: &Context, command: RewardCommand) -> Result<ExitCode> {
+    match command {
+        RewardCommand::Bench { spec, file, pairs, labels, filter, only, seed, folder, each } => {
+            let asked =
+                reward::Asked { columns: labels.beside(pairs), filter: filter.into(), only: only.map(|n| n as usize), seed, folder, each };
+            reward::bench(context, &spec, &file, &asked)
+        }
+        RewardCommand::Train {
+            file,
+            name,
+            pairs,
+            labels,
+            filter,
+            near_duplicates,
+            base,
+            seed,
+            epochs,
+            only,
+            held_out,
+            learning_rate,
+            max_tokens,
+            checkpointing,
+            each,
+        } => {
+            let settings = RewardTraining { seed, epochs: epochs as usize, learning_rate, max_tokens, ..RewardTraining::default() };
+            let only = only.map(|n| n as usize);
+            let (columns, filter) = (labels.beside(pairs), filter.into());
+            let asked =
+                reward_training::Asked { name, columns, filter, near_duplicates, base, only, held_out, settings, checkpointing, each };
+            reward_training::train(context, &file, &asked)
+        }
     }
 }

@@ -49,7 +49,7 @@ pub async fn start(context: &Context, file: &Path, with: &With, seeds: u64) -> R
             note(&format!("warning: {sentence}"));
         }
         let loaded = found.load(&context.home, &prepared.spec)?;
-        loaded.check_lengths(&prepared)?;
+        loaded.check_all_lengths(&prepared)?;
         Ok::<_, Error>((prepared, more, loaded))
     })?;
     if signals::stop_requested() {

@@ -2,6 +2,7 @@
 use super::resolve::Located;
 use contract::desk::{Model, ModelPlace};
 use contract::{Error, Result};
+use inference::Form;
 use inference_mistralrs::{ARCHITECTURES, GGUF_ARCHITECTURES, check_published, published_problem};
 use lm::{Architecture, ModelFolder, RewardFolder, deberta};
 use serde_json::Value;
@@ -113,6 +114,16 @@ pub fn fitness(class: Option<&str>, gguf: Option<&str>, quantised: Option<&str>)
         () if is_frozen_only(class) => Fitness::good(frozen),
         () => Fitness::none(unknown(class)),
     })
+}
+
+/// What the built-in engine can make of a model, as far as its files say: a GGUF file of an architecture that it knows becomes a folder.
+pub fn form(located: &Located) -> Form {
+    let is_known = match located {
+        Located::Gguf(file) => lm::gguf::architecture(file).ok().map(|(name, _)| lm::gguf::is_known(&name)),
+        Located::Folder(folder) if is_quantised(folder) => return Form::Quantised,
+        Located::Folder(folder) => class_of(folder).map(|class| Architecture::of_class(&class).is_some()),
+    };
+    if is_known == Some(false) { Form::OtherArchitecture } else { Form::Known }
 }
 
 /// What is wrong with a model that is named as the prompter: that it can be frozen alone, where it is that.

@@ -77,6 +77,7 @@ const OPTIONS: [RegExp, string][] = [
   [/Look at `alignpro endpoint models URL`, and at the url/, 'Look at “List models”, and at the address'],
   [/\b(is|check) the url\b/i, '$1 the address'],
   [/write that address as the url/, 'write that address instead'],
+  [/; --anyway brings it all the same/, ''],
   // Models.
   [/name a model \(`alignpro models list` shows them\)/, 'choose one of the list, or write the name that the server has for it'],
   [/ \(`alignpro models list`\)/, ''],

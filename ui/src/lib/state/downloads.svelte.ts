@@ -44,6 +44,8 @@ class Downloads {
   all: Download[] = $state([]);
   /** Keys of those that a card shows which is open. */
   private attended: string[] = $state([]);
+  /** Keys of those that are to be named no more while this window is open. */
+  private forgotten: string[] = [];
   /** How many have ended well: by then there is something new on the machine. */
   ended = $state(0);
 
@@ -59,7 +61,7 @@ class Downloads {
   async look() {
     // Whoever cannot be asked has nothing to add.
     const here = await hubHere().catch(() => []);
-    const news = here.filter(({ kind, name }) => !this.find(kind, name));
+    const news = here.filter(({ kind, name }) => !this.find(kind, name) && !this.forgotten.includes(keyOf({ kind, name })));
     const found = news.map((one) => {
       const wanted = { kind: one.kind, id: one.id, revision: one.revision, files: [], name: one.name };
       return new Download(wanted, one.bytes, one.bytes, one, true);
@@ -110,6 +112,7 @@ class Downloads {
   forget = (download: Download) => {
     if (download.isUnderWay) this.stop(download);
     this.all = this.all.filter((other) => other.key !== download.key);
+    this.forgotten.push(download.key);
     this.keep();
   };
   clear() {
