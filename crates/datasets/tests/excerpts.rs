@@ -23,7 +23,8 @@ fn people_s_preferences_on_harmlessness_are_read() {
     assert_eq!((found.pairs.len() + found.skipped.rows + found.repeated, found.skipped.rows), (2312, 4), "{:?}", found.skipped);
     assert!(found.pairs.iter().all(|pair| pair.before.len() % 2 == 1 && pair.before[0].role == "user"));
     // The first question of each conversation, as prompts.
-    let spec = Data { source: file.display().to_string(), column: "chosen".into(), train: 1000, validation: 100, test: 200, ..Data::default() };
+    let spec =
+        Data { source: file.display().to_string(), column: "chosen".into(), train: 1000, validation: 100, test: 200, ..Data::default() };
     let splits = datasets::load(&spec, std::path::Path::new("/")).unwrap();
     assert_eq!((splits.census.rows, splits.census.malformed), (2312, 0));
     assert!(splits.train.iter().all(|prompt| !prompt.text.contains("Assistant:")));

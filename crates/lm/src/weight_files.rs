@@ -3,7 +3,8 @@
 //! Read and not mapped: what is mapped counts as the program's memory for as long as it is, and a file that another program cuts off would end this one.
 use crate::folder::read_header;
 use crate::{Error, Result};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
+use half::{bf16, f16};
 use safetensors::tensor::Dtype;
 use std::collections::HashMap;
 use std::fs::File;
@@ -60,18 +61,28 @@ impl WeightFiles {
         let Some(Place { path, dtype, shape, start, length }) = self.tensors.get(name) else {
             return Err(Error::Model(format!("tensor `{name}` is in none of the weight files of {}", self.folder.display())));
         };
-        let dtype = match dtype {
-            Dtype::BF16 => DType::BF16,
-            Dtype::F16 => DType::F16,
-            Dtype::F32 => DType::F32,
+        let unread = |error: std::io::Error| Error::Model(format!("{}: tensor `{name}` cannot be read: {error}", path.display()));
+        let mut file = File::open(path).map_err(unread)?;
+        file.seek(SeekFrom::Start(*start)).map_err(unread)?;
+        let shape = shape.as_slice();
+        Ok(match dtype {
+            Dtype::BF16 => Tensor::from_vec(numbers(&mut file, length / 2, bf16::from_le_bytes).map_err(unread)?, shape, device)?,
+            Dtype::F16 => Tensor::from_vec(numbers(&mut file, length / 2, f16::from_le_bytes).map_err(unread)?, shape, device)?,
+            Dtype::F32 => Tensor::from_vec(numbers(&mut file, length / 4, f32::from_le_bytes).map_err(unread)?, shape, device)?,
             other => return Err(Error::Model(format!("{}: tensor `{name}` is of type {other:?}", path.display()))),
-        };
-        let mut bytes = vec![0; *length];
-        let read = File::open(path).and_then(|mut file| {
-            file.seek(SeekFrom::Start(*start))?;
-            file.read_exact(&mut bytes)
-        });
-        read.map_err(|error| Error::Model(format!("{}: tensor `{name}` cannot be read: {error}", path.display())))?;
-        Ok(Tensor::from_raw_buffer(&bytes, dtype, shape, device)?)
+        })
     }
+}
+
+/// So many numbers of `N` bytes each; piece by piece, so that they are not in memory twice.
+fn numbers<T, const N: usize>(file: &mut File, count: usize, number: fn([u8; N]) -> T) -> std::io::Result<Vec<T>> {
+    const PIECE: usize = 1 << 16;
+    let mut bytes = vec![0; N * count.min(PIECE)];
+    let mut all = Vec::with_capacity(count);
+    while all.len() < count {
+        let piece = &mut bytes[..N * (count - all.len()).min(PIECE)];
+        file.read_exact(piece)?;
+        all.extend(piece.as_chunks::<N>().0.iter().map(|bytes| number(*bytes)));
+    }
+    Ok(all)
 }

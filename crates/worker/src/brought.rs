@@ -97,13 +97,16 @@ fn rows_to_train_on(found: &HubBrought) -> Result<PathBuf> {
             "data.source names {name}, in which no file with rows is left; bring it again (`alignpro hub get`)."
         )));
     };
-    let meant: Vec<(&String, &Vec<&String>)> = groups.iter().filter(|(group, _)| rank(group) == best).collect();
+    let best = groups.iter().filter(|(group, _)| rank(group) == best);
+    let meant: Vec<(&String, &[&String])> = best.map(|(group, files)| (group, files.as_slice())).collect();
     let folder = |file: &String| Path::new(file).parent().map(Path::to_path_buf);
     match meant[..] {
-        [(_, &[ref one])] => Ok(PathBuf::from(one)),
+        [(_, &[one])] => Ok(PathBuf::from(one)),
         [(group, _)] => Ok(PathBuf::from(group)),
         // No file of another kind lies beside them.
-        [(first, _), ..] if best == 1 && groups.keys().all(|other| folder(other) == folder(first)) && meant.len() == groups.len() => {
+        [(first, _), ..]
+            if rank(first) == 1 && groups.keys().all(|other| folder(other) == folder(first)) && meant.len() == groups.len() =>
+        {
             Ok(folder(first).unwrap_or_default())
         }
         _ => {
