@@ -306,6 +306,12 @@ describe('what labels say', () => {
     expect(kindOf(seen)).toBe('pairs');
     expect(asOther('labelled', { ...NO_COLUMNS, prompt: 'q' }, seen)).toEqual({ ...NO_COLUMNS, prompt: 'q', response: 'a' });
     expect(kindOf({ ...seen, columns: NO_COLUMNS, numbers: ['n'] })).toBe('labelled');
-    expect(fieldsOf('pairs', 'winner').map(({ label }) => label)).toEqual(['Prompt', 'What the prompt goes on with', 'System prompt', 'One answer', 'The other answer']);
+    expect(fieldsOf('pairs', 'winner').map(({ label }) => label)).toEqual([
+      'Prompt',
+      'What the prompt goes on with',
+      'System prompt',
+      'One answer',
+      'The other answer',
+    ]);
   });
 });
