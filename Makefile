@@ -57,7 +57,7 @@ endif
 lint: ui ## formatting, types of the pages
 	cargo fmt --all --check
 	scripts/write_types.sh --check
-	cd ui && npm run --silent check
+	cd ui && npm run --silent formatted && npm run --silent check
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check; else echo "cargo-deny is not installed: licences and advisories were not checked"; fi
 
 # Clippy looks on at all that `make test` compiles, as `cargo clippy` lets it: neither the dependencies nor our crates are gone through twice.
