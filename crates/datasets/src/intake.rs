@@ -4,15 +4,14 @@ use crate::Splits;
 use crate::checksum::{Fingerprint, fingerprint};
 use crate::columns::{Column, quote};
 use crate::conversation::{asked, describe, joined, system_prompt};
-use crate::language::{is_other, language};
-use crate::near::{Near, word_count};
+use crate::filter::Filter;
+use crate::near::Near;
 use crate::read::{Fields, Source, found, name_in};
 use crate::split::{Order, normalised};
 use contract::data::{Census, Data, NEAR, Prompt};
 use contract::{Error, Result};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
-use whatlang::Lang;
 
 /// Malformed rows that are told one by one.
 const EXAMPLES: usize = 5;
@@ -21,7 +20,7 @@ const EXAMPLES: usize = 5;
 struct Candidates<'a> {
     source: &'a Source,
     spec: &'a Data,
-    language: Option<Lang>,
+    filter: Filter,
     /// The row of each distinct prompt that fits, counted over all files from 0.
     rows: Vec<usize>,
     /// Of each, where the spec names a column for them: numbers in the order of their first prompts.
@@ -73,9 +72,9 @@ pub(crate) fn load(source: &Source, spec: &Data) -> Result<Splits> {
 
 impl<'a> Candidates<'a> {
     fn new(source: &'a Source, spec: &'a Data) -> Result<Self> {
-        let language = spec.language.as_deref().map(|code| language(code, "data.language")).transpose()?;
+        let filter = Filter::new(spec.min_words, spec.max_words, spec.language.as_deref(), "data.language")?;
         let clusters = spec.cluster_column.is_some().then(Vec::new);
-        let mut found = Self { source, spec, language, rows: Vec::new(), clusters, digests: HashSet::new(), census: Census::default() };
+        let mut found = Self { source, spec, filter, rows: Vec::new(), clusters, digests: HashSet::new(), census: Census::default() };
         let mut names: HashMap<String, usize> = HashMap::new();
         let columns = columns(spec);
         for (at, row) in source.rows(&columns).enumerate() {
@@ -101,10 +100,9 @@ impl<'a> Candidates<'a> {
 
     /// Counts a prompt in, or says why not.
     fn take(&mut self, row: usize, asked: Prompt, cluster: Option<String>, names: &mut HashMap<String, usize>) {
-        let words = word_count(&asked.text);
-        if self.spec.min_words.is_some_and(|least| words < least) || self.spec.max_words.is_some_and(|most| words > most) {
+        if self.filter.has_wrong_length(&asked.text) {
             self.census.wrong_length += 1;
-        } else if self.language.is_some_and(|wanted| is_other(&asked.text, wanted)) {
+        } else if self.filter.is_in_another_language(&asked.text) {
             self.census.wrong_language += 1;
         } else if !self.digests.insert(digest(&asked.text)) {
             self.census.repeated += 1;

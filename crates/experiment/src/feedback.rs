@@ -12,10 +12,10 @@ use std::collections::HashSet;
 pub fn read(look: &Look, mapping: &Mapping, only: Option<usize>, seed: u64) -> Result<Feedback> {
     let Some(most) = only else { return look.read(mapping, None) };
     let survey = look.survey(mapping)?;
-    let mut stream = Stream::new(stream::seed(seed, "pairs drawn", &[]));
+    let mut stream = drawing(seed);
     let drawn: Option<HashSet<usize>> = match &survey.first {
         _ if survey.entries <= most => None,
-        Feedback::Pairs(_) => Some(stream.permutation(survey.entries).into_iter().take(most).collect()),
+        Feedback::Pairs(_) => Some(some(most, survey.entries, &mut stream)),
         Feedback::Labelled(_) => Some(of_prompts(&survey, most, &mut stream)),
     };
     let read = look.read(mapping, drawn.as_ref())?;
@@ -33,8 +33,7 @@ pub fn read_pairs(look: &Look, mapping: &Mapping, only: Option<usize>, seed: u64
             let mut found = labelled.into_pairs(name)?;
             let all = found.pairs.len();
             if let Some(most) = only.filter(|most| *most < all) {
-                let drawn: HashSet<usize> =
-                    Stream::new(stream::seed(seed, "pairs drawn", &[])).permutation(all).into_iter().take(most).collect();
+                let drawn = some(most, all, &mut drawing(seed));
                 let mut at = 0..all;
                 found.pairs.retain(|_| at.next().is_some_and(|at| drawn.contains(&at)));
                 found.drawn_of = Some(all);
@@ -42,6 +41,16 @@ pub fn read_pairs(look: &Look, mapping: &Mapping, only: Option<usize>, seed: u64
             Ok(found)
         }
     }
+}
+
+/// What draws a part of a file.
+fn drawing(seed: u64) -> Stream {
+    Stream::new(stream::seed(seed, "pairs drawn", &[]))
+}
+
+/// So many places of `all`.
+fn some(most: usize, all: usize, stream: &mut Stream) -> HashSet<usize> {
+    stream.permutation(all).into_iter().take(most).collect()
 }
 
 /// Places of answers to prompts that are drawn whole, `most` at most; of a first prompt with more answers than that, a part of them.

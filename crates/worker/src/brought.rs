@@ -2,6 +2,7 @@
 use contract::data::Data;
 use contract::hub::{HubBrought, HubKind};
 use contract::{Error, Result};
+use datasets::holds_rows;
 use home::Home;
 use hub::{Id, KNOWN_DATA, Origin, known_data};
 use std::collections::BTreeMap;
@@ -10,8 +11,6 @@ use std::path::{Path, PathBuf};
 /// Words of names that say that rows are for tests.
 const FOR_TESTS: [&str; 12] =
     ["test", "tests", "testing", "valid", "validation", "val", "eval", "evals", "evaluation", "dev", "heldout", "held"];
-/// Endings of files with rows.
-const ROWS: [&str; 9] = [".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".json.gz", ".csv", ".csv.gz", ".parquet"];
 
 /// All of them, by name.
 pub fn all(home: &Home) -> Vec<HubBrought> {
@@ -76,16 +75,15 @@ pub fn resolve(home: &Home, data: &mut Data, base: &Path) -> Result<()> {
 
 /// Whether a name could be one of the hub's, and no file's.
 fn is_of_hub(named: &str) -> bool {
-    let is_file = ROWS.iter().any(|ending| named.to_ascii_lowercase().ends_with(ending));
-    known_data(named).is_some() || named.contains('/') && !named.starts_with('.') && !is_file && Id::parse(named).is_ok()
+    known_data(named).is_some()
+        || named.contains('/') && !named.starts_with('.') && !holds_rows(Path::new(named)) && Id::parse(named).is_ok()
 }
 
 /// What to train on: of a data set's files those that say so by their names, or else those that do not say that they are for tests. The parts of one
 /// (`train-00000-of-00002.parquet`) are one; files of which each is a share of the whole are the folder that they are in.
 fn rows_to_train_on(found: &HubBrought) -> Result<PathBuf> {
-    let rows = |file: &&String| ROWS.iter().any(|ending| file.to_ascii_lowercase().ends_with(ending));
     let mut groups: BTreeMap<String, Vec<&String>> = BTreeMap::new();
-    found.files.iter().filter(rows).for_each(|file| groups.entry(without_part(file)).or_default().push(file));
+    found.files.iter().filter(|file| holds_rows(Path::new(file))).for_each(|file| groups.entry(without_part(file)).or_default().push(file));
     let rank = |file: &str| {
         let own = file.strip_prefix(&found.folder).unwrap_or(file).to_ascii_lowercase();
         let has = |words: &[&str]| own.split(|c: char| !c.is_ascii_lowercase()).any(|word| words.contains(&word));

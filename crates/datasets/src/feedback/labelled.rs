@@ -1,8 +1,7 @@
 //! Answers with labels: what people, or a model in their place, thought of each.
-use super::filter::Outcome;
 use super::mapping::Answers;
 use super::said::{Beginning, asked, needed, number};
-use super::{Feedback, Look, Mapping, Preference, Preferences, Room, SHOWN, Survey, Turn, Wanted};
+use super::{Feedback, Look, Mapping, Outcome, Preference, Preferences, Room, SHOWN, Survey, Turn, Wanted};
 use crate::checksum::fingerprint;
 use crate::columns::quote;
 use crate::conversation::describe;
@@ -122,7 +121,7 @@ fn each(look: &Look, mapping: &Mapping, wanted: Wanted<'_>, see: &mut dyn FnMut(
     let skipped = look.each_row(mapping, |row, line| {
         let (before, answer) = Beginning::of(row, &mapping.before)?.conversation(needed(row, response)?)?;
         let label = label_in(label, needed(row, label)?)?;
-        if let Some(why) = look.filter.leaves_out(asked(&before), &[&answer]) {
+        if let Some(why) = look.leaves_out(asked(&before), &[&answer]) {
             return Ok(why);
         }
         see(&before, label);

@@ -4,7 +4,6 @@
 //! and [`Look::read`] reads it, or a part of it: no more than what is read is ever in memory.
 //! What was said is a text, a transcript ("\n\nHuman: …\n\nAssistant: …", as Anthropic's hh-rlhf has them) or a list of messages (`role`, `content`); a row
 //! may hold a list of answers to its prompt, as UltraFeedback's `completions`.
-mod filter;
 mod labelled;
 mod mapping;
 mod preferences;
@@ -12,14 +11,14 @@ mod said;
 
 use crate::columns::Column;
 pub use crate::conversation::Turn;
+use crate::filter::Filter;
 use crate::intake::changed;
 use crate::near::Near;
 use crate::read::{Fields, KINDS, MOST_NAMES, Source, source};
 use crate::split::normalised;
 use contract::data::{NEAR, NearPair};
 use contract::feedback::{FeedbackFilter, LabelBin, LeftOut};
-use contract::{Error, Result};
-use filter::{Filter, Outcome};
+use contract::{Code, Error, Result};
 pub use labelled::{Labelled, LabelledAnswer};
 use mapping::Answers;
 pub use mapping::Mapping;
@@ -71,6 +70,16 @@ pub struct Survey {
     pub labels: Vec<LabelBin>,
     /// The first few, with what is left out of the whole file.
     pub first: Feedback,
+}
+
+/// What becomes of a pair or an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    GoesOn,
+    /// It is more than is held.
+    NoRoom,
+    WrongLength,
+    WrongLanguage,
 }
 
 /// How much is held, in bytes.
@@ -198,7 +207,24 @@ impl Look {
     /// # Errors
     /// [`contract::Code::Data`] where nothing could, or the language is none.
     pub fn keeping(self, wanted: &FeedbackFilter) -> Result<Self> {
-        Ok(Self { filter: Filter::new(wanted)?, ..self })
+        let FeedbackFilter { min_words, max_words, language } = wanted;
+        if let (Some(least), Some(most)) = (*min_words, *max_words)
+            && least > most
+        {
+            return Err(Error::data(format!("The fewest words of an answer are {least} and the most {most}; no answer has both.")));
+        }
+        let filter = Filter::new(*min_words, *max_words, language.as_deref(), "The language of the feedback");
+        // Of a file that is looked at, others can be named.
+        Ok(Self { filter: filter.map_err(|e| Error { code: Code::Data, ..e })?, ..self })
+    }
+
+    /// Why what was asked and answered does not count, if so.
+    fn leaves_out(&self, asked: &str, answers: &[&str]) -> Option<Outcome> {
+        if answers.iter().any(|answer| self.filter.has_wrong_length(answer)) {
+            return Some(Outcome::WrongLength);
+        }
+        let is_other = |text: &str| self.filter.is_in_another_language(text);
+        (is_other(asked) || answers.iter().any(|answer| is_other(answer))).then_some(Outcome::WrongLanguage)
     }
 
     /// That the file is another one than a moment ago.

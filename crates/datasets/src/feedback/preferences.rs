@@ -1,8 +1,7 @@
 //! Preferences of people: pairs of answers to the same conversation, of which one was chosen.
-use super::filter::Outcome;
 use super::mapping::{Answers, Says};
 use super::said::{Beginning, asked, needed, number};
-use super::{Look, Mapping, Room, Turn, Wanted};
+use super::{Look, Mapping, Outcome, Room, Turn, Wanted};
 use crate::checksum::{Fingerprint, fingerprint};
 use crate::columns::quote;
 use crate::read::Fields;
@@ -41,7 +40,7 @@ pub(super) fn read(look: &Look, mapping: &Mapping, wanted: Wanted<'_>) -> Result
     let (mut pairs, mut known, mut repeated, mut room) = (Vec::new(), HashSet::new(), 0, Room::default());
     let skipped = look.each_row(mapping, |row, line| {
         let pair = pair(row, mapping, line)?;
-        if let Some(why) = look.filter.leaves_out(asked(&pair.before), &[&pair.chosen, &pair.rejected]) {
+        if let Some(why) = look.leaves_out(asked(&pair.before), &[&pair.chosen, &pair.rejected]) {
             return Ok(why);
         }
         let place = known.len();

@@ -10,6 +10,7 @@ use crate::conversation::describe;
 use contract::desk::DataColumns;
 use contract::{Error, Result};
 use serde_json::{Map, Value};
+pub use source::holds_rows;
 pub(crate) use source::{KINDS, Source, source};
 
 /// What a row holds: of JSON everything, of others the columns that were asked for.

@@ -77,8 +77,8 @@ pub(crate) fn source(path: &Path, advice: &str) -> Result<Source> {
 fn within(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).map_err(|e| unreadable(&folder.display().to_string(), e))?;
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_file());
-    let is_data = |path: &PathBuf| kind(path).is_ok() && !short(path).starts_with('.') && !is_about_rows(&short(path));
-    let mut paths: Vec<_> = paths.filter(is_data).filter(|path| fits(&short(path), pattern)).collect();
+    let mut paths: Vec<_> =
+        paths.filter(|path| holds_rows(path) && !short(path).starts_with('.')).filter(|path| fits(&short(path), pattern)).collect();
     let is_json = |path: &PathBuf| matches!(kind(path), Ok((Kind::Json, _)));
     // Beside files that can only hold rows, others in JSON say something else.
     if pattern == "*" && !paths.iter().all(is_json) {
@@ -104,6 +104,11 @@ fn fits(name: &str, pattern: &str) -> bool {
 
 fn short(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Whether a file, by its name, is of a kind that is read, and not about the rows of others.
+pub fn holds_rows(path: &Path) -> bool {
+    kind(path).is_ok() && !is_about_rows(&short(path))
 }
 
 /// What a file holds by its name, and whether it is gzipped.

@@ -11,8 +11,7 @@ fn status(key: &str) -> f64 {
 
 /// Bytes that the process holds of its own, after what was freed went back: it would be taken anew unseen.
 pub fn held() -> f64 {
-    // SAFETY: a call into the allocator, under its lock.
-    unsafe { libc::malloc_trim(0) };
+    lm::memory::give_back();
     status("RssAnon:")
 }
 
