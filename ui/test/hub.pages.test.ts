@@ -36,6 +36,25 @@ describe('models of the hub', { timeout: 30_000 }, () => {
     expect(downloads.all).toEqual([]);
     expect(await violations()).toEqual([]);
   });
+  it('are not brought where nothing here could use them', async () => {
+    await open('#/machine');
+    await fireEvent.input(await screen.findByLabelText('Name of a model', undefined, LATE), { target: { value: 'mamba' } });
+    const shown = {
+      ...{ kind: 'model', id: 'org/mamba', name: 'mamba', revision: 'abc', licence: 'mit', gated: false, downloads: 9, likes: 1 },
+      ...{
+        architecture: 'MambaForCausalLM',
+        fitness: 'The architecture "MambaForCausalLM" is neither trained nor run here.',
+        is_fit: false,
+      },
+      ...{ files: [{ path: 'model.safetensors', bytes: 9 }], bytes: 9, left_out: 0, choices: [], problem: null },
+    };
+    answerWith({ hub_search: () => [{ ...GGUF, id: 'org/mamba' }], hub_show: () => shown });
+    await fireEvent.click(screen.getByRole('button', { name: 'Search' }));
+    const about = await card('org/mamba');
+    about.getByText(/neither trained nor run here/);
+    expect(about.getByRole<HTMLButtonElement>('button', { name: 'Download' }).disabled).toBe(true);
+    about.getByText('Nothing here could use it.');
+  });
   it('can be asked for with one kind of weights, and more of them', async () => {
     const asked = vi.fn((..._: unknown[]) => Array.from({ length: 20 }, (_, i) => ({ ...GGUF, id: `org/m${i}` })));
     await open('#/machine');
